@@ -1,0 +1,46 @@
+"""A write, as a value: what clients send, gRPC carries and the registry carries out.
+
+`body` is JSON text as bytes: the object (create, update), the patch (patch), DeleteOptions or
+nothing (delete), the subresource's own kind (create on `binding`).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Verb(IntEnum):
+    """What a write does. The numbers are those of `cluster.v1.Operation.Verb`."""
+
+    CREATE = 1
+    UPDATE = 2
+    PATCH = 3
+    DELETE = 4
+
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write to one object.
+
+    `resource` is the row's id (`deployments.apps`). `cause` is the revision of the event that
+    made the writer act, 0 where a person asked. With `want_object` false the answer leaves the
+    object out.
+    """
+
+    verb: Verb
+    resource: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    body: bytes = b""
+    patch_type: str = ""
+    cause: int = 0
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = ""
+    want_object: bool = True

@@ -1,0 +1,180 @@
+"""The client that components use: typed verbs over a transport, with automatic write batching.
+
+Writes that coroutines issue in the same turn of the loop travel as one batch. Each carries the
+cause that `cluster.client.cause` holds for the coroutine that issued it.
+"""
+
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cluster.api import objects
+from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.client import batching, cause
+from cluster.client.transport import RawEvent, Transport
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A watch event. A BOOKMARK has an empty object: only its revision means something."""
+
+    type: str
+    object: objects.Object
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list as of `revision`; `token` asks for the next page, "" at the end."""
+
+    items: list[objects.Object]
+    revision: int
+    token: str = ""
+
+
+class Client:
+    """Get, list, watch and write. `resource` is always `plural[.group]`.
+
+    Every method raises `cluster.api.errors.StatusError` and its subclasses. Use it inside
+    `async with`: it owns the tasks that carry batches.
+    """
+
+    def __init__(self, transport: Transport, *, manager: str = "") -> None:
+        self._transport = transport
+        self._manager = manager
+        self._batcher = batching.Batcher(transport.write)
+
+    async def get(self, resource: str, name: str, namespace: str = "") -> objects.Object:
+        """One object. errors.NotFound."""
+        raw = await self._transport.get(resource, namespace, name)
+        return _decode(raw.json)  # type: ignore[no-any-return]
+
+    async def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        limit: int = 0,
+        token: str = "",
+    ) -> Listing:
+        """Objects of a resource, all of them unless `limit` is set."""
+        page = await self._transport.list(
+            resource, namespace, labels=labels, fields=fields, limit=limit, token=token
+        )
+        return Listing([_decode(raw.json) for raw in page.items], page.revision, page.token)
+
+    async def watch(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        revision: int,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Sequence[Event]]:
+        """Batches of events after `revision`. errors.Expired: list again."""
+        stream = self._transport.watch(
+            resource, namespace, revision=revision, labels=labels, fields=fields
+        )
+        async for batch in stream:
+            yield [_event(raw) for raw in batch]
+
+    async def create(
+        self, resource: str, obj: objects.Object, *, subresource: str = ""
+    ) -> objects.Object:
+        """Create `obj` in its own namespace; returns it as stored. errors.AlreadyExists."""
+        return await self._write(Verb.CREATE, resource, obj, subresource)
+
+    async def update(
+        self, resource: str, obj: objects.Object, *, subresource: str = ""
+    ) -> objects.Object:
+        """Replace an object, its resourceVersion being the one read. errors.Conflict."""
+        return await self._write(Verb.UPDATE, resource, obj, subresource)
+
+    async def patch(
+        self,
+        resource: str,
+        name: str,
+        patch: Any,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        patch_type: str = MERGE_PATCH,
+    ) -> objects.Object:
+        """Patch an object (a merge patch by default). metadata.uid in it is a precondition."""
+        return await self.submit(
+            Operation(
+                Verb.PATCH, resource, namespace, name, subresource, _encode(patch), patch_type
+            )
+        )
+
+    async def delete(
+        self,
+        resource: str,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        revision: int = 0,
+        propagation: str = "",
+        grace: int | None = None,
+    ) -> None:
+        """Delete an object, if it still has this uid and revision. errors.NotFound, Conflict."""
+        preconditions: dict[str, str] = {}
+        if uid:
+            preconditions["uid"] = uid
+        if revision:
+            preconditions["resourceVersion"] = str(revision)
+        options: objects.Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if preconditions:
+            options["preconditions"] = preconditions
+        if propagation:
+            options["propagationPolicy"] = propagation
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        body = _encode(options)
+        await self.submit(
+            Operation(Verb.DELETE, resource, namespace, name, body=body, want_object=False)
+        )
+
+    async def bind(self, namespace: str, name: str, uid: str, node: str) -> None:
+        """Bind a pod to a node (`pods/binding`). errors.Conflict where it is bound already."""
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace, "uid": uid},
+            "target": {"kind": "Node", "name": node},
+        }
+        body = _encode(binding)
+        await self.submit(
+            Operation(Verb.CREATE, "pods", namespace, name, "binding", body, want_object=False)
+        )
+
+    async def submit(self, operation: Operation) -> objects.Object:
+        """Carry out an operation; {} where no object was wanted. Joins the turn's batch."""
+        stamped = dataclasses.replace(
+            operation, cause=cause.current(), field_manager=operation.field_manager or self._manager
+        )
+        raw = await self._batcher.submit(stamped)
+        return _decode(raw.json) if raw is not None else {}
+
+    async def _write(
+        self, verb: Verb, resource: str, obj: objects.Object, subresource: str
+    ) -> objects.Object:
+        return await self.submit(
+            Operation(
+                verb, resource, objects.namespace(obj), objects.name(obj), subresource, _encode(obj)
+            )
+        )
+
+
+def _event(raw: RawEvent) -> Event:
+    return Event(raw.type, _decode(raw.json) if raw.json else {}, raw.revision)

@@ -1,0 +1,65 @@
+"""The client seam: four calls that reach the API, over gRPC or straight into a registry.
+
+Objects cross it as JSON text, so that a component can never share a dict with another.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cluster.api import errors, operations
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An object's JSON text and its revision."""
+
+    json: bytes
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """A list, or one page of it, as of `revision`; `token` continues it, "" at the end."""
+
+    items: Sequence[Raw]
+    revision: int
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """A watch event: ADDED, MODIFIED, DELETED or BOOKMARK (whose `json` is empty)."""
+
+    type: str
+    json: bytes
+    revision: int
+
+
+class Transport(Protocol):
+    """Reaches the API. Every method raises `cluster.api.errors.StatusError`.
+
+    `errors.ServiceUnavailable` means that the API could not be reached: try again.
+    """
+
+    async def get(self, resource: str, namespace: str, name: str) -> Raw:
+        """One object, as it is now."""
+        ...
+
+    async def list(
+        self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
+    ) -> RawPage:
+        """Objects of a resource ("" as namespace: all namespaces)."""
+        ...
+
+    def watch(
+        self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
+    ) -> AsyncIterator[Sequence[RawEvent]]:
+        """Batches of events after `revision`, with bookmarks, until closed. errors.Expired."""
+        ...
+
+    async def write(
+        self, batch: Sequence[operations.Operation]
+    ) -> Sequence[Raw | errors.StatusError | None]:
+        """Carry out a batch; the results are in order. None: done, and no object was wanted."""
+        ...

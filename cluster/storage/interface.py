@@ -1,0 +1,141 @@
+"""The storage seam: what the registry asks of a store.
+
+Every successful change gets the next revision, counted over the whole store. A change is
+acknowledged when it is durable, and subscribers have heard of it before its writer does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A key's value at a revision. `created` is the revision at which the key came to be."""
+
+    key: str
+    value: bytes
+    revision: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One compare-and-set. Changes in one call are independent of each other.
+
+    `value` None deletes. `expected` is the record revision that must be current: 0 for "the key
+    does not exist", None for "whatever it is" (not used for creates or updates of objects).
+    """
+
+    key: str
+    value: bytes | None
+    expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A change that was not made because `expected` did not hold; `current` is what is there."""
+
+    current: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A deletion that was made, at `revision`; `previous` is the record it removed."""
+
+    revision: int
+    previous: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a key at `revision`.
+
+    `record` None: deleted. `previous` None: created.
+    """
+
+    revision: int
+    key: str
+    record: Record | None
+    previous: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Records under a prefix in key order, as of `revision`.
+
+    `more` counts the records beyond the limit.
+    """
+
+    records: Sequence[Record]
+    revision: int
+    more: int = 0
+
+
+Sink = Callable[[Sequence[Event]], None]
+
+
+class Compacted(Exception):
+    """The revision asked for is older than the history that is kept (`oldest` and later)."""
+
+    def __init__(self, asked: int, oldest: int) -> None:
+        super().__init__(f"revision {asked} was compacted; the oldest kept is {oldest}")
+        self.asked = asked
+        self.oldest = oldest
+
+
+class FutureRevision(Exception):
+    """The revision asked for has not happened yet."""
+
+    def __init__(self, asked: int, current: int) -> None:
+        super().__init__(f"revision {asked} is in the future; the current one is {current}")
+        self.asked = asked
+        self.current = current
+
+
+class Unavailable(Exception):
+    """The store cannot take the request now: closed, disk full, or no quorum."""
+
+
+class Storage(Protocol):
+    """A multi-version key-value store. All methods belong to one event loop."""
+
+    async def open(self) -> None:
+        """Load what is durable and be ready. Unavailable, with a sentence, where that fails."""
+        ...
+
+    async def close(self) -> None:
+        """Finish pending commits and let go of files and connections."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """The newest durable revision; 0 for an empty store."""
+        ...
+
+    async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
+        """Make each change or tell why not, in order; return when all made are durable."""
+        ...
+
+    async def get(self, key: str, revision: int = 0) -> Record | None:
+        """The record of `key` now, or as of `revision`. Compacted, FutureRevision."""
+        ...
+
+    async def range(
+        self, prefix: str, *, revision: int = 0, after: str = "", limit: int = 0
+    ) -> Range:
+        """Records whose key starts with `prefix` and sorts after `after`, now or as of `revision`;
+        at most `limit` of them (0: all). Compacted, FutureRevision.
+        """
+        ...
+
+    def subscribe(self, after: int, sink: Sink) -> Callable[[], None]:
+        """Hand `sink` every event with a revision greater than `after`: first the history, at
+        once, then each commit as it becomes durable and before its writer is answered, in
+        revision order. The sink must not block. Returns the call that ends it. Compacted.
+        """
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forget values that were no longer current at `revision`, and events up to it."""
+        ...
