@@ -43,7 +43,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self._jumping.time
 
-    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: Any) -> NoReturn:
+    def run_in_executor(  # type: ignore[override]  (it never returns)
+        self, executor: object, func: Callable[..., Any], *args: Any
+    ) -> NoReturn:
         """Refuse: a thread would run on real time."""
         raise RuntimeError(f"no threads on virtual time: {func!r}")
 

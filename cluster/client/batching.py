@@ -1,1 +1,189 @@
-"""Joins the writes of one turn of the loop into one batch. (Being built.)"""
+"""Joins the writes of one turn of the loop into one call of the transport.
+
+Coroutines that write in the same turn share a batch, and writes that arrive while the allowed
+number of batches is under way wait and share the next one: the busier the client, the larger its
+batches. Batches start in the order of submission. Writes to one object never overtake each other:
+one whose object is in a batch under way waits for that batch's end.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cluster.aio import tasks
+from cluster.api import errors
+from cluster.api.operations import Operation
+from cluster.client.transport import Raw
+
+Outcome = Raw | errors.StatusError | None
+Write = Callable[[Sequence[Operation]], Awaitable[Sequence[Outcome]]]
+_Target = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a Batcher. ValueError where one is not positive.
+
+    `operations` and `size` (bytes of bodies) bound one batch, but for a single operation that is
+    larger than `size`, which travels alone. `in_flight` bounds the batches under way, `waiting`
+    the operations that are queued, `deadline` (seconds) each call of the transport.
+    """
+
+    operations: int = 512
+    size: int = 2 << 20
+    in_flight: int = 4
+    waiting: int = 100_000
+    deadline: float = 30.0
+
+    def __post_init__(self) -> None:
+        for field in ("operations", "size", "in_flight", "waiting", "deadline"):
+            if getattr(self, field) <= 0:
+                raise ValueError(f"the batch limit {field} must be positive")
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    operation: Operation
+    answer: asyncio.Future[Outcome]
+    queued: float
+
+    @property
+    def target(self) -> _Target | None:
+        """The object that is written; None where the server chooses its name."""
+        operation = self.operation
+        if not operation.name:
+            return None
+        return operation.resource, operation.namespace, operation.name
+
+
+class Batcher:
+    """Carries operations in batches. Use it inside `async with`: it owns the carrying tasks."""
+
+    def __init__(self, write: Write, limits: Limits | None = None) -> None:
+        self._write = write
+        self._limits = limits or Limits()
+        self._queue: deque[_Entry] = deque()
+        self._busy: dict[_Target, None] = {}
+        self._in_flight = 0
+        self._flushing = False
+        self._group: tasks.Group | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = await tasks.Group("batches").__aenter__()
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Cancel what is under way and refuse what waits: their writers get ServiceUnavailable."""
+        group, self._group = self._group, None
+        self._refuse(self._queue, _closed())
+        self._queue.clear()
+        if group is not None:
+            group.cancel()
+            await group.__aexit__(None, None, None)
+
+    def enqueue(self, operation: Operation) -> asyncio.Future[Outcome]:
+        """Queue an operation for this turn's batch; the future gives what became of it.
+
+        The future never fails: an error is a StatusError as its result. Cancelling it takes an
+        operation back that has not left yet, and disturbs no other. errors.TooManyRequests where
+        too many wait; RuntimeError outside `async with`.
+        """
+        if self._group is None:
+            raise RuntimeError("the client is not open: use it inside `async with`")
+        if len(self._queue) >= self._limits.waiting:
+            raise errors.TooManyRequests("too many writes are waiting to be sent", retry_after=1)
+        loop = asyncio.get_running_loop()
+        entry = _Entry(operation, loop.create_future(), loop.time())
+        self._queue.append(entry)
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush)
+        return entry.answer
+
+    async def submit(self, operation: Operation) -> Raw | None:
+        """Carry out one operation. Raises the StatusError that it met."""
+        outcome = await self.enqueue(operation)
+        if isinstance(outcome, errors.StatusError):
+            raise outcome
+        return outcome
+
+    def _flush(self) -> None:
+        self._flushing = False
+        while self._group is not None and self._queue and self._in_flight < self._limits.in_flight:
+            batch = self._take()
+            if not batch:
+                return
+            self._in_flight += 1
+            self._group.spawn(self._carry(batch), "carry")
+
+    def _take(self) -> list[_Entry]:
+        """The next batch, which leaves behind those whose object is in a batch under way."""
+        batch: list[_Entry] = []
+        size = 0
+        held: list[_Entry] = []
+        oldest = asyncio.get_running_loop().time() - self._limits.deadline
+        while self._queue and len(batch) < self._limits.operations:
+            entry = self._queue.popleft()
+            if entry.answer.done():
+                continue
+            if entry.queued < oldest:
+                entry.answer.set_result(_late(self._limits.deadline))
+                continue
+            if entry.target in self._busy:
+                held.append(entry)
+                continue
+            size += len(entry.operation.body)
+            if batch and size > self._limits.size:
+                self._queue.appendleft(entry)
+                break
+            batch.append(entry)
+        self._queue.extendleft(reversed(held))
+        self._busy.update((entry.target, None) for entry in batch if entry.target)
+        return batch
+
+    async def _carry(self, batch: list[_Entry]) -> None:
+        try:
+            outcomes = await self._outcomes([entry.operation for entry in batch])
+            for entry, outcome in zip(batch, outcomes, strict=True):
+                if not entry.answer.done():
+                    entry.answer.set_result(outcome)
+        except asyncio.CancelledError:
+            self._refuse(batch, _closed())
+            raise
+        except Exception as fault:  # noqa: BLE001  (it reaches every writer of the batch)
+            self._refuse(batch, errors.InternalError(f"the write failed: {fault!r}"))
+        finally:
+            for entry in batch:
+                if entry.target:
+                    self._busy.pop(entry.target, None)
+            self._in_flight -= 1
+            self._flush()
+
+    async def _outcomes(self, operations: list[Operation]) -> Sequence[Outcome]:
+        deadline = self._limits.deadline
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._write(operations)
+        except TimeoutError:
+            return [_late(deadline) for _ in operations]
+        except errors.StatusError as failure:
+            # Each writer gets an error of its own: a raised exception gathers its traceback.
+            body = failure.status()
+            return [errors.from_status(body) for _ in operations]
+
+    @staticmethod
+    def _refuse(entries: Sequence[_Entry] | deque[_Entry], failure: errors.StatusError) -> None:
+        body = failure.status()
+        for entry in entries:
+            if not entry.answer.done():
+                entry.answer.set_result(errors.from_status(body))
+
+
+def _closed() -> errors.StatusError:
+    return errors.ServiceUnavailable("the client was closed before the write was answered")
+
+
+def _late(deadline: float) -> errors.StatusError:
+    return errors.Timeout(f"the write was not answered within {deadline:g} seconds")

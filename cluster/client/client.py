@@ -4,14 +4,16 @@ Writes that coroutines issue in the same turn of the loop travel as one batch. E
 cause that `cluster.client.cause` holds for the coroutine that issued it.
 """
 
+import asyncio
+import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
-from cluster.api import objects
+from cluster.api import errors, objects
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.client import batching, cause
 from cluster.client.transport import RawEvent, Transport
@@ -50,6 +52,13 @@ class Client:
         self._manager = manager
         self._batcher = batching.Batcher(transport.write)
 
+    async def __aenter__(self) -> Self:
+        await self._batcher.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await self._batcher.__aexit__(kind, error, trace)
+
     async def get(self, resource: str, name: str, namespace: str = "") -> objects.Object:
         """One object. errors.NotFound."""
         raw = await self._transport.get(resource, namespace, name)
@@ -79,13 +88,17 @@ class Client:
         revision: int,
         labels: str = "",
         fields: str = "",
-    ) -> AsyncIterator[Sequence[Event]]:
-        """Batches of events after `revision`. errors.Expired: list again."""
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """Batches of events after `revision`. errors.Expired: list again.
+
+        Close it when done (`contextlib.aclosing`): that ends the stream under it.
+        """
         stream = self._transport.watch(
             resource, namespace, revision=revision, labels=labels, fields=fields
         )
-        async for batch in stream:
-            yield [_event(raw) for raw in batch]
+        async with _closing(stream):
+            async for batch in stream:
+                yield [_event(raw) for raw in batch]
 
     async def create(
         self, resource: str, obj: objects.Object, *, subresource: str = ""
@@ -160,11 +173,28 @@ class Client:
 
     async def submit(self, operation: Operation) -> objects.Object:
         """Carry out an operation; {} where no object was wanted. Joins the turn's batch."""
-        stamped = dataclasses.replace(
+        raw = await self._batcher.submit(self._stamped(operation))
+        return _decode(raw.json) if raw is not None else {}
+
+    async def submit_all(
+        self, operations: Iterable[Operation]
+    ) -> Sequence[objects.Object | errors.StatusError]:
+        """Carry out many operations together, as few batches as can be.
+
+        The results are in order: the object ({} where none was wanted) or the error it met.
+        """
+        answers = [self._batcher.enqueue(self._stamped(operation)) for operation in operations]
+        try:
+            return [_result(await answer) for answer in answers]
+        except asyncio.CancelledError:
+            for answer in answers:
+                answer.cancel()
+            raise
+
+    def _stamped(self, operation: Operation) -> Operation:
+        return dataclasses.replace(
             operation, cause=cause.current(), field_manager=operation.field_manager or self._manager
         )
-        raw = await self._batcher.submit(stamped)
-        return _decode(raw.json) if raw is not None else {}
 
     async def _write(
         self, verb: Verb, resource: str, obj: objects.Object, subresource: str
@@ -174,6 +204,23 @@ class Client:
                 verb, resource, objects.namespace(obj), objects.name(obj), subresource, _encode(obj)
             )
         )
+
+
+def _result(outcome: batching.Outcome) -> objects.Object | errors.StatusError:
+    if isinstance(outcome, errors.StatusError):
+        return outcome
+    return _decode(outcome.json) if outcome is not None else {}
+
+
+@contextlib.asynccontextmanager
+async def _closing(stream: AsyncIterator[Any]) -> AsyncIterator[None]:
+    """Close the stream at the end, where it can be closed (generators can)."""
+    try:
+        yield
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def _event(raw: RawEvent) -> Event:
