@@ -64,7 +64,8 @@ class Event:
 class Range:
     """Records under a prefix in key order, as of `revision`.
 
-    `more` counts the records beyond the limit.
+    `more` counts the keys beyond the limit; where the past is read it is an estimate, and it is
+    0 only where nothing is left.
     """
 
     records: Sequence[Record]

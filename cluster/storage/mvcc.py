@@ -20,6 +20,8 @@ from cluster.storage.interface import (
     Record,
 )
 
+_LAST = "\U0010ffff"  # sorts after every character that a key may have
+
 
 class _Versions:
     """The states of one key, oldest first: a record, or None where it was deleted."""
@@ -70,14 +72,26 @@ class Mvcc:
         self._keys: SortedDict[str, _Versions] = SortedDict()
         self._log: list[Event] = []  # one event a revision, from compacted + 1 on
 
-    def restore(self, rows: Iterable[tuple[int, str, bytes | None, int]], revision: int) -> None:
-        """Fill an empty core from (revision, key, value, created) in order; `revision` is the
-        newest ever assigned, which may be past the last row.
+    def restore(self, rows: Iterable[tuple[int, str, bytes | None, int]]) -> list[int]:
+        """Fill an empty core from (revision, key, value, created), oldest first.
+
+        Returns the revisions that a compaction had given up and that were still there.
         """
-        for row_revision, key, value, created in rows:
-            record = None if value is None else Record(key, value, row_revision, created)
-            self._push(row_revision, key, record, logged=row_revision > self.compacted)
-        self.revision = self.settled = max(revision, self.revision)
+        superseded: list[int] = []
+        for revision, key, value, created in rows:
+            record = None if value is None else Record(key, value, revision, created)
+            if revision > self.compacted:
+                self._log.append(self._push(revision, key, record))
+                continue
+            versions = self._keys.pop(key, None)
+            if versions is not None:
+                superseded.append(versions.revisions[-1])
+            if record is None:
+                superseded.append(revision)
+            else:
+                self._push(revision, key, record)
+        self.revision = self.settled = max(self.revision, self.compacted)
+        return superseded
 
     def apply(self, change: Change) -> tuple[Record | Deleted | Mismatch, Event | None]:
         """Make one change, or tell why not (then there is no event, and no revision is used)."""
@@ -89,11 +103,14 @@ class Mvcc:
             if current is None:
                 return Mismatch(None), None
             event = self._push(self.revision + 1, change.key, None)
+            self._log.append(event)
             return Deleted(event.revision, current), event
         revision = self.revision + 1
         created = current.created if current is not None else revision
         record = Record(change.key, change.value, revision, created)
-        return record, self._push(revision, change.key, record)
+        event = self._push(revision, change.key, record)
+        self._log.append(event)
+        return record, event
 
     def settle(self, revision: int) -> Sequence[Event]:
         """Everything up to `revision` is durable; the events that this lets readers see."""
@@ -118,22 +135,23 @@ class Mvcc:
         return versions.at(as_of) if versions is not None else None
 
     def range(self, prefix: str, revision: int = 0, after: str = "", limit: int = 0) -> Range:
-        """Records under `prefix` past the key `after`, as of `revision` (0: the settled one)."""
+        """Records under `prefix` past the key `after`, as of `revision` (0: the settled one).
+
+        What it says is left beyond the limit counts keys, some of which may be deleted since.
+        """
         as_of = self._readable(revision)
         records: list[Record] = []
-        more = 0
         start = max(prefix, after)
-        for key in self._keys.irange(start, inclusive=(start != after, False)):
-            if not key.startswith(prefix):
-                break
+        keys = self._keys.irange(start, prefix + _LAST, (start != after, False))
+        for key in keys:
             record = self._keys[key].at(as_of)
             if record is None:
                 continue
-            if limit and len(records) >= limit:
-                more += 1
-            else:
-                records.append(record)
-        return Range(records, as_of, more)
+            records.append(record)
+            if len(records) == limit:
+                end = self._keys.bisect_left(prefix + _LAST)
+                return Range(records, as_of, end - self._keys.bisect_right(key))
+        return Range(records, as_of)
 
     def history(self, after: int) -> Sequence[Event]:
         """Settled events with a revision greater than `after`, oldest first."""
@@ -158,14 +176,12 @@ class Mvcc:
         self.compacted = revision
         return dropped
 
-    def _push(self, revision: int, key: str, record: Record | None, logged: bool = True) -> Event:
+    def _push(self, revision: int, key: str, record: Record | None) -> Event:
         versions = self._keys.get(key)
         if versions is None:
             versions = self._keys[key] = _Versions()
         event = Event(revision, key, record, versions.newest())
         versions.push(revision, record)
-        if logged:
-            self._log.append(event)
         self.revision = revision
         return event
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from cluster.storage.interface import Event, Sink
-
-_log = structlog.get_logger(component="storage")
 
 
 class Sinks:
-    """The sinks that hear of events. One that raises is told of in the log and dropped."""
+    """The sinks that hear of events. A sink that raises is a fault of the program: the write that
+    it heard of fails with its error.
+    """
 
     def __init__(self) -> None:
         self._sinks: dict[int, Sink] = {}
@@ -29,9 +27,5 @@ class Sinks:
         """Hand a batch to every sink."""
         if not events:
             return
-        for number, sink in list(self._sinks.items()):
-            try:
-                sink(events)
-            except Exception:
-                _log.exception("a subscriber failed and was dropped")
-                self._sinks.pop(number, None)
+        for sink in list(self._sinks.values()):
+            sink(events)

@@ -1,0 +1,240 @@
+"""Storage in one SQLite file: the embedded default. WAL, `synchronous=FULL`, group commit.
+
+The multi-version core decides in memory and at once; rows then go to disk in batches on one
+writer thread, and whatever arrives while a batch is being written makes the next one. A write is
+answered, and subscribers hear of it, only after its batch is on disk: a process killed at any
+instant loses nothing acknowledged. Every row is one revision of one key.
+"""
+
+import asyncio
+import functools
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from cluster.storage.interface import (
+    Change,
+    Deleted,
+    Mismatch,
+    Range,
+    Record,
+    Sink,
+    Unavailable,
+)
+from cluster.storage.mvcc import Mvcc
+from cluster.storage.sinks import Sinks
+
+_log = structlog.get_logger(component="storage")
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (
+    revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_INSERT = "INSERT INTO log (revision, key, value, created) VALUES (?, ?, ?, ?)"
+_SET_STATE = "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)"
+_COMPACT_CHUNK = 5000
+
+T = TypeVar("T")
+_Row = tuple[int, str, bytes | None, int]
+
+
+class SqliteStorage:
+    """A `Storage` in the file `path`, which one process at a time may open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._core = Mvcc()
+        self._sinks = Sinks()
+        self._pending: list[_Row] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._committing: asyncio.Future[None] | None = None
+        self._database: sqlite3.Connection | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def open(self) -> None:
+        """Load the file, making it where it is missing. Unavailable, with a sentence."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        try:
+            self._database, self._core = await self._run(lambda: _load(self._path))
+        except (sqlite3.Error, OSError) as error:
+            self._thread.shutdown(wait=False)
+            self._thread = None
+            raise Unavailable(_sentence(self._path, error)) from error
+
+    async def close(self) -> None:
+        """Finish the commits under way, then close the file."""
+        while self._committing is not None:
+            await asyncio.wait_for(asyncio.shield(self._settled()), timeout=60)
+        if self._database is not None and self._thread is not None:
+            database, self._database = self._database, None
+            await self._run(database.close)
+            self._thread.shutdown(wait=False)
+
+    @property
+    def revision(self) -> int:
+        """The newest durable revision; 0 for an empty store."""
+        return self._core.settled
+
+    async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
+        """See `Storage.write`. Unavailable where the disk refused: nothing was made then."""
+        if self._database is None:
+            raise Unavailable("the store is closed")
+        results: list[Record | Deleted | Mismatch] = []
+        made = False
+        for change in changes:
+            result, event = self._core.apply(change)
+            results.append(result)
+            if event is not None:
+                record = event.record
+                created = record.created if record is not None else 0
+                self._pending.append((event.revision, event.key, change.value, created))
+                made = True
+        if made:
+            await self._settled()
+        return results
+
+    async def get(self, key: str, revision: int = 0) -> Record | None:
+        """See `Storage.get`."""
+        return self._core.get(key, revision)
+
+    async def range(
+        self, prefix: str, *, revision: int = 0, after: str = "", limit: int = 0
+    ) -> Range:
+        """See `Storage.range`."""
+        return self._core.range(prefix, revision, after, limit)
+
+    def subscribe(self, after: int, sink: Sink) -> Callable[[], None]:
+        """See `Storage.subscribe`."""
+        return self._sinks.add(self._core.history(after), sink)
+
+    async def compact(self, revision: int) -> None:
+        """See `Storage.compact`. The file shrinks in small steps, between commits."""
+        database = self._connection()
+        dropped = self._core.compact(revision)
+        # The mark goes first: rows that a crash leaves behind it are swept at the next opening.
+        await self._run(functools.partial(database.execute, _SET_STATE, ("compacted", revision)))
+        for start in range(0, len(dropped), _COMPACT_CHUNK):
+            chunk = dropped[start : start + _COMPACT_CHUNK]
+            await self._run(functools.partial(_forget, database, chunk))
+
+    def _settled(self) -> asyncio.Future[None]:
+        """Done when everything that is pending now is durable."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if self._committing is None:
+            self._commit()
+        return future
+
+    def _commit(self) -> None:
+        rows, self._pending = self._pending, []
+        waiting, self._waiting = self._waiting, []
+        database = self._connection()
+        self._committing = self._run(lambda: _insert(database, rows))
+        self._committing.add_done_callback(
+            functools.partial(self._committed, rows=rows, waiting=waiting)
+        )
+
+    def _committed(
+        self, done: asyncio.Future[None], rows: list[_Row], waiting: list[asyncio.Future[None]]
+    ) -> None:
+        self._committing = None
+        failure: BaseException | None = done.exception() if not done.cancelled() else None
+        if done.cancelled() or failure is not None:
+            self._refuse(failure, waiting)
+            return
+        try:
+            if rows:
+                self._sinks.publish(self._core.settle(rows[-1][0]))
+        except Exception as error:  # noqa: BLE001  (a sink's fault goes to the writers it concerns)
+            failure = error
+        _answer(waiting, failure)
+        if self._waiting:
+            self._commit()
+
+    def _refuse(self, failure: BaseException | None, waiting: list[asyncio.Future[None]]) -> None:
+        """The disk said no: take back everything that is not durable, and tell every writer."""
+        _log.error("a commit failed; its writes were refused", error=str(failure))
+        self._core.undo()
+        self._pending.clear()
+        waiting += self._waiting
+        self._waiting = []
+        _answer(waiting, Unavailable(_sentence(self._path, failure)))
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise Unavailable("the store is closed")
+        return self._database
+
+    def _run(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _answer(waiting: Sequence[asyncio.Future[None]], failure: BaseException | None) -> None:
+    for future in waiting:
+        if future.done():
+            continue
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
+
+
+def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+    try:
+        path.chmod(0o600)
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.executescript(_SCHEMA)
+        state = dict(database.execute("SELECT name, value FROM state"))
+        if state.setdefault("format", _FORMAT) != _FORMAT:
+            raise sqlite3.DatabaseError(f"its format is {state['format']}, not {_FORMAT}")
+        database.execute(_SET_STATE, ("format", _FORMAT))
+        core = Mvcc(state.get("compacted", 0))
+        rows = database.execute("SELECT revision, key, value, created FROM log ORDER BY revision")
+        _forget(database, core.restore(rows))
+    except BaseException:
+        database.close()
+        raise
+    return database, core
+
+
+def _insert(database: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    with _transaction(database):
+        database.executemany(_INSERT, rows)
+
+
+def _forget(database: sqlite3.Connection, revisions: Sequence[int]) -> None:
+    with _transaction(database):
+        database.executemany("DELETE FROM log WHERE revision = ?", ((r,) for r in revisions))
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _sentence(path: Path, error: BaseException | None) -> str:
+    text = str(error)
+    if "locked" in text:
+        return f"the store {path} is in use by another process: stop it first"
+    if "not a database" in text or "malformed" in text:
+        return f"the store {path} is damaged ({text}): move it away to start with an empty one"
+    return f"the store {path} cannot be used: {text}"
