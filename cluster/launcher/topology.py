@@ -1,0 +1,105 @@
+"""What a cluster consists of: its nodes, hollow groups, ports, version and component flags.
+
+A topology is a value. It comes from a cluster file (`topology_file`) or from the flags of
+`kubemu up` (`simple`), and `plan` turns it into processes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+API_VERSION: Final = "kubemu.dev/v1alpha1"
+KIND: Final = "Cluster"
+
+COMPONENTS: Final = (
+    "apiserver", "scheduler", "controller-manager", "runtime", "kubelet", "kube-proxy",
+)  # fmt: skip
+
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+REGION_LABEL: Final = "topology.kubernetes.io/region"
+DEFAULT_NAME: Final = "kubemu"
+DEFAULT_NODES: Final = 3
+
+EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a node has: quantities as Kubernetes writes them, and a number of pods."""
+
+    cpu: str = "4"
+    memory: str = "16Gi"
+    pods: int = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node with processes of its own. Taints are `key[=value]:effect`, as kubelet takes them."""
+
+    name: str
+    size: Size = Size()
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    taints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HollowGroup:
+    """`count` like nodes, named `prefix-0`…, `per_process` of them in each kubelet process.
+
+    `zones` are dealt out in turn.
+    """
+
+    count: int
+    prefix: str = "hollow"
+    size: Size = Size()
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    zones: tuple[str, ...] = ()
+    taints: tuple[str, ...] = ()
+    per_process: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A whole cluster. Port 0: chosen when the cluster starts."""
+
+    name: str = DEFAULT_NAME
+    kubernetes_version: str = ""
+    api_port: int = 0
+    grpc_port: int = 0
+    pod_cidr: str = "10.244.0.0/16"
+    service_cidr: str = "10.96.0.0/12"
+    nodes: tuple[Node, ...] = ()
+    hollow: tuple[HollowGroup, ...] = ()
+    flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many nodes there are, hollow ones included."""
+        return len(self.nodes) + sum(group.count for group in self.hollow)
+
+
+def simple(
+    nodes: int = DEFAULT_NODES, hollow: int = 0, *, name: str = DEFAULT_NAME, api_port: int = 0
+) -> Topology:
+    """The topology of `kubemu up --nodes N --hollow N`: like nodes, `node-1`…"""
+    return Topology(
+        name=name,
+        api_port=api_port,
+        nodes=numbered(nodes),
+        hollow=(HollowGroup(hollow),) if hollow else (),
+    )
+
+
+def numbered(count: int, prefix: str = "node") -> tuple[Node, ...]:
+    """`count` nodes of the default size, `prefix-1` and so on."""
+    return tuple(Node(f"{prefix}-{number}") for number in range(1, count + 1))
+
+
+def with_nodes(topology: Topology, nodes: int | None = None, hollow: int | None = None) -> Topology:
+    """The same cluster with another number of nodes: what flags say beside a cluster file."""
+    if nodes is not None:
+        topology = replace(topology, nodes=numbered(nodes))
+    if hollow is not None:
+        topology = replace(topology, hollow=(HollowGroup(hollow),) if hollow else ())
+    return topology

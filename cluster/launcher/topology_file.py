@@ -1,0 +1,194 @@
+"""Reads a cluster file into a `topology.Topology`; every error names file, line and field.
+
+    apiVersion: kubemu.dev/v1alpha1
+    kind: Cluster
+    nodes:
+    - {count: 3, cpu: 8, memory: 32Gi, zones: [a, b, c]}
+
+docs/operations.md describes every field.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cluster.api import metadata, quantity
+from cluster.launcher import marked_yaml, topology
+from cluster.launcher.marked_yaml import Section
+
+_MOST_NODES = 10_000
+_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def load(path: Path) -> topology.Topology:
+    """Read the file at `path`. marked_yaml.InvalidFile; OSError where it cannot be read."""
+    return parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse(text: str, file: str) -> topology.Topology:
+    """Read a cluster file's text; `file` is its name in messages. marked_yaml.InvalidFile."""
+    problems: list[marked_yaml.Problem] = []
+    top = marked_yaml.read(text, file, problems)
+    found = _topology(top)
+    top.finish()
+    if problems:
+        raise marked_yaml.InvalidFile(problems)
+    return found
+
+
+def _topology(top: Section) -> topology.Topology:
+    top.take_text("apiVersion", check=_exactly(topology.API_VERSION))
+    top.take_text("kind", check=_exactly(topology.KIND))
+    for field in ("apiVersion", "kind"):
+        if field not in top:
+            top.complain("is missing", field)
+    ports = top.take_section("ports")
+    network = top.take_section("network")
+    found = topology.Topology(
+        name=top.take_text("name", topology.DEFAULT_NAME, metadata.dns1123_label),
+        kubernetes_version=top.take_text("kubernetesVersion"),
+        api_port=_port(ports, "api"),
+        grpc_port=_port(ports, "grpc"),
+        pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
+        service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
+        nodes=_nodes(top),
+        hollow=_hollow_groups(top),
+        flags=_flags(top.take_section("flags")),
+    )
+    for section in (ports, network):
+        if section is not None:
+            section.finish()
+    return found
+
+
+def _nodes(top: Section) -> tuple[topology.Node, ...]:
+    if "nodes" not in top:
+        top.take_sections("nodes")
+        return () if "hollow" in top else topology.numbered(topology.DEFAULT_NODES)
+    found: dict[str, topology.Node] = {}
+    counts: dict[str, int] = {}
+    for section in top.take_sections("nodes"):
+        for node in _alike(section, counts):
+            if node.name in found:
+                section.complain(f"there is another node named {node.name}", "name")
+            found[node.name] = node
+    return tuple(found.values())
+
+
+def _alike(section: Section, counts: dict[str, int]) -> Iterator[topology.Node]:
+    """The nodes of one entry. `counts` continues the numbers of each prefix."""
+    name = section.take_text("name", check=metadata.dns1123_subdomain)
+    count = section.take_number("count", 1, 1, _MOST_NODES)
+    prefix = section.take_text("prefix", "node", metadata.dns1123_label)
+    if name and ("count" in section or "prefix" in section):
+        section.complain("an entry has either a name, or a count and a prefix", "name")
+        count = 1
+    size, labels, taints = _size(section), _labels(section), _taints(section)
+    zones = section.take_texts("zones", metadata.label_value)
+    section.finish()
+    for position in range(count):
+        if not name:
+            counts[prefix] = counts.get(prefix, 0) + 1
+        zone = {topology.ZONE_LABEL: zones[position % len(zones)]} if zones else {}
+        yield topology.Node(name or f"{prefix}-{counts[prefix]}", size, {**labels, **zone}, taints)
+
+
+def _hollow_groups(top: Section) -> tuple[topology.HollowGroup, ...]:
+    groups: dict[str, topology.HollowGroup] = {}
+    for section in top.take_sections("hollow"):
+        group = topology.HollowGroup(
+            count=section.take_number("count", 1, 1, _MOST_NODES),
+            prefix=section.take_text("prefix", "hollow", metadata.dns1123_label),
+            size=_size(section),
+            labels=_labels(section),
+            zones=section.take_texts("zones", metadata.label_value),
+            taints=_taints(section),
+            per_process=section.take_number("perProcess", 1000, 1, _MOST_NODES),
+        )
+        section.finish()
+        if group.prefix in groups:
+            section.complain(f"there is another hollow group {group.prefix}", "prefix")
+        groups[group.prefix] = group
+    return tuple(groups.values())
+
+
+def _size(section: Section) -> topology.Size:
+    default = topology.Size()
+    return topology.Size(
+        cpu=section.take_text("cpu", default.cpu, _amount),
+        memory=section.take_text("memory", default.memory, _amount),
+        pods=section.take_number("pods", default.pods, 1, 100_000),
+    )
+
+
+def _labels(section: Section) -> Mapping[str, str]:
+    labels: dict[str, str] = {}
+    inner = section.take_section("labels")
+    if inner is not None:
+        labels = inner.take_all_texts()
+        for key, value in labels.items():
+            for complaint in (*metadata.qualified_name(key), *metadata.label_value(value)):
+                inner.complain(complaint, key)
+    for field, label in (("region", topology.REGION_LABEL), ("zone", topology.ZONE_LABEL)):
+        value = section.take_text(field, check=metadata.label_value)
+        if value:
+            labels[label] = value
+    return labels
+
+
+def _taints(section: Section) -> tuple[str, ...]:
+    found = []
+    for taint in section.take_sections("taints"):
+        key = taint.take_text("key", check=metadata.qualified_name)
+        value = taint.take_text("value", check=metadata.label_value)
+        effect = taint.take_text("effect", check=_one_of(*_TAINT_EFFECTS))
+        for field in ("key", "effect"):
+            if field not in taint:
+                taint.complain("is missing", field)
+        taint.finish()
+        found.append(f"{key}={value}:{effect}" if value else f"{key}:{effect}")
+    return tuple(found)
+
+
+def _flags(section: Section | None) -> dict[str, dict[str, str]]:
+    """Flags by component. The component's own command checks names and values."""
+    if section is None:
+        return {}
+    inner = {name: section.take_section(name) for name in topology.COMPONENTS}
+    section.finish()
+    return {
+        name: {key.removeprefix("--"): value for key, value in flags.take_all_texts().items()}
+        for name, flags in inner.items()
+        if flags is not None
+    }
+
+
+def _port(section: Section | None, field: str) -> int:
+    return section.take_number(field, 0, 1, 65535) if section is not None else 0
+
+
+def _cidr(section: Section | None, field: str, default: str) -> str:
+    return section.take_text(field, default, _network) if section is not None else default
+
+
+def _network(text: str) -> Iterator[str]:
+    try:
+        ipaddress.IPv4Network(text)
+    except ValueError as error:
+        yield f"must be a network like 10.244.0.0/16 ({error})"
+
+
+def _amount(text: str) -> Iterator[str]:
+    try:
+        if quantity.parse(text) <= 0:
+            yield "must be more than nothing"
+    except ValueError as error:
+        yield str(error)
+
+
+def _exactly(wanted: str) -> marked_yaml.Check:
+    return lambda text: () if text == wanted else (f"must be {wanted}",)
+
+
+def _one_of(*wanted: str) -> marked_yaml.Check:
+    return lambda text: () if text in wanted else (f"must be one of {', '.join(wanted)}",)
