@@ -43,7 +43,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self._jumping.time
 
-    def run_in_executor(  # type: ignore[override]  (it never returns)
+    def run_in_executor(  # type: ignore[override]
         self, executor: object, func: Callable[..., Any], *args: Any
     ) -> NoReturn:
         """Refuse: a thread would run on real time."""
