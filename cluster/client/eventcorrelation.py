@@ -1,0 +1,138 @@
+"""Which Event object a sighting belongs to: repeats are counted, floods are combined or dropped.
+
+Pure, after client-go's EventCorrelator (tools/record/events_cache.go), with its constants:
+
+- the same event again (same object, reason and message) raises the count of the one Event;
+- from the tenth different message of one object and reason within ten minutes on, they share one
+  Event, whose message says that it is combined;
+- a source may speak 25 times about one object, and once more for every five minutes since.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+AGGREGATE_MAX_EVENTS = 10
+AGGREGATE_INTERVAL = 600.0
+SPAM_BURST = 25
+SPAM_REFILL_SECONDS = 300.0
+MAX_ENTRIES = 4096
+COMBINED = "(combined from similar events): "
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The involved object, as an Event refers to it."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str = ""
+    field_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was said about an object; `type` is Normal or Warning."""
+
+    subject: Subject
+    type: str
+    reason: str
+    message: str
+    action: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """One Event object: what it says, and how often it was seen. Times are wall seconds."""
+
+    sighting: Sighting
+    first: float
+    last: float
+    count: int = 1
+    name: str = ""
+    """The Event's own name; "" until it is first written."""
+    stored: bool = False
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _Similar:
+    last: float
+    messages: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled: float
+
+
+class Correlator:
+    """Remembers the newest `MAX_ENTRIES` series, groups and buckets of one source."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[object, ...], Series] = {}
+        self._similar: dict[tuple[object, ...], _Similar] = {}
+        self._buckets: dict[tuple[str, ...], _Bucket] = {}
+
+    def observe(self, sighting: Sighting, now: float) -> Series | None:
+        """The series that this sighting belongs to, counted; None: dropped as spam."""
+        subject = sighting.subject
+        identity = (
+            subject.api_version, subject.kind, subject.namespace, subject.name, subject.uid,
+        )  # fmt: skip
+        group = (*identity, sighting.type, sighting.reason)
+        key: tuple[object, ...] = (*group, subject.field_path, sighting.message)
+        if self._floods(group, sighting.message, now):
+            key = group
+            sighting = dataclasses.replace(sighting, message=COMBINED + sighting.message)
+        series = self._seen(key, sighting, now)
+        return series if self._allows(identity, now) else None
+
+    def _floods(self, group: tuple[object, ...], message: str, now: float) -> bool:
+        """Whether messages of this group are so many that they share one Event."""
+        similar = self._similar.pop(group, None)
+        if similar is None or now - similar.last > AGGREGATE_INTERVAL:
+            similar = _Similar(now)
+        similar.last = now
+        similar.messages[message] = None
+        _remember(self._similar, group, similar)
+        if len(similar.messages) < AGGREGATE_MAX_EVENTS:
+            return False
+        del similar.messages[next(iter(similar.messages))]
+        return True
+
+    def _seen(self, key: tuple[object, ...], sighting: Sighting, now: float) -> Series:
+        series = self._series.pop(key, None)
+        if series is None:
+            series = Series(sighting, now, now)
+        else:
+            series.count += 1
+            series.last = now
+            series.sighting = sighting
+        _remember(self._series, key, series)
+        return series
+
+    def _allows(self, identity: tuple[str, ...], now: float) -> bool:
+        bucket = self._buckets.pop(identity, None) or _Bucket(SPAM_BURST, now)
+        _remember(self._buckets, identity, bucket)
+        earned = (now - bucket.filled) / SPAM_REFILL_SECONDS
+        bucket.tokens = min(bucket.tokens + earned, SPAM_BURST)
+        bucket.filled = now
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True
+
+
+def _remember(kept: dict[_K, _V], key: _K, value: _V) -> None:
+    """Put the newest last, and let go of the oldest."""
+    kept[key] = value
+    if len(kept) > MAX_ENTRIES:
+        del kept[next(iter(kept))]

@@ -1,0 +1,186 @@
+"""Records Events (core/v1) about objects, without ever holding up the one who speaks.
+
+`event` only notes what was said; `run` writes it, all that has gathered in one batch. What is said
+again before it was written costs nothing more than a count.
+"""
+
+import asyncio
+import random
+
+import msgspec
+import structlog
+
+from cluster.aio import backoff, clock
+from cluster.api import errors, objects, timestamps
+from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.client import eventcorrelation
+from cluster.client.client import Client
+from cluster.client.eventcorrelation import Series
+
+NORMAL = "Normal"
+WARNING = "Warning"
+
+MAX_QUEUED = 10_000
+MAX_TRIES = 12
+_BATCH = 512
+_TRY_AGAIN = (errors.ServiceUnavailable, errors.Timeout, errors.TooManyRequests)
+
+
+class Recorder:
+    """Speaks for one source: `component`, on `host` where it runs on a node."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: clock.Clock,
+        random: random.Random,
+        component: str,
+        host: str = "",
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._component = component
+        self._host = host
+        self._correlator = eventcorrelation.Correlator()
+        self._pending: dict[int, Series] = {}
+        self._wake = asyncio.Event()
+        self._dropped = 0
+        self._log = structlog.get_logger().bind(component=component)
+
+    def event(
+        self,
+        obj: objects.Object,
+        type: str,
+        reason: str,
+        message: str,
+        action: str = "",
+        *,
+        field_path: str = "",
+    ) -> None:
+        """Say something about `obj`; `type` is NORMAL or WARNING. Never blocks, never raises.
+
+        `field_path` names a part of it, as the kubelet does: `spec.containers{web}`.
+        """
+        subject = eventcorrelation.Subject(
+            api_version=obj.get("apiVersion", ""),
+            kind=obj.get("kind", ""),
+            namespace=objects.namespace(obj),
+            name=objects.name(obj),
+            uid=objects.uid(obj),
+            resource_version=objects.meta(obj).get("resourceVersion", ""),
+            field_path=field_path,
+        )
+        now = self._clock.now()
+        sighting = eventcorrelation.Sighting(subject, type, reason, message, action)
+        series = self._correlator.observe(sighting, now)
+        if series is not None:
+            self._queue(series)
+
+    async def run(self) -> None:
+        """Write what is said, until cancelled."""
+        pause = backoff.Backoff(self._random, initial=0.1, maximum=10.0)
+        while True:
+            await self._wake.wait()
+            if await self._write():
+                pause.reset()
+            else:
+                await pause.wait()
+            if not self._pending:
+                self._wake.clear()
+
+    def _queue(self, series: Series) -> None:
+        if id(series) not in self._pending and len(self._pending) >= MAX_QUEUED:
+            self._dropped += 1
+            if self._dropped % 1000 == 1:
+                self._log.warning("too many events are waiting", dropped=self._dropped)
+            return
+        self._pending[id(series)] = series
+        self._wake.set()
+
+    async def _write(self) -> bool:
+        """Write what waits, up to a batch; False where the API should be left alone a while."""
+        taken = [self._pending.pop(key) for key in list(self._pending)[:_BATCH]]
+        outcomes = await self._client.submit_all([self._operation(series) for series in taken])
+        welcome = True
+        for series, outcome in zip(taken, outcomes, strict=True):
+            welcome &= self._settle(series, outcome)
+        return welcome
+
+    def _operation(self, series: Series) -> Operation:
+        subject = series.sighting.subject
+        space = subject.namespace or "default"
+        if series.stored:
+            patch = {
+                "count": series.count,
+                "lastTimestamp": timestamps.encode(series.last),
+                "message": series.sighting.message,
+            }
+            return _operation(Verb.PATCH, space, series.name, patch)
+        # The clock is coarser than the nanoseconds of the name; chance fills in the rest, so that
+        # two sources that speak of one object at one time do not choose one name.
+        nanoseconds = int(series.last * 1e9) + self._random.randrange(1000)
+        series.name = f"{subject.name}.{nanoseconds:x}"
+        return _operation(Verb.CREATE, space, series.name, self._body(series, space))
+
+    def _body(self, series: Series, space: str) -> objects.Object:
+        sighting = series.sighting
+        subject = sighting.subject
+        involved = {
+            "kind": subject.kind,
+            "namespace": subject.namespace,
+            "name": subject.name,
+            "uid": subject.uid,
+            "apiVersion": subject.api_version,
+            "resourceVersion": subject.resource_version,
+            "fieldPath": subject.field_path,
+        }
+        source = {"component": self._component, "host": self._host}
+        body: objects.Object = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": series.name, "namespace": space},
+            "involvedObject": {key: value for key, value in involved.items() if value},
+            "reason": sighting.reason,
+            "message": sighting.message,
+            "source": {key: value for key, value in source.items() if value},
+            "firstTimestamp": timestamps.encode(series.first),
+            "lastTimestamp": timestamps.encode(series.last),
+            "count": series.count,
+            "type": sighting.type,
+            "eventTime": None,
+            "reportingComponent": self._component,
+            "reportingInstance": self._host,
+        }
+        if sighting.action:
+            body["action"] = sighting.action
+        return body
+
+    def _settle(self, series: Series, outcome: objects.Object | errors.StatusError) -> bool:
+        """Note what became of a write; False where the API should be left alone a while."""
+        if not isinstance(outcome, errors.StatusError):
+            series.stored = True
+            series.attempts = 0
+            return True
+        gone = series.stored and isinstance(outcome, errors.NotFound)
+        taken = not series.stored and isinstance(outcome, errors.AlreadyExists)
+        later = isinstance(outcome, _TRY_AGAIN)
+        series.attempts += 1
+        if (gone or taken or later) and series.attempts < MAX_TRIES:
+            series.stored = series.stored and not gone
+            self._queue(series)
+        else:
+            self._log.info("event not recorded", reason=series.sighting.reason, error=str(outcome))
+        return not later
+
+
+def _operation(verb: Verb, space: str, name: str, body: objects.Object) -> Operation:
+    return Operation(
+        verb,
+        "events",
+        space,
+        name,
+        body=msgspec.json.encode(body),
+        patch_type=MERGE_PATCH if verb is Verb.PATCH else "",
+        want_object=False,
+    )
