@@ -1,0 +1,62 @@
+"""Pod addresses of a node: given out in turn from its pod CIDRs, as CNI's host-local does."""
+
+import ipaddress
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Exhausted(Exception):
+    """Every address of a range is in use."""
+
+
+def networks(cidrs: str) -> tuple[Network, ...]:
+    """The networks of `10.244.1.0/24` or `10.244.1.0/24,fd00::/64`. ValueError with a sentence."""
+    found: list[Network] = []
+    for text in cidrs.split(","):
+        try:
+            found.append(ipaddress.ip_network(text.strip()))
+        except ValueError as error:
+            raise ValueError(f"{text.strip()!r} is no pod CIDR: {error}") from error
+    return tuple(found)
+
+
+class Pool:
+    """The addresses of one network. The first one is the bridge's; the last of IPv4 is broadcast.
+
+    An address that was let go is given again only after all others: caches and connections of its
+    former pod have time to end.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._first = int(network.network_address) + 2
+        last = int(network.broadcast_address)
+        self._last = last - 1 if network.version == 4 else last
+        self._next = self._first
+        self._used: dict[int, None] = {}
+
+    def take(self) -> str:
+        """An address that nobody has. Exhausted."""
+        size = self._last - self._first + 1
+        if len(self._used) >= size:
+            raise Exhausted(f"no IP addresses available in range set: {self._range()}")
+        while self._next in self._used:
+            self._next = self._after(self._next)
+        number, self._next = self._next, self._after(self._next)
+        self._used[number] = None
+        return str(self._address(number))
+
+    def give_back(self, address: str) -> None:
+        """Let an address go; one that is not in use is no error."""
+        self._used.pop(int(ipaddress.ip_address(address)), None)
+
+    def _after(self, number: int) -> int:
+        return number + 1 if number < self._last else self._first
+
+    def _address(self, number: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        if self.network.version == 4:
+            return ipaddress.IPv4Address(number)
+        return ipaddress.IPv6Address(number)
+
+    def _range(self) -> str:
+        return f"{self._address(self._first - 1)}-{self._address(self._last)}"

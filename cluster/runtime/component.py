@@ -1,0 +1,67 @@
+"""The runtime of a node: its CRI and its data plane, served over gRPC where an address is set."""
+
+import asyncio
+import random as randoms
+from typing import TYPE_CHECKING
+
+from cluster.aio import clock as clocks
+from cluster.runtime.config import Config
+from cluster.runtime.dataplane import DataPlane
+from cluster.runtime.service import CriService
+
+if TYPE_CHECKING:
+    from cluster.aio import grpcserver
+
+
+class Runtime:
+    """One node's runtime. `cri` and `dataplane` can be called in the same process at any time.
+
+    `run` serves them on `config.listen`; without an address it only keeps the machine alive. When
+    it ends, the machine is gone: what ran in it has ended.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: clocks.Clock,
+        random: randoms.Random,
+        tls: "grpcserver.ServerTls | None" = None,
+    ) -> None:
+        self._config = config
+        self._tls = tls
+        self.cri = CriService(config, clock=clock, random=random)
+        self.dataplane = DataPlane(random)
+        self.ready = asyncio.Event()
+        self.port = 0
+        """The port that is served, where `listen` names a host."""
+
+    async def run(self) -> None:
+        """Serve until cancelled. aio.grpcserver.AddressInUse."""
+        try:
+            if self._config.listen:
+                await self._serve()
+            else:
+                self.ready.set()
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self.cri.close()
+
+    async def _serve(self) -> None:
+        # Imported here: a hollow node serves nothing, and gRPC is slow to import.
+        from cluster.aio import grpcserver
+        from cluster.runtime import dataplane_servicer, servicer
+
+        server = grpcserver.GrpcServer(tls=self._tls, grace=0.2)
+        server.add(servicer.RUNTIME, servicer.add_runtime, self.cri)
+        server.add(servicer.IMAGE, servicer.add_image, self.cri)
+        server.add(
+            dataplane_servicer.SERVICE_NAME,
+            lambda plane, target: dataplane_servicer.add_to(target, plane),
+            self.dataplane,
+        )
+        self.port = server.listen(self._config.listen)
+        async with server:
+            await server.set_serving(True)
+            self.ready.set()
+            await asyncio.get_running_loop().create_future()

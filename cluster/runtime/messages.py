@@ -1,0 +1,116 @@
+"""Records as the messages of CRI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import images
+from cluster.runtime.records import Container, Event, Sandbox, State
+
+
+def sandbox_state(sandbox: Sandbox) -> Any:
+    """SANDBOX_READY or SANDBOX_NOTREADY: an enum value of protobuf, which is an int."""
+    return pb.SANDBOX_READY if sandbox.ready else pb.SANDBOX_NOTREADY
+
+
+def sandbox_status(sandbox: Sandbox) -> pb.PodSandboxStatus:
+    """The long form."""
+    config = sandbox.config
+    network = pb.PodSandboxNetworkStatus(
+        ip=sandbox.addresses[0] if sandbox.addresses else "",
+        additional_ips=[pb.PodIP(ip=address) for address in sandbox.addresses[1:]],
+    )
+    return pb.PodSandboxStatus(
+        id=sandbox.id,
+        metadata=config.metadata,
+        state=sandbox_state(sandbox),
+        created_at=sandbox.created_at,
+        network=network,
+        labels=config.labels,
+        annotations=config.annotations,
+        runtime_handler=sandbox.handler,
+    )
+
+
+def sandbox_summary(sandbox: Sandbox) -> pb.PodSandbox:
+    """The short form that lists have."""
+    return pb.PodSandbox(
+        id=sandbox.id,
+        metadata=sandbox.config.metadata,
+        state=sandbox_state(sandbox),
+        created_at=sandbox.created_at,
+        labels=sandbox.config.labels,
+        annotations=sandbox.config.annotations,
+        runtime_handler=sandbox.handler,
+    )
+
+
+def container_status(container: Container) -> pb.ContainerStatus:
+    """The long form."""
+    config = container.config
+    return pb.ContainerStatus(
+        id=container.id,
+        metadata=config.metadata,
+        state=_enum(container.state),
+        created_at=container.created_at,
+        started_at=container.started_at,
+        finished_at=container.finished_at,
+        exit_code=container.exit_code,
+        image=pb.ImageSpec(image=container.image.name),
+        image_ref=image_ref(container.image),
+        image_id=images.image_id(container.image),
+        reason=_reason(container),
+        labels=config.labels,
+        annotations=config.annotations,
+        mounts=config.mounts,
+        log_path=config.log_path,
+    )
+
+
+def container_summary(container: Container) -> pb.Container:
+    """The short form that lists have."""
+    return pb.Container(
+        id=container.id,
+        pod_sandbox_id=container.sandbox.id,
+        metadata=container.config.metadata,
+        image=container.config.image,
+        image_ref=image_ref(container.image),
+        image_id=images.image_id(container.image),
+        state=_enum(container.state),
+        created_at=container.created_at,
+        labels=container.config.labels,
+        annotations=container.config.annotations,
+    )
+
+
+def event(happened: Event) -> pb.ContainerEventResponse:
+    """An event, with all that is so now of its sandbox."""
+    sandbox = happened.sandbox
+    return pb.ContainerEventResponse(
+        container_id=happened.container,
+        container_event_type=_enum(happened.change),
+        created_at=happened.at,
+        pod_sandbox_status=sandbox_status(sandbox),
+        containers_statuses=[container_status(one) for one in sandbox.containers.values()],
+    )
+
+
+def image_ref(reference: images.Reference) -> str:
+    """`docker.io/library/nginx@sha256:…`."""
+    return f"{reference.repository}@{images.digest(reference)}"
+
+
+def selected(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether the labels hold all that a filter wants."""
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def _enum(value: int) -> Any:
+    """Protobuf takes plain numbers for its enums; its type stubs do not say so."""
+    return int(value)
+
+
+def _reason(container: Container) -> str:
+    if container.state is not State.EXITED:
+        return ""
+    return "Completed" if container.exit_code == 0 else "Error"

@@ -1,0 +1,77 @@
+"""What the runtime knows of a sandbox, a container and an image.
+
+A configuration is the message that came with the request; it is kept, shared and never changed.
+Times are nanoseconds since the epoch, 0 for "not yet".
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import images
+from cluster.runtime.script import Script
+
+
+class State(IntEnum):
+    """A container's state, with the numbers of CRI."""
+
+    CREATED = 0
+    RUNNING = 1
+    EXITED = 2
+
+
+class Change(IntEnum):
+    """What happened to a container or sandbox, with the numbers of CRI's event types."""
+
+    CREATED = 0
+    STARTED = 1
+    STOPPED = 2
+    DELETED = 3
+
+
+@dataclass(slots=True, eq=False)
+class Container:
+    """A container. `timers` and `waiters` exist only while something is due or awaited."""
+
+    id: str
+    sandbox: "Sandbox"
+    config: pb.ContainerConfig
+    image: images.Reference
+    script: Script
+    created_at: int
+    state: State = State.CREATED
+    started_at: int = 0
+    finished_at: int = 0
+    exit_code: int = 0
+    starting: bool = False
+    timers: list[asyncio.TimerHandle] | None = None
+    waiters: list[asyncio.Future[None]] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Sandbox:
+    """A pod sandbox. `addresses` is empty on the node's own network."""
+
+    id: str
+    config: pb.PodSandboxConfig
+    handler: str
+    created_at: int
+    addresses: tuple[str, ...] = ()
+    ready: bool = True
+    containers: dict[str, Container] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `container` is the container's id, or the sandbox's own."""
+
+    sandbox: Sandbox
+    container: str
+    change: Change
+    at: int
+
+    @property
+    def pod_uid(self) -> str:
+        """The uid of the pod that it happened to."""
+        return str(self.sandbox.config.metadata.uid)

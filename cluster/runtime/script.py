@@ -1,0 +1,108 @@
+"""What a container of the sim driver does: said by `kubemu.dev/` annotations, or by its command.
+
+`kubemu.dev/KEY` speaks of every container of the pod that is not an init container,
+`kubemu.dev/KEY.CONTAINER` of one container, init or not. docs/annotations.md lists them for users.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.api import durations
+from cluster.runtime import commandline
+
+PREFIX: Final = "kubemu.dev/"
+INIT: Final = "kubemu.dev/init"
+"""Annotation that the kubelet puts on the CRI configuration of an init container."""
+
+KILLED: Final = 137
+"""Exit code of a process that SIGKILL ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A container's life: it starts after `start_delay`, runs for `run_for` (inf: until it is
+    stopped) and exits with `exit_code`. At SIGTERM it ends after `stop_after` (inf: it does not
+    heed it) with `stop_code`. Times are in seconds.
+    """
+
+    run_for: float = math.inf
+    exit_code: int = 0
+    start_delay: float = 0.0
+    stop_after: float = 0.0
+    stop_code: int = 0
+
+
+SERVER: Final = Script()
+"""A well-behaved server: it serves until it is asked to end, and then ends cleanly."""
+_ONCE: Final = Script(run_for=0.0)
+
+
+def of(
+    name: str, annotations: Mapping[str, str], argv: Sequence[str], *, init: bool = False
+) -> Script:
+    """The script of container `name`. ValueError, with a sentence, for a bad annotation."""
+    told = _told(name, annotations, init)
+    if not told and not argv:
+        return _ONCE if init else SERVER
+    base = _of_command(argv, init)
+    if not told:
+        return base
+    run_for = _run_for(told, base)
+    return Script(
+        run_for,
+        _exit_code(told, base),
+        _seconds(told, "start-delay", base.start_delay),
+        _seconds(told, "stop-after", base.stop_after),
+        base.stop_code,
+    )
+
+
+def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, str]:
+    """Annotations that speak of this container, by key; its own win over those of all."""
+    everyone: dict[str, str] = {}
+    own: dict[str, str] = {}
+    for key, value in annotations.items():
+        if not key.startswith(PREFIX):
+            continue
+        what, dot, container = key[len(PREFIX) :].partition(".")
+        if not dot and not init:
+            everyone[what] = value
+        elif container == name:
+            own[what] = value
+    return everyone | own
+
+
+def _of_command(argv: Sequence[str], init: bool) -> Script:
+    found = commandline.course(argv) if argv else None
+    if found is None:
+        return _ONCE if init else SERVER
+    return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
+
+
+def _run_for(told: Mapping[str, str], base: Script) -> float:
+    if "crash-after" in told:
+        return _seconds(told, "crash-after", 0.0)
+    if "run-for" in told:
+        return _seconds(told, "run-for", 0.0)
+    return 0.0 if "exit-code" in told and math.isinf(base.run_for) else base.run_for
+
+
+def _exit_code(told: Mapping[str, str], base: Script) -> int:
+    text = told.get("exit-code")
+    if text is None:
+        return 1 if "crash-after" in told else base.exit_code
+    if not text.isdigit() or int(text) > 255:
+        raise ValueError(f"annotation {PREFIX}exit-code: {text!r} is no exit code (0 to 255)")
+    return int(text)
+
+
+def _seconds(told: Mapping[str, str], key: str, default: float) -> float:
+    text = told.get(key)
+    if text is None:
+        return default
+    try:
+        return durations.parse(text)
+    except ValueError as error:
+        raise ValueError(f"annotation {PREFIX}{key}: {error}") from error

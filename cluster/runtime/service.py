@@ -1,0 +1,266 @@
+"""CRI v1 as an object: async methods on its messages, the runtime and the image service in one.
+
+The names are those of the RPCs, in Python's spelling. Failures are `aio.rpc.Failure`. Calls that
+need not wait do not suspend. A request's configuration is kept, not copied: who calls in the same
+process does not change it afterwards.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable
+
+from cluster.aio import broadcast, rpc
+from cluster.aio import clock as clocks
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import images, messages
+from cluster.runtime.config import Config
+from cluster.runtime.imagestore import ImageStore, describe
+from cluster.runtime.records import Container, Event, Sandbox
+from cluster.runtime.sim import Sim
+
+NAME = "kubemu"
+VERSION = "0.1.0"
+API_VERSION = "v1"
+_KUBELET_API_VERSION = "0.1.0"
+
+Listener = Callable[[str, int], None]
+
+
+class CriService:
+    """The container runtime of one node."""
+
+    def __init__(self, config: Config, *, clock: clocks.Clock, random: random.Random) -> None:
+        self._events: broadcast.Broadcast[pb.ContainerEventResponse] = broadcast.Broadcast(
+            config.event_buffer
+        )
+        self._listeners: list[Listener] = []
+        self.driver = Sim(
+            clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr
+        )
+        self.images = ImageStore(config.image_pull_seconds)
+
+    def close(self) -> None:
+        """The machine goes: end all that runs, and every stream of events."""
+        self.driver.close()
+        self._events.close()
+
+    # ---- runtime -----------------------------------------------------------------------------
+
+    async def version(self, _request: pb.VersionRequest) -> pb.VersionResponse:
+        """Who this is."""
+        return pb.VersionResponse(
+            version=_KUBELET_API_VERSION,
+            runtime_name=NAME,
+            runtime_version=VERSION,
+            runtime_api_version=API_VERSION,
+        )
+
+    async def status(self, _request: pb.StatusRequest) -> pb.StatusResponse:
+        """RuntimeReady, and NetworkReady once there is a pod CIDR."""
+        network = pb.RuntimeCondition(type="NetworkReady", status=True)
+        if not self.driver.pod_cidr:
+            network = pb.RuntimeCondition(
+                type="NetworkReady",
+                status=False,
+                reason="NetworkPluginNotReady",
+                message="Network plugin returns error: cni plugin not initialized",
+            )
+        ready = pb.RuntimeCondition(type="RuntimeReady", status=True)
+        return pb.StatusResponse(status=pb.RuntimeStatus(conditions=[ready, network]))
+
+    async def update_runtime_config(
+        self, request: pb.UpdateRuntimeConfigRequest
+    ) -> pb.UpdateRuntimeConfigResponse:
+        """Take the pod CIDRs that the kubelet was given."""
+        cidrs = request.runtime_config.network_config.pod_cidr
+        if cidrs:
+            try:
+                self.driver.set_pod_cidr(cidrs)
+            except ValueError as error:
+                raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
+        return pb.UpdateRuntimeConfigResponse()
+
+    # ---- sandboxes ---------------------------------------------------------------------------
+
+    async def run_pod_sandbox(self, request: pb.RunPodSandboxRequest) -> pb.RunPodSandboxResponse:
+        """Make and start a sandbox."""
+        sandbox = self.driver.run_sandbox(request.config, request.runtime_handler)
+        return pb.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
+
+    async def stop_pod_sandbox(
+        self, request: pb.StopPodSandboxRequest
+    ) -> pb.StopPodSandboxResponse:
+        """Kill all in it. One that is gone is no error."""
+        sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
+        if sandbox is not None:
+            self.driver.stop_sandbox(sandbox)
+        return pb.StopPodSandboxResponse()
+
+    async def remove_pod_sandbox(
+        self, request: pb.RemovePodSandboxRequest
+    ) -> pb.RemovePodSandboxResponse:
+        """Forget it and its containers. One that is gone is no error."""
+        sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
+        if sandbox is not None:
+            self.driver.remove_sandbox(sandbox)
+        return pb.RemovePodSandboxResponse()
+
+    async def pod_sandbox_status(
+        self, request: pb.PodSandboxStatusRequest
+    ) -> pb.PodSandboxStatusResponse:
+        """A sandbox and all its containers, as they are now."""
+        sandbox = self._sandbox(request.pod_sandbox_id)
+        return pb.PodSandboxStatusResponse(
+            status=messages.sandbox_status(sandbox),
+            containers_statuses=[
+                messages.container_status(one) for one in sandbox.containers.values()
+            ],
+            timestamp=self.driver.time(),
+        )
+
+    async def list_pod_sandbox(
+        self, request: pb.ListPodSandboxRequest
+    ) -> pb.ListPodSandboxResponse:
+        """Sandboxes that the filter lets through."""
+        wanted = request.filter
+        found = [
+            messages.sandbox_summary(one)
+            for one in self.driver.sandboxes.values()
+            if wanted.id in ("", one.id)
+            and (not wanted.HasField("state") or wanted.state.state == messages.sandbox_state(one))
+            and messages.selected(one.config.labels, wanted.label_selector)
+        ]
+        return pb.ListPodSandboxResponse(items=found)
+
+    # ---- containers --------------------------------------------------------------------------
+
+    async def create_container(
+        self, request: pb.CreateContainerRequest
+    ) -> pb.CreateContainerResponse:
+        """Make a container in a sandbox; its image must be here."""
+        sandbox = self._sandbox(request.pod_sandbox_id)
+        image = request.config.image.image
+        if self.images.find(image) is None:
+            raise rpc.Failure("NOT_FOUND", f'failed to get image "{image}": not found')
+        container = self.driver.create(sandbox, request.config)
+        return pb.CreateContainerResponse(container_id=container.id)
+
+    async def start_container(self, request: pb.StartContainerRequest) -> pb.StartContainerResponse:
+        """Start it; answers when it runs."""
+        await self.driver.start(self._container(request.container_id))
+        return pb.StartContainerResponse()
+
+    async def stop_container(self, request: pb.StopContainerRequest) -> pb.StopContainerResponse:
+        """End it, with a grace of `timeout` seconds; answers when it has ended."""
+        container = self.driver.containers.get(request.container_id)
+        if container is not None:
+            await self.driver.stop(container, request.timeout)
+        return pb.StopContainerResponse()
+
+    async def remove_container(
+        self, request: pb.RemoveContainerRequest
+    ) -> pb.RemoveContainerResponse:
+        """Forget it. One that is gone is no error."""
+        container = self.driver.containers.get(request.container_id)
+        if container is not None:
+            self.driver.remove(container)
+        return pb.RemoveContainerResponse()
+
+    async def list_containers(self, request: pb.ListContainersRequest) -> pb.ListContainersResponse:
+        """Containers that the filter lets through."""
+        wanted = request.filter
+        found = [
+            messages.container_summary(one)
+            for one in self.driver.containers.values()
+            if wanted.id in ("", one.id)
+            and wanted.pod_sandbox_id in ("", one.sandbox.id)
+            and (not wanted.HasField("state") or wanted.state.state == int(one.state))
+            and messages.selected(one.config.labels, wanted.label_selector)
+        ]
+        return pb.ListContainersResponse(containers=found)
+
+    async def container_status(
+        self, request: pb.ContainerStatusRequest
+    ) -> pb.ContainerStatusResponse:
+        """One container, as it is now."""
+        container = self._container(request.container_id)
+        return pb.ContainerStatusResponse(status=messages.container_status(container))
+
+    async def get_container_events(
+        self, _request: pb.GetEventsRequest
+    ) -> AsyncIterator[pb.ContainerEventResponse]:
+        """Everything that happens from the moment this returns.
+
+        rpc.Failure RESOURCE_EXHAUSTED from the iterator where its reader is too slow.
+        """
+        return _read(self._events.subscribe())
+
+    def on_event(self, listener: Listener) -> None:
+        """Tell `listener(pod uid, time in nanoseconds)` of each event: for the same process."""
+        self._listeners.append(listener)
+
+    # ---- images ------------------------------------------------------------------------------
+
+    async def list_images(self, request: pb.ListImagesRequest) -> pb.ListImagesResponse:
+        """The images that are here, or the one that the filter names."""
+        wanted = request.filter.image.image
+        found = self.images.find(wanted) if wanted else None
+        chosen = self.images.all() if not wanted else [found] if found else []
+        return pb.ListImagesResponse(images=[describe(one) for one in chosen])
+
+    async def image_status(self, request: pb.ImageStatusRequest) -> pb.ImageStatusResponse:
+        """One image, or an answer without one."""
+        found = self.images.find(request.image.image)
+        return pb.ImageStatusResponse(image=describe(found) if found else None)
+
+    async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:
+        """Get an image."""
+        found = await self.images.pull(request.image.image)
+        return pb.PullImageResponse(image_ref=images.image_id(found))
+
+    async def remove_image(self, request: pb.RemoveImageRequest) -> pb.RemoveImageResponse:
+        """Forget an image."""
+        self.images.remove(request.image.image)
+        return pb.RemoveImageResponse()
+
+    async def image_fs_info(self, _request: pb.ImageFsInfoRequest) -> pb.ImageFsInfoResponse:
+        """How much the images take."""
+        used = sum(images.size(one) for one in self.images.all())
+        usage = pb.FilesystemUsage(
+            timestamp=self.driver.time(),
+            fs_id=pb.FilesystemIdentifier(mountpoint="/var/lib/kubemu/images"),
+            used_bytes=pb.UInt64Value(value=used),
+            inodes_used=pb.UInt64Value(value=len(self.images.all())),
+        )
+        return pb.ImageFsInfoResponse(image_filesystems=[usage])
+
+    # ------------------------------------------------------------------------------------------
+
+    def _sandbox(self, id: str) -> Sandbox:
+        found = self.driver.sandboxes.get(id)
+        if found is None:
+            raise rpc.Failure("NOT_FOUND", f'no sandbox "{id}" here: not found')
+        return found
+
+    def _container(self, id: str) -> Container:
+        found = self.driver.containers.get(id)
+        if found is None:
+            raise rpc.Failure("NOT_FOUND", f'no container "{id}" here: not found')
+        return found
+
+    def _happened(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event.pod_uid, event.at)
+        if len(self._events):
+            self._events.send(messages.event(event))
+
+
+async def _read(
+    reader: broadcast.Reader[pb.ContainerEventResponse],
+) -> AsyncIterator[pb.ContainerEventResponse]:
+    try:
+        async for event in reader:
+            yield event
+    except broadcast.Lagged as lag:
+        raise rpc.Failure("RESOURCE_EXHAUSTED", str(lag)) from lag
+    finally:
+        reader.close()

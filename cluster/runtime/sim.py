@@ -1,0 +1,229 @@
+"""The sim driver: containers that do nothing but live and end as they were told.
+
+A container with nothing scripted is a record: no task, no timer. What is due later (an end, a
+kill) is one timer of the loop; what waits for an end holds a future.
+"""
+
+import asyncio
+import functools
+import math
+import random
+from collections.abc import Callable
+
+from cluster.aio import clock as clocks
+from cluster.aio import rpc
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import addresses, images, script
+from cluster.runtime.records import Change, Container, Event, Sandbox, State
+
+Listener = Callable[[Event], None]
+
+
+class Sim:
+    """Runs sandboxes and containers. `listener` hears of each change, and must not block."""
+
+    def __init__(
+        self, *, clock: clocks.Clock, random: random.Random, listener: Listener, pod_cidr: str = ""
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._listener = listener
+        self._last_time = 0
+        self._pools: tuple[addresses.Pool, ...] = ()
+        self.pod_cidr = ""
+        self.sandboxes: dict[str, Sandbox] = {}
+        self.containers: dict[str, Container] = {}
+        if pod_cidr:
+            self.set_pod_cidr(pod_cidr)
+
+    def time(self) -> int:
+        """Nanoseconds since the epoch, later than every time that was given before."""
+        self._last_time = max(self._last_time + 1, int(self._clock.now() * 1e9))
+        return self._last_time
+
+    def set_pod_cidr(self, cidrs: str) -> None:
+        """Give pods addresses from these ranges from now on. ValueError for what is no CIDR."""
+        found = addresses.networks(cidrs)
+        if cidrs != self.pod_cidr:
+            known = {pool.network: pool for pool in self._pools}
+            self._pools = tuple(known.get(net) or addresses.Pool(net) for net in found)
+            self.pod_cidr = cidrs
+
+    def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
+        """Make a sandbox that is ready. rpc.Failure."""
+        meta = config.metadata
+        if handler:
+            raise rpc.Failure("UNKNOWN", f'no runtime for "{handler}" is configured')
+        for other in self.sandboxes.values():
+            theirs = other.config.metadata
+            if theirs.uid == meta.uid and theirs.attempt == meta.attempt:
+                name = f"{meta.name}_{meta.namespace}_{meta.uid}_{meta.attempt}"
+                raise rpc.Failure(
+                    "UNKNOWN", f'sandbox name "{name}" is reserved for sandbox "{other.id}"'
+                )
+        found = self._allocate(config)
+        sandbox = Sandbox(self._new_id(), config, handler, self.time(), found)
+        self.sandboxes[sandbox.id] = sandbox
+        self._tell(sandbox, sandbox.id, Change.STARTED)
+        return sandbox
+
+    def stop_sandbox(self, sandbox: Sandbox) -> None:
+        """Kill what runs in it and let its addresses go. Nothing happens to a stopped one."""
+        for container in list(sandbox.containers.values()):
+            if container.state is State.RUNNING:
+                self._exit(container, script.KILLED)
+        if not sandbox.ready:
+            return
+        sandbox.ready = False
+        for pool, address in zip(self._pools, sandbox.addresses, strict=False):
+            pool.give_back(address)
+        self._tell(sandbox, sandbox.id, Change.STOPPED)
+
+    def remove_sandbox(self, sandbox: Sandbox) -> None:
+        """Stop and forget a sandbox with all its containers."""
+        self.stop_sandbox(sandbox)
+        for container in list(sandbox.containers.values()):
+            self.remove(container)
+        del self.sandboxes[sandbox.id]
+        self._tell(sandbox, sandbox.id, Change.DELETED)
+
+    def create(self, sandbox: Sandbox, config: pb.ContainerConfig) -> Container:
+        """Make a container, not started yet. rpc.Failure."""
+        if not sandbox.ready:
+            raise rpc.Failure("UNKNOWN", f'sandbox "{sandbox.id}" is not running')
+        meta = config.metadata
+        for other in sandbox.containers.values():
+            theirs = other.config.metadata
+            if theirs.name == meta.name and theirs.attempt == meta.attempt:
+                raise rpc.Failure(
+                    "UNKNOWN",
+                    f'container name "{meta.name}", attempt {meta.attempt}, is reserved for '
+                    f'"{other.id}"',
+                )
+        container = Container(
+            self._new_id(), sandbox, config, _reference(config), _script(sandbox, config),
+            self.time(),
+        )  # fmt: skip
+        self.containers[container.id] = sandbox.containers[container.id] = container
+        self._tell(sandbox, container.id, Change.CREATED)
+        return container
+
+    async def start(self, container: Container) -> None:
+        """Start a created container, after its start delay. rpc.Failure in any other state."""
+        if container.state is not State.CREATED or container.starting:
+            raise rpc.Failure("UNKNOWN", f'container "{container.id}" is not in created state')
+        told = container.script
+        if told.start_delay:
+            container.starting = True
+            try:
+                await asyncio.sleep(told.start_delay)
+            finally:
+                container.starting = False
+            if self.containers.get(container.id) is not container or not container.sandbox.ready:
+                raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
+        container.state = State.RUNNING
+        container.started_at = self.time()
+        self._tell(container.sandbox, container.id, Change.STARTED)
+        if not math.isinf(told.run_for):
+            self._after(container, told.run_for, told.exit_code)
+
+    async def stop(self, container: Container, grace: float) -> None:
+        """Ask a container to end, kill it after `grace` seconds, and wait for its end."""
+        if container.state is not State.RUNNING:
+            return
+        told = container.script
+        if grace > 0 and told.stop_after == 0:
+            self._exit(container, told.stop_code)
+        elif grace <= 0:
+            self._exit(container, script.KILLED)
+        else:
+            await self._stop_slowly(container, grace)
+
+    async def _stop_slowly(self, container: Container, grace: float) -> None:
+        told = container.script
+        if told.stop_after < grace:
+            self._after(container, told.stop_after, told.stop_code)
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        container.waiters = [*(container.waiters or ()), waiter]
+        # The kill belongs to this call: who takes it back (a shorter grace) asks anew.
+        kill = loop.call_later(grace, self._exit, container, script.KILLED)
+        try:
+            await waiter
+        finally:
+            kill.cancel()
+
+    def remove(self, container: Container) -> None:
+        """Forget a container; a running one is killed."""
+        if container.state is State.RUNNING:
+            self._exit(container, script.KILLED)
+        self.containers.pop(container.id, None)
+        if container.sandbox.containers.pop(container.id, None) is not None:
+            self._tell(container.sandbox, container.id, Change.DELETED)
+
+    def close(self) -> None:
+        """The machine goes: drop every timer and wake who waits."""
+        for container in self.containers.values():
+            _release(container)
+
+    def _after(self, container: Container, seconds: float, code: int) -> None:
+        end = functools.partial(self._exit, container, code)
+        timer = asyncio.get_running_loop().call_later(seconds, end)
+        container.timers = [*(container.timers or ()), timer]
+
+    def _exit(self, container: Container, code: int) -> None:
+        if container.state is not State.RUNNING:
+            return
+        container.state = State.EXITED
+        container.exit_code = code
+        container.finished_at = self.time()
+        _release(container)
+        self._tell(container.sandbox, container.id, Change.STOPPED)
+
+    def _allocate(self, config: pb.PodSandboxConfig) -> tuple[str, ...]:
+        if config.linux.security_context.namespace_options.network == pb.NODE:
+            return ()
+        setup = f'failed to setup network for sandbox of pod "{config.metadata.name}"'
+        if not self._pools:
+            raise rpc.Failure("UNKNOWN", f"{setup}: cni plugin not initialized")
+        taken: list[str] = []
+        try:
+            for pool in self._pools:
+                taken.append(pool.take())  # noqa: PERF401  (what was taken is given back)
+        except addresses.Exhausted as full:
+            for pool, address in zip(self._pools, taken, strict=False):
+                pool.give_back(address)
+            raise rpc.Failure("UNKNOWN", f"{setup}: failed to allocate: {full}") from full
+        return tuple(taken)
+
+    def _tell(self, sandbox: Sandbox, container: str, change: Change) -> None:
+        self._listener(Event(sandbox, container, change, self.time()))
+
+    def _new_id(self) -> str:
+        return f"{self._random.getrandbits(256):064x}"
+
+
+def _release(container: Container) -> None:
+    for timer in container.timers or ():
+        timer.cancel()
+    for waiter in container.waiters or ():
+        if not waiter.done():
+            waiter.set_result(None)
+    container.timers = container.waiters = None
+
+
+def _reference(config: pb.ContainerConfig) -> images.Reference:
+    try:
+        return images.parse(config.image.user_specified_image or config.image.image)
+    except ValueError as error:
+        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
+
+
+def _script(sandbox: Sandbox, config: pb.ContainerConfig) -> script.Script:
+    annotations = sandbox.config.annotations
+    init = script.INIT in config.annotations
+    argv = [*config.command, *config.args]
+    try:
+        return script.of(config.metadata.name, annotations, argv, init=init)
+    except ValueError as error:
+        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
