@@ -95,9 +95,11 @@ def check_update(meta: Object, old: Mapping[str, Any]) -> list[errors.Cause]:
                 f"finalizers []string{{{', '.join(causes.quoted(item) for item in extra)}}}"
             )
             found.append(causes.forbidden("metadata.finalizers", detail))
-    for field in (*_KEPT, "deletionTimestamp", "deletionGracePeriodSeconds"):
-        if meta.get(field) != old.get(field):
-            found.append(causes.invalid(f"metadata.{field}", meta.get(field), IMMUTABLE))
+    found += [
+        causes.invalid(f"metadata.{field}", meta.get(field), IMMUTABLE)
+        for field in (*_KEPT, "deletionTimestamp", "deletionGracePeriodSeconds")
+        if meta.get(field) != old.get(field)
+    ]
     return found + _check_rest(meta)
 
 
@@ -169,9 +171,11 @@ def _check_owner(owner: Object, path: str) -> list[errors.Cause]:
     api_version = owner.get("apiVersion") or ""
     if not api_version.rpartition("/")[2] or api_version.count("/") > 1:
         found.append(causes.invalid(f"{path}.apiVersion", api_version, "version must not be empty"))
-    for field in ("kind", "name", "uid"):
-        if not owner.get(field):
-            found.append(causes.invalid(f"{path}.{field}", "", "must not be empty"))
+    found += [
+        causes.invalid(f"{path}.{field}", "", "must not be empty")
+        for field in ("kind", "name", "uid")
+        if not owner.get(field)
+    ]
     if api_version == "v1" and owner.get("kind") == "Event":
         detail = "/v1, Kind=Event is disallowed from being an owner"
         found.append(causes.invalid(path, owner, detail))

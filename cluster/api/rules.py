@@ -1,0 +1,102 @@
+"""The rules for a write: decode, default, stamp, prepare, validate. Pure functions.
+
+They do what k8s.io/apiserver does between the body of a request and the store: check the type,
+prune unknown fields, fill in defaults and metadata, split spec from status, validate. An object
+that comes in is never changed; the object that goes out is new, has apiVersion, kind and metadata
+first, and no resourceVersion (the store gives it one).
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+from cluster.api import (
+    decoding,
+    defaults,
+    errors,
+    identity,
+    objectmeta,
+    schema,
+    strategies,
+    validation,
+)
+from cluster.api.objects import Object
+from cluster.api.resources import Resource
+
+FieldValidation = Literal["Warn", "Strict", "Ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a rule needs to know of the request. `now` is in seconds since the epoch.
+
+    `version` is the Kubernetes version emulated (`1.37`), which chooses the schemas.
+    """
+
+    now: float
+    random: Random
+    user: identity.User
+    field_validation: FieldValidation = "Warn"
+    version: str = schema.NEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The object to store, and what the user should be warned of."""
+
+    object: Object
+    warnings: tuple[str, ...] = ()
+
+
+def for_create(resource: Resource, obj: Any, request: Request) -> Outcome:
+    """The object to store for a create.
+
+    metadata.namespace is the request's already. errors.BadRequest, errors.Invalid.
+    """
+    new, warnings = decoding.decoded(resource, obj, request.version, request.field_validation)
+    meta = new["metadata"]
+    if meta.get("resourceVersion"):
+        raise errors.BadRequest("resourceVersion should not be set on objects to be created")
+    defaults.apply(resource, new)
+    objectmeta.stamp(meta, namespaced=resource.namespaced, now=request.now, random=request.random)
+    strategies.prepare_for_create(resource, new)
+    found = objectmeta.check(
+        meta, namespaced=resource.namespaced, name_rule=strategies.name_rule(resource)
+    )
+    found += validation.of_new(resource, new)
+    _refuse(resource, meta, found)
+    return Outcome(new, warnings)
+
+
+def for_update(
+    resource: Resource, old: Object, new: Any, request: Request, subresource: str = ""
+) -> Outcome:
+    """The object to store in place of `old`.
+
+    `subresource` `status` takes only status (and metadata) from `new`; the main resource takes
+    all but status. resourceVersion is the caller's to compare. errors.BadRequest, errors.Invalid,
+    errors.Conflict where `new` names another uid.
+    """
+    wanted, warnings = decoding.decoded(resource, new, request.version, request.field_validation)
+    meta = wanted["metadata"]
+    _same_uid(resource, old, meta)
+    defaults.apply(resource, wanted)
+    objectmeta.keep(meta, old.get("metadata") or {})
+    strategies.prepare_for_update(resource, old, wanted, subresource)
+    found = objectmeta.check_update(meta, old.get("metadata") or {})
+    found += validation.of_update(resource, old, wanted, subresource)
+    _refuse(resource, meta, found)
+    return Outcome(wanted, warnings)
+
+
+def _same_uid(resource: Resource, old: Object, meta: Object) -> None:
+    wanted, found = meta.get("uid"), (old.get("metadata") or {}).get("uid")
+    if wanted and found and wanted != found:
+        why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+        raise errors.conflict(resource.id, (old.get("metadata") or {}).get("name", ""), why)
+
+
+def _refuse(resource: Resource, meta: Object, found: list[errors.Cause]) -> None:
+    if found:
+        name = meta.get("name") or meta.get("generateName") or ""
+        raise errors.invalid(resource.kind, resource.group, name, found)

@@ -1,0 +1,228 @@
+"""Schemas of the built-in kinds: the one reader of kubernetes-validate's bundled definitions.
+
+The package keeps, for each Kubernetes version, one file of all definitions. They come as JSON
+schema with two traps that are mended here: `type` lists carry `null`, and IntOrString and Quantity
+have lost their formats. Nothing is read before it is asked for; a process reads a version once.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+VERSIONS: Final = tuple(f"1.{minor}" for minor in range(25, 38))
+NEWEST: Final = VERSIONS[-1]
+
+_INT_OR_STRING: Final = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_REFERENCE: Final = "#/$defs/"
+
+Kind = Literal[
+    "struct", "map", "list", "string", "integer", "number", "boolean", "bytes", "quantity",
+    "int-or-string", "time", "micro-time", "any", "json-object",
+]  # fmt: skip
+
+_SPECIAL: Final[Mapping[str, Kind]] = {
+    _INT_OR_STRING: "int-or-string",
+    _QUANTITY: "quantity",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "micro-time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "json-object",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "json-object",
+}
+_SCALARS: Final[Mapping[str, Kind]] = {
+    "string": "string", "integer": "integer", "number": "number", "boolean": "boolean",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of a struct and how a strategic merge patch treats it.
+
+    `merge` lists are joined by `merge_key` (or as sets of scalars where it is ""); `retain_keys`
+    structs obey `$retainKeys`.
+    """
+
+    node: "Node"
+    merge: bool = False
+    retain_keys: bool = False
+    replace: bool = False
+    merge_key: str = ""
+
+
+class Node:
+    """The shape of a value. `go` is the name of its Go type, as decoding errors show it."""
+
+    def __init__(
+        self, version: str, kind: Kind, go: str, name: str = "", element: "Node | None" = None
+    ) -> None:
+        self.version = version
+        self.kind = kind
+        self.go = go
+        self.name = name
+        self.element = element
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """The properties of a struct, by their JSON names; {} for other kinds."""
+        if self.kind != "struct":
+            return {}
+        properties = _raw(self.version)[self.name].get("properties") or {}
+        return {name: _field(self.version, body) for name, body in properties.items()}
+
+
+def definitions(version: str = NEWEST) -> dict[str, dict[str, Any]]:
+    """All definitions of a version by name, for OpenAPI: types without null, formats restored.
+
+    References read `#/$defs/NAME`. The dict is shared: do not change it. ValueError for a version
+    that is not in VERSIONS.
+    """
+    return _mended_all(version)
+
+
+def definition_name(api_version: str, kind: str, version: str = NEWEST) -> str | None:
+    """The name of the definition of a kind (`io.k8s.api.core.v1.Pod`), or None."""
+    return _kinds(version).get((api_version, kind))
+
+
+def for_kind(api_version: str, kind: str, version: str = NEWEST) -> Node | None:
+    """The shape of a kind, or None where the version does not have it."""
+    name = definition_name(api_version, kind, version)
+    return None if name is None else _struct(version, name)
+
+
+def kind_exists(api_version: str, kind: str, version: str = NEWEST) -> bool:
+    """Whether the version's schemas know the kind."""
+    return (api_version, kind) in _kinds(version)
+
+
+def object_meta(version: str = NEWEST) -> Node:
+    """The shape of metadata, which every kind shares."""
+    return _struct(version, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+
+
+def for_definition(name: str, version: str = NEWEST) -> Node | None:
+    """The shape of a definition by its name (`io.k8s.api.core.v1.PodSpec`), or None."""
+    return _struct(version, name) if name in _raw(version) else None
+
+
+@cache
+def _raw(version: str) -> dict[str, dict[str, Any]]:
+    if version not in VERSIONS:
+        raise ValueError(
+            f"no schemas for Kubernetes {version}: it is one of {VERSIONS[0]} to {VERSIONS[-1]}"
+        )
+    text = (_folder() / f"v{version}.0-local" / "_definitions.json").read_bytes()
+    found: dict[str, dict[str, Any]] = msgspec.json.decode(text)["$defs"]
+    return found
+
+
+def _folder() -> Path:
+    # Found without importing the package, which would load jsonschema and all it needs.
+    spec = importlib.util.find_spec("kubernetes_validate")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the package kubernetes-validate is not installed")
+    return Path(spec.origin).parent / "kubernetes-json-schema"
+
+
+@cache
+def _kinds(version: str) -> dict[tuple[str, str], str]:
+    return {(api, kind): name for api, kind, name in _all_kinds(version)}
+
+
+def _all_kinds(version: str) -> Iterator[tuple[str, str, str]]:
+    for name, body in _raw(version).items():
+        listed: list[dict[str, str]] = body.get("x-kubernetes-group-version-kind") or []
+        # DeleteOptions and its like belong to every group: they are no resources.
+        if len(listed) != 1:
+            continue
+        group, kind = listed[0]["group"], listed[0]["kind"]
+        api = f"{group}/{listed[0]['version']}" if group else listed[0]["version"]
+        yield api, kind, name
+
+
+@cache
+def _struct(version: str, name: str) -> Node:
+    go = ".".join(name.split(".")[-2:])
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return Node(version, special, go, name)
+    body = _raw(version)[name]
+    if "properties" in body:
+        return Node(version, "struct", go, name)
+    return Node(version, "json-object" if "type" in body else "any", go, name)
+
+
+def _field(version: str, body: Mapping[str, Any]) -> Field:
+    strategies = str(body.get("x-kubernetes-patch-strategy") or "").split(",")
+    return Field(
+        _node(version, body),
+        merge="merge" in strategies,
+        retain_keys="retainKeys" in strategies,
+        replace="replace" in strategies,
+        merge_key=str(body.get("x-kubernetes-patch-merge-key") or ""),
+    )
+
+
+def _node(version: str, body: Mapping[str, Any]) -> Node:
+    reference = body.get("$ref")
+    if isinstance(reference, str):
+        return _struct(version, reference.removeprefix(_REFERENCE))
+    shape = _plain_type(body.get("type"))
+    if shape == "array":
+        element = _node(version, body.get("items") or {})
+        return Node(version, "list", f"[]{element.go}", element=element)
+    if shape == "object" and "additionalProperties" in body:
+        element = _node(version, body["additionalProperties"])
+        return Node(version, "map", f"map[string]{element.go}", element=element)
+    if shape in _SCALARS:
+        return _scalar(version, shape, str(body.get("format") or ""))
+    return Node(version, "json-object" if shape == "object" else "any", "interface {}")
+
+
+def _scalar(version: str, type: str, format: str) -> Node:
+    if type == "string":
+        return Node(version, "bytes" if format == "byte" else "string", format or "string")
+    if type == "boolean":
+        return Node(version, "boolean", "bool")
+    go = {"double": "float64", "float": "float32"}.get(format, format or "int64")
+    return Node(version, _SCALARS[type], go)
+
+
+def _plain_type(type: Any) -> str:
+    if isinstance(type, list):
+        return next((item for item in type if item != "null"), "")
+    return type or ""
+
+
+@cache
+def _mended_all(version: str) -> dict[str, dict[str, Any]]:
+    mended = {name: _mended(body) for name, body in _raw(version).items()}
+    mended[_INT_OR_STRING] |= {"type": "string", "format": "int-or-string"}
+    mended[_INT_OR_STRING].pop("oneOf", None)
+    mended[_QUANTITY] |= {"type": "string"}
+    mended[_QUANTITY].pop("oneOf", None)
+    for body in mended.values():
+        for name in ("apiVersion", "kind"):
+            # The package adds an enum of the one value; Kubernetes' own document has none.
+            body.get("properties", {}).get(name, {}).pop("enum", None)
+    return mended
+
+
+def _mended(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with plain types. A property may be *named* like a keyword (`$ref`, `type`)."""
+    result = dict(body)
+    if "type" in result:
+        result["type"] = _plain_type(result["type"])
+    if "properties" in result:
+        result["properties"] = {
+            name: _mended(inner) for name, inner in result["properties"].items()
+        }
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(result.get(keyword), Mapping):
+            result[keyword] = _mended(result[keyword])
+    return result

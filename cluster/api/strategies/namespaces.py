@@ -1,0 +1,24 @@
+"""Namespace: Active and held by the finalizer of the namespace controller."""
+
+from typing import Final
+
+from cluster.api.objects import Object
+
+FINALIZER: Final = "kubernetes"
+
+
+def on_create(obj: Object) -> None:
+    """Phase Active, and the spec's finalizer."""
+    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get(
+        "name", ""
+    )
+    spec = obj.setdefault("spec", {})
+    finalizers = spec.setdefault("finalizers", [])
+    if FINALIZER not in finalizers:
+        finalizers.append(FINALIZER)
+    obj["status"] = {"phase": "Active"}
+
+
+def on_update(old: Object, new: Object) -> None:
+    """spec.finalizers belong to the finalize subresource."""
+    new.setdefault("spec", {})["finalizers"] = (old.get("spec") or {}).get("finalizers") or []
