@@ -1,0 +1,74 @@
+"""OpenAPI v2 (Swagger): everything in one document, for older clients."""
+
+from typing import Any
+
+from cluster.api import discovery, schema
+from cluster.api.openapi import components, operations
+from cluster.api.openapi.operations import Operation
+from cluster.api.resources import Table
+
+_PREFIX = "#/definitions/"
+_MEDIA = ["application/json", "application/yaml"]
+
+
+def document(table: Table, release: str) -> dict[str, Any]:
+    """`/openapi/v2` as JSON."""
+    found = [
+        operation
+        for group, versions in discovery.groups(table).items()
+        for version in versions
+        for operation in operations.of_group_version(table, group, version, release)
+    ]
+    definitions = schema.definitions(release)
+    names = components.needed(found, definitions)
+    paths: dict[str, Any] = {}
+    for operation in found:
+        item = paths.setdefault(operation.path, {"parameters": _path_parameters(operation.path)})
+        item[operation.method] = _operation(operation)
+    return {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": f"v{release}.0"},
+        "paths": paths,
+        "definitions": components.rendered(names, definitions, _PREFIX),
+    }
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True}
+        for name in ("name", "namespace")
+        if f"{{{name}}}" in path
+    ]
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    group, version, kind = operation.gvk
+    parameters: list[dict[str, Any]] = [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "description": parameter.description,
+            "type": parameter.type,
+            "uniqueItems": True,
+        }
+        for parameter in operation.parameters
+    ]
+    if operation.body:
+        parameters.append(
+            {
+                "name": "body",
+                "in": "body",
+                "required": operation.method != "delete",
+                "schema": {"$ref": _PREFIX + operation.body},
+            }
+        )
+    answer = {"schema": {"$ref": _PREFIX + operation.answer}} if operation.answer else {}
+    return {
+        "operationId": operation.id,
+        "consumes": ["*/*"],
+        "produces": _MEDIA,
+        "parameters": parameters,
+        "responses": {"200": {"description": "OK"} | answer},
+        "x-kubernetes-action": operation.action,
+        "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+    }

@@ -1,0 +1,161 @@
+"""Query parameters as options. Pure; bad values get the errors of Kubernetes.
+
+Shapes: ListOptions, CreateOptions, UpdateOptions, PatchOptions and DeleteOptions of
+meta.k8s.io/v1; checks: their validation packages.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from cluster.api import causes, errors
+
+Query = Mapping[str, str]
+
+_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+_MATCHES = ("Exact", "NotOlderThan")
+_MANAGER_BYTES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What a list, a watch or a deletecollection asks for.
+
+    `revision` is -1 where none was named (the newest state is wanted) and 0 for "any". `timeout`
+    is in seconds, 0 for the server's choice. `initial_events` None: not said.
+    """
+
+    labels: str = ""
+    fields: str = ""
+    limit: int = 0
+    token: str = ""
+    revision: int = -1
+    match: str = ""
+    watch: bool = False
+    timeout: int = 0
+    bookmarks: bool = False
+    initial_events: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What a write says beside its body. `validation` is Ignore, Warn, Strict or ""."""
+
+    dry_run: bool = False
+    manager: str = ""
+    validation: str = ""
+    force: bool | None = None
+
+
+_NO_LIST = ListOptions()
+
+
+def parse(text: str) -> dict[str, str]:
+    """The parameters of a query string; where one is repeated, the first counts."""
+    if not text:
+        return {}
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        found.setdefault(name, value)
+    return found
+
+
+def boolean(query: Query, name: str) -> bool:
+    """A flag: absent, `false` (in any case) and `0` are false, everything else is true."""
+    value = query.get(name)
+    return value is not None and value.lower() != "false" and value != "0"
+
+
+def number(query: Query, name: str) -> int:
+    """A whole number, 0 where it is absent. errors.BadRequest."""
+    value = query.get(name)
+    if not value:
+        return 0
+    try:
+        return int(value)
+    except ValueError:
+        raise errors.BadRequest(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None
+
+
+def for_list(query: Query) -> ListOptions:
+    """The options of a list or watch. errors.BadRequest, errors.Invalid."""
+    if not query:
+        return _NO_LIST
+    initial = boolean(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    options = ListOptions(
+        query.get("labelSelector", ""),
+        query.get("fieldSelector", ""),
+        number(query, "limit"),
+        query.get("continue", ""),
+        _revision(query.get("resourceVersion", "")),
+        query.get("resourceVersionMatch", ""),
+        boolean(query, "watch"),
+        number(query, "timeoutSeconds"),
+        boolean(query, "allowWatchBookmarks"),
+        initial,
+    )
+    found = list(_watch_causes(options) if options.watch else _list_causes(options))
+    if found:
+        raise errors.invalid("ListOptions", "meta.k8s.io", "", found)
+    return options
+
+
+def for_write(query: Query, user_agent: str, kind: str) -> WriteOptions:
+    """The options of a write; `kind` (`CreateOptions`…) is for the error. errors.Invalid."""
+    if not query:
+        return WriteOptions(manager=manager_of(user_agent))
+    dry_run, validation = query.get("dryRun", ""), query.get("fieldValidation", "")
+    manager = query.get("fieldManager", "")
+    found = []
+    if dry_run not in ("", "All"):
+        found.append(causes.not_supported("dryRun", [dry_run], ["All"]))
+    if validation not in _VALIDATIONS:
+        found.append(causes.not_supported("fieldValidation", validation, _VALIDATIONS))
+    if len(manager.encode()) > _MANAGER_BYTES:
+        found.append(causes.too_long("fieldManager", _MANAGER_BYTES))
+    if found:
+        raise errors.invalid(kind, "meta.k8s.io", "", found)
+    force = boolean(query, "force") if "force" in query else None
+    return WriteOptions(dry_run == "All", manager or manager_of(user_agent), validation, force)
+
+
+def manager_of(user_agent: str) -> str:
+    """The field manager of a client that names none: `kubectl` of `kubectl/v1.33.1 (linux…)`."""
+    return user_agent.partition("/")[0][:_MANAGER_BYTES]
+
+
+def _revision(text: str) -> int:
+    if not text:
+        return -1
+    if not (text.isascii() and text.isdigit()):
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise errors.BadRequest(f'resourceVersion: Invalid value: "{text}": {why}')
+    return int(text)
+
+
+def _list_causes(options: ListOptions) -> Iterable[errors.Cause]:
+    if options.initial_events is not None:
+        yield causes.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
+    if not options.match:
+        return
+    path = "resourceVersionMatch"
+    if options.revision < 0:
+        yield causes.forbidden(path, f"{path} is forbidden unless resourceVersion is provided")
+    if options.token:
+        yield causes.forbidden(path, f"{path} is forbidden when continue is provided")
+    if options.match not in _MATCHES:
+        yield causes.not_supported(path, options.match, _MATCHES)
+    elif options.match == "Exact" and options.revision == 0:
+        yield causes.forbidden(path, f'{path} "Exact" is forbidden for resourceVersion "0"')
+
+
+def _watch_causes(options: ListOptions) -> Iterable[errors.Cause]:
+    path = "resourceVersionMatch"
+    if options.initial_events is None:
+        if options.match:
+            why = f"{path} is forbidden for watch unless sendInitialEvents is provided"
+            yield causes.forbidden(path, why)
+        return
+    if options.match != "NotOlderThan":
+        why = f"sendInitialEvents requires setting {path} to NotOlderThan"
+        yield causes.forbidden(path, why)
