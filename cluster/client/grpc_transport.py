@@ -1,0 +1,147 @@
+"""The client seam over gRPC: `cluster.v1.Resources` of an apiserver."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import grpc
+import msgspec
+
+from cluster.api import errors, operations
+from cluster.client.transport import Raw, RawEvent, RawPage
+from cluster.pb.cluster.v1 import resources_pb2 as pb
+from cluster.pb.cluster.v1 import resources_pb2_grpc as pb_grpc
+
+_CALL_SECONDS = 30.0
+_LIST_SECONDS = 60.0
+
+_EVENT_TYPES = {
+    pb.Event.ADDED: "ADDED",
+    pb.Event.MODIFIED: "MODIFIED",
+    pb.Event.DELETED: "DELETED",
+    pb.Event.BOOKMARK: "BOOKMARK",
+}
+
+_BY_CODE: dict[grpc.StatusCode, type[errors.StatusError]] = {
+    grpc.StatusCode.UNAVAILABLE: errors.ServiceUnavailable,
+    # A server that stops cancels the calls that outlast its grace.
+    grpc.StatusCode.CANCELLED: errors.ServiceUnavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.Timeout,
+    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthorized,
+    grpc.StatusCode.PERMISSION_DENIED: errors.Forbidden,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.RequestEntityTooLarge,
+    grpc.StatusCode.UNIMPLEMENTED: errors.NotImplementedYet,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.BadRequest,
+}
+
+
+class GrpcTransport:
+    """A `client.transport.Transport` over a channel. Calls wait for the connection to be ready.
+
+    That wait counts towards the deadline of the call, so an apiserver that restarts is met again as
+    soon as it answers, and one that stays away gives errors.Timeout.
+    """
+
+    def __init__(self, channel: Any, *, deadline: float = _CALL_SECONDS) -> None:
+        self._stub: Any = pb_grpc.ResourcesStub(channel)
+        self._deadline = deadline
+
+    async def get(self, resource: str, namespace: str, name: str) -> Raw:
+        """One object, as it is now."""
+        request = pb.GetRequest(resource=resource, namespace=namespace, name=name)
+        try:
+            answer = await self._stub.Get(request, timeout=self._deadline, wait_for_ready=True)
+        except grpc.aio.AioRpcError as failure:
+            raise status_error(failure) from failure
+        return Raw(answer.object.json, answer.object.revision)
+
+    async def list(
+        self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
+    ) -> RawPage:
+        """Objects of a resource, all as of one revision."""
+        request = pb.ListRequest(
+            resource=resource,
+            namespace=namespace,
+            label_selector=labels,
+            field_selector=fields,
+            limit=limit,
+            **{"continue": token},
+        )
+        items: list[Raw] = []
+        revision, rest = 0, ""
+        try:
+            stream = self._stub.List(request, timeout=_LIST_SECONDS, wait_for_ready=True)
+            async for chunk in stream:
+                items += [Raw(item.json, item.revision) for item in chunk.items]
+                revision, rest = chunk.revision, getattr(chunk, "continue")
+        except grpc.aio.AioRpcError as failure:
+            raise status_error(failure) from failure
+        return RawPage(items, revision, rest)
+
+    async def watch(
+        self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
+    ) -> AsyncGenerator[Sequence[RawEvent], None]:
+        """Batches of events after `revision`, until the server ends the stream."""
+        request = pb.WatchRequest(
+            resource=resource,
+            namespace=namespace,
+            revision=revision,
+            label_selector=labels,
+            field_selector=fields,
+        )
+        call = self._stub.Watch(request, wait_for_ready=True)
+        try:
+            async for batch in call:
+                yield [
+                    RawEvent(_EVENT_TYPES[event.type], event.json, event.revision)
+                    for event in batch.events
+                ]
+        except grpc.aio.AioRpcError as failure:
+            raise status_error(failure) from failure
+        finally:
+            call.cancel()
+
+    async def write(
+        self, batch: Sequence[operations.Operation]
+    ) -> Sequence[Raw | errors.StatusError | None]:
+        """Carry out a batch; the results are in order."""
+        request = pb.WriteRequest(operations=[_operation(operation) for operation in batch])
+        try:
+            answer = await self._stub.Write(request, timeout=self._deadline, wait_for_ready=True)
+        except grpc.aio.AioRpcError as failure:
+            raise status_error(failure) from failure
+        return [_outcome(result) for result in answer.results]
+
+
+def _operation(operation: operations.Operation) -> pb.Operation:
+    return pb.Operation(
+        verb=int(operation.verb),  # type: ignore[arg-type]
+        resource=operation.resource,
+        namespace=operation.namespace,
+        name=operation.name,
+        subresource=operation.subresource,
+        body=operation.body,
+        patch_type=operation.patch_type,
+        cause=operation.cause,
+        dry_run=operation.dry_run,
+        field_manager=operation.field_manager,
+        field_validation=operation.field_validation,
+        omit_object=not operation.want_object,
+    )
+
+
+def _outcome(result: pb.Result) -> Raw | errors.StatusError | None:
+    kind = result.WhichOneof("outcome")
+    if kind == "object":
+        return Raw(result.object.json, result.object.revision)
+    if kind == "status":
+        return errors.from_status(msgspec.json.decode(result.status))
+    return None
+
+
+def status_error(failure: grpc.aio.AioRpcError) -> errors.StatusError:
+    """The error of a failed call: the Status that it carries, or what its gRPC code says."""
+    for key, value in failure.trailing_metadata() or ():
+        if key == "status-bin":
+            return errors.from_status(msgspec.json.decode(value))
+    kind = _BY_CODE.get(failure.code(), errors.InternalError)
+    return kind(failure.details() or failure.code().name)
