@@ -1,0 +1,135 @@
+"""Patches: json (RFC 6902), merge (RFC 7386) and strategic merge.
+
+Errors are those of k8s.io/apiserver/pkg/endpoints/handlers/patch.go: a body that is no patch is
+400, a patch that does not fit (a failed test, a missing path) is 422.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from cluster.api import errors, operations, schema, strategic
+from cluster.api.objects import Object
+from cluster.api.resources import Resource
+
+JSON_PATCH_LIMIT: Final = 10_000  # operations
+REJECTED: Final = "the server rejected our request due to an error in our request"
+
+_decode = msgspec.json.Decoder().decode
+
+
+def patched(
+    resource: Resource, old: Object, body: bytes, patch_type: str, version: str = schema.NEWEST
+) -> Object:
+    """What the patch makes of `old`, which it leaves alone; the two may share parts.
+
+    metadata.uid and metadata.resourceVersion of a patch are in the result: they are preconditions,
+    and the caller's to check. errors.BadRequest, Invalid, UnsupportedMediaType.
+    """
+    if patch_type == operations.JSON_PATCH:
+        result = _json_patched(old, _decoded(body, "error decoding patch: "))
+    elif patch_type == operations.MERGE_PATCH:
+        patch = _decoded(body, "error decoding patch: ")
+        if not isinstance(patch, dict):
+            raise errors.BadRequest("Invalid JSON Patch")
+        result = merged(old, patch)
+    elif patch_type == operations.STRATEGIC_PATCH:
+        result = _strategic(resource, old, body, version)
+    else:
+        raise errors.UnsupportedMediaType(_unsupported(patch_type))
+    if not isinstance(result, dict):
+        raise errors.Invalid(REJECTED)
+    _same_identity(old, result)
+    return result
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """RFC 7386: `target` with the merge patch applied; nothing that comes in is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def _decoded(body: bytes, prefix: str) -> Any:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise errors.BadRequest(f"{prefix}{error}") from None
+
+
+def _json_patched(old: Object, patch: Any) -> Any:
+    # Imported when it is first needed: it is slow to load, and most processes never patch.
+    import jsonpatch
+
+    if not isinstance(patch, list) or not all(isinstance(step, dict) for step in patch):
+        raise errors.BadRequest(
+            "error decoding patch: json: cannot unmarshal object into Go value of type "
+            "jsonpatch.Patch"
+        )
+    if len(patch) > JSON_PATCH_LIMIT:
+        raise errors.RequestEntityTooLarge(
+            f"The allowed maximum operations in a JSON patch is {JSON_PATCH_LIMIT}, "
+            f"got {len(patch)}"
+        )
+    try:
+        return jsonpatch.JsonPatch(patch).apply(old)
+    except (
+        jsonpatch.JsonPatchException, jsonpatch.JsonPointerException,
+        AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError,
+    ) as error:  # fmt: skip
+        # The library answers odd documents with all of these.
+        raise errors.Invalid(REJECTED) from error
+
+
+def _strategic(resource: Resource, old: Object, body: bytes, version: str) -> Object:
+    node = schema.for_kind(resource.api_version, resource.kind, version)
+    if node is None:
+        accepted = (operations.JSON_PATCH, operations.MERGE_PATCH)
+        raise errors.UnsupportedMediaType(_unknown_format(accepted))
+    try:
+        patch = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        patch = None
+    if not isinstance(patch, dict):
+        raise errors.BadRequest("invalid JSON document")
+    try:
+        return strategic.merged(old, patch, node)
+    except strategic.Malformed as error:
+        raise errors.BadRequest(str(error)) from None
+    except strategic.Inapplicable as error:
+        raise errors.Invalid(str(error)) from None
+
+
+def _unsupported(patch_type: str) -> str:
+    if patch_type == operations.APPLY_PATCH:
+        return (
+            "server-side apply is not there yet: it comes with a later version of kubemu; "
+            "use client-side apply (kubectl apply without --server-side)"
+        )
+    kinds = (operations.JSON_PATCH, operations.MERGE_PATCH, operations.STRATEGIC_PATCH)
+    return _unknown_format(kinds)
+
+
+def _unknown_format(accepted: tuple[str, ...]) -> str:
+    return (
+        "the body of the request was in an unknown format - accepted media types include: "
+        f"{', '.join(accepted)}"
+    )
+
+
+def _same_identity(old: Object, new: Object) -> None:
+    before, after = old.get("metadata") or {}, new.get("metadata")
+    if not isinstance(after, dict):
+        return
+    for field in ("name", "namespace"):
+        if field in after and after[field] != before.get(field) and before.get(field):
+            raise errors.BadRequest(
+                f"the {field} of the object ({after[field]}) does not match the {field} on the "
+                f"URL ({before[field]})"
+            )
