@@ -1,0 +1,148 @@
+"""What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service.
+
+kube-apiserver makes these at its start and so does `ensure`; what is there already stays.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from cluster.api import errors, identity, objects
+from cluster.api.objects import Object
+from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.apiserver import codec
+
+if TYPE_CHECKING:
+    from cluster.apiserver.registry import Registry
+
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+SERVICE_RANGE = "10.96.0.0/12"
+USER = identity.User("system:apiserver", (identity.MASTERS, identity.AUTHENTICATED))
+_PRIORITIES = (
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another "
+        "node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """Where the API is found inside the cluster.
+
+    The `kubernetes` Service gets the first address of `service_range`; its EndpointSlice names
+    `advertise` and `port`, and is left out where `advertise` is "".
+    """
+
+    service_range: str = SERVICE_RANGE
+    advertise: str = ""
+    port: int = 6443
+
+    @property
+    def service_address(self) -> str:
+        """The cluster IP of the `kubernetes` Service."""
+        return str(ipaddress.ip_network(self.service_range)[1])
+
+
+async def ensure(registry: "Registry", initial: Initial) -> None:
+    """Make what is missing. errors.StatusError where the store refuses it."""
+    for wanted in (_namespaces(), _contents(initial)):  # in this order: one lives in the other
+        operations = [_create(registry, obj) for obj in wanted]
+        missing = [operation for operation in operations if not _present(registry, operation)]
+        for result in await registry.write(missing, USER):
+            if isinstance(result, errors.StatusError) and not isinstance(
+                result, errors.AlreadyExists
+            ):
+                raise result
+    if initial.advertise:
+        await _advertise(registry, initial)
+
+
+def _namespaces() -> Iterator[Object]:
+    for name in NAMESPACES:
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _contents(initial: Initial) -> Iterator[Object]:
+    for name, value, description in _PRIORITIES:
+        yield {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value,
+            "description": description,
+            "preemptionPolicy": "PreemptLowerPriority",
+        }
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": initial.service_address,
+            "ports": [
+                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": initial.port}
+            ],
+        },
+    }
+
+
+async def _advertise(registry: "Registry", initial: Initial) -> None:
+    """Name this server in the Service's EndpointSlice, in place of where it was before."""
+    wanted = {
+        "endpoints": [{"addresses": [initial.advertise], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": initial.port, "protocol": "TCP"}],
+    }
+    family = "IPv6" if ":" in initial.advertise else "IPv4"
+    full: Object = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": family,
+        **wanted,
+    }
+    operation = _create(registry, full)
+    if _present(registry, operation):
+        operation = Operation(
+            Verb.PATCH,
+            operation.resource,
+            "default",
+            "kubernetes",
+            body=codec.document(wanted),
+            patch_type=MERGE_PATCH,
+        )
+    (result,) = await registry.write([operation], USER)
+    if isinstance(result, errors.StatusError):
+        log = structlog.get_logger().bind(component="apiserver")
+        log.warning("cannot advertise the API server", error=result.message)
+
+
+def _create(registry: "Registry", obj: Object) -> Operation:
+    row = registry.table.of_kind(obj["apiVersion"], obj["kind"])
+    if row is None:
+        raise RuntimeError(f"the table of resources has no {obj['kind']}")
+    return Operation(
+        Verb.CREATE, row.id, objects.namespace(obj), objects.name(obj), body=codec.document(obj)
+    )
+
+
+def _present(registry: "Registry", operation: Operation) -> bool:
+    found = registry.cache.get(operation.resource, operation.namespace, operation.name)
+    return found is not None

@@ -1,0 +1,133 @@
+"""Plans for creates, updates and patches: from a body to the bytes to store."""
+
+import msgspec
+
+from cluster.api import errors, objects, patching, rules
+from cluster.api.objects import Object
+from cluster.apiserver import bodies, codec, deletion
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Act, Request
+from cluster.apiserver.plan import Call, Plan, Render
+from cluster.apiserver.watchcache.entry import Entry
+
+
+def create(call: Call, body: Object, chain: Chain) -> Plan:
+    """A new object. errors.AlreadyExists, and whatever rules and admission complain of."""
+    row, operation = call.row, call.operation
+    obj = bodies.check_place(row, body, call.namespace)
+    if operation.name and isinstance(obj["metadata"], dict):
+        obj["metadata"].setdefault("name", operation.name)
+    chain.review(Request(Act.CREATE, call, obj))
+    outcome = rules.for_create(row, obj, call.rules())
+    call.warnings += outcome.warnings
+    new = outcome.object
+    name = objects.name(new)
+    key = codec.key(row.id, call.namespace, name)
+    if call.cache.of(row.id).get(key) is not None:
+        raise errors.already_exists(row.id, name)
+    chain.admit(Request(Act.CREATE, call, new))
+    return Plan(key, codec.encode(new), 0)
+
+
+def update(call: Call, chain: Chain) -> Plan | Entry:
+    """Another state of an object, whole. errors.NotFound, errors.Conflict."""
+    body = bodies.decoded(call.operation.body, call.row.kind)
+    bodies.check_place(call.row, body, call.namespace)
+    bodies.check_name(body, call.operation.name)
+    entry = call.entry()
+    return stored(call, chain, entry, entry.document(), body)
+
+
+def patch(call: Call, chain: Chain) -> Plan | Entry:
+    """A change to an object. errors.NotFound, errors.Conflict."""
+    operation = call.operation
+    if len(operation.body) > bodies.MAX_BODY:
+        raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
+    entry = call.entry()
+    old = entry.document()
+    new = patching.patched(call.row, old, operation.body, operation.patch_type)
+    bodies.check_name(new, operation.name)
+    return stored(call, chain, entry, old, new)
+
+
+def stored(
+    call: Call,
+    chain: Chain,
+    entry: Entry,
+    old: Object,
+    new: Object,
+    *,
+    subresource: str | None = None,
+    render: Render | None = None,
+) -> Plan | Entry:
+    """The plan that puts `new` in the place of `entry` (`old` decoded), by all the rules.
+
+    `subresource` says whose rules; by default those of the operation's. An entry instead of a
+    plan: nothing would change.
+    """
+    operation, row = call.operation, call.row
+    said = bodies.named_revision(new)
+    if said and said != str(entry.revision):
+        raise errors.conflict(row.id, operation.name, errors.MODIFIED)
+    chain.review(Request(Act.UPDATE, call, new, old))
+    kind = operation.subresource if subresource is None else subresource
+    outcome = rules.for_update(row, old, new, call.rules(), kind)
+    call.warnings += outcome.warnings
+    wanted = outcome.object
+    chain.admit(Request(Act.UPDATE, call, wanted, old))
+    return settled(call, entry, old, wanted, firm=_names_revision(operation.body), render=render)
+
+
+def settled(
+    call: Call,
+    entry: Entry,
+    old: Object,
+    wanted: Object,
+    *,
+    firm: bool = False,
+    render: Render | None = None,
+) -> Plan | Entry:
+    """The plan for an object that is ready to be stored: a change, none, or the object's end."""
+    if deletion.finished(call.row, old, wanted):
+        return Plan(entry.key, None, entry.revision, entry, firm, render)
+    if _same(old, wanted):
+        return render(entry) if render is not None else entry
+    return Plan(entry.key, codec.encode(wanted), entry.revision, entry, firm, render)
+
+
+def _same(old: Object, wanted: Object) -> bool:
+    """Whether two states differ in their revision alone."""
+    if len(old) != len(wanted):
+        return False
+    for field, value in wanted.items():
+        if field == "metadata":
+            continue
+        if old.get(field) != value:
+            return False
+    meta = dict(old["metadata"])
+    meta.pop("resourceVersion", None)
+    new_meta = dict(wanted["metadata"])
+    new_meta.pop("resourceVersion", None)
+    return bool(meta == new_meta)
+
+
+class _Meta(msgspec.Struct):
+    resourceVersion: str = ""
+
+
+class _Body(msgspec.Struct):
+    metadata: _Meta | None = None
+
+
+_peek = msgspec.json.Decoder(_Body).decode
+
+
+def _names_revision(body: bytes) -> bool:
+    """Whether a body or a patch says which revision it was made from."""
+    if b'"resourceVersion"' not in body:
+        return False
+    try:
+        found = _peek(body)
+    except msgspec.DecodeError:  # a JSON patch, which is a list: its tests are made anew each time
+        return False
+    return found.metadata is not None and found.metadata.resourceVersion not in ("", "0")

@@ -1,0 +1,58 @@
+"""The client seam without a wire: a transport that calls a registry of the same process."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from cluster.api import errors, identity
+from cluster.api.operations import Operation
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.watchcache.events import Event
+from cluster.client.transport import Raw, RawEvent, RawPage
+
+
+class DirectTransport:
+    """Reaches `registry` as `user`. Implements `cluster.client.transport.Transport`."""
+
+    def __init__(self, registry: Registry, user: identity.User) -> None:
+        self._registry = registry
+        self._user = user
+
+    async def get(self, resource: str, namespace: str, name: str) -> Raw:
+        """See `Transport.get`."""
+        entry = await self._registry.get(resource, namespace, name)
+        return Raw(entry.json, entry.revision)
+
+    async def list(
+        self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
+    ) -> RawPage:
+        """See `Transport.list`."""
+        page = await self._registry.list(
+            resource, namespace, labels=labels, fields=fields, limit=limit, token=token
+        )
+        return RawPage(
+            [Raw(entry.json, entry.revision) for entry in page.items], page.revision, page.token
+        )
+
+    async def watch(
+        self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
+    ) -> AsyncIterator[Sequence[RawEvent]]:
+        """See `Transport.watch`."""
+        watch = await self._registry.watch(
+            resource, namespace, revision=str(revision), labels=labels, fields=fields
+        )
+        async with watch:
+            async for batch in watch:
+                yield [_raw(event) for event in batch.events]
+
+    async def write(self, batch: Sequence[Operation]) -> Sequence[Raw | errors.StatusError | None]:
+        """See `Transport.write`."""
+        results = await self._registry.write(batch, self._user)
+        return [
+            result
+            if result is None or isinstance(result, errors.StatusError)
+            else Raw(result.json, result.revision)
+            for result in results
+        ]
+
+
+def _raw(event: Event) -> RawEvent:
+    return RawEvent(event.type, event.json, event.revision)

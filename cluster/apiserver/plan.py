@@ -1,0 +1,102 @@
+"""One operation on its way: the call that asks for it, and the plan that answers it.
+
+Planning is synchronous and reads nothing but the watch cache; the writer carries plans out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from cluster.api import errors, identity, rules
+from cluster.api.operations import Operation
+from cluster.api.resources import Resource
+from cluster.apiserver import codec
+from cluster.apiserver.watchcache.cache import WatchCache
+from cluster.apiserver.watchcache.entry import Entry
+
+Render = Callable[[Entry], Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask of the store, and how to answer.
+
+    `value` None deletes. `expected` is the revision that was read, 0 where nothing was there.
+    `old` is what was read. `firm`: the caller named the state that must be current, so that a
+    change meanwhile is a conflict and no reason to try again. `render` turns the entry that came
+    to be (for a deletion: the last state, at the revision of its end) into the answer.
+    """
+
+    key: str
+    value: bytes | None
+    expected: int
+    old: Entry | None = None
+    firm: bool = False
+    render: Render | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One attempt at an operation. `body` is the decoded body where planning has decoded it.
+
+    `settled` holds what to call when the attempt is over, however it ended: allocators put the
+    release of their reservations there. `warnings` is what the user should be told.
+    """
+
+    operation: Operation
+    row: Resource
+    user: identity.User
+    now: float
+    random: Random
+    cache: WatchCache
+    version: str = ""
+    settled: list[Callable[[], None]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the object; "" for a cluster-scoped one."""
+        return self.operation.namespace if self.row.namespaced else ""
+
+    def entry(self) -> Entry:
+        """The object that the operation names. errors.NotFound."""
+        found = self.cache.get(self.row.id, self.namespace, self.operation.name)
+        if found is None:
+            raise errors.not_found(self.row.id, self.operation.name)
+        return found
+
+    def rules(self) -> rules.Request:
+        """The request, as the rules want to know it."""
+        validation: Any = self.operation.field_validation or "Warn"
+        if self.version:
+            return rules.Request(self.now, self.random, self.user, validation, self.version)
+        return rules.Request(self.now, self.random, self.user, validation)
+
+    def settle(self) -> None:
+        """The attempt is over."""
+        settled, self.settled = self.settled, []
+        for done in settled:
+            done()
+
+
+def document(entry: Entry, body: Any) -> Entry:
+    """An answer that is not the object itself (a Status, a Scale), in the entry's place."""
+    return Entry(entry.shape, entry.key, codec.document(body), entry.revision, entry.created)
+
+
+def success(row: Resource, name: str, uid: str, code: int = 0) -> dict[str, Any]:
+    """The metav1.Status that says Success, naming the object."""
+    details: dict[str, Any] = {"name": name}
+    if row.group:
+        details["group"] = row.group
+    details["kind"] = row.plural
+    if uid:
+        details["uid"] = uid
+    body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}}
+    body["status"] = "Success"
+    if code:
+        body["code"] = code
+    else:
+        body["details"] = details
+    return body

@@ -1,0 +1,119 @@
+"""From an operation to its plan: finds the row and the verb, and who plans that."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.api import errors
+from cluster.api.objects import Object
+from cluster.api.operations import Operation, Verb
+from cluster.api.resources import Resource, Table
+from cluster.apiserver import bodies, changes, codec, deleting
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.plan import Call, Plan
+from cluster.apiserver.subresources import table as subresources
+from cluster.apiserver.watchcache.entry import Entry
+
+_NAMES = {
+    Verb.CREATE: "create", Verb.UPDATE: "update", Verb.PATCH: "patch", Verb.DELETE: "delete",
+}  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """An operation of a known resource and verb.
+
+    `key` is the storage key of its object, "" while it has no name (one will be generated).
+    `plan` makes a plan against the present state; it may be called again when that has changed.
+    """
+
+    operation: Operation
+    row: Resource
+    key: str
+    plan: Callable[[Call], Plan | Entry]
+    attempts: int = 0
+
+
+def job(operation: Operation, table: Table, chain: Chain) -> Job:
+    """What an operation asks for.
+
+    errors.NotFound for an unknown resource or subresource, errors.MethodNotAllowed for a verb that
+    it does not have, errors.BadRequest for a body that is no JSON.
+    """
+    row = table.get(operation.resource)
+    if row is None:
+        raise unknown()
+    if operation.subresource:
+        planner = _of_subresource(row, operation)
+        return Job(operation, row, _key(row, operation), lambda call: planner(call, chain))
+    verb = _NAMES.get(operation.verb, "")
+    if verb not in row.verbs:
+        raise not_allowed(row, verb)
+    if operation.verb is Verb.CREATE:
+        return _create(operation, row, chain)
+    if not operation.name:
+        raise errors.BadRequest("name must be provided")
+    planner = _PLANNERS[operation.verb]
+    return Job(operation, row, _key(row, operation), lambda call: planner(call, chain))
+
+
+def unknown() -> errors.NotFound:
+    """What kube-apiserver says at a path that it does not serve."""
+    return errors.NotFound("the server could not find the requested resource")
+
+
+def not_allowed(row: Resource, verb: str) -> errors.MethodNotAllowed:
+    """`patch is not supported on resources of kind "bindings"`."""
+    return errors.MethodNotAllowed(f'{verb} is not supported on resources of kind "{row.id}"')
+
+
+_PLANNERS: dict[Verb, subresources.Planner] = {
+    Verb.UPDATE: changes.update,
+    Verb.PATCH: changes.patch,
+    Verb.DELETE: deleting.delete,
+}
+
+
+def _create(operation: Operation, row: Resource, chain: Chain) -> Job:
+    body = bodies.decoded(operation.body, row.kind)
+    metadata = body.get("metadata")
+    said = metadata.get("name") if isinstance(metadata, dict) else None
+    name = said if isinstance(said, str) else operation.name
+    if said and operation.name:
+        bodies.check_name(body, operation.name)
+    namespace = operation.namespace if row.namespaced else ""
+    key = codec.key(row.id, namespace, name) if name else ""
+
+    def plan(call: Call) -> Plan | Entry:
+        return changes.create(call, _own(body), chain)
+
+    return Job(operation, row, key, plan)
+
+
+def _own(body: Object) -> Object:
+    """The body for one attempt, which may write to the metadata: the next one starts anew."""
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return dict(body)
+    return body | {"metadata": copy.copy(metadata)}
+
+
+def _of_subresource(row: Resource, operation: Operation) -> subresources.Planner:
+    if operation.subresource not in row.subresources:
+        raise unknown()
+    served = subresources.SUBRESOURCES.get(operation.subresource)
+    if served is None:
+        raise unknown()
+    planner = {
+        Verb.CREATE: served.create, Verb.UPDATE: served.update, Verb.PATCH: served.patch,
+    }.get(operation.verb)  # fmt: skip
+    if planner is None:
+        raise not_allowed(row, _NAMES.get(operation.verb, ""))
+    if not operation.name:
+        raise errors.BadRequest("name must be provided")
+    return planner
+
+
+def _key(row: Resource, operation: Operation) -> str:
+    namespace = operation.namespace if row.namespaced else ""
+    return codec.key(row.id, namespace, operation.name)

@@ -1,0 +1,196 @@
+"""The registry: carries out operations on objects. Every face of the API server is thin over it."""
+
+from collections.abc import Sequence
+from random import Random
+
+import structlog
+
+from cluster.aio.clock import Clock
+from cluster.api import errors, identity
+from cluster.api.operations import Operation, Verb
+from cluster.api.resources import Resource, Table
+from cluster.apiserver import bootstrap, planner
+from cluster.apiserver.admission import defaults
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.ledger import Ledger
+from cluster.apiserver.pages import Page
+from cluster.apiserver.reader import Reader
+from cluster.apiserver.watchcache.cache import Limits, WatchCache
+from cluster.apiserver.watchcache.entry import Entry
+from cluster.apiserver.watchcache.watch import Watch
+from cluster.apiserver.writer import Results, Warn, Writer
+from cluster.storage import interface as storage
+
+_DELETE_TOGETHER = 200
+
+
+class Registry:
+    """Gets, lists, watches and writes. Between `open` and `close`; on one event loop.
+
+    `version` is the Kubernetes version emulated (`1.37`), "" for the newest. The store is the
+    caller's, to open before and to close after.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        store: storage.Storage,
+        *,
+        clock: Clock,
+        random: Random,
+        admission: Chain | None = None,
+        ledger: Ledger | None = None,
+        limits: Limits | None = None,
+        version: str = "",
+        initial: bootstrap.Initial | None = None,
+    ) -> None:
+        self.table = table
+        self.cache = WatchCache(table, store, limits)
+        self.ledger = ledger if ledger is not None else Ledger()
+        self.clock = clock
+        self._chain = admission if admission is not None else defaults.chain()
+        self._reader = Reader(table, store, self.cache)
+        self._initial = initial if initial is not None else bootstrap.Initial()
+        self._writer = Writer(
+            table,
+            store,
+            self.cache,
+            self._chain,
+            clock=clock,
+            random=random,
+            ledger=self.ledger,
+            version=version,
+        )
+        self._log = structlog.get_logger().bind(component="apiserver")
+
+    async def open(self) -> None:
+        """Load the cache and make what a cluster has from its birth."""
+        await self.cache.open()
+        self._chain.open(self.cache)
+        await bootstrap.ensure(self, self._initial)
+
+    async def close(self) -> None:
+        """Follow the store no longer."""
+        self.cache.close()
+
+    @property
+    def revision(self) -> int:
+        """The newest revision."""
+        return self.cache.revision
+
+    async def get(
+        self, resource: str, namespace: str, name: str, *, subresource: str = "", revision: str = ""
+    ) -> Entry:
+        """See `reader.Reader.get`. errors.NotFound."""
+        return await self._reader.get(
+            resource, namespace, name, subresource=subresource, revision=revision
+        )
+
+    async def list(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        limit: int = 0,
+        token: str = "",
+        revision: str = "",
+        match: str = "",
+    ) -> Page:
+        """See `reader.Reader.list`. errors.Expired, errors.BadRequest."""
+        return await self._reader.list(
+            resource,
+            namespace,
+            labels=labels,
+            fields=fields,
+            limit=limit,
+            token=token,
+            revision=revision,
+            match=match,
+        )
+
+    async def watch(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        revision: str = "",
+        labels: str = "",
+        fields: str = "",
+        initial: bool = False,
+    ) -> Watch:
+        """See `reader.Reader.watch`. Close the watch when done. errors.Expired."""
+        return await self._reader.watch(
+            resource,
+            namespace,
+            revision=revision,
+            labels=labels,
+            fields=fields,
+            initial=initial,
+        )
+
+    async def write(
+        self, batch: Sequence[Operation], user: identity.User, warn: Warn | None = None
+    ) -> Results:
+        """Carry out a batch; the answers are in its order.
+
+        An answer is the object (or the Status or Scale that the operation answers with), None
+        where the object was not wanted, or the error. `warn(index, text)` hears what a user should
+        be warned of. Whoever reads after this returns sees what was written.
+        """
+        return await self._writer.write(batch, user, warn)
+
+    async def one(
+        self, operation: Operation, user: identity.User, warn: Warn | None = None
+    ) -> Entry | None:
+        """Carry out one operation. errors.StatusError."""
+        (result,) = await self._writer.write([operation], user, warn)
+        if isinstance(result, errors.StatusError):
+            raise result
+        return result
+
+    async def delete_collection(
+        self,
+        resource: str,
+        namespace: str,
+        user: identity.User,
+        *,
+        labels: str = "",
+        fields: str = "",
+        body: bytes = b"",
+        dry_run: bool = False,
+    ) -> Page:
+        """Delete every selected object; the page holds them as they were. errors.StatusError.
+
+        `body` is the DeleteOptions for each. Objects that somebody else deletes meanwhile are
+        no failure; the first other failure is raised.
+        """
+        row = self._reader.row(resource, "deletecollection")
+        page = await self._reader.list(resource, namespace, labels=labels, fields=fields)
+        for start in range(0, len(page.items), _DELETE_TOGETHER):
+            batch = [
+                Operation(
+                    Verb.DELETE,
+                    row.id,
+                    entry.namespace,
+                    entry.name,
+                    body=body,
+                    dry_run=dry_run,
+                    want_object=False,
+                )
+                for entry in page.items[start : start + _DELETE_TOGETHER]
+            ]
+            for result in await self.write(batch, user):
+                if isinstance(result, errors.StatusError) and not isinstance(
+                    result, errors.NotFound
+                ):
+                    raise result
+        return page
+
+    def row(self, resource: str) -> Resource:
+        """The row of a resource. errors.NotFound."""
+        row = self.table.get(resource)
+        if row is None:
+            raise planner.unknown()
+        return row

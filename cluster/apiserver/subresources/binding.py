@@ -1,0 +1,91 @@
+"""`pods/binding`: the scheduler's decision. A pod is bound to a node once and for ever."""
+
+import msgspec
+
+from cluster.api import conditions, errors, objects
+from cluster.api.objects import Object
+from cluster.apiserver import bodies, changes
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.plan import Call, Plan, document, success
+from cluster.apiserver.watchcache.entry import Entry
+
+
+class _Target(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+
+
+class _Meta(msgspec.Struct):
+    uid: str = ""
+    resourceVersion: str = ""
+    annotations: dict[str, str] = {}
+
+
+class _Binding(msgspec.Struct):
+    target: _Target = msgspec.field(default_factory=_Target)
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+_binding = msgspec.json.Decoder(_Binding).decode
+
+
+def create(call: Call, chain: Chain) -> Plan | Entry:
+    """Set spec.nodeName and the PodScheduled condition. errors.Conflict where a pod is bound
+    already, is being deleted, or is not the one that was meant.
+    """
+    binding = _decoded(call)
+    entry = call.entry()
+    old = entry.document()
+    _check(call, binding, old)
+    new = dict(old)
+    new["spec"] = objects.spec(old) | {"nodeName": binding.target.name}
+    if binding.metadata.annotations:
+        annotations = objects.annotations(old) | binding.metadata.annotations
+        new["metadata"] = objects.meta(old) | {"annotations": annotations}
+    status = dict(objects.status(old))
+    found = [dict(condition) for condition in status.get("conditions") or []]
+    conditions.put(found, {"type": "PodScheduled", "status": "True"}, call.now)
+    status["conditions"] = found
+    new["status"] = status
+    return changes.settled(call, entry, old, new, render=_bound)
+
+
+def _bound(entry: Entry) -> Entry:
+    return document(entry, success(entry.shape.row, entry.name, "", code=201))
+
+
+def _decoded(call: Call) -> _Binding:
+    try:
+        return _binding(call.operation.body)
+    except msgspec.ValidationError as error:
+        raise errors.BadRequest(
+            f'Binding in version "v1" cannot be handled as a Binding: json: {error}'
+        ) from None
+    except msgspec.DecodeError:
+        bodies.decoded(call.operation.body, "Binding")
+        raise
+
+
+def _check(call: Call, binding: _Binding, pod: Object) -> None:
+    name = call.operation.name
+    if binding.target.kind not in ("", "Node"):
+        why = f'Unsupported value: "{binding.target.kind}": supported values: "Node", "<empty>"'
+        cause = errors.Cause("FieldValueNotSupported", why, "target.kind")
+        raise errors.invalid("Binding", "", name, [cause])
+    if not binding.target.name:
+        cause = errors.Cause("FieldValueRequired", "Required value", "target.name")
+        raise errors.invalid("Binding", "", name, [cause])
+    meta = objects.meta(pod)
+    wanted = binding.metadata
+    if wanted.uid and wanted.uid != meta.get("uid"):
+        why = f"UID in precondition: {wanted.uid}, UID in object meta: {meta.get('uid')}"
+        raise errors.conflict("pods/binding", name, f"Precondition failed: {why}")
+    if wanted.resourceVersion and wanted.resourceVersion != meta.get("resourceVersion"):
+        raise errors.conflict("pods/binding", name, errors.MODIFIED)
+    if objects.deleting(pod):
+        why = f"pod {name} is being deleted, cannot be assigned to a host"
+        raise errors.conflict("pods/binding", name, why)
+    host = objects.spec(pod).get("nodeName")
+    if host:
+        why = f'pod {name} is already assigned to node "{host}"'
+        raise errors.conflict("pods/binding", name, why)

@@ -1,0 +1,32 @@
+"""The subresources that the registry itself serves, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.plan import Call, Plan
+from cluster.apiserver.subresources import binding, finalize, scale, status
+from cluster.apiserver.watchcache.entry import Entry
+
+Planner = Callable[[Call, Chain], Plan | Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """What a subresource can do; None: it does not have that verb.
+
+    A planner answers with an entry where nothing has to be written.
+    """
+
+    get: Callable[[Entry], Entry] | None = None
+    create: Planner | None = None
+    update: Planner | None = None
+    patch: Planner | None = None
+
+
+SUBRESOURCES: Mapping[str, Subresource] = {
+    "binding": Subresource(create=binding.create),
+    "finalize": Subresource(update=finalize.update),
+    "scale": Subresource(scale.get, update=scale.update, patch=scale.patch),
+    "status": Subresource(status.get, update=status.update, patch=status.patch),
+}

@@ -1,0 +1,139 @@
+"""The watch cache: every resource's cache, fed by one subscription to the storage."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cluster.api import resources
+from cluster.apiserver import codec
+from cluster.apiserver.watchcache.entry import Entry, Shape
+from cluster.apiserver.watchcache.resource import ResourceCache
+from cluster.storage import interface as storage
+
+BOOKMARK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many recent events are held: `ring` of each resource, `backlog` of each watched
+    selection of it. A watcher may lag by that many. ValueError where one is not positive.
+    """
+
+    ring: int = 8192
+    backlog: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.ring <= 0 or self.backlog <= 0:
+            raise ValueError("the watch cache must hold at least one event")
+
+
+class WatchCache:
+    """The state at `revision`, always equal to what the store has told of.
+
+    It belongs to one event loop. Nothing but `open` and `reached` waits.
+    """
+
+    def __init__(
+        self, table: resources.Table, store: storage.Storage, limits: Limits | None = None
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._limits = limits or Limits()
+        self._resources: dict[str, ResourceCache] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self._expected: list[tuple[int, asyncio.Future[None]]] = []
+        self._start = 0
+        self.revision = 0
+
+    async def open(self) -> None:
+        """Load everything and follow the store."""
+        found = await self._store.range(codec.PREFIX)
+        self.revision = self._start = found.revision
+        for resource, records in _by_resource(found.records):
+            self.of(resource).load(records)
+        self._unsubscribe = self._store.subscribe(found.revision, self._take)
+        self._tick()
+
+    def close(self) -> None:
+        """Follow the store no longer."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+
+    def of(self, resource: str) -> ResourceCache:
+        """The cache of a resource (`plural[.group]`)."""
+        found = self._resources.get(resource)
+        if found is None:
+            found = self._resources[resource] = ResourceCache(
+                resource,
+                Shape(resource, self._table.get(resource)),
+                self._start,
+                self._limits.ring,
+                self._limits.backlog,
+            )
+        return found
+
+    def get(self, resource: str, namespace: str, name: str) -> Entry | None:
+        """One object."""
+        return self.of(resource).get(codec.key(resource, namespace, name))
+
+    def bookmark(self) -> None:
+        """Tell every watcher that has seen everything which revision that is."""
+        for cache in list(self._resources.values()):
+            cache.mark(self.revision)
+
+    async def reached(self, revision: int, seconds: float) -> bool:
+        """Wait until the cache knows `revision`, `seconds` at most; whether it does."""
+        if self.revision >= revision:
+            return True
+        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        item = (revision, arrival)
+        self._expected.append(item)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await arrival
+        finally:
+            self._expected.remove(item)
+        return self.revision >= revision
+
+    def _take(self, changes: Sequence[storage.Event]) -> None:
+        touched: dict[ResourceCache, None] = {}
+        for change in changes:
+            resource, _, _ = change.key[len(codec.PREFIX) :].partition("/")
+            cache = self.of(resource)
+            cache.apply(change)
+            touched[cache] = None
+        self.revision = changes[-1].revision
+        for cache in touched:
+            cache.flush()
+        for revision, arrival in self._expected:
+            if revision <= self.revision and not arrival.done():
+                arrival.set_result(None)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(BOOKMARK_SECONDS, self._tick)
+        self.bookmark()
+
+
+def _by_resource(
+    records: Sequence[storage.Record],
+) -> Iterator[tuple[str, list[storage.Record]]]:
+    """Records in key order, cut where the resource changes."""
+    group: list[storage.Record] = []
+    current = ""
+    for record in records:
+        resource, _, _ = record.key[len(codec.PREFIX) :].partition("/")
+        if resource != current and group:
+            yield current, group
+            group = []
+        current = resource
+        group.append(record)
+    if group:
+        yield current, group

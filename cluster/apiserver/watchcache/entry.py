@@ -1,0 +1,98 @@
+"""An object as the cache holds it: ready bytes, and the few decoded values that selectors ask for.
+
+Labels and field values are decoded when they are first asked for, by a decoder that skips all else.
+"""
+
+from typing import Any, TypedDict
+
+import msgspec
+
+from cluster.api import resources, selectors
+from cluster.apiserver import codec
+
+
+class Shape:
+    """What a resource's selectors can ask of an object, and the decoder that reads just that."""
+
+    def __init__(self, resource: str, row: resources.Resource | None) -> None:
+        self.row = row or resources.Resource("", "", "", resource)
+        tree: dict[str, Any] = {"metadata": {"labels": dict[str, str] | None}}
+        for path in self.row.fields.values():
+            _plant(tree, path)
+        self._decoder = msgspec.json.Decoder(_typed("Object", tree))
+
+    def read(self, json: bytes) -> tuple[dict[str, str], dict[str, str]]:
+        """The labels and the field values of an object's JSON."""
+        try:
+            seen = self._decoder.decode(json)
+        except msgspec.ValidationError:  # a value of another type than the path needs
+            seen = codec.decode(json)
+        labels = seen["metadata"].get("labels") or {}
+        return labels, selectors.field_values(self.row, seen)
+
+
+def _plant(tree: dict[str, Any], path: tuple[str, ...]) -> None:
+    for step in path[:-1]:
+        inner = tree.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return
+        tree = inner
+    tree.setdefault(path[-1], Any)
+
+
+def _typed(name: str, tree: dict[str, Any]) -> Any:
+    members = {
+        key: _typed(key, inner) | None if isinstance(inner, dict) else inner
+        for key, inner in tree.items()
+    }
+    return TypedDict(name, members, total=False)  # type: ignore[operator]
+
+
+class Entry:
+    """One object at one revision. `json` is what every reader gets; treat an entry as frozen.
+
+    `created` is the revision that created the object: equal to `revision` just after creation.
+    """
+
+    __slots__ = (
+        "_fields", "_labels", "created", "json", "key", "name", "namespace", "revision", "shape",
+    )  # fmt: skip
+
+    def __init__(self, shape: Shape, key: str, json: bytes, revision: int, created: int) -> None:
+        self.shape = shape
+        self.key = key
+        _, self.namespace, self.name = codec.split(key)
+        self.json = json
+        self.revision = revision
+        self.created = created
+        self._labels: dict[str, str] | None = None
+        self._fields: dict[str, str] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """metadata.labels; read-only."""
+        if self._labels is None:
+            self._labels, self._fields = self.shape.read(self.json)
+        return self._labels
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The value of each field label of the resource; read-only."""
+        if self._fields is None:
+            self._labels, self._fields = self.shape.read(self.json)
+        return self._fields
+
+    def field(self, label: str) -> str:
+        """One field value; name and namespace cost no decoding."""
+        if label == "metadata.name":
+            return self.name
+        if label == "metadata.namespace":
+            return self.namespace
+        return self.fields.get(label, "")
+
+    def document(self) -> dict[str, Any]:
+        """The object, decoded anew: the caller's own."""
+        return codec.decode(self.json)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"Entry({self.key!r}, revision={self.revision})"

@@ -1,0 +1,301 @@
+"""Carries out batches of operations: plans them, commits them together, answers in order.
+
+A batch goes in rounds. A round plans every operation whose object no earlier one of the round
+writes to, and commits all plans by one write of the store. Those that were overtaken by somebody
+else are planned again, on what is there now, in the next round.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import structlog
+
+from cluster.aio.clock import Clock
+from cluster.api import errors, identity
+from cluster.api.operations import Operation
+from cluster.api.resources import Table
+from cluster.apiserver import codec, planner
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.ledger import Fact, Ledger
+from cluster.apiserver.plan import Call, Plan
+from cluster.apiserver.planner import Job
+from cluster.apiserver.watchcache.cache import WatchCache
+from cluster.apiserver.watchcache.entry import Entry
+from cluster.storage import interface as storage
+
+Result = Entry | errors.StatusError | None
+Results = list[Result]
+Warn = Callable[[int, str], None]
+
+ATTEMPTS = 32
+"""How often an operation is planned before it gives up on a contended object."""
+GENERATED_NAMES = 8
+"""How many generated names are tried; maxNameGenerationCreateAttempts of kube-apiserver."""
+_FRESH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A planned operation of a round: its place in the batch, its call and its plan."""
+
+    index: int
+    job: Job
+    call: Call
+    plan: Plan
+
+
+class _Round:
+    """What one pass over the open operations found; answers go to the whole batch's `results`."""
+
+    def __init__(self, results: list[Result], warn: Warn | None) -> None:
+        self.results = results
+        self.warn = warn
+        self.attempts: list[Attempt] = []
+        self.later: list[tuple[int, Job]] = []
+        self.keys: dict[str, None] = {}
+
+
+class Writer:
+    """Carries out writes. Any number of batches may be under way at once."""
+
+    def __init__(
+        self,
+        table: Table,
+        store: storage.Storage,
+        cache: WatchCache,
+        chain: Chain,
+        *,
+        clock: Clock,
+        random: Random,
+        ledger: Ledger,
+        version: str = "",
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._cache = cache
+        self._chain = chain
+        self._clock = clock
+        self._random = random
+        self._ledger = ledger
+        self._version = version
+        self._log = structlog.get_logger().bind(component="apiserver")
+
+    async def write(
+        self, batch: Sequence[Operation], user: identity.User, warn: Warn | None = None
+    ) -> list[Result]:
+        """The answers to a batch, in order; never raises for what an operation did wrong."""
+        results: list[Result] = [None] * len(batch)
+        open_jobs = self._jobs(batch, results)
+        while open_jobs:
+            now = _Round(results, warn)
+            self._plan_all(now, open_jobs, user)
+            again = await self._commit(now.attempts, user, results) if now.attempts else []
+            open_jobs = sorted(again + now.later, key=_place) if again else now.later
+        return results
+
+    def _jobs(self, batch: Sequence[Operation], results: list[Result]) -> list[tuple[int, Job]]:
+        found: list[tuple[int, Job]] = []
+        for index, operation in enumerate(batch):
+            try:
+                found.append((index, planner.job(operation, self._table, self._chain)))
+            except errors.StatusError as error:
+                results[index] = error
+            except Exception as error:  # noqa: BLE001  (a fault must not end the server)
+                results[index] = self._fault(operation, error)
+        return found
+
+    def _plan_all(
+        self, now: _Round, open_jobs: Sequence[tuple[int, Job]], user: identity.User
+    ) -> None:
+        for index, job in open_jobs:
+            if job.key in now.keys:
+                now.later.append((index, job))
+                continue
+            call = self._call(job, user)
+            try:
+                self._plan(now, index, job, call)
+            except errors.StatusError as error:
+                call.settle()
+                now.results[index] = error
+            except Exception as error:  # noqa: BLE001  (a fault must not end the server)
+                call.settle()
+                now.results[index] = self._fault(job.operation, error)
+
+    def _plan(self, now: _Round, index: int, job: Job, call: Call) -> None:
+        plan = self._try_names(job, call, now)
+        if now.warn is not None and not job.attempts:
+            for text in call.warnings:
+                now.warn(index, text)
+        job.attempts += 1
+        if isinstance(plan, Entry):
+            call.settle()
+            now.results[index] = _answer(job, plan)
+        elif job.operation.dry_run:
+            call.settle()
+            now.results[index] = _answer(job, self._imagined(job, plan))
+        else:
+            now.attempts.append(Attempt(index, job, call, plan))
+            now.keys[plan.key] = None
+            if job.key:
+                now.keys[job.key] = None
+
+    def _try_names(self, job: Job, call: Call, now: _Round) -> Plan | Entry:
+        """The plan; where the server names the object, one whose name is free."""
+        if job.key:
+            return job.plan(call)
+        for last in range(GENERATED_NAMES):
+            try:
+                plan = job.plan(call)
+            except errors.AlreadyExists:
+                call.settle()
+                if last == GENERATED_NAMES - 1:
+                    raise
+                continue
+            if isinstance(plan, Entry) or plan.key not in now.keys:
+                return plan
+            call.settle()
+        raise errors.AlreadyExists("the server was not able to generate a unique name")
+
+    async def _commit(
+        self, attempts: Sequence[Attempt], user: identity.User, results: list[Result]
+    ) -> list[tuple[int, Job]]:
+        """Make the changes of a round; the operations that have to be planned again."""
+        changes = [
+            storage.Change(attempt.plan.key, attempt.plan.value, attempt.plan.expected)
+            for attempt in attempts
+        ]
+        try:
+            made = await self._store.write(changes)
+            await self._catch_up(attempts, made)
+        except storage.Unavailable as error:
+            unavailable = errors.ServiceUnavailable(f"the store is not available: {error}")
+            for attempt in attempts:
+                results[attempt.index] = unavailable
+            return []
+        finally:
+            for attempt in attempts:
+                attempt.call.settle()
+        again: list[tuple[int, Job]] = []
+        for attempt, outcome in zip(attempts, made, strict=True):
+            if isinstance(outcome, storage.Mismatch):
+                results[attempt.index] = self._overtaken(attempt, again)
+            else:
+                results[attempt.index] = self._made(attempt, outcome, user)
+        return again
+
+    async def _catch_up(
+        self,
+        attempts: Sequence[Attempt],
+        made: Sequence[storage.Record | storage.Deleted | storage.Mismatch],
+    ) -> None:
+        """Wait until the cache knows what was made, and what was in the way. Unavailable."""
+        wanted = 0
+        for attempt, outcome in zip(attempts, made, strict=True):
+            if not isinstance(outcome, storage.Mismatch):
+                wanted = max(wanted, outcome.revision)
+            elif outcome.current is not None:
+                wanted = max(wanted, outcome.current.revision)
+            else:
+                await self._hear_of_end(attempt)
+        await self._hear_of(wanted)
+
+    async def _hear_of(self, revision: int) -> None:
+        if not await self._cache.reached(revision, _FRESH_SECONDS):
+            raise storage.Unavailable(f"revision {revision} was not heard of in time")
+
+    async def _hear_of_end(self, attempt: Attempt) -> None:
+        """An object gone from the store may still be in the cache: its end is on its way."""
+        plan, cache = attempt.plan, self._cache.of(attempt.job.row.id)
+        while (entry := cache.get(plan.key)) is not None and entry.revision == plan.expected:
+            await self._hear_of(self._cache.revision + 1)
+
+    def _overtaken(self, attempt: Attempt, again: list[tuple[int, Job]]) -> errors.Conflict | None:
+        """Somebody else wrote to the object since it was read."""
+        job = attempt.job
+        if attempt.plan.firm or job.attempts >= ATTEMPTS:
+            return errors.conflict(job.row.id, job.operation.name, errors.MODIFIED)
+        again.append((attempt.index, job))
+        return None
+
+    def _made(
+        self, attempt: Attempt, outcome: storage.Record | storage.Deleted, user: identity.User
+    ) -> Result:
+        job, plan = attempt.job, attempt.plan
+        self._record(attempt, outcome.revision, user)
+        if not job.operation.want_object:
+            return None
+        if isinstance(outcome, storage.Record):
+            entry = self._cache.of(job.row.id).entry(outcome)
+        else:
+            entry = _last(plan, outcome.revision)
+        return plan.render(entry) if plan.render is not None else entry
+
+    def _record(self, attempt: Attempt, revision: int, user: identity.User) -> None:
+        operation = attempt.job.operation
+        _, namespace, name = codec.split(attempt.plan.key)
+        verb = operation.verb.name.lower()
+        if operation.subresource:
+            verb = f"{verb}/{operation.subresource}"
+        self._ledger.add(
+            Fact(
+                revision,
+                attempt.call.now,
+                user.name,
+                verb,
+                attempt.job.row.id,
+                f"{namespace}/{name}" if namespace else name,
+                operation.cause,
+            )
+        )
+
+    def _imagined(self, job: Job, plan: Plan) -> Entry:
+        """What a dry run answers: the state that would be, with the revision that there is."""
+        if plan.value is None:
+            entry = _last(plan, plan.expected)
+        else:
+            revision = plan.expected
+            json = codec.with_revision(plan.value, revision) if revision else plan.value
+            created = plan.old.created if plan.old is not None else revision
+            shape = self._cache.of(job.row.id).shape
+            entry = Entry(shape, plan.key, json, revision, created)
+        return plan.render(entry) if plan.render is not None else entry
+
+    def _call(self, job: Job, user: identity.User) -> Call:
+        return Call(
+            job.operation,
+            job.row,
+            user,
+            self._clock.now(),
+            self._random,
+            self._cache,
+            self._version,
+        )
+
+    def _fault(self, operation: Operation, error: Exception) -> errors.InternalError:
+        self._log.error(
+            "operation failed unexpectedly",
+            verb=operation.verb.name,
+            resource=operation.resource,
+            namespace=operation.namespace,
+            name=operation.name,
+            exc_info=error,
+        )
+        return errors.InternalError(f"Internal error occurred: {type(error).__name__}: {error}")
+
+
+def _place(item: tuple[int, Job]) -> int:
+    return item[0]
+
+
+def _answer(job: Job, entry: Entry) -> Entry | None:
+    return entry if job.operation.want_object else None
+
+
+def _last(plan: Plan, revision: int) -> Entry:
+    """The last state of an object that is gone."""
+    old = plan.old
+    if old is None:
+        raise RuntimeError(f"a deletion of {plan.key} without an object")
+    json = codec.at_revision(old.json, revision)
+    return Entry(old.shape, old.key, json, revision, old.created)
