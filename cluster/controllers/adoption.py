@@ -1,0 +1,72 @@
+"""Carrying a claim out: adopt and release by patches, after a live look at the owner."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from cluster.api import errors, objects
+from cluster.api.operations import STRATEGIC_PATCH
+from cluster.client import client
+from cluster.controllers import context, ownership
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who claims: the object, its resource, and the reference that its objects get."""
+
+    object: objects.Object
+    resource: str
+    reference: objects.Object
+
+
+async def claimed(
+    api: client.Client,
+    owner: Owner,
+    resource: str,
+    candidates: Iterable[objects.Object],
+) -> list[objects.Object]:
+    """The objects of `resource` that `owner` controls, after adopting and releasing.
+
+    An adopted object is given as the API answered. One that cannot be adopted now (it is being
+    taken by another, say) is left out: its own event brings it up again.
+    """
+    matches = context.selector_of(owner.object).matches
+    claim = ownership.claim(owner.object, matches, candidates)
+    for lost in claim.release:
+        await _patch(api, resource, lost, ownership.release(lost, objects.uid(owner.object)))
+    if claim.adopt:
+        await _check_alive(api, owner.object, owner.resource)
+    for orphan in claim.adopt:
+        taken = await _patch(api, resource, orphan, ownership.adoption(orphan, owner.reference))
+        if taken is not None:
+            claim.mine.append(taken)
+    return claim.mine
+
+
+async def _check_alive(api: client.Client, owner: objects.Object, resource: str) -> None:
+    """errors.Conflict where the owner is not what the cache says: it must not adopt."""
+    name = objects.name(owner)
+    fresh = await api.get(resource, name, objects.namespace(owner))
+    if objects.uid(fresh) != objects.uid(owner):
+        raise errors.conflict(resource, name, "it was replaced by another object of its name")
+    if objects.deleting(fresh):
+        raise errors.conflict(resource, name, "it is being deleted and adopts nothing")
+
+
+async def _patch(
+    api: client.Client, resource: str, obj: objects.Object, patch: objects.Object
+) -> objects.Object | None:
+    try:
+        return await api.patch(
+            resource,
+            objects.name(obj),
+            patch,
+            objects.namespace(obj),
+            patch_type=STRATEGIC_PATCH,
+        )
+    except (errors.NotFound, errors.Conflict, errors.Invalid) as failure:
+        structlog.get_logger().debug(
+            "not adopted or released", resource=resource, name=objects.key(obj), why=str(failure)
+        )
+        return None

@@ -1,0 +1,50 @@
+"""The controllers by name, in the order in which they start."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from cluster.api import resources
+from cluster.controllers import rootca, serviceaccount
+from cluster.controllers.context import Context
+from cluster.controllers.deployment import controller as deployment
+from cluster.controllers.endpointslice import controller as endpointslice
+from cluster.controllers.garbagecollector import controller as garbagecollector
+from cluster.controllers.namespace import controller as namespace
+from cluster.controllers.nodeipam import controller as nodeipam
+from cluster.controllers.nodelifecycle import controller as nodelifecycle
+from cluster.controllers.podgc import controller as podgc
+from cluster.controllers.replicaset import controller as replicaset
+from cluster.controllers.tainteviction import controller as tainteviction
+
+
+class Controller(Protocol):
+    """Built from a context, it hears of changes; run, it acts upon them until cancelled."""
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        ...
+
+
+Factory = Callable[[Context], Controller]
+
+
+def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]:
+    """How to build each controller that this configuration runs."""
+    config = context.config
+    known: dict[str, Factory] = {
+        "serviceaccount": serviceaccount.ServiceAccountController,
+        "nodeipam": nodeipam.NodeIpamController,
+        "deployment": deployment.DeploymentController,
+        "replicaset": replicaset.ReplicaSetController,
+        "endpointslice": endpointslice.EndpointSliceController,
+        "nodelifecycle": nodelifecycle.NodeLifecycleController,
+        "taint-eviction": tainteviction.TaintEvictionController,
+        "podgc": podgc.PodGarbageCollector,
+        "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
+        "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),
+    }
+    if config.root_ca:
+        known["root-ca-certificate-publisher"] = rootca.RootCaController
+    if not config.allocate_node_cidrs:
+        del known["nodeipam"]
+    return {name: factory for name, factory in known.items() if config.enables(name)}

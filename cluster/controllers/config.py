@@ -1,0 +1,89 @@
+"""What a controller manager is told when it is built. Defaults are kube-controller-manager's."""
+
+import ipaddress
+from dataclasses import dataclass
+
+# kube-controller-manager's --node-monitor-grace-period: 40 s until 1.31, 50 s from 1.32 on.
+_LONGER_GRACE_SINCE = (1, 32)
+
+
+def node_monitor_grace_period(kubernetes_version: str) -> float:
+    """The default grace period, in seconds, of an emulated version such as `1.33` or `v1.33.1`."""
+    parts = kubernetes_version.removeprefix("v").split(".")
+    try:
+        version = (int(parts[0]), int(parts[1]))
+    except (IndexError, ValueError) as error:
+        raise ValueError(f"{kubernetes_version!r} is no Kubernetes version (say 1.33)") from error
+    return 50.0 if version >= _LONGER_GRACE_SINCE else 40.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the controller manager. Times are in seconds."""
+
+    identity: str = "controller-manager"
+    """Names this process in leader election."""
+    leader_elect: bool = False
+    """Whether to hold the lease before starting the controllers."""
+    controllers: tuple[str, ...] = ("*",)
+    """Which to run: `*` for all, `name` for one more, `-name` for one less."""
+
+    concurrent_deployment_syncs: int = 5
+    concurrent_replicaset_syncs: int = 5
+    concurrent_service_endpoint_syncs: int = 5
+    concurrent_namespace_syncs: int = 10
+    concurrent_gc_syncs: int = 64
+    max_endpoints_per_slice: int = 100
+
+    node_monitor_period: float = 5.0
+    """How often node health is looked at."""
+    node_monitor_grace_period: float = 50.0
+    """How long a running node may stay silent. See `node_monitor_grace_period` for versions."""
+    node_startup_grace_period: float = 60.0
+    """How long a node that never posted a status may stay silent."""
+    node_eviction_rate: float = 0.1
+    """Nodes a second that get NoExecute taints in a healthy zone."""
+    secondary_node_eviction_rate: float = 0.01
+    """The same in an unhealthy zone of a large cluster; a small cluster stops."""
+    unhealthy_zone_threshold: float = 0.55
+    """Share of NotReady nodes (at least three) that makes a zone unhealthy."""
+    large_cluster_size_threshold: int = 50
+
+    allocate_node_cidrs: bool = True
+    cluster_cidr: str = "10.244.0.0/16"
+    node_cidr_mask_size: int = 24
+
+    terminated_pod_gc_threshold: int = 12500
+    """How many finished pods are kept; 0 keeps all."""
+    root_ca: str = ""
+    """PEM of the CA that `kube-root-ca.crt` publishes in every namespace; "" publishes none."""
+
+    def __post_init__(self) -> None:
+        network = _network(self.cluster_cidr)
+        if not network.prefixlen <= self.node_cidr_mask_size <= network.max_prefixlen:
+            raise ValueError(
+                f"node_cidr_mask_size {self.node_cidr_mask_size} does not divide"
+                f" cluster_cidr {self.cluster_cidr}"
+            )
+        for name in ("node_monitor_period", "node_monitor_grace_period"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
+        if self.node_startup_grace_period < 0 or self.node_eviction_rate < 0:
+            raise ValueError("grace periods and eviction rates cannot be negative")
+        if not 0 <= self.unhealthy_zone_threshold <= 1:
+            raise ValueError("unhealthy_zone_threshold is a share between 0 and 1")
+        if not 1 <= self.max_endpoints_per_slice <= 1000:
+            raise ValueError("max_endpoints_per_slice must be between 1 and 1000")
+
+    def enables(self, controller: str) -> bool:
+        """Whether the controller of this name is to run."""
+        if f"-{controller}" in self.controllers:
+            return False
+        return "*" in self.controllers or controller in self.controllers
+
+
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(cidr)
+    except ValueError as error:
+        raise ValueError(f"cluster_cidr: {error}") from error

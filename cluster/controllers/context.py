@@ -1,0 +1,116 @@
+"""What a controller is built from: configuration, client, time, chance and the shared informers."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.aio import clock
+from cluster.api import objects, selectors
+from cluster.client import client, indexer, informer, recorder, workqueue
+from cluster.controllers.config import Config
+
+PODS = "pods"
+NODES = "nodes"
+SERVICES = "services"
+NAMESPACES = "namespaces"
+REPLICA_SETS = "replicasets.apps"
+DEPLOYMENTS = "deployments.apps"
+ENDPOINT_SLICES = "endpointslices.discovery.k8s.io"
+LEASES = "leases.coordination.k8s.io"
+
+CONTROLLER = "controller"
+"""Index: the uid of the object's controller."""
+ORPHANS = "orphans"
+"""Index: the namespace of an object without a controller."""
+NAMESPACE = "namespace"
+"""Index: the namespace of an object."""
+NODE = "node"
+"""Index: the node of a pod."""
+
+
+def _by_controller(obj: objects.Object) -> list[str]:
+    owner = objects.controller_of(obj)
+    return [owner["uid"]] if owner is not None else []
+
+
+def _orphans(obj: objects.Object) -> list[str]:
+    return [objects.namespace(obj)] if objects.controller_of(obj) is None else []
+
+
+def _by_namespace(obj: objects.Object) -> list[str]:
+    return [objects.namespace(obj)]
+
+
+def _by_node(obj: objects.Object) -> list[str]:
+    node = objects.spec(obj).get("nodeName")
+    return [node] if node else []
+
+
+_INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
+    PODS: {
+        CONTROLLER: _by_controller,
+        ORPHANS: _orphans,
+        NAMESPACE: _by_namespace,
+        NODE: _by_node,
+    },
+    REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
+    DEPLOYMENTS: {NAMESPACE: _by_namespace},
+    SERVICES: {NAMESPACE: _by_namespace},
+    ENDPOINT_SLICES: {NAMESPACE: _by_namespace},
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """One controller's share of the manager. After `close` its handlers hear nothing more: the
+    informers are shared and outlive a controller that crashed.
+    """
+
+    config: Config
+    client: client.Client
+    clock: clock.Clock
+    random: random.Random
+    informers: informer.Informers
+    _closed: bool = field(default=False, init=False)
+
+    def shared(self, resource: str) -> informer.Informer:
+        """The shared informer of a resource, with the indices that controllers use."""
+        return self.informers.get(resource, indexers=_INDEXERS.get(resource))
+
+    def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
+        """Call `handler` for each change, and now for what is there already, until `close`."""
+
+        def hear(change: informer.Change) -> None:
+            if not self._closed:
+                handler(change)
+
+        source.on_change(hear)
+
+    def close(self) -> None:
+        """The controller has ended."""
+        self._closed = True
+
+    def queue(self) -> workqueue.WorkQueue:
+        """A new work queue."""
+        return workqueue.WorkQueue(self.random)
+
+    def recorder(self, component: str) -> recorder.Recorder:
+        """A new recorder of events; its `run` is the controller's to start."""
+        return recorder.Recorder(self.client, self.clock, self.random, component)
+
+
+def selector_of(obj: objects.Object) -> selectors.Selector:
+    """spec.selector of a workload; one that is missing or invalid matches nothing."""
+    try:
+        return selectors.of(objects.spec(obj).get("selector"))
+    except ValueError:
+        return selectors.NOTHING
+
+
+def settle(size: int, a_second: float) -> float:
+    """Seconds to wait for more changes before looking at `size` things again.
+
+    Looking costs time in proportion to the size; waiting in proportion bounds the share of time
+    that is spent looking, and a small set waits next to nothing.
+    """
+    return size / a_second

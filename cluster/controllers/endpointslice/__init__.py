@@ -1,0 +1,1 @@
+"""EndpointSlices of Services with selectors: `endpoints` and `packing` are pure."""

@@ -1,0 +1,70 @@
+"""Owning objects: references, adopting what matches the selector, releasing what no longer does.
+
+Source of the rules: the controller-ref design of Kubernetes. An object has at most one controller;
+a controller adopts only orphans in its namespace and never steals.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.api import objects
+
+Matches = Callable[[Mapping[str, str]], bool]
+
+
+def reference(owner: objects.Object, api_version: str, kind: str) -> objects.Object:
+    """The ownerReference that makes `owner` the controller of an object."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": objects.name(owner),
+        "uid": objects.uid(owner),
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+@dataclass(slots=True)
+class Claim:
+    """Which objects are the owner's, which it should take and which it should let go."""
+
+    mine: list[objects.Object] = field(default_factory=list)
+    adopt: list[objects.Object] = field(default_factory=list)
+    release: list[objects.Object] = field(default_factory=list)
+
+
+def claim(owner: objects.Object, matches: Matches, candidates: Iterable[objects.Object]) -> Claim:
+    """Sort `candidates` of the owner's namespace. An owner that is being deleted takes nothing."""
+    result = Claim()
+    uid = objects.uid(owner)
+    leaving = objects.deleting(owner)
+    for candidate in candidates:
+        controller = objects.controller_of(candidate)
+        if controller is not None:
+            if controller.get("uid") != uid:
+                continue
+            if matches(objects.labels(candidate)):
+                result.mine.append(candidate)
+            elif not leaving:
+                result.release.append(candidate)
+        elif not (leaving or objects.deleting(candidate)) and matches(objects.labels(candidate)):
+            result.adopt.append(candidate)
+    return result
+
+
+def adoption(candidate: objects.Object, owner_reference: objects.Object) -> dict[str, Any]:
+    """The strategic merge patch that adopts `candidate`; its uid is the precondition."""
+    return {
+        "metadata": {"ownerReferences": [owner_reference], "uid": objects.uid(candidate)},
+    }
+
+
+def release(candidate: objects.Object, owner_uid: str) -> dict[str, Any]:
+    """The strategic merge patch that removes the reference to `owner_uid`."""
+    return {
+        "metadata": {
+            "ownerReferences": [{"$patch": "delete", "uid": owner_uid}],
+            "uid": objects.uid(candidate),
+        },
+    }

@@ -1,0 +1,1 @@
+"""Garbage collection of pods: those of nodes that are gone, and finished ones beyond a number."""

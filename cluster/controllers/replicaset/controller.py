@@ -1,0 +1,265 @@
+"""The ReplicaSet controller: the shell around ranking and status."""
+
+import asyncio
+from collections.abc import Sequence
+
+from cluster.aio import tasks
+from cluster.api import errors, objects
+from cluster.client import informer, reconciler, recorder
+from cluster.controllers import (
+    adoption,
+    context,
+    expectations,
+    podstate,
+    podwrites,
+    reporting,
+    staleness,
+)
+from cluster.controllers.replicaset import pods, ranking, status
+
+BURST = 500
+"""Pods that one reconciliation creates or deletes at most."""
+SLOW_START = 1
+"""Size of the first batch of creations; each that succeeds is followed by one twice as large."""
+SETTLE_RATE = 20_000.0
+"""Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
+
+
+class ReplicaSetController:
+    """Keeps the pods of every ReplicaSet at spec.replicas, and its status true."""
+
+    def __init__(self, ctx: context.Context) -> None:
+        self._ctx = ctx
+        self._client = ctx.client
+        self._sets = ctx.shared(context.REPLICA_SETS)
+        self._pods = ctx.shared(context.PODS)
+        self._queue = ctx.queue()
+        self._recorder = ctx.recorder("replicaset-controller")
+        self._expectations = expectations.Expectations()
+        self._writes = staleness.OwnWrites()
+        ctx.on_change(self._sets, self._set_changed)
+        ctx.on_change(self._pods, self._pod_changed)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        work = reconciler.Reconciler(
+            "replicaset",
+            self._queue,
+            self.reconcile,
+            workers=self._ctx.config.concurrent_replicaset_syncs,
+        )
+        async with tasks.Group("replicaset") as group:
+            group.spawn(self._recorder.run(), "recorder")
+            group.spawn(work.run(), "work")
+
+    # What happened
+
+    def _set_changed(self, change: informer.Change) -> None:
+        old, new = change.old, change.new
+        if old is not None and (new is None or objects.uid(old) != objects.uid(new)):
+            self._expectations.forget(change.key)
+            self._writes.forget(change.key)
+        self._queue.add(change.key, change.revision)
+
+    def _pod_changed(self, change: informer.Change) -> None:
+        old, new = change.old, change.new
+        if new is None:
+            self._pod_leaving(change.object, change.revision)
+            return
+        if objects.deleting(new) and (old is None or not objects.deleting(old)):
+            self._pod_leaving(new, change.revision)
+            return
+        if old is None:
+            self._pod_added(new, change.revision)
+        elif _matters(old, new):
+            self._pod_updated(old, new, change.revision)
+
+    def _pod_added(self, pod: objects.Object, revision: int) -> None:
+        key = self._owner_key(pod)
+        if key is None:
+            self._orphan_seen(pod, revision)
+        elif self._expectations.creation_seen(key):
+            self._queue.add(key, revision)
+        else:
+            self._look_later(key, revision)
+
+    def _pod_updated(self, old: objects.Object, new: objects.Object, revision: int) -> None:
+        before, key = self._owner_key(old), self._owner_key(new)
+        if before is not None and before != key:
+            self._queue.add(before, revision)
+        if key is None:
+            self._orphan_seen(new, revision)
+        else:
+            self._look_later(key, revision)
+
+    def _pod_leaving(self, pod: objects.Object, revision: int) -> None:
+        key = self._owner_key(pod)
+        if key is None:
+            return
+        if self._expectations.deletion_seen(key, objects.uid(pod)):
+            self._queue.add(key, revision)
+        else:
+            self._look_later(key, revision)
+
+    def _orphan_seen(self, pod: objects.Object, revision: int) -> None:
+        if objects.controller_of(pod) is not None:
+            return
+        for found in self._sets.store.by_index(context.NAMESPACE, objects.namespace(pod)):
+            if context.selector_of(found).matches(objects.labels(pod)):
+                self._queue.add(objects.key(found), revision)
+
+    def _owner_key(self, pod: objects.Object) -> str | None:
+        owner = objects.controller_of(pod)
+        if owner is None or owner.get("kind") != "ReplicaSet":
+            return None
+        key = f"{objects.namespace(pod)}/{owner['name']}"
+        found = self._sets.store.get(key)
+        return key if found is None or objects.uid(found) == owner["uid"] else None
+
+    def _look_later(self, key: str, revision: int) -> None:
+        found = self._sets.store.get(key)
+        size = _wanted(found) if found is not None else 0
+        self._queue.add_after(key, context.settle(size, SETTLE_RATE), revision)
+
+    # What to do about it
+
+    async def reconcile(self, key: str) -> None:
+        """Bring one ReplicaSet in line."""
+        replica_set = self._sets.store.get(key)
+        loop_time = asyncio.get_running_loop().time()
+        if replica_set is None:
+            self._expectations.forget(key)
+            return
+        if self._writes.stale(key, lambda _: objects.revision(replica_set), loop_time):
+            self._queue.add_after(key, 1.0)
+            return
+        due = self._expectations.satisfied(key, loop_time)
+        active = await self._active(replica_set)
+        failure: status.Failure | None = None
+        if due and not objects.deleting(replica_set):
+            failure = await self._manage(key, replica_set, active)
+        now = self._ctx.clock.now()
+        computed = status.compute(replica_set, active, failure, now)
+        await self._report(key, replica_set, computed.status)
+        if computed.next_available is not None:
+            self._queue.add_after(key, computed.next_available - now)
+        if failure is not None:
+            raise errors.InternalError(f"{failure.reason}: {failure.message}")
+
+    async def _active(self, replica_set: objects.Object) -> list[objects.Object]:
+        """The pods that count, after adopting and releasing."""
+        store = self._pods.store
+        candidates = [
+            *store.by_index(context.CONTROLLER, objects.uid(replica_set)),
+            *store.by_index(context.ORPHANS, objects.namespace(replica_set)),
+        ]
+        return await adoption.claimed(
+            self._client,
+            adoption.Owner(replica_set, context.REPLICA_SETS, pods.reference(replica_set)),
+            context.PODS,
+            (pod for pod in candidates if podstate.is_active(pod)),
+        )
+
+    async def _manage(
+        self, key: str, replica_set: objects.Object, active: Sequence[objects.Object]
+    ) -> status.Failure | None:
+        missing = _wanted(replica_set) - len(active)
+        if missing > 0:
+            return await self._create(key, replica_set, min(missing, BURST))
+        if missing < 0:
+            return await self._delete(key, replica_set, active, min(-missing, BURST))
+        return None
+
+    async def _create(
+        self, key: str, replica_set: objects.Object, count: int
+    ) -> status.Failure | None:
+        """Create pods in batches that double, so that a quota is hit by one call and not 500."""
+        self._expectations.expect_creations(key, count, asyncio.get_running_loop().time())
+        operation = pods.creation(replica_set)
+        left, size = count, SLOW_START
+        failure: errors.StatusError | None = None
+        while left > 0 and failure is None:
+            batch = min(size, left)
+            outcomes = await self._client.submit_all([operation] * batch)
+            made = 0
+            for outcome in outcomes:
+                if isinstance(outcome, errors.StatusError):
+                    failure = failure or outcome
+                    continue
+                made += 1
+                text = f"Created pod: {objects.name(outcome)}"
+                self._recorder.event(replica_set, recorder.NORMAL, "SuccessfulCreate", text)
+            left -= made
+            size *= 2
+        if left and self._expectations.creation_seen(key, left):
+            self._queue.add(key)
+        if failure is None or reporting.namespace_terminating(failure):
+            return None
+        text = f"Error creating: {failure}"
+        self._recorder.event(replica_set, recorder.WARNING, "FailedCreate", text)
+        return status.Failure("FailedCreate", str(failure))
+
+    async def _delete(
+        self,
+        key: str,
+        replica_set: objects.Object,
+        active: Sequence[objects.Object],
+        count: int,
+    ) -> status.Failure | None:
+        ranks = self._per_node(replica_set)
+        doomed = ranking.victims(active, count, ranks, self._ctx.clock.now())
+        uids = [objects.uid(pod) for pod in doomed]
+        self._expectations.expect_deletions(key, uids, asyncio.get_running_loop().time())
+        outcomes = await self._client.submit_all([podwrites.deletion(pod) for pod in doomed])
+        failure: errors.StatusError | None = None
+        for pod, outcome in zip(doomed, outcomes, strict=True):
+            if not isinstance(outcome, errors.StatusError):
+                text = f"Deleted pod: {objects.name(pod)}"
+                self._recorder.event(replica_set, recorder.NORMAL, "SuccessfulDelete", text)
+                continue
+            self._expectations.deletion_seen(key, objects.uid(pod))
+            # Gone, or another pod of that name by now: either way this one is deleted.
+            if not isinstance(outcome, errors.NotFound | errors.Conflict):
+                failure = failure or outcome
+                text = f"Error deleting: {outcome}"
+                self._recorder.event(replica_set, recorder.WARNING, "FailedDelete", text)
+        return status.Failure("FailedDelete", str(failure)) if failure is not None else None
+
+    def _per_node(self, replica_set: objects.Object) -> dict[str, int]:
+        """How many active pods of this ReplicaSet and its siblings each node runs."""
+        owner = objects.controller_of(replica_set)
+        related: Sequence[objects.Object] = [replica_set]
+        if owner is not None:
+            related = self._sets.store.by_index(context.CONTROLLER, owner["uid"])
+        counts: dict[str, int] = {}
+        for sibling in related:
+            for pod in self._pods.store.by_index(context.CONTROLLER, objects.uid(sibling)):
+                node = objects.spec(pod).get("nodeName")
+                if node and podstate.is_active(pod):
+                    counts[node] = counts.get(node, 0) + 1
+        return counts
+
+    async def _report(
+        self, key: str, replica_set: objects.Object, computed: objects.Object
+    ) -> None:
+        if reporting.same(objects.status(replica_set), computed):
+            return
+        written = await self._client.update(
+            context.REPLICA_SETS, {**replica_set, "status": computed}, subresource="status"
+        )
+        self._writes.note(key, key, written, asyncio.get_running_loop().time())
+
+
+def _wanted(replica_set: objects.Object) -> int:
+    count = objects.spec(replica_set).get("replicas")
+    return 1 if count is None else int(count)
+
+
+def _matters(old: objects.Object, new: objects.Object) -> bool:
+    """Whether a pod's change can change what its ReplicaSet does or says."""
+    return (
+        podstate.is_finished(old) != podstate.is_finished(new)
+        or podstate.condition(old, "Ready") != podstate.condition(new, "Ready")
+        or objects.labels(old) != objects.labels(new)
+        or objects.meta(old).get("ownerReferences") != objects.meta(new).get("ownerReferences")
+    )

@@ -1,0 +1,90 @@
+"""What a ReplicaSet's status says of its pods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cluster.api import objects, timestamps
+from cluster.controllers import podstate
+
+REPLICA_FAILURE = "ReplicaFailure"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why pods could not be made or removed: `FailedCreate` or `FailedDelete`."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A new status, and the wall time at which the next pod becomes available by age (or None)."""
+
+    status: objects.Object
+    next_available: float | None
+
+
+def compute(
+    replica_set: objects.Object,
+    active: Sequence[objects.Object],
+    failure: Failure | None,
+    now: float,
+) -> Computed:
+    """The status of `replica_set` with these active pods at `now` (wall, seconds)."""
+    spec = objects.spec(replica_set)
+    wanted = list((objects.meta(spec.get("template") or {}).get("labels") or {}).items())
+    min_ready = spec.get("minReadySeconds") or 0
+    labelled = ready = available = 0
+    following: float | None = None
+    for pod in active:
+        if _has_labels(pod, wanted):
+            labelled += 1
+        since = podstate.available_from(pod, min_ready)
+        if since is None:
+            ready += podstate.is_ready(pod)
+            continue
+        ready += 1
+        if since <= now:
+            available += 1
+        else:
+            following = since if following is None else min(following, since)
+    status: objects.Object = {"replicas": len(active)}
+    counts = {
+        "fullyLabeledReplicas": labelled,
+        "readyReplicas": ready,
+        "availableReplicas": available,
+        "observedGeneration": objects.meta(replica_set).get("generation") or 0,
+    }
+    # Kubernetes leaves zero counts out of the JSON.
+    status.update({name: count for name, count in counts.items() if count})
+    conditions = _conditions(objects.status(replica_set).get("conditions") or [], failure, now)
+    if conditions:
+        status["conditions"] = conditions
+    return Computed(status, following)
+
+
+def _has_labels(pod: objects.Object, wanted: Sequence[tuple[str, str]]) -> bool:
+    labels = objects.labels(pod)
+    return all(labels.get(name) == value for name, value in wanted)
+
+
+def _conditions(
+    old: Sequence[objects.Object], failure: Failure | None, now: float
+) -> list[objects.Object]:
+    """The old conditions with ReplicaFailure set, kept as it was, or removed."""
+    present = next((c for c in old if c.get("type") == REPLICA_FAILURE), None)
+    if failure is not None and present is not None:
+        return list(old)
+    others = [c for c in old if c.get("type") != REPLICA_FAILURE]
+    if failure is not None:
+        others.append(
+            {
+                "type": REPLICA_FAILURE,
+                "status": "True",
+                "lastTransitionTime": timestamps.encode(now),
+                "reason": failure.reason,
+                "message": failure.message,
+            }
+        )
+    return others
