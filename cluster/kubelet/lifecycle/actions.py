@@ -1,0 +1,79 @@
+"""What can be done about a pod, as values. The shell carries them out, in order."""
+
+from dataclasses import dataclass, field
+
+from cluster.api import objects
+from cluster.kubelet.lifecycle.model import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSandbox:
+    """Make the sandbox that the containers after it are put in."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopSandbox:
+    """Let the pod's network go; nothing runs in it any more."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSandbox:
+    """Forget a stopped sandbox and the containers in it."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """See to the image, make a container and start it. `after` is when its predecessor ended."""
+
+    spec: objects.Object
+    attempt: int
+    init: bool = False
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Start a container that was made and not started."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End a container, with a grace in seconds. Kills that follow each other happen together."""
+
+    id: str
+    name: str
+    grace: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Forget an ended container that nobody asks about any more."""
+
+    id: str
+
+
+Action = CreateSandbox | StopSandbox | RemoveSandbox | Start | Resume | Kill | RemoveContainer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, when to look again, and why containers wait.
+
+    `stopped`: nothing of the pod runs, and nothing will. `gone`: the runtime has nothing of it.
+    """
+
+    actions: tuple[Action, ...] = ()
+    wake_at: float | None = None
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    stopped: bool = False
+    gone: bool = False

@@ -1,0 +1,160 @@
+"""The status of one container. Follows convertToAPIContainerStatuses of the kubelet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cluster.api import objects, timestamps
+from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle.model import Container, Seen, State, Waiting
+
+SCHEME: Final = "kubemu://"
+LOST: Final = "The container could not be located when the pod was terminated"
+_KILLED: Final = 137
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the statuses of a pod's containers are made of.
+
+    `ready_at` is when each running container is ready (seconds since the epoch).
+    """
+
+    seen: Seen
+    waiting: Mapping[str, Waiting]
+    ready_at: Mapping[str, float]
+    now: float
+    initializing: bool
+    policy: str
+
+
+def of_all(
+    specs: Sequence[objects.Object], old: objects.Object, facts: Facts, *, init: bool
+) -> list[objects.Object]:
+    """The statuses of containers, in the order of their specs; `old` is the pod's former status."""
+    field = "initContainerStatuses" if init else "containerStatuses"
+    before = {status["name"]: status for status in old.get(field) or ()}
+    return [_of(spec, before.get(spec["name"]), facts, init=init) for spec in specs]
+
+
+def _of(
+    spec: objects.Object, old: objects.Object | None, facts: Facts, *, init: bool
+) -> objects.Object:
+    name = spec["name"]
+    records = facts.seen.named(name)
+    if records:
+        return _of_records(spec, records, old, facts, init=init)
+    if old and old.get("containerID"):
+        return _of_lost(spec, old, facts)
+    return {
+        "name": name,
+        "state": {"waiting": _waiting(facts.waiting.get(name) or _default(facts))},
+        "lastState": {},
+        "ready": False,
+        "restartCount": 0,
+        "image": spec.get("image") or "",
+        "imageID": "",
+        "started": False,
+    }
+
+
+def _of_records(
+    spec: objects.Object,
+    records: Sequence[Container],
+    old: objects.Object | None,
+    facts: Facts,
+    *,
+    init: bool,
+) -> objects.Object:
+    newest = records[0]
+    name = newest.name
+    last = _last(records, old)
+    why = facts.waiting.get(name)
+    if newest.state is State.RUNNING:
+        state: dict[str, Any] = {"running": {"startedAt": timestamps.encode(newest.started)}}
+    elif newest.state is State.EXITED and why is None:
+        state = {"terminated": _terminated(newest)}
+    else:
+        state = {"waiting": _waiting(why or _default(facts))}
+        if newest.state is State.EXITED:
+            last = {"terminated": _terminated(newest)}
+    running = newest.state is State.RUNNING
+    if init and not podspec.sidecar(spec):
+        ready = newest.state is State.EXITED and newest.exit_code == 0
+    else:
+        ready = running and facts.ready_at.get(name, 0.0) <= facts.now
+    return {
+        "name": name,
+        "state": state,
+        "lastState": last,
+        "ready": ready,
+        "restartCount": newest.attempt,
+        "image": newest.image or spec.get("image") or "",
+        "imageID": newest.image_ref,
+        "containerID": SCHEME + newest.id,
+        "started": running,
+    }
+
+
+def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects.Object:
+    """The runtime forgot a container that had been there: it was restarted, empty."""
+    ended = _lost_state(old)
+    name = spec["name"]
+    status = {key: value for key, value in old.items() if key != "containerID"}
+    status |= {"ready": False, "started": False}
+    if facts.policy == "Never":
+        status["state"] = {"terminated": ended}
+    else:
+        status["state"] = {"waiting": _waiting(facts.waiting.get(name) or _default(facts))}
+        status["lastState"] = {"terminated": ended}
+    return status
+
+
+def _lost_state(old: objects.Object) -> objects.Object:
+    terminated = old["state"].get("terminated") or (
+        old["lastState"].get("terminated") if "running" not in old["state"] else None
+    )
+    if terminated:
+        return dict(terminated)
+    return {
+        "exitCode": _KILLED,
+        "reason": "ContainerStatusUnknown",
+        "message": LOST,
+        "startedAt": None,
+        "finishedAt": None,
+    }
+
+
+def _last(records: Sequence[Container], old: objects.Object | None) -> dict[str, Any]:
+    """The end of the one before: the runtime's, or what the former status says of it."""
+    for record in records[1:]:
+        if record.state is State.EXITED:
+            return {"terminated": _terminated(record)}
+    if not old or not records[0].attempt:
+        return {}
+    if old.get("containerID") == SCHEME + records[0].id or "terminated" in old["lastState"]:
+        return dict(old["lastState"])
+    if old.get("containerID"):
+        return {"terminated": _lost_state(old)}
+    return {}
+
+
+def _terminated(container: Container) -> objects.Object:
+    found: objects.Object = {
+        "exitCode": container.exit_code,
+        "reason": container.reason or ("Completed" if container.exit_code == 0 else "Error"),
+        "startedAt": timestamps.encode(container.started),
+        "finishedAt": timestamps.encode(container.finished),
+        "containerID": SCHEME + container.id,
+    }
+    if container.message:
+        found["message"] = container.message
+    return found
+
+
+def _waiting(why: Waiting) -> objects.Object:
+    return {"reason": why.reason, "message": why.message} if why.message else {"reason": why.reason}
+
+
+def _default(facts: Facts) -> Waiting:
+    return Waiting("PodInitializing" if facts.initializing else "ContainerCreating")

@@ -1,0 +1,56 @@
+"""The Kubernetes version that is emulated, and what a kubelet of it says differently."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+DEFAULT: Final = "v1.34.0"
+_SHAPE: Final = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version such as v1.34.0."""
+
+    major: int
+    minor: int
+    patch: int = 0
+
+    def __str__(self) -> str:
+        return f"v{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def shows_sandbox_condition(self) -> bool:
+        """PodReadyToStartContainers is on by default (1.29)."""
+        return (self.major, self.minor) >= (1, 29)
+
+    @property
+    def tracks_generation(self) -> bool:
+        """PodObservedGenerationTracking is on by default (1.34)."""
+        return (self.major, self.minor) >= (1, 34)
+
+    def created(self, container: str) -> str:
+        """The message of the event Created."""
+        if (self.major, self.minor) >= (1, 35):
+            return "Container created"
+        colon = ":" if (self.major, self.minor) >= (1, 32) else ""
+        return f"Created container{colon} {container}"
+
+    def started(self, container: str) -> str:
+        """The message of the event Started."""
+        if (self.major, self.minor) >= (1, 35):
+            return "Container started"
+        return f"Started container {container}"
+
+    def present(self, image: str) -> str:
+        """The message of the event Pulled where the image was there already."""
+        tail = " and can be accessed by the pod" if (self.major, self.minor) >= (1, 35) else ""
+        return f'Container image "{image}" already present on machine{tail}'
+
+
+def parse(text: str) -> Version:
+    """Of `1.34` or `v1.34.2`. ValueError, with a sentence."""
+    found = _SHAPE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no Kubernetes version: write it like v1.34.0 or 1.34")
+    return Version(int(found[1]), int(found[2]), int(found[3] or 0))
