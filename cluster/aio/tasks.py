@@ -7,7 +7,7 @@ run to run; and it cannot be handed to an object that lives longer than one `asy
 
 import asyncio
 import functools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, Self
 
 
@@ -69,15 +69,28 @@ class Group:
         cancelled = await self._drain(isinstance(error, asyncio.CancelledError))
         self._closing = True
         if self._cancelled_owner and self._owner is not None:
-            still_wanted = self._owner.uncancel() > 0
-            cancelled = cancelled and still_wanted
-        if self._failures and not cancelled:
-            if error is not None and not isinstance(error, asyncio.CancelledError):
+            # Our own cancellation is taken back; what remains came from outside.
+            cancelled = self._owner.uncancel() > 0 and cancelled
+        if error is not None and not isinstance(error, asyncio.CancelledError) and not cancelled:
+            self._note(error, self._failures)
+            return False
+        if cancelled:
+            if isinstance(error, asyncio.CancelledError):
+                self._note(error, self._failures)
                 return False
-            raise self._failures[0]
-        if cancelled and not isinstance(error, asyncio.CancelledError):
-            raise asyncio.CancelledError
-        return self._cancelled_owner and not cancelled
+            ended = asyncio.CancelledError()
+            self._note(ended, self._failures)
+            raise ended
+        if self._failures:
+            first, *others = self._failures
+            self._note(first, others)
+            raise first
+        return self._cancelled_owner
+
+    def _note(self, error: BaseException, failures: Iterable[BaseException]) -> None:
+        """Failures that `error` hides are told of with it: no error is lost in silence."""
+        for failure in failures:
+            error.add_note(f"in group {self.name}, as well: {failure!r}")
 
     async def _drain(self, cancelled: bool) -> bool:
         """Wait for every child to end; say whether the owner was cancelled meanwhile."""
