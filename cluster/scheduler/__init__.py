@@ -1,3 +1,12 @@
-"""Floor 3: Binds pods to nodes. The framework and its plugins are pure; a thin shell feeds them
+"""Floor 3: binds pods to nodes. The framework and its plugins are pure; a thin shell feeds them
 events and sends bindings.
+
+- `framework/`: the extension points, the verdicts, the profile that runs plugins in order.
+- `plugins/`: one plugin a file, named as in Kubernetes.
+- `nodes/`: the node table (numpy columns) and the cache of pods on nodes, with assumed pods.
+- `queue/`: pods that wait: active, backing off, unschedulable, gated.
+- `core`: one scheduling attempt; `evaluation`: its verdicts on all nodes, kept per pod template.
+- `component`: the shell.
+
+Every node is filtered and scored at once, so there is no percentageOfNodesToScore.
 """

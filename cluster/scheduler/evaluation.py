@@ -1,0 +1,253 @@
+"""The verdicts of all filters and scores on all nodes, for one pod and all pods like it.
+
+A pod's verdict on a node is computed again only where that node, or what runs on it, changed: a
+Deployment's second pod costs one row, not all of them. Results are kept per pod signature, which
+the plugins give (`points.Signing`); a plugin that gives none makes every attempt start anew.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.scheduler.framework import points
+from cluster.scheduler.framework.points import CycleState, Reads, Scores
+from cluster.scheduler.framework.profile import Profile
+from cluster.scheduler.framework.status import Code, Status, unresolvable
+from cluster.scheduler.nodes.columns import Mask, Rows
+from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.pods import PodInfo
+
+PASSED: Final = -1
+NOT_ASKED: Final = -2
+"""The row holds no node, or PreFilter left the node out."""
+_INFEASIBLE: Final = -1
+
+
+class Evaluation:
+    """Filters and scores of one kind of pod, by row.
+
+    `failed` has the index (in `filters`) of the first filter that turned the row down, or PASSED,
+    or NOT_ASKED; `codes` has that filter's code; `scores` has each plugin's scores, as they are
+    before normalization.
+    """
+
+    def __init__(self, profile: Profile, pod: PodInfo, nodes: NodeTable) -> None:
+        self.pod = pod
+        self.state: CycleState = {}
+        self.names: frozenset[str] | None = None
+        self.rejection: Status | None = None
+        self._profile = profile
+        self._nodes = nodes
+        self._chosen_by: tuple[str, ...] = ()
+        self._skipped = self._pre_filter() if self.rejection is None else set()
+        skipped_scores = self._pre_score() if self.rejection is None else set()
+        self.filters = [one for one in profile.filters if one.name not in self._skipped]
+        self.score_plugins = [one for one in profile.scores if one.name not in skipped_scores]
+        self._first_usage = _first(self.filters, Reads.USAGE)
+        self._first_cluster = _first(self.filters, Reads.CLUSTER)
+        self._seen = -1
+        self._uniform: dict[str, bool] = {}
+        self._allocate()
+
+    def refresh(self) -> None:
+        """Bring every row up to date with the node table."""
+        nodes = self._nodes
+        if self.rejection is not None:
+            return
+        if self._seen < 0 or len(self.failed) != nodes.capacity:
+            self._allocate()
+            self._judge_nodes(nodes.rows())
+        elif self._seen < nodes.generation:
+            changed = nodes.changed(nodes.node_changed, self._seen)
+            used = nodes.changed(nodes.usage_changed, self._seen)
+            if len(changed):
+                self._judge_nodes(changed)
+                used = np.setdiff1d(used, changed, assume_unique=True)
+            if len(used):
+                self._judge_usage(used)
+        self._seen = nodes.generation
+        if self._first_cluster < len(self.filters):
+            self._judge_cluster()
+
+    def feasible(self) -> Rows:
+        """The rows that passed every filter."""
+        return np.flatnonzero(self.failed == PASSED)
+
+    def best(self) -> Rows:
+        """The rows with the highest total score, ascending; none where no node passed."""
+        totals, rows = self._total, None
+        if not self._simple():
+            rows = self.feasible()
+            totals = self.totals(rows)
+        highest = totals.max(initial=_INFEASIBLE)
+        if highest == _INFEASIBLE:
+            return np.zeros(0, np.intp)
+        at = np.flatnonzero(totals == highest)
+        return at if rows is None else rows[at]
+
+    def totals(self, rows: Rows) -> Scores:
+        """The weighted sums of the normalized scores of rows that passed."""
+        total = np.zeros(len(rows), np.int64)
+        for name, scores in self.normalized(rows).items():
+            total += self._profile.weights[name] * scores
+        return total
+
+    def normalized(self, rows: Rows) -> dict[str, Scores]:
+        """Each plugin's normalized scores of rows that passed (all of them, for the scale)."""
+        found: dict[str, Scores] = {}
+        for plugin in self.score_plugins:
+            if plugin.reads is Reads.CLUSTER:
+                scores = plugin.score(self.state, self.pod, self._nodes, rows)
+            else:
+                scores = self.scores[plugin.name][rows]
+            normalizer = self._profile.normalizers.get(plugin.name)
+            found[plugin.name] = normalizer.normalize(scores) if normalizer else scores
+        return found
+
+    def verdicts(self) -> dict[Status, Rows]:
+        """The rows that were turned down, by verdict, each with its plugin's name."""
+        found: dict[Status, Rows] = {}
+        for index, plugin in enumerate(self.filters):
+            rows = np.flatnonzero(self.failed == index)
+            codes = self.codes[rows]
+            for code in np.unique(codes):
+                status = plugin.verdict(self.state, self.pod, self._nodes, int(code))
+                known = Status(status.code, status.reasons, plugin.name)
+                more = rows[codes == code]
+                found[known] = np.concatenate([found[known], more]) if known in found else more
+        present = self._nodes.rows()
+        left_out = present[self.failed[present] == NOT_ASKED]
+        if len(left_out):
+            found[self._left_out()] = left_out
+        return found
+
+    def _left_out(self) -> Status:
+        plugins = " ".join(self._chosen_by)
+        return unresolvable(f"node(s) didn't satisfy plugin(s) [{plugins}]")
+
+    def _allocate(self) -> None:
+        size = self._nodes.capacity
+        self.failed: NDArray[np.int8] = np.full(size, NOT_ASKED, np.int8)
+        self.codes: NDArray[np.int64] = np.zeros(size, np.int64)
+        self.scores: dict[str, Scores] = {
+            one.name: np.zeros(size, np.int64)
+            for one in self.score_plugins
+            if one.reads is not Reads.CLUSTER
+        }
+        self._total: Scores = np.full(size, _INFEASIBLE, np.int64)
+
+    def _pre_filter(self) -> set[str]:
+        skipped: set[str] = set()
+        for plugin in self._profile.pre_filters:
+            status, names = plugin.pre_filter(self.state, self.pod, self._nodes)
+            if status.code is Code.SKIP:
+                skipped.add(plugin.name)
+            elif not status.ok:
+                self.rejection = Status(status.code, status.reasons, plugin.name)
+                return skipped
+            if names is not None:
+                self.names = names if self.names is None else self.names & names
+                self._chosen_by = (*self._chosen_by, plugin.name)
+        return skipped
+
+    def _pre_score(self) -> set[str]:
+        skipped: set[str] = set()
+        for plugin in self._profile.pre_scores:
+            status = plugin.pre_score(self.state, self.pod, self._nodes)
+            if status.code is Code.SKIP:
+                skipped.add(plugin.name)
+        return skipped
+
+    def _judge_nodes(self, rows: Rows) -> None:
+        """Everything about rows whose node is new, changed or gone."""
+        self._uniform.clear()
+        asked = rows[self._asked(rows)]
+        self.failed[rows] = NOT_ASKED
+        self._total[rows] = _INFEASIBLE
+        self.failed[asked] = PASSED
+        self._filter(asked, 0, self._first_usage)
+        self._score(asked, Reads.NODE)
+        self._judge_usage(asked)
+
+    def _asked(self, rows: Rows) -> Mask:
+        present: Mask = self._nodes.present[rows]
+        if self.names is None:
+            return present
+        wanted = [row for name in sorted(self.names) if (row := self._nodes.row(name)) is not None]
+        named: Mask = np.isin(rows, np.asarray(wanted, np.intp))
+        return present & named
+
+    def _judge_usage(self, rows: Rows) -> None:
+        """What depends on usage, for rows whose verdicts about the node itself stand."""
+        failed = self.failed[rows]
+        again = (failed == PASSED) | (failed >= self._first_usage)
+        if not again.all():
+            rows = rows[again]
+        if not len(rows):
+            return
+        self.failed[rows] = PASSED
+        self._filter(rows, self._first_usage, self._first_cluster)
+        self._score(rows, Reads.USAGE)
+        self._sum(rows)
+
+    def _judge_cluster(self) -> None:
+        """The filters that may look at anything, for all rows that passed the others."""
+        rows = np.flatnonzero((self.failed == PASSED) | (self.failed >= self._first_cluster))
+        self.failed[rows] = PASSED
+        self._filter(rows, self._first_cluster, len(self.filters))
+        self._sum(rows)
+
+    def _filter(self, rows: Rows, first: int, end: int) -> None:
+        for index in range(first, end):
+            if not len(rows):
+                return
+            plugin = self.filters[index]
+            codes = plugin.filter(self.state, self.pod, self._nodes, rows)
+            bad = codes != 0
+            if bad.any():
+                self.failed[rows[bad]] = index
+                self.codes[rows[bad]] = codes[bad]
+                rows = rows[~bad]
+
+    def _score(self, rows: Rows, reads: Reads) -> None:
+        for plugin in self.score_plugins:
+            if plugin.reads is reads:
+                scores = plugin.score(self.state, self.pod, self._nodes, rows)
+                self.scores[plugin.name][rows] = scores
+                if plugin.name in self._profile.normalizers:
+                    self._uniform.pop(plugin.name, None)
+
+    def _sum(self, rows: Rows) -> None:
+        """Bring the sums of the scores that need no normalization up to date."""
+        total = np.zeros(len(rows), np.int64)
+        for plugin in self.score_plugins:
+            if plugin.reads is not Reads.CLUSTER and plugin.name not in self._profile.normalizers:
+                total += self._profile.weights[plugin.name] * self.scores[plugin.name][rows]
+        total[self.failed[rows] != PASSED] = _INFEASIBLE
+        self._total[rows] = total
+
+    def _simple(self) -> bool:
+        """Whether the kept sums order the nodes as the whole scores would.
+
+        So it is where each score that is normalized is the same on all nodes.
+        """
+        for plugin in self.score_plugins:
+            if plugin.reads is Reads.CLUSTER:
+                return False
+            if plugin.name not in self._profile.normalizers:
+                continue
+            uniform = self._uniform.get(plugin.name)
+            if uniform is None:
+                scores = self.scores[plugin.name][self.failed != NOT_ASKED]
+                uniform = not len(scores) or bool((scores == scores[0]).all())
+                self._uniform[plugin.name] = uniform
+            if not uniform:
+                return False
+        return True
+
+
+def _first(filters: Sequence[points.Filter], reads: Reads) -> int:
+    """The index of the first filter that reads this or more."""
+    return next((at for at, one in enumerate(filters) if one.reads >= reads), len(filters))

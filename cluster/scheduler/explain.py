@@ -1,0 +1,113 @@
+"""Remembers the last attempts: for every node, who turned the pod down or how it was scored.
+
+Bounded by the number of attempts and by their size together; the oldest go first.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.scheduler.evaluation import Evaluation
+from cluster.scheduler.framework.status import Status
+from cluster.scheduler.nodes.columns import Rows
+
+_COST_OF_ATTEMPT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVerdict:
+    """What an attempt said of one node: the rejection, or normalized scores by plugin.
+
+    `total` is the sum of the scores times the plugins' weights; None where the node was turned
+    down, whose reasons are in `rejection`.
+    """
+
+    node: str
+    rejection: Status | None
+    scores: dict[str, int]
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One attempt: `node` is where the pod went, "" where it fit nowhere; `message` says why."""
+
+    key: str
+    uid: str
+    time: float
+    node: str
+    message: str
+    nodes: Sequence[NodeVerdict]
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    key: str
+    uid: str
+    time: float
+    node: str
+    message: str
+    names: Sequence[str]
+    feasible: Rows
+    scores: dict[str, NDArray[np.int32]]
+    weights: dict[str, int]
+    verdicts: dict[Status, Rows]
+
+    @property
+    def cost(self) -> int:
+        """Bytes, roughly."""
+        rows = self.feasible.nbytes + sum(found.nbytes for found in self.verdicts.values())
+        return _COST_OF_ATTEMPT + rows + sum(found.nbytes for found in self.scores.values())
+
+
+class History:
+    """The last attempts. Keeps none where `attempts` is 0."""
+
+    def __init__(self, *, attempts: int, size: int) -> None:
+        self._attempts: deque[_Attempt] = deque()
+        self._most = attempts
+        self._size = size
+        self._cost = 0
+
+    def record(
+        self, evaluation: Evaluation, weights: dict[str, int], names: Sequence[str], *,
+        key: str, uid: str, time: float, node: str, message: str,
+    ) -> None:  # fmt: skip
+        """Keep what an attempt found. `names`: node names by row, as they are now."""
+        if not self._most:
+            return
+        feasible = evaluation.feasible() if evaluation.rejection is None else np.zeros(0, np.intp)
+        scores = evaluation.normalized(feasible) if len(feasible) else {}
+        attempt = _Attempt(
+            key, uid, time, node, message, names, feasible,
+            {name: found.astype(np.int32) for name, found in scores.items()},
+            weights, evaluation.verdicts() if evaluation.rejection is None else {},
+        )  # fmt: skip
+        self._attempts.append(attempt)
+        self._cost += attempt.cost
+        while len(self._attempts) > self._most or self._cost > self._size:
+            self._cost -= self._attempts.popleft().cost
+
+    def explain(self, key: str) -> Explanation | None:
+        """The last attempt for the pod `namespace/name`, if it is still remembered."""
+        for attempt in reversed(self._attempts):
+            if attempt.key == key:
+                return _explanation(attempt)
+        return None
+
+
+def _explanation(attempt: _Attempt) -> Explanation:
+    found: dict[int, NodeVerdict] = {}
+    for status, rows in attempt.verdicts.items():
+        for row in rows.tolist():
+            found[row] = NodeVerdict(attempt.names[row], status, {}, None)
+    for at, row in enumerate(attempt.feasible.tolist()):
+        scores = {name: int(values[at]) for name, values in attempt.scores.items()}
+        total = sum(attempt.weights[name] * score for name, score in scores.items())
+        found[row] = NodeVerdict(attempt.names[row], None, scores, total)
+    nodes = [found[row] for row in sorted(found, key=lambda row: attempt.names[row])]
+    return Explanation(attempt.key, attempt.uid, attempt.time, attempt.node, attempt.message, nodes)

@@ -1,0 +1,46 @@
+"""What happens in a cluster that can make an unschedulable pod schedulable.
+
+A plugin that turns pods down says which events may help, each with a hint: a function that looks
+at one occurrence and one waiting pod (Kubernetes: queueing hints).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from cluster.scheduler.pods import PodInfo
+
+
+class Event(Enum):
+    """Kinds of event. Names follow Kubernetes' `resource/action`."""
+
+    NODE_ADD = "Node/Add"
+    NODE_ALLOCATABLE = "Node/UpdateNodeAllocatable"
+    NODE_LABELS = "Node/UpdateNodeLabel"
+    NODE_TAINTS = "Node/UpdateNodeTaint"
+    """Taints or spec.unschedulable."""
+    ASSIGNED_POD_ADD = "AssignedPod/Add"
+    ASSIGNED_POD_DELETE = "AssignedPod/Delete"
+    POD_UPDATE = "Pod/Update"
+    """The waiting pod itself: its spec or labels."""
+    ANY = "*"
+    """So much happened that nobody knows what: every pod may be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event: the objects before and after (None where there is none)."""
+
+    event: Event
+    old: Any = None
+    new: Any = None
+
+
+Hint = Callable[[PodInfo, Occurrence], bool]
+"""Whether this occurrence may make this pod, which the plugin turned down, schedulable."""
+
+
+def always(_pod: PodInfo, _occurrence: Occurrence) -> bool:
+    """The hint of an event that always may help."""
+    return True

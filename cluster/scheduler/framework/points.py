@@ -1,0 +1,226 @@
+"""The extension points, in the order in which an attempt to schedule a pod passes them.
+
+A plugin is an object with a `name` and the methods of the points it extends; the profile finds out
+which those are. Filter and Score look at many nodes at once: they get the node table and the rows
+to judge, and give an array with one number a row.
+
+    queue      PreEnqueue, QueueSort
+    scheduling PreFilter, Filter, PostFilter (only where no node passed), PreScore, Score,
+               NormalizeScore, Reserve
+    binding    Permit, PreBind, Bind; Unreserve where one of them fails
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Any, Final, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster.scheduler.framework.events import Event, Hint
+from cluster.scheduler.framework.status import Status
+from cluster.scheduler.nodes.columns import Rows
+from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.pods import PodInfo
+
+MAX_NODE_SCORE: Final = 100
+
+Codes = NDArray[np.int64]
+"""A filter's verdicts: 0 passes; any other number means something to the plugin's `verdict`."""
+Scores = NDArray[np.int64]
+
+CycleState = dict[str, Any]
+"""What plugins remember between the points of an attempt, by plugin name. A result that is kept
+for equal pods keeps its state with it."""
+
+
+class Reads(IntEnum):
+    """What the verdict on a node depends on, apart from the pod."""
+
+    NODE = 0
+    """The node's own spec, labels, allocatable."""
+    USAGE = 1
+    """That, and what runs on the node."""
+    CLUSTER = 2
+    """Anything: judged anew for all nodes in every attempt."""
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """What every plugin has."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's name, as in Kubernetes' configuration."""
+        ...
+
+
+@runtime_checkable
+class Signing(Plugin, Protocol):
+    """A plugin that can tell which pods are alike to it, so that results may be kept."""
+
+    def sign(self, pod: PodInfo) -> Any:
+        """All of the pod that the plugin looks at, as plain JSON data; None where it looks at
+        nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Requeueing(Plugin, Protocol):
+    """A plugin that says what may help the pods that it turned down."""
+
+    @property
+    def hints(self) -> Mapping[Event, Hint]:
+        """The events that may help, each with its hint."""
+        ...
+
+
+@runtime_checkable
+class PreEnqueue(Plugin, Protocol):
+    """Decides whether a pod may enter the queue at all."""
+
+    def pre_enqueue(self, pod: PodInfo) -> Status:
+        """Anything but success keeps the pod out until it changes."""
+        ...
+
+
+@runtime_checkable
+class QueueSort(Plugin, Protocol):
+    """Orders the active queue. A profile has exactly one."""
+
+    def sort_key(self, pod: PodInfo, since: float) -> tuple[Any, ...]:
+        """The smallest goes first. `since`: when the pod was first queued, seconds (wall)."""
+        ...
+
+
+@runtime_checkable
+class PreFilter(Plugin, Protocol):
+    """Looks at the pod before any node."""
+
+    def pre_filter(
+        self, state: CycleState, pod: PodInfo, nodes: NodeTable
+    ) -> tuple[Status, frozenset[str] | None]:
+        """Skip: the plugin's Filter is not called. Names restrict the attempt to these nodes."""
+        ...
+
+
+@runtime_checkable
+class Filter(Plugin, Protocol):
+    """Turns nodes down."""
+
+    @property
+    def reads(self) -> Reads:
+        """What the verdicts depend on."""
+        ...
+
+    def filter(self, state: CycleState, pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
+        """A code for each of `rows`."""
+        ...
+
+    def verdict(self, state: CycleState, pod: PodInfo, nodes: NodeTable, code: int) -> Status:
+        """The meaning of a code that is not 0."""
+        ...
+
+
+@runtime_checkable
+class PostFilter(Plugin, Protocol):
+    """Called where no node passed: may make room, or says why it cannot."""
+
+    def post_filter(
+        self, state: CycleState, pod: PodInfo, nodes: NodeTable, verdicts: Mapping[Status, Rows]
+    ) -> Status:
+        """`verdicts`: the rows that were turned down, by verdict. Success: worth trying again."""
+        ...
+
+
+@runtime_checkable
+class PreScore(Plugin, Protocol):
+    """Prepares scoring."""
+
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeTable) -> Status:
+        """Skip: the plugin's Score is not called."""
+        ...
+
+
+@runtime_checkable
+class Score(Plugin, Protocol):
+    """Prefers nodes over others."""
+
+    @property
+    def reads(self) -> Reads:
+        """What the scores depend on."""
+        ...
+
+    def score(self, state: CycleState, pod: PodInfo, nodes: NodeTable, rows: Rows) -> Scores:
+        """A score for each of `rows`: 0 to MAX_NODE_SCORE unless the plugin also normalizes.
+
+        Rows that no filter passed may be among them; their scores do not matter.
+        """
+        ...
+
+
+@runtime_checkable
+class NormalizeScore(Plugin, Protocol):
+    """Brings a plugin's scores into 0 to MAX_NODE_SCORE, seeing all nodes that passed."""
+
+    def normalize(self, scores: Scores) -> Scores:
+        """The normalized scores. Equal scores must become equal ones."""
+        ...
+
+
+@runtime_checkable
+class Reserve(Plugin, Protocol):
+    """Sets something aside for a pod on its node."""
+
+    def reserve(self, state: CycleState, pod: PodInfo, node: str) -> Status:
+        """Called when the node is chosen."""
+        ...
+
+    def unreserve(self, state: CycleState, pod: PodInfo, node: str) -> None:
+        """Called, in reverse order, when binding failed later. Must not fail."""
+        ...
+
+
+@runtime_checkable
+class Permit(Plugin, Protocol):
+    """Approves or denies the binding, and may wait before it does."""
+
+    async def permit(self, state: CycleState, pod: PodInfo, node: str) -> Status:
+        """Its verdict. The scheduler ends the wait after 15 minutes, as Kubernetes does."""
+        ...
+
+
+@runtime_checkable
+class PreBind(Plugin, Protocol):
+    """Does what has to be done before the pod is bound."""
+
+    async def pre_bind(self, state: CycleState, pod: PodInfo, node: str) -> Status:
+        """Its verdict."""
+        ...
+
+
+@runtime_checkable
+class Bind(Plugin, Protocol):
+    """Binds the pod. Asked in order until one does not say Skip."""
+
+    async def bind(self, pod: PodInfo, node: str) -> Status:
+        """Success, Skip, or an error."""
+        ...
+
+
+def normalized(scores: Scores, *, reverse: bool = False) -> Scores:
+    """Scale scores so that the largest becomes MAX_NODE_SCORE; `reverse` turns the scale round.
+
+    Kubernetes' DefaultNormalizeScore.
+    """
+    largest = int(scores.max(initial=0))
+    if largest == 0:
+        return np.full_like(scores, MAX_NODE_SCORE) if reverse else scores
+    scaled: Scores = scores * MAX_NODE_SCORE // largest
+    return MAX_NODE_SCORE - scaled if reverse else scaled
+
+
+def names(plugins: Sequence[Plugin]) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(plugin.name for plugin in plugins)

@@ -1,0 +1,120 @@
+"""Pods on nodes: those that the API says are bound, and those assumed until it does.
+
+A pod is assumed on its node as soon as it is decided, so that the next decision counts it; the
+watch confirms it, or a failed binding makes the cache forget it. Pods of nodes that are not known
+(yet) are kept aside and counted when the node appears.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from cluster.api import objects
+from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.pods import PodInfo
+
+
+@dataclass(slots=True)
+class _Placed:
+    pod: PodInfo
+    node: str
+    assumed: bool
+
+
+@dataclass(slots=True)
+class Cache:
+    """The node table together with the pods that fill it."""
+
+    table: NodeTable = field(default_factory=NodeTable)
+    _pods: dict[str, _Placed] = field(default_factory=dict)
+    _on_node: dict[str, dict[str, PodInfo]] = field(default_factory=dict)
+    _priorities: dict[int, int] = field(default_factory=dict)
+
+    def set_node(self, node: objects.Object) -> None:
+        """A node appeared or changed."""
+        name = objects.name(node)
+        new = self.table.row(name) is None
+        row = self.table.set(node)
+        if new:
+            for pod in self._on_node.get(name, {}).values():
+                self.table.use(row, pod.requests)
+
+    def remove_node(self, name: str) -> None:
+        """A node is gone. Its pods are remembered until the API tells of their end."""
+        if self.table.row(name) is not None:
+            self.table.remove(name)
+
+    def set_pod(self, pod: PodInfo) -> None:
+        """The API says that a pod is bound: confirms an assumed one, corrects a wrong one."""
+        self._place(pod, pod.node_name, assumed=False)
+
+    def assume(self, pod: PodInfo, node: str) -> None:
+        """Count a pod on a node before the API knows."""
+        self._place(pod, node, assumed=True)
+
+    def forget(self, pod: PodInfo) -> bool:
+        """Take back an assumed pod, if it is still only assumed. Whether it was."""
+        placed = self._pods.get(pod.key)
+        if placed is None or not placed.assumed or placed.pod.uid != pod.uid:
+            return False
+        self.remove_pod(pod.key)
+        return True
+
+    def remove_pod(self, key: str) -> PodInfo | None:
+        """A pod is gone or has ended; returns it if it was on a node, bound or assumed."""
+        placed = self._pods.pop(key, None)
+        if placed is None:
+            return None
+        on_node = self._on_node[placed.node]
+        del on_node[key]
+        if not on_node:
+            del self._on_node[placed.node]
+        self._use(placed, -1)
+        self._count(placed.pod.priority, -1)
+        return placed.pod
+
+    def assumed(self, key: str) -> bool:
+        """Whether a pod is assumed on a node and not confirmed."""
+        placed = self._pods.get(key)
+        return placed is not None and placed.assumed
+
+    def node_of(self, key: str) -> str:
+        """The node that a pod is bound to or assumed on, or ""."""
+        placed = self._pods.get(key)
+        return placed.node if placed else ""
+
+    def pods_on(self, node: str) -> list[PodInfo]:
+        """The pods of a node, bound and assumed, oldest knowledge first."""
+        return list(self._on_node.get(node, {}).values())
+
+    def lowest_priority(self) -> float:
+        """The lowest priority of any pod on a node; infinity where there is none."""
+        return min(self._priorities, default=math.inf)
+
+    def _place(self, pod: PodInfo, node: str, *, assumed: bool) -> None:
+        before = self._pods.get(pod.key)
+        if (
+            before is not None
+            and before.node == node
+            and before.pod.uid == pod.uid
+            and before.pod.requests == pod.requests
+        ):
+            before.pod, before.assumed = pod, assumed
+            self._on_node[node][pod.key] = pod
+            return
+        self.remove_pod(pod.key)
+        placed = self._pods[pod.key] = _Placed(pod, node, assumed)
+        self._on_node.setdefault(node, {})[pod.key] = pod
+        self._use(placed, 1)
+        self._count(pod.priority, 1)
+
+    def _count(self, priority: int, pods: int) -> None:
+        count = self._priorities.get(priority, 0) + pods
+        if count:
+            self._priorities[priority] = count
+        else:
+            del self._priorities[priority]
+
+    def _use(self, placed: _Placed, pods: int) -> None:
+        row = self.table.row(placed.node)
+        if row is not None:
+            self.table.use(row, placed.pod.requests, pods)

@@ -1,0 +1,33 @@
+"""The default set of plugins, in Kubernetes' order and with its weights."""
+
+from cluster.scheduler.framework.profile import Profile, Weighted
+from cluster.scheduler.nodes.cache import Cache
+from cluster.scheduler.plugins.balancedallocation import NodeResourcesBalancedAllocation
+from cluster.scheduler.plugins.defaultbinder import Binder, DefaultBinder
+from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
+from cluster.scheduler.plugins.nodeaffinity import NodeAffinity
+from cluster.scheduler.plugins.nodename import NodeName
+from cluster.scheduler.plugins.noderesources import NodeResourcesFit
+from cluster.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from cluster.scheduler.plugins.prioritysort import PrioritySort
+from cluster.scheduler.plugins.schedulinggates import SchedulingGates
+from cluster.scheduler.plugins.tainttoleration import TaintToleration
+
+
+def default_profile(scheduler_name: str, cache: Cache, client: Binder) -> Profile:
+    """The profile that runs where nothing else is configured."""
+    return Profile(
+        [
+            Weighted(SchedulingGates()),
+            Weighted(PrioritySort()),
+            Weighted(NodeUnschedulable()),
+            Weighted(NodeName()),
+            Weighted(TaintToleration(), 3),
+            Weighted(NodeAffinity(), 2),
+            Weighted(NodeResourcesFit(), 1),
+            Weighted(DefaultPreemption(cache)),
+            Weighted(NodeResourcesBalancedAllocation(), 1),
+            Weighted(DefaultBinder(client)),
+        ],
+        scheduler_name=scheduler_name,
+    )
