@@ -7,6 +7,7 @@ takes a thousand times as long to make. Files are `NAME.crt` and `NAME.key`, of 
 
 import datetime
 import ipaddress
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +221,9 @@ def _name(subject: Subject) -> x509.Name:
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in subject.groups]
     # RFC 5280 allows 64 characters in a common name; Go, and so Kubernetes, does not mind longer
     # ones, and `system:node:` before a node's name may need them.
-    common = x509.NameAttribute(NameOID.COMMON_NAME, subject.user, _validate=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        common = x509.NameAttribute(NameOID.COMMON_NAME, subject.user, _validate=False)
     return x509.Name([*groups, common])
 
 

@@ -1,0 +1,77 @@
+"""Starting the daemon, from the command line's side: see `daemon` for what is said."""
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cluster.launcher import daemon, files, state
+
+_TAIL: Final = 2000
+
+
+class NotStarted(Exception):
+    """The supervisor did not come up; the message says why."""
+
+
+class Launch:
+    """A daemon on its way. Use it in `with`: leaving it before `go` sends the daemon away.
+
+    `command` starts the program that calls `daemon.main`; the folder's path and the descriptor of
+    its end of the socket pair follow as arguments.
+    """
+
+    def __init__(self, folder: state.Folder, command: Sequence[str]) -> None:
+        self._folder = folder
+        self._ours, theirs = socket.socketpair()
+        files.make_private(folder.logs)
+        with theirs, folder.log("supervisor").open("ab") as log:
+            arguments = [*command, str(folder.path), str(theirs.fileno())]
+            self._child = subprocess.Popen(
+                arguments, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def go(self) -> None:
+        """The plan is written: carry it out."""
+        with contextlib.suppress(OSError):
+            self._ours.sendall(daemon.GO)
+
+    def wait_up(self, timeout: float) -> None:
+        """Wait, blocking, until the control service listens. NotStarted."""
+        self._ours.settimeout(timeout)
+        try:
+            answer = self._ours.recv(4096)
+        except TimeoutError as error:
+            raise NotStarted(
+                f"the supervisor is not up after {timeout:g} s; its log is "
+                f"{self._folder.log('supervisor')}"
+            ) from error
+        except OSError:
+            answer = b""
+        if answer == daemon.UP:
+            # It is nobody's child any more: it outlives us.
+            self._child.returncode = 0
+            return
+        if answer.startswith(daemon.ERROR):
+            raise NotStarted(answer.removeprefix(daemon.ERROR).decode().strip())
+        log = self._folder.log("supervisor")
+        raise NotStarted(f"the supervisor ended at once; its log, {log}, ends with:\n{_tail(log)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._ours.close()
+
+
+def _tail(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        return log.read_text(errors="replace")[-_TAIL:].strip()
+    return ""
