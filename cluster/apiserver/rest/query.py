@@ -13,7 +13,6 @@ from cluster.api import causes, errors
 Query = Mapping[str, str]
 
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
-_MATCHES = ("Exact", "NotOlderThan")
 _MANAGER_BYTES = 128
 
 
@@ -21,15 +20,15 @@ _MANAGER_BYTES = 128
 class ListOptions:
     """What a list, a watch or a deletecollection asks for.
 
-    `revision` is -1 where none was named (the newest state is wanted) and 0 for "any". `timeout`
-    is in seconds, 0 for the server's choice. `initial_events` None: not said.
+    `timeout` is in seconds, 0 for the server's choice. `initial_events` None: not said. What
+    `revision`, `match` and `token` may say together is the registry's to check.
     """
 
     labels: str = ""
     fields: str = ""
     limit: int = 0
     token: str = ""
-    revision: int = -1
+    revision: str = ""
     match: str = ""
     watch: bool = False
     timeout: int = 0
@@ -87,7 +86,7 @@ def for_list(query: Query) -> ListOptions:
         query.get("fieldSelector", ""),
         number(query, "limit"),
         query.get("continue", ""),
-        _revision(query.get("resourceVersion", "")),
+        query.get("resourceVersion", ""),
         query.get("resourceVersionMatch", ""),
         boolean(query, "watch"),
         number(query, "timeoutSeconds"),
@@ -124,29 +123,9 @@ def manager_of(user_agent: str) -> str:
     return user_agent.partition("/")[0][:_MANAGER_BYTES]
 
 
-def _revision(text: str) -> int:
-    if not text:
-        return -1
-    if not (text.isascii() and text.isdigit()):
-        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise errors.BadRequest(f'resourceVersion: Invalid value: "{text}": {why}')
-    return int(text)
-
-
 def _list_causes(options: ListOptions) -> Iterable[errors.Cause]:
     if options.initial_events is not None:
         yield causes.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
-    if not options.match:
-        return
-    path = "resourceVersionMatch"
-    if options.revision < 0:
-        yield causes.forbidden(path, f"{path} is forbidden unless resourceVersion is provided")
-    if options.token:
-        yield causes.forbidden(path, f"{path} is forbidden when continue is provided")
-    if options.match not in _MATCHES:
-        yield causes.not_supported(path, options.match, _MATCHES)
-    elif options.match == "Exact" and options.revision == 0:
-        yield causes.forbidden(path, f'{path} "Exact" is forbidden for resourceVersion "0"')
 
 
 def _watch_causes(options: ListOptions) -> Iterable[errors.Cause]:

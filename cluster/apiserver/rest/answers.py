@@ -1,0 +1,93 @@
+"""Answers: ready bytes with the headers that clients look at.
+
+`web.Response` with a ready dict of headers is the cheapest answer that aiohttp can give.
+"""
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+
+from cluster.api import errors
+from cluster.apiserver.rest import negotiation
+
+_encode = msgspec.json.Encoder().encode
+_CACHE = "no-cache, private"
+_JSON = {"Content-Type": negotiation.JSON, "Cache-Control": _CACHE}
+_YAML = {"Content-Type": negotiation.YAML, "Cache-Control": _CACHE}
+_TEXT = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Cache-Control": _CACHE,
+    "X-Content-Type-Options": "nosniff",
+}
+_BROWSERS = ("curl", "Wget", "Mozilla/5.0")
+
+
+def json(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
+    """An answer of JSON text."""
+    return web.Response(body=body, status=status, headers=_JSON)
+
+
+def text(body: str, status: int = HTTPStatus.OK) -> web.Response:
+    """An answer of plain text."""
+    return web.Response(body=body.encode(), status=status, headers=_TEXT)
+
+
+def yaml(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
+    """JSON text, given as YAML."""
+    from cluster.apiserver.rest import yaml_text
+
+    return web.Response(body=yaml_text.from_json(body), status=status, headers=_YAML)
+
+
+def indented(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
+    """JSON text, given with line breaks for people."""
+    return json(msgspec.json.format(body, indent=2) + b"\n", status)
+
+
+def wants_indent(pretty: str | None, user_agent: str) -> bool:
+    """Whether a person is reading: `pretty` says so, or a browser or curl asks without it."""
+    if pretty is not None:
+        return pretty.lower() not in ("false", "0")
+    return user_agent.startswith(_BROWSERS)
+
+
+def failure(error: errors.StatusError) -> web.Response:
+    """The Status of an error."""
+    body = _encode(error.status())
+    retry = error.details.get("retryAfterSeconds")
+    if retry is None:
+        return web.Response(body=body, status=error.code, headers=_JSON)
+    return web.Response(body=body, status=error.code, headers=_JSON | {"Retry-After": str(retry)})
+
+
+def warned(response: web.Response, warnings: Iterable[str]) -> web.Response:
+    """The answer with a Warning header for each text, said once."""
+    for warning in dict.fromkeys(warnings):
+        response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
+    return response
+
+
+def document(
+    body: bytes, media: str, etag: str, headers: Sequence[tuple[str, str]] = ()
+) -> web.Response:
+    """A document that clients may keep and ask after by its ETag."""
+    shown = CIMultiDict({"Content-Type": media, "ETag": etag, "Vary": "Accept"})
+    shown.extend(headers)
+    if "Cache-Control" not in shown:
+        shown["Cache-Control"] = "public"
+    return web.Response(body=body, headers=shown)
+
+
+def unchanged(etag: str) -> web.Response:
+    """304: what the client has is current."""
+    headers = {"ETag": etag, "Vary": "Accept", "Cache-Control": "public"}
+    return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+
+
+def _quoted(warning: str) -> str:
+    """The text inside a quoted-string (RFC 7230): one line, with escapes."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in warning)
+    return plain.replace("\\", "\\\\").replace('"', '\\"')

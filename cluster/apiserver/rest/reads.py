@@ -1,0 +1,124 @@
+"""get and list."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from cluster.aio.clock import Clock
+from cluster.api import errors, subresources
+from cluster.api.resources import Resource
+from cluster.apiserver.pages import Page
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.rest import answers, negotiation, query, tables
+from cluster.apiserver.rest.paths import Target
+from cluster.apiserver.rest.requests import Call
+from cluster.apiserver.rest.tables import Style
+
+_ROWS_A_TURN = 500
+_SCALE = Resource("autoscaling", "v1", "Scale", "scales")
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Answers gets and lists of `registry`."""
+
+    registry: Registry
+    clock: Clock
+
+    async def get(self, call: Call) -> web.Response:
+        """One object, or a subresource of it."""
+        target = call.target
+        entry = await self.registry.get(
+            target.resource.id,
+            target.namespace,
+            target.name,
+            subresource=target.subresource,
+            revision=call.query.get("resourceVersion", ""),
+        )
+        return self.shown(call, entry.json, entry.revision)
+
+    def shown(self, call: Call, json: bytes, revision: int, status: int = 200) -> web.Response:
+        """One object in the form that the client asked for."""
+        if not call.form.plain:
+            json = tables.one(of_target(call.target), json, revision, self._style(call))
+        return encoded(call, json, status)
+
+    async def list(self, call: Call) -> web.Response:
+        """Objects of a resource, or a page of them."""
+        options = query.for_list(call.query)
+        target = call.target
+        page = await self.registry.list(
+            target.resource.id,
+            target.namespace,
+            labels=options.labels,
+            fields=options.fields,
+            limit=options.limit,
+            token=options.token,
+            revision=options.revision,
+            match=options.match,
+        )
+        return encoded(call, await self.listed(call, page))
+
+    async def listed(self, call: Call, page: Page) -> bytes:
+        """A page in the form that the client asked for."""
+        form = call.form
+        if not form.shape:
+            return tables.object_list(call.target.resource, page)
+        metadata = tables.list_metadata(page)
+        if form.shape == "Table":
+            rows = await self._rows(call, page)
+            return tables.table(call.target.resource, rows, metadata, form.version)
+        if form.shape == "PartialObjectMetadataList":
+            jsons = (entry.json for entry in page.items)
+            return tables.partial_list(jsons, metadata, form.version)
+        raise errors.NotAcceptable(f"a list cannot be given as a {form.shape}")
+
+    def _style(self, call: Call) -> Style:
+        included = tables.include(call.query.get("includeObject"))
+        return Style(call.form, included, self.clock.now())
+
+    async def _rows(self, call: Call, page: Page) -> Sequence[bytes]:
+        """The rows of a Table; others have their turn between the parts of a long one."""
+        resource, style, rows = call.target.resource, self._style(call), []
+        for start in range(0, len(page.items), _ROWS_A_TURN):
+            if start:
+                await asyncio.sleep(0)
+            rows += [
+                tables.row(resource, entry.json, style)
+                for entry in page.items[start : start + _ROWS_A_TURN]
+            ]
+        return rows
+
+
+def of_target(target: Target) -> Resource:
+    """What is printed at a target: its resource, or the kind that a subresource gives."""
+    if target.subresource == "scale":
+        return _SCALE
+    return target.resource
+
+
+def encoded(call: Call, json: bytes, status: int = 200) -> web.Response:
+    """JSON text in the media type that the client asked for."""
+    if call.form.media == negotiation.YAML:
+        return answers.yaml(json, status)
+    if answers.wants_indent(call.query.get("pretty"), call.user_agent):
+        return answers.indented(json, status)
+    return answers.json(json, status)
+
+
+def check_subresource(target: Target, verb: str) -> None:
+    """errors.NotFound, errors.NotImplementedYet or errors.MethodNotAllowed if it is not served."""
+    row, name = target.resource, target.subresource
+    if subresources.missing(row, name):
+        raise errors.NotImplementedYet(
+            f"{row.plural}/{name} is not built yet in this version of kubemu"
+        )
+    known = subresources.of(row, name)
+    if known is None:
+        raise errors.NotFound("the server could not find the requested resource")
+    if verb not in known.verbs:
+        raise errors.MethodNotAllowed(
+            "the server does not allow this method on the requested resource"
+        )

@@ -1,0 +1,92 @@
+"""A request, taken apart: who asks for what, how, and in which form the answer shall be."""
+
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from cluster.api import errors, identity, operations
+from cluster.api.protobuf import decoder as protobuf
+from cluster.apiserver import bodies, codec
+from cluster.apiserver.rest import negotiation
+from cluster.apiserver.rest.negotiation import Form
+from cluster.apiserver.rest.paths import Target
+from cluster.apiserver.rest.query import Query
+
+_UNKNOWN_FORMAT = (
+    "the body of the request was in an unknown format - accepted media types include: "
+)
+_BODIES = (negotiation.JSON, negotiation.YAML, protobuf.MEDIA_TYPE)
+_PATCHES = (
+    operations.JSON_PATCH, operations.MERGE_PATCH, operations.APPLY_PATCH,
+    operations.STRATEGIC_PATCH,
+)  # fmt: skip
+_YAML_TYPES = (negotiation.YAML, "application/x-yaml", "text/yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API. `http` is the request it came by."""
+
+    http: web.BaseRequest
+    user: identity.User
+    target: Target
+    query: Query
+    form: Form
+
+    @property
+    def user_agent(self) -> str:
+        """What the client calls itself."""
+        return self.http.headers.get("User-Agent", "")
+
+    def about(self, target: Target) -> "Call":
+        """The same call, of another target."""
+        return replace(self, target=target)
+
+
+async def body(call: Call) -> bytes:
+    """The body as JSON text. errors.UnsupportedMediaType, errors.RequestEntityTooLarge."""
+    raw = await _read(call.http)
+    media = _media(call.http)
+    if media in (negotiation.JSON, "") or not raw:
+        return raw
+    if media in _YAML_TYPES:
+        return _from_yaml(raw)
+    if media == protobuf.MEDIA_TYPE:
+        return codec.document(protobuf.decode(raw))
+    raise errors.UnsupportedMediaType(_UNKNOWN_FORMAT + ", ".join(_BODIES))
+
+
+async def patch(call: Call) -> tuple[bytes, str]:
+    """A patch as JSON text, and its type. errors.UnsupportedMediaType."""
+    media = _media(call.http)
+    if media not in _PATCHES:
+        raise errors.UnsupportedMediaType(_UNKNOWN_FORMAT + ", ".join(_PATCHES))
+    raw = await _read(call.http)
+    return (_from_yaml(raw) if media == operations.APPLY_PATCH else raw), media
+
+
+def too_large() -> errors.RequestEntityTooLarge:
+    """The body is larger than the server takes."""
+    return errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
+
+
+async def _read(http: web.BaseRequest) -> bytes:
+    length = http.content_length
+    if length is not None and length > bodies.MAX_BODY:
+        raise too_large()
+    try:
+        return await http.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large() from None
+    except web.RequestPayloadError as error:
+        raise errors.BadRequest(f"the body of the request cannot be read: {error}") from None
+
+
+def _media(http: web.BaseRequest) -> str:
+    return http.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _from_yaml(raw: bytes) -> bytes:
+    from cluster.apiserver.rest import yaml_text
+
+    return yaml_text.to_json(raw)

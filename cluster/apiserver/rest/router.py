@@ -1,0 +1,126 @@
+"""From a request to its answer: who asks, for what, by which verb. Every failure is a Status."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from aiohttp import web
+
+from cluster.api import errors, identity
+from cluster.apiserver import authn
+from cluster.apiserver.rest import answers, health, negotiation, paths, query, reads
+from cluster.apiserver.rest.documents import Documents
+from cluster.apiserver.rest.paths import Target
+from cluster.apiserver.rest.reads import Reads
+from cluster.apiserver.rest.requests import Call
+from cluster.apiserver.rest.watching import Watches
+from cluster.apiserver.rest.writes import Writes
+
+Act = Callable[[Call], Awaitable[web.StreamResponse]]
+
+_NOT_ALLOWED = "the server does not allow this method on the requested resource"
+_OPEN = ("/healthz", "/livez", "/readyz", "/version")
+_OF_ONE = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
+_OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+
+
+class Router:
+    """Answers requests. `checks` are those of health.PATHS."""
+
+    def __init__(
+        self,
+        *,
+        reads: Reads,
+        writes: Writes,
+        watches: Watches,
+        documents: Documents,
+        authenticator: authn.Authenticator,
+        checks: Mapping[str, Mapping[str, health.Check]],
+    ) -> None:
+        self._table = reads.registry.table
+        self._documents = documents
+        self._authenticator = authenticator
+        self._checks = checks
+        self._log = structlog.get_logger().bind(component="apiserver")
+        self._acts: dict[str, Act] = {
+            "get": reads.get,
+            "list": reads.list,
+            "watch": watches.watch,
+            "create": writes.create,
+            "update": writes.update,
+            "patch": writes.patch,
+            "delete": writes.delete,
+            "deletecollection": writes.delete_collection,
+        }
+
+    async def answer(self, http: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request; never raises for what a client did."""
+        try:
+            return await self._route(http)
+        except errors.StatusError as error:
+            return answers.failure(error)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001  (a fault must not end the connection)
+            self._log.error(
+                "request failed unexpectedly", method=http.method, path=http.path, exc_info=error
+            )
+            return answers.failure(errors.InternalError(f"Internal error occurred: {error}"))
+
+    async def _route(self, http: web.BaseRequest) -> web.StreamResponse:
+        path, _, text = http.raw_path.partition("?")
+        if path.startswith(_OPEN):
+            return self._open(path, text, http)
+        user = self._user(http)
+        target = paths.parse(path, self._table)
+        parameters = query.parse(text)
+        if target is None:
+            if http.method != "GET":
+                raise errors.MethodNotAllowed(_NOT_ALLOWED)
+            return self._documents.answer(path, parameters, http)
+        verb = _verb(http.method, target, parameters)
+        form = negotiation.form(http.headers.get("Accept", ""))
+        return await self._acts[verb](Call(http, user, target, parameters, form))
+
+    def _open(self, path: str, text: str, http: web.BaseRequest) -> web.Response:
+        """What everybody may ask for, known or not."""
+        if http.method not in ("GET", "HEAD"):
+            raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        parameters = query.parse(text)
+        if path.strip("/").partition("/")[0] in health.PATHS:
+            return health.answer(path, parameters, self._checks)
+        return self._documents.answer(path, parameters, http)
+
+    def _user(self, http: web.BaseRequest) -> identity.User:
+        """Who asks: the certificate tells, else the token. errors.Unauthorized."""
+        transport = http.transport
+        tls = transport.get_extra_info("ssl_object") if transport is not None else None
+        certificate = tls.getpeercert(True) if tls is not None else None
+        if certificate:
+            user = self._authenticator.certificate(certificate)
+            if user is not None:
+                return user
+        return self._authenticator.bearer(http.headers.get("Authorization", ""))
+
+
+def _verb(method: str, target: Target, parameters: query.Query) -> str:
+    """The API's verb. errors.MethodNotAllowed, errors.NotFound, errors.NotImplementedYet."""
+    verb = (_OF_ONE if target.name else _OF_MANY).get(method, "")
+    if method == "GET" and (target.watch or (verb == "list" and _watches(parameters))):
+        verb = "watch"
+    if target.subresource:
+        reads.check_subresource(target, verb)
+    elif not _served(target, verb):
+        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+    return verb
+
+
+def _watches(parameters: query.Query) -> bool:
+    return "watch" in parameters and query.boolean(parameters, "watch")
+
+
+def _served(target: Target, verb: str) -> bool:
+    row = target.resource
+    if verb not in row.verbs or (verb == "create" and target.name):
+        return False
+    everywhere = row.namespaced and not target.namespace
+    return not (everywhere and verb in ("create", "deletecollection"))

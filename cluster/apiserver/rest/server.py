@@ -1,0 +1,173 @@
+"""The sockets of the REST face: HTTPS on aiohttp's low-level server, with our own routing."""
+
+import asyncio
+import ssl
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Self
+
+from aiohttp import abc, http_parser, streams, web
+
+from cluster.aio.clock import Clock
+from cluster.api import schema
+from cluster.apiserver import authn, bodies
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.rest import health
+from cluster.apiserver.rest.documents import Documents
+from cluster.apiserver.rest.reads import Reads
+from cluster.apiserver.rest.router import Router
+from cluster.apiserver.rest.watching import Watches
+from cluster.apiserver.rest.writes import Writes
+
+_LINE_BYTES = 1 << 16
+_CLOSE_SECONDS = 2.0
+
+
+def tls(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
+    """TLS 1.2 and later with a certificate chain and key (paths of PEM files).
+
+    With `client_ca`, clients may show a certificate, which that CA must have signed.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+class RestServer:
+    """Serves `registry` at `host:port` (port 0: a free one). Use it inside `async with`.
+
+    `checks` adds to the checks of /readyz. Without `ssl_context` it speaks plain HTTP, over which
+    only tokens tell who asks.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        authenticator: authn.Authenticator,
+        *,
+        clock: Clock,
+        random: Random,
+        ssl_context: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        version: str = "",
+        checks: Mapping[str, health.Check] | None = None,
+    ) -> None:
+        self._ssl = ssl_context
+        self._host = host
+        self._port = port
+        self._connections: dict[object, dict[Callable[[], None], None]] = {}
+        self._listener: asyncio.Server | None = None
+        self._http: web.Server | None = None
+        reads = Reads(registry, clock)
+        self.documents = Documents(registry.table, version or schema.NEWEST)
+        self._router = Router(
+            reads=reads,
+            writes=Writes(registry, reads),
+            watches=Watches(registry, clock, random, self._follow),
+            documents=self.documents,
+            authenticator=authenticator,
+            checks=_all_checks(checks or {}),
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        if self._listener is None:
+            raise RuntimeError("the server does not listen yet")
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._http = _Server(self._router.answer, self._lost, loop)
+        self._listener = await loop.create_server(
+            self._http, self._host, self._port, ssl=self._ssl, backlog=1024, reuse_address=True
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Take no more connections, end the watches, and let what is under way finish."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._connections):
+            self._lost(connection)
+        if self._http is not None:
+            self._http.pre_shutdown()
+            await self._http.shutdown(_CLOSE_SECONDS)
+
+    def _follow(self, connection: object, end: Callable[[], None]) -> Callable[[], None]:
+        """Call `end` when `connection` is lost, unless the call that this returns comes first."""
+        self._connections.setdefault(connection, {})[end] = None
+
+        def forget() -> None:
+            ends = self._connections.get(connection)
+            if ends is not None:
+                ends.pop(end, None)
+                if not ends:
+                    del self._connections[connection]
+
+        return forget
+
+    def _lost(self, connection: object) -> None:
+        for end in self._connections.pop(connection, {}):
+            end()
+
+
+class _Server(web.Server):
+    """aiohttp's server, which tells of lost connections and takes bodies of our size."""
+
+    def __init__(
+        self,
+        handler: Callable[..., object],
+        lost: Callable[[object], None],
+        loop: AbstractEventLoop,
+    ) -> None:
+        super().__init__(
+            handler,  # type: ignore[arg-type]
+            request_factory=self._request,
+            access_log=None,
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+        )
+        self._lost = lost
+        self._here = loop
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """A client is gone."""
+        super().connection_lost(handler, exc)
+        self._lost(handler)
+
+    def _request(
+        self,
+        message: http_parser.RawRequestMessage,
+        payload: streams.StreamReader,
+        protocol: web.RequestHandler,
+        writer: abc.AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message,
+            payload,
+            protocol,
+            writer,
+            task,
+            self._here,
+            client_max_size=bodies.MAX_BODY,
+        )
+
+
+def _all_checks(more: Mapping[str, health.Check]) -> dict[str, dict[str, health.Check]]:
+    alive: dict[str, health.Check] = {"ping": _true, "log": _true}
+    return {"healthz": alive, "livez": alive, "readyz": alive | dict(more)}
+
+
+def _true() -> bool:
+    return True
