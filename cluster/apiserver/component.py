@@ -1,0 +1,100 @@
+"""The API server: storage, registry and faces, built and served together."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from random import Random
+
+import structlog
+
+from cluster.aio import tasks
+from cluster.aio.clock import Clock
+from cluster.aio.grpcserver import GrpcServer
+from cluster.api import resources
+from cluster.apiserver import authn, bootstrap, compaction, grpc_face
+from cluster.apiserver.admission import defaults
+from cluster.apiserver.config import Config
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.watchcache.cache import Limits
+from cluster.storage import interface as storage
+
+
+class ApiServer:
+    """Serves until `run` is cancelled; `ready` is set when every face listens.
+
+    `registry` may be used by others of the same process once `ready` is set. `port` and
+    `grpc_port` tell where it listens, 0 where it does not (yet).
+    """
+
+    def __init__(
+        self, config: Config, *, storage: storage.Storage, clock: Clock, random: Random
+    ) -> None:
+        self._config = config
+        self._storage = storage
+        self._clock = clock
+        self._random = random
+        self._log = structlog.get_logger().bind(component="apiserver")
+        self.ready = asyncio.Event()
+        self.port = 0
+        self.grpc_port = 0
+        self.authenticator = authn.Authenticator(config.tokens)
+        self.registry = Registry(
+            resources.built_in(),
+            storage,
+            clock=clock,
+            random=random,
+            admission=defaults.chain(config.service_range, config.node_ports),
+            limits=Limits(ring=config.ring),
+            version=config.version,
+            initial=bootstrap.Initial(
+                config.service_range, config.advertise, config.port or bootstrap.Initial().port
+            ),
+        )
+
+    async def run(self) -> None:
+        """Open the store, serve, and close it at the end. storage.Unavailable, OSError."""
+        async with AsyncExitStack() as stack:
+            await self._storage.open()
+            stack.push_async_callback(self._storage.close)
+            stack.push_async_callback(self.registry.close)
+            await self.registry.open()
+            group = await stack.enter_async_context(tasks.Group("apiserver"))
+            await self._serve_rest(stack)
+            await self._serve_grpc(stack)
+            group.spawn(
+                compaction.run(self._storage, self._config.compaction_seconds), "compaction"
+            )
+            self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
+            self.ready.set()
+            await asyncio.get_running_loop().create_future()
+
+    async def _serve_rest(self, stack: AsyncExitStack) -> None:
+        from cluster.apiserver.rest.server import RestServer  # late: brings all of aiohttp
+
+        config = self._config
+        server = RestServer(
+            self.registry,
+            self.authenticator,
+            clock=self._clock,
+            random=self._random,
+            ssl_context=config.ssl_context,
+            host=config.host,
+            port=config.port,
+            version=config.version,
+            checks={"etcd": self._storage_answers},
+        )
+        await stack.enter_async_context(server)
+        self.port = server.port
+
+    async def _serve_grpc(self, stack: AsyncExitStack) -> None:
+        if not self._config.grpc_address:
+            return
+        server = GrpcServer(tls=self._config.grpc_tls)
+        face = grpc_face.GrpcFace(self.registry, self.authenticator)
+        server.add(grpc_face.NAME, grpc_face.register, face)
+        self.grpc_port = server.listen(self._config.grpc_address)
+        await stack.enter_async_context(server)
+        stack.callback(face.close)
+        await server.set_serving(True)
+
+    def _storage_answers(self) -> bool:
+        return self.registry.revision > 0

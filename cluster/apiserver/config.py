@@ -1,0 +1,62 @@
+"""The settings of an API server."""
+
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.aio.grpcserver import ServerTls
+from cluster.api import identity
+from cluster.apiserver import bootstrap
+from cluster.apiserver.admission import defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """ValueError with a sentence where a setting cannot be used.
+
+    `host` and `port` are where REST is served, `grpc_address` (`host:port` or `unix:path`) where
+    gRPC is; port 0 takes a free one, and "" as `grpc_address` serves no gRPC. Without
+    `ssl_context` REST is plain HTTP, without `grpc_tls` gRPC is not encrypted; then only tokens
+    tell who asks.
+
+    `tokens` are static bearer tokens and their users. `advertise` is the address at which pods
+    reach the API (kube-apiserver's --advertise-address), "" for none. `version` is the Kubernetes
+    version emulated (`1.37`), "" for the newest known.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 6443
+    ssl_context: ssl.SSLContext | None = None
+    grpc_address: str = "127.0.0.1:6444"
+    grpc_tls: ServerTls | None = None
+    tokens: Mapping[str, identity.User] = field(default_factory=dict)
+    service_range: str = bootstrap.SERVICE_RANGE
+    node_ports: range = defaults.NODE_PORTS
+    advertise: str = ""
+    version: str = ""
+    compaction_seconds: float = 300.0
+    """History is kept for at least this long: etcd-compaction-interval of kube-apiserver."""
+    ring: int = 8192
+    """Recent events held for each resource, for watches to resume from."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
+        if self.compaction_seconds <= 0:
+            raise ValueError("compaction_seconds must be positive")
+        if self.ring <= 0:
+            raise ValueError("ring must be positive")
+        try:
+            network = ipaddress.ip_network(self.service_range)
+        except ValueError as error:
+            raise ValueError(f"service_range is no network: {error}") from None
+        if network.num_addresses < 8:
+            raise ValueError(f"service_range {self.service_range} has too few addresses")
+        if not self.node_ports or self.node_ports[0] < 1 or self.node_ports[-1] > 65535:
+            raise ValueError("node_ports must be ports from 1 to 65535")
+        if self.advertise:
+            try:
+                ipaddress.ip_address(self.advertise)
+            except ValueError as error:
+                raise ValueError(f"advertise is no address: {error}") from None
