@@ -91,15 +91,17 @@ class Router:
         return self._documents.answer(path, parameters, http)
 
     def _user(self, http: web.BaseRequest) -> identity.User:
-        """Who asks: the certificate tells, else the token. errors.Unauthorized."""
+        """Who asks: the certificate, which TLS has read once, tells; else the token does."""
         transport = http.transport
-        tls = transport.get_extra_info("ssl_object") if transport is not None else None
-        certificate = tls.getpeercert(True) if tls is not None else None
+        certificate = transport.get_extra_info("peercert") if transport is not None else None
         if certificate:
-            user = self._authenticator.certificate(certificate)
+            user = self._authenticator.by_certificate(certificate["subject"])
             if user is not None:
                 return user
-        return self._authenticator.bearer(http.headers.get("Authorization", ""))
+        authorization = http.headers.get("Authorization")
+        if authorization is None:
+            raise authn.unauthorized()
+        return self._authenticator.by_header(authorization)
 
 
 def _verb(method: str, target: Target, parameters: query.Query) -> str:
