@@ -165,13 +165,16 @@ class Batcher:
         deadline = self._limits.deadline
         try:
             async with asyncio.timeout(deadline):
-                return await self._write(operations)
+                outcomes = await self._write(operations)
         except TimeoutError:
             return [_late(deadline) for _ in operations]
         except errors.StatusError as failure:
             # Each writer gets an error of its own: a raised exception gathers its traceback.
             body = failure.status()
             return [errors.from_status(body) for _ in operations]
+        if len(outcomes) != len(operations):
+            raise RuntimeError(f"{len(outcomes)} outcomes for {len(operations)} operations")
+        return outcomes
 
     @staticmethod
     def _refuse(entries: Sequence[_Entry] | deque[_Entry], failure: errors.StatusError) -> None:
