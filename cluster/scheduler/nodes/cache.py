@@ -72,10 +72,15 @@ class Cache:
         self._count(placed.pod.priority, -1)
         return placed.pod
 
-    def assumed(self, key: str) -> bool:
-        """Whether a pod is assumed on a node and not confirmed."""
+    def assumed(self, key: str, uid: str) -> bool:
+        """Whether this pod is assumed on a node and not confirmed."""
         placed = self._pods.get(key)
-        return placed is not None and placed.assumed
+        return placed is not None and placed.assumed and placed.pod.uid == uid
+
+    def confirmed(self, key: str, uid: str) -> bool:
+        """Whether the API has said that this pod is on a node."""
+        placed = self._pods.get(key)
+        return placed is not None and not placed.assumed and placed.pod.uid == uid
 
     def node_of(self, key: str) -> str:
         """The node that a pod is bound to or assumed on, or ""."""

@@ -66,6 +66,9 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return sum(self.counts().values()) + len(self._flying)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._flying or self._waiting(key) is not None
+
     def counts(self) -> dict[str, int]:
         """How many pods are where (kube-scheduler: scheduler_pending_pods)."""
         return {
@@ -121,15 +124,15 @@ class SchedulingQueue:
         if self._flying.get(queued.pod.key) is queued:
             self.remove(queued.pod.key)
 
-    def failed(self, queued: QueuedPod, rejected_by: Iterable[str], now: float) -> None:
-        """The attempt ended without a node.
+    def failed(self, queued: QueuedPod, rejected_by: Iterable[str], now: float) -> bool:
+        """The attempt ended without a node. Whether the pod still wants one.
 
         `rejected_by` names the plugins whose events may help; none after a fault, which is tried
         again after the backoff. What happened during the attempt counts as if it came now.
         """
         key = queued.pod.key
         if self._flying.get(key) is not queued:
-            return
+            return False
         missed = self._in_flight.missed(key)
         if queued.update is not None:
             missed.append(queued.update)
@@ -141,6 +144,7 @@ class SchedulingQueue:
             self._enter(queued, now)
         else:
             self._unschedulable[key] = queued
+        return True
 
     def saw(self, occurrence: Occurrence, now: float) -> None:
         """Something happened in the cluster: pods that it may help are tried again."""

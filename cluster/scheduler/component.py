@@ -1,0 +1,83 @@
+"""The scheduler: informers feed the queue and the node table; while it leads, it works."""
+
+import asyncio
+import random as randomness
+
+import structlog
+
+from cluster.aio import clock, tasks
+from cluster.client import informer, leaderelection, recorder
+from cluster.client.client import Client
+from cluster.scheduler import explain
+from cluster.scheduler.config import Config
+from cluster.scheduler.worker import Worker
+
+LEASE_NAMESPACE, LEASE_NAME = "kube-system", "kube-scheduler"
+
+
+class Scheduler:
+    """Binds pods to nodes; while leader election is on, only as long as it leads.
+
+    `ready` is set once the caches are filled and pods are scheduled.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: Client,
+        clock: clock.Clock,
+        random: randomness.Random,
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._history = explain.History(
+            attempts=config.explained_attempts, size=config.explained_bytes
+        )
+        self._log = structlog.get_logger().bind(component="scheduler")
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
+        try:
+            if self._config.leader_elect:
+                await self._elector().run(self._lead)
+            else:
+                await self._lead()
+        finally:
+            self.ready.clear()
+
+    def explain(self, key: str) -> explain.Explanation | None:
+        """The last attempt for the pod `namespace/name`, if it is still remembered."""
+        return self._history.explain(key)
+
+    def _elector(self) -> leaderelection.LeaderElector:
+        config = leaderelection.Config(
+            namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
+        )
+        return leaderelection.LeaderElector(config, self._client, self._clock, self._random)
+
+    async def _lead(self) -> None:
+        events = recorder.Recorder(
+            self._client, self._clock, self._random, self._config.scheduler_name
+        )
+        work = Worker(
+            self._config,
+            client=self._client,
+            clock=self._clock,
+            random=self._random,
+            history=self._history,
+            events=events,
+        )
+        informers = informer.Informers(self._client, self._random)
+        work.follow(informers)
+        async with tasks.Group("scheduler") as group:
+            group.spawn(events.run(), "events")
+            group.spawn(work.reporter.run(), "conditions")
+            informers.start(group)
+            await informers.synced()
+            self.ready.set()
+            self._log.info("scheduling", scheduler=self._config.scheduler_name)
+            await work.run(group)

@@ -1,0 +1,40 @@
+"""What a scheduler is told when it is built. Defaults are kube-scheduler's where it has them."""
+
+from dataclasses import dataclass, field
+
+from cluster.scheduler.pods import DEFAULT_SCHEDULER_NAME
+from cluster.scheduler.queue.scheduling_queue import Timing
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the scheduler. Times are in seconds."""
+
+    scheduler_name: str = DEFAULT_SCHEDULER_NAME
+    """Which pods are its own (spec.schedulerName), and the source of its events."""
+    identity: str = "scheduler"
+    """Names this process in leader election."""
+    leader_elect: bool = False
+    """Whether to hold the lease before scheduling."""
+    timing: Timing = field(default_factory=Timing)
+    """Backoff and retries."""
+    permit_timeout: float = 900.0
+    """Longest wait of a Permit plugin (Kubernetes: 15 minutes)."""
+    bind_timeout: float = 60.0
+    """Longest time that PreBind and Bind may take together."""
+    parallel_bindings: int = 1024
+    """How many pods may be between decision and binding at once."""
+    explained_attempts: int = 128
+    """How many of the last attempts can be explained; 0: none."""
+    explained_bytes: int = 8 << 20
+    """How much memory they may take together."""
+
+    def __post_init__(self) -> None:
+        if not self.scheduler_name or not self.identity:
+            raise ValueError("a scheduler needs a scheduler_name and an identity")
+        if self.permit_timeout <= 0 or self.bind_timeout <= 0:
+            raise ValueError("permit_timeout and bind_timeout must be more than 0 seconds")
+        if self.parallel_bindings < 1:
+            raise ValueError("parallel_bindings must be at least 1")
+        if self.explained_attempts < 0 or self.explained_bytes < 0:
+            raise ValueError("explained_attempts and explained_bytes cannot be negative")

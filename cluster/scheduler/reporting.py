@@ -1,0 +1,115 @@
+"""Tells the world what became of a pod: events, and the PodScheduled condition."""
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from cluster.aio.clock import Clock
+from cluster.api import conditions, errors, objects, timestamps
+from cluster.api.operations import STRATEGIC_PATCH
+from cluster.client import cause
+from cluster.client.client import Client
+from cluster.client.recorder import NORMAL, WARNING
+from cluster.scheduler import diagnosis, unsupported
+from cluster.scheduler.pods import PodInfo
+
+UNSCHEDULABLE: Final = "Unschedulable"
+SCHEDULER_ERROR: Final = "SchedulerError"
+_CONDITION: Final = "PodScheduled"
+_MOST_WAITING: Final = 10_000
+_AT_ONCE: Final = 256
+_SECONDS: Final = 30.0
+_REMEMBERED_OWNERS: Final = 1024
+
+
+class Recorder(Protocol):
+    """What it needs of an event recorder."""
+
+    def event(
+        self, obj: objects.Object, type: str, reason: str, message: str, action: str = ""
+    ) -> None:
+        """Note an event."""
+        ...
+
+
+class Reporter:
+    """Notes events at once, and writes conditions in its own time: the last one of each pod."""
+
+    def __init__(self, client: Client, clock: Clock, recorder: Recorder) -> None:
+        self._client = client
+        self._clock = clock
+        self._recorder = recorder
+        self._waiting: dict[str, tuple[PodInfo, conditions.Condition]] = {}
+        self._wake = asyncio.Event()
+        self._warned: dict[str, None] = {}
+        self._log = structlog.get_logger().bind(component="scheduler")
+
+    def scheduled(self, pod: PodInfo, node: str) -> None:
+        """The pod is bound."""
+        message = f"Successfully assigned {pod.key} to {node}"
+        self._recorder.event(pod.object, NORMAL, "Scheduled", message, "Binding")
+
+    def failed(self, pod: PodInfo, reason: str, message: str) -> None:
+        """The pod was not scheduled; `reason` is UNSCHEDULABLE or SCHEDULER_ERROR."""
+        text = diagnosis.cut(message)
+        self._recorder.event(pod.object, WARNING, "FailedScheduling", text, "Scheduling")
+        condition = {
+            "type": _CONDITION, "status": "False", "reason": reason, "message": message,
+        }  # fmt: skip
+        known = conditions.find(pod.object, _CONDITION) or {}
+        if any(known.get(field) != value for field, value in condition.items()):
+            self._put(pod, condition, known.get("status"))
+        else:
+            self._waiting.pop(pod.key, None)
+
+    def warn_unsupported(self, pod: PodInfo) -> None:
+        """Say, once for all pods of an owner, what of its requirements is not looked at."""
+        missing = unsupported.requirements(pod.object)
+        if not missing:
+            return
+        owner = objects.controller_of(pod.object)
+        known = (owner or {}).get("uid") or pod.uid
+        if known in self._warned:
+            return
+        self._warned[known] = None
+        if len(self._warned) > _REMEMBERED_OWNERS:
+            del self._warned[next(iter(self._warned))]
+        text = f"the scheduler does not have {', '.join(missing)} yet: placed without it"
+        self._recorder.event(pod.object, WARNING, "NotImplementedYet", text, "Scheduling")
+        self._log.warning("requirement not looked at", pod=pod.key, missing=missing)
+
+    async def run(self) -> None:
+        """Write conditions until cancelled."""
+        while True:
+            await self._wake.wait()
+            batch = list(self._waiting)[:_AT_ONCE]
+            taken = [self._waiting.pop(key) for key in batch]
+            if not self._waiting:
+                self._wake.clear()
+            await asyncio.gather(*(self._write(pod, condition) for pod, condition in taken))
+
+    def _put(self, pod: PodInfo, condition: conditions.Condition, before: str | None) -> None:
+        if before != condition["status"]:
+            condition["lastTransitionTime"] = timestamps.encode(self._clock.now())
+        self._waiting[pod.key] = (pod, condition)
+        if len(self._waiting) > _MOST_WAITING:
+            dropped = next(iter(self._waiting))
+            del self._waiting[dropped]
+            self._log.warning("too many conditions to write; dropped one", pod=dropped)
+        self._wake.set()
+
+    async def _write(self, pod: PodInfo, condition: conditions.Condition) -> None:
+        obj = pod.object
+        patch = {"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}}
+        try:
+            with cause.because(objects.revision(obj)):
+                async with asyncio.timeout(_SECONDS):
+                    await self._client.patch(
+                        "pods", objects.name(obj), patch, objects.namespace(obj),
+                        subresource="status", patch_type=STRATEGIC_PATCH,
+                    )  # fmt: skip
+        except errors.NotFound:
+            pass  # deleted meanwhile
+        except (TimeoutError, errors.StatusError) as failure:
+            self._log.warning("condition not written", pod=pod.key, error=str(failure))

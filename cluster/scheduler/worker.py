@@ -1,0 +1,142 @@
+"""The loop of a scheduler that leads: informers feed the queue and the node table, decisions become
+bindings.
+"""
+
+import asyncio
+import random as randomness
+from typing import Final
+
+import structlog
+
+from cluster.aio import clock, tasks
+from cluster.api import objects
+from cluster.client import cause, informer, recorder
+from cluster.client.client import Client
+from cluster.scheduler import binding, explain, reporting
+from cluster.scheduler.config import Config
+from cluster.scheduler.core import Core, Decision, Failed, Placed, Unfit
+from cluster.scheduler.feed import Feed
+from cluster.scheduler.framework.status import Code, Status
+from cluster.scheduler.nodes.cache import Cache
+from cluster.scheduler.plugins.registry import default_profile
+from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue
+
+_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
+_TURN: Final = 64
+"""Decisions between two turns of the loop: watches and bindings go on in between."""
+
+
+class Worker:
+    """The state and the loop of a scheduler that leads."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: Client,
+        clock: clock.Clock,
+        random: randomness.Random,
+        history: explain.History,
+        events: recorder.Recorder,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        cache = Cache()
+        self._profile = default_profile(config.scheduler_name, cache, client)
+        self._core = Core(self._profile, cache, random, history)
+        self._queue = SchedulingQueue(self._profile, config.timing)
+        self._feed = Feed(config.scheduler_name, cache, self._queue)
+        self._wake = asyncio.Event()
+        self._binding = 0
+        self.reporter = reporting.Reporter(client, clock, events)
+        self._log = structlog.get_logger().bind(component="scheduler")
+
+    def follow(self, informers: informer.Informers) -> None:
+        """Hear of nodes and pods."""
+        informers.get("nodes").on_change(self._on_node)
+        informers.get("pods", fields=_PODS).on_change(self._on_pod)
+
+    async def run(self, group: tasks.Group) -> None:
+        """Schedule until cancelled; bindings are tasks of `group`."""
+        while True:
+            self._wake.clear()
+            for _ in range(_TURN):
+                queued = self._next()
+                if queued is None:
+                    break
+                self._attempt(queued, group)
+            else:
+                await asyncio.sleep(0)
+                continue
+            await self._rest()
+
+    def _next(self) -> QueuedPod | None:
+        if self._binding >= self._config.parallel_bindings:
+            return None
+        return self._queue.pop(self._clock.now())
+
+    async def _rest(self) -> None:
+        """Wait until something happens, or the next pod's time comes."""
+        at = self._queue.next_time()
+        try:
+            async with asyncio.timeout(None if at is None else max(0.0, at - self._clock.now())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _attempt(self, queued: QueuedPod, group: tasks.Group) -> None:
+        pod = queued.pod
+        self.reporter.warn_unsupported(pod)
+        decision = self._decide(queued)
+        if isinstance(decision, Placed):
+            self._binding += 1
+            group.spawn(self._bind(queued, decision), f"bind/{pod.key}")
+        elif isinstance(decision, Unfit):
+            self._give_up(queued, reporting.UNSCHEDULABLE, decision.message, decision.rejected_by)
+        else:
+            self._give_up(queued, reporting.SCHEDULER_ERROR, decision.message, ())
+
+    def _decide(self, queued: QueuedPod) -> Decision:
+        try:
+            return self._core.schedule(queued.pod, self._clock.now())
+        except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
+            self._log.exception("scheduling failed", pod=queued.pod.key)
+            return Failed(f"{type(fault).__name__}: {fault}")
+
+    async def _bind(self, queued: QueuedPod, placed: Placed) -> None:
+        pod = queued.pod
+        try:
+            with cause.because(objects.revision(pod.object)):
+                status = await binding.bind(self._profile, self._config, pod, placed)
+        except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
+            self._log.exception("binding failed", pod=pod.key)
+            status = Status(Code.ERROR, (f"{type(fault).__name__}: {fault}",))
+        finally:
+            self._binding -= 1
+            self._wake.set()
+        if status.ok:
+            self._queue.done(queued)
+            self.reporter.scheduled(pod, placed.node)
+            return
+        self._core.release(placed.state, pod, placed.node)
+        self._log.info("binding failed", pod=pod.key, node=placed.node, error=status.message)
+        if status.rejected:
+            rejected_by = (status.plugin,)
+            self._give_up(queued, reporting.UNSCHEDULABLE, status.message, rejected_by)
+        else:
+            self._give_up(queued, reporting.SCHEDULER_ERROR, status.message, ())
+
+    def _give_up(
+        self, queued: QueuedPod, reason: str, message: str, rejected_by: tuple[str, ...]
+    ) -> None:
+        """End an attempt without a node; say so, unless the pod is gone or bound by now."""
+        if self._queue.failed(queued, rejected_by, self._clock.now()):
+            self.reporter.failed(queued.pod, reason, message)
+
+    def _on_node(self, change: informer.Change) -> None:
+        self._feed.node(change.old, change.new, self._clock.now())
+        self._wake.set()
+
+    def _on_pod(self, change: informer.Change) -> None:
+        self._feed.pod(change.old, change.new, self._clock.now())
+        self._wake.set()
