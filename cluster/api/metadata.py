@@ -48,6 +48,7 @@ _LABEL_VALUE_MESSAGE: Final = (
 Complaints = tuple[str, ...]
 
 
+@lru_cache(4096)
 def dns1123_label(text: str) -> Complaints:
     """Whether `text` is a DNS-1123 label (`web-0`)."""
     found = _long(text, DNS1123_LABEL_LENGTH)

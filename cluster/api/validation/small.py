@@ -1,0 +1,74 @@
+"""Kinds with few rules: Event, Lease, Namespace, PriorityClass."""
+
+from typing import Final
+
+from cluster.api import causes, metadata
+from cluster.api.objects import Object
+from cluster.api.validation import values
+from cluster.api.validation.values import Causes
+
+HIGHEST_USER_PRIORITY: Final = 10**9
+_SYSTEM_PRIORITIES: Final = {
+    "system-cluster-critical": 2 * 10**9,
+    "system-node-critical": 2 * 10**9 + 1000,
+}
+_PREEMPTION: Final = ("PreemptLowerPriority", "Never")
+_UNQUALIFIED_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def event(obj: Object) -> Causes:
+    """An event lies in the namespace of what it is about."""
+    about = (obj.get("involvedObject") or {}).get("namespace") or ""
+    space = obj["metadata"].get("namespace") or ""
+    if about == space or (not about and space == "default"):
+        return []
+    detail = "does not match event.namespace"
+    return [causes.invalid("involvedObject.namespace", about, detail)]
+
+
+def lease(obj: Object) -> Causes:
+    """What is wrong with a lease, new or changed."""
+    spec = obj.get("spec") or {}
+    found: Causes = []
+    if "holderIdentity" in spec and not spec["holderIdentity"]:
+        found.append(causes.invalid("spec.holderIdentity", "", "must not be empty"))
+    seconds = spec.get("leaseDurationSeconds")
+    if seconds is not None and seconds <= 0:
+        detail = "must be greater than 0"
+        found.append(causes.invalid("spec.leaseDurationSeconds", seconds, detail))
+    return found + values.not_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
+
+
+def namespace(obj: Object) -> Causes:
+    """What is wrong with a namespace's finalizers."""
+    found: Causes = []
+    for index, name in enumerate((obj.get("spec") or {}).get("finalizers") or ()):
+        at = f"spec.finalizers[{index}]"
+        found += values.complaints(at, name, metadata.qualified_name(name))
+        if "/" not in name and name not in _UNQUALIFIED_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            found.append(causes.invalid(at, name, detail))
+    return found
+
+
+def priority_class(obj: Object) -> Causes:
+    """What is wrong with a new priority class."""
+    found: Causes = []
+    name, value = obj["metadata"].get("name") or "", obj.get("value", 0)
+    if name.startswith("system-"):
+        if _SYSTEM_PRIORITIES.get(name) != value:
+            detail = "priority class names with 'system-' prefix are reserved for system use only"
+            found.append(causes.forbidden("metadata.name", detail))
+    elif value > HIGHEST_USER_PRIORITY:
+        detail = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
+        found.append(causes.forbidden("value", detail))
+    return found + values.one_of("preemptionPolicy", obj.get("preemptionPolicy"), _PREEMPTION)
+
+
+def priority_class_update(old: Object, new: Object) -> Causes:
+    """Neither the value nor the preemption policy of a class changes."""
+    found: Causes = []
+    if new.get("value", 0) != old.get("value", 0):
+        found.append(causes.forbidden("value", "may not be changed in an update."))
+    before, after = old.get("preemptionPolicy"), new.get("preemptionPolicy")
+    return found + values.immutable("preemptionPolicy", before, after)

@@ -1,0 +1,140 @@
+"""Deployment and ReplicaSet (apps validation)."""
+
+from typing import Any, Final
+
+from cluster.api import causes, objectmeta, selectors
+from cluster.api.objects import Object
+from cluster.api.validation import podspec, values
+from cluster.api.validation import selectors as selector_rules
+from cluster.api.validation.values import Causes
+
+_STRATEGIES: Final = ("Recreate", "RollingUpdate")
+_NO_MATCH: Final = "`selector` does not match template `labels`"
+
+
+def deployment(obj: Object) -> Causes:
+    """What is wrong with a Deployment, new or changed."""
+    spec = obj.get("spec") or {}
+    found = _replicated(spec)
+    found += _strategy(spec.get("strategy") or {})
+    for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        found += values.not_negative(f"spec.{field}", spec.get(field))
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
+        at = "spec.progressDeadlineSeconds"
+        found.append(causes.invalid(at, deadline, "must be greater than minReadySeconds"))
+    return found
+
+
+def replica_set(obj: Object) -> Causes:
+    """What is wrong with a ReplicaSet, new or changed."""
+    spec = obj.get("spec") or {}
+    return _replicated(spec) + values.not_negative(
+        "spec.minReadySeconds", spec.get("minReadySeconds")
+    )
+
+
+def deployment_update(old: Object, new: Object) -> Causes:
+    """What is wrong with a change of a Deployment."""
+    return _changed(old, new, deployment)
+
+
+def replica_set_update(old: Object, new: Object) -> Causes:
+    """What is wrong with a change of a ReplicaSet."""
+    return _changed(old, new, replica_set)
+
+
+def status(old: Object, new: Object) -> Causes:
+    """What is wrong with the counts in a status."""
+    found: Causes = []
+    after = new.get("status") or {}
+    for field in ("replicas", "readyReplicas", "availableReplicas", "observedGeneration"):
+        found += values.not_negative(f"status.{field}", after.get(field))
+    total = after.get("replicas") or 0
+    for field in ("readyReplicas", "availableReplicas", "updatedReplicas", "fullyLabeledReplicas"):
+        count = after.get(field) or 0
+        if count > total:
+            detail = "cannot be greater than status.replicas"
+            found.append(causes.invalid(f"status.{field}", count, detail))
+    return found
+
+
+def _changed(old: Object, new: Object, check: Any) -> Causes:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    if before == after:
+        return []
+    found: Causes = check(new)
+    return found + values.immutable("spec.selector", before.get("selector"), after.get("selector"))
+
+
+def _replicated(spec: Object) -> Causes:
+    """What both kinds have: replicas, selector and a template that it matches."""
+    found = values.not_negative("spec.replicas", spec.get("replicas"))
+    selector = spec.get("selector")
+    if selector is None:
+        found.append(causes.required("spec.selector"))
+    else:
+        found += selector_rules.label_selector("spec.selector", selector)
+        if selector_rules.is_empty(selector):
+            detail = "empty selector is invalid for deployment"
+            found.append(causes.invalid("spec.selector", selector, detail))
+    return found + _template(spec.get("template") or {}, selector)
+
+
+def _template(template: Object, selector: Object | None) -> Causes:
+    meta, spec = template.get("metadata") or {}, template.get("spec") or {}
+    labels = meta.get("labels") or {}
+    found: Causes = []
+    if not selector_rules.is_empty(selector) and not _matches(selector, labels):
+        found.append(causes.invalid("spec.template.metadata.labels", labels or None, _NO_MATCH))
+    found += objectmeta.check_labels(labels, "spec.template.labels")
+    annotations = meta.get("annotations") or {}
+    found += objectmeta.check_annotations(annotations, "spec.template.annotations")
+    found += podspec.pod_spec("spec.template.spec", spec)
+    if spec.get("restartPolicy") in ("OnFailure", "Never"):
+        at = "spec.template.spec.restartPolicy"
+        found.append(causes.not_supported(at, spec["restartPolicy"], ("Always",)))
+    if "activeDeadlineSeconds" in spec:
+        detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        found.append(causes.forbidden("spec.template.spec.activeDeadlineSeconds", detail))
+    if spec.get("ephemeralContainers"):
+        detail = "ephemeral containers not allowed in pod template"
+        found.append(causes.forbidden("spec.template.spec.ephemeralContainers", detail))
+    return found
+
+
+def _matches(selector: Object | None, labels: dict[str, str]) -> bool:
+    try:
+        return selectors.of(selector).matches(labels)
+    except ValueError:
+        return True  # the selector's own fault is told already
+
+
+def _strategy(strategy: Object) -> Causes:
+    kind, path = strategy.get("type"), "spec.strategy"
+    if kind == "RollingUpdate":
+        return _rolling(f"{path}.rollingUpdate", strategy.get("rollingUpdate") or {})
+    if kind == "Recreate" and "rollingUpdate" in strategy:
+        detail = "may not be specified when strategy `type` is 'Recreate'"
+        return [causes.forbidden(f"{path}.rollingUpdate", detail)]
+    if kind not in _STRATEGIES:
+        return [causes.not_supported(f"{path}.type", kind or "", _STRATEGIES)]
+    return []
+
+
+def _rolling(path: str, rolling: Object) -> Causes:
+    gone, extra = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+    found = values.count_or_percent(f"{path}.maxUnavailable", gone)
+    found += values.count_or_percent(f"{path}.maxSurge", extra)
+    if _zero(gone) and _zero(extra):
+        detail = "may not be 0 when `maxSurge` is 0"
+        found.append(causes.invalid(f"{path}.maxUnavailable", gone, detail))
+    if (values.percent(gone) or 0) > 100:
+        found.append(
+            causes.invalid(f"{path}.maxUnavailable", gone, "must not be greater than 100%")
+        )
+    return found
+
+
+def _zero(value: Any) -> bool:
+    return value in (None, 0) or values.percent(value) == 0
