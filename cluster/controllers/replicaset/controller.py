@@ -191,8 +191,9 @@ class ReplicaSetController:
                 self._recorder.event(replica_set, recorder.NORMAL, "SuccessfulCreate", text)
             left -= made
             size *= 2
-        if left and self._expectations.creation_seen(key, left):
-            self._queue.add(key)
+        if left:
+            # Those that were not made will not be seen. Trying again is the failure's business.
+            self._expectations.creation_seen(key, left)
         if failure is None or reporting.namespace_terminating(failure):
             return None
         text = f"Error creating: {failure}"

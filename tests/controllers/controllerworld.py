@@ -1,0 +1,256 @@
+"""A small cluster for controller tests: a real registry, the controller manager, a fake kubelet.
+
+All of it on virtual time. The fake binds pods to its nodes in turn, makes them ready, and ends
+those that are deleted, unless their node is silent.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from cluster.aio import clock, tasks
+from cluster.api import errors, identity, objects, resources, timestamps
+from cluster.apiserver import direct, registry
+from cluster.client import client, informer
+from cluster.controllers import component
+from cluster.controllers.config import Config
+from cluster.storage import memory
+
+EPOCH = 1_800_000_000.0
+
+
+class World:
+    def __init__(self, reg: registry.Registry, wall: clock.Clock, config: Config) -> None:
+        self.registry = reg
+        self.clock = wall
+        self.config = config
+        self.client = client.Client(_transport(reg, "admin"), manager="test")
+        self.kubelet = FakeKubelet(reg, wall)
+        self.manager_client = client.Client(_transport(reg, "controllers"), manager="kcm")
+        self.manager = component.ControllerManager(
+            config, client=self.manager_client, clock=wall, random=random.Random("kcm")
+        )
+
+    async def create(self, resource: str, obj: dict[str, Any]) -> dict[str, Any]:
+        return await self.client.create(resource, obj)
+
+    async def get(self, resource: str, name: str, namespace: str = "default") -> dict[str, Any]:
+        return await self.client.get(resource, name, namespace)
+
+    async def all(self, resource: str, namespace: str = "", **options: Any) -> list[dict[str, Any]]:
+        return (await self.client.list(resource, namespace, **options)).items
+
+    async def exists(self, resource: str, name: str, namespace: str = "default") -> bool:
+        try:
+            await self.client.get(resource, name, namespace)
+        except errors.NotFound:
+            return False
+        return True
+
+    async def events(self, reason: str) -> list[str]:
+        return [e["message"] for e in await self.all("events") if e.get("reason") == reason]
+
+    async def until(
+        self, holds: Callable[[], Any], within: float = 60.0, every: float = 0.05
+    ) -> Any:
+        """Wait on virtual time until the coroutine function `holds` gives something true."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while True:
+            found = await holds()
+            if found:
+                return found
+            assert loop.time() < deadline, f"not within {within} s: {holds.__qualname__}"
+            await asyncio.sleep(every)
+
+
+class FakeKubelet:
+    """Binds, runs and ends pods. `ready_after` seconds; None never. `silent` nodes do nothing."""
+
+    def __init__(self, reg: registry.Registry, wall: clock.Clock) -> None:
+        self.client = client.Client(_transport(reg, "kubelet"), manager="kubelet")
+        self.clock = wall
+        self.nodes: list[str] = []
+        self.silent: set[str] = set()
+        self.ready_after: Callable[[dict[str, Any]], float | None] = lambda pod: 1.0
+        self.end_after = 0.2
+        self._turn = 0
+        self._addresses = 0
+        self._group: tasks.Group | None = None
+        self._busy: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        pods = informer.Informer(self.client, "pods")
+        pods.on_change(self._changed)
+        async with tasks.Group("kubelet") as group:
+            self._group = group
+            group.spawn(pods.run(), "pods")
+            group.spawn(self._heartbeats(), "heartbeats")
+
+    async def add_node(self, name: str, **labels: str) -> None:
+        self.nodes.append(name)
+        await self.client.create(
+            "nodes",
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name} | labels},
+            },
+        )
+        await self._post_status(name, "True")
+        await self.client.create(
+            "leases.coordination.k8s.io",
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": name, "namespace": "kube-node-lease"},
+                "spec": {"holderIdentity": name, "leaseDurationSeconds": 40},
+            },
+        )
+
+    async def _post_status(self, name: str, ready: str) -> None:
+        now = timestamps.encode(self.clock.now())
+        condition = {
+            "type": "Ready",
+            "status": ready,
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+            "reason": "KubeletReady",
+        }
+        await self.client.patch(
+            "nodes", name, {"status": {"conditions": [condition]}}, subresource="status"
+        )
+
+    async def back(self, name: str) -> None:
+        self.silent.discard(name)
+        await self._post_status(name, "True")
+
+    async def _heartbeats(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            now = timestamps.encode_micro(self.clock.now())
+            for name in self.nodes:
+                if name not in self.silent:
+                    patch = {"spec": {"renewTime": now}}
+                    with contextlib.suppress(errors.NotFound):
+                        await self.client.patch(
+                            "leases.coordination.k8s.io", name, patch, "kube-node-lease"
+                        )
+
+    def _changed(self, change: informer.Change) -> None:
+        pod = change.new
+        if pod is None or self._group is None:
+            return
+        uid, node = objects.uid(pod), objects.spec(pod).get("nodeName")
+        if objects.deleting(pod):
+            self._once("end", uid, self._end(pod))
+        elif not node:
+            self._once("bind", uid, self._bind(pod))
+        else:
+            self._once("start", uid, self._start(pod))
+
+    def _once(self, what: str, uid: str, job: Any) -> None:
+        if (what, uid) in self._busy or self._group is None:
+            job.close()
+            return
+        self._busy.add((what, uid))
+        self._group.spawn(job, f"{what}-{uid}")
+
+    async def _bind(self, pod: dict[str, Any]) -> None:
+        alive = [name for name in self.nodes if name not in self.silent]
+        if not alive:
+            return
+        node = alive[self._turn % len(alive)]
+        self._turn += 1
+        with contextlib.suppress(errors.StatusError):
+            await self.client.bind(
+                objects.namespace(pod), objects.name(pod), objects.uid(pod), node
+            )
+
+    async def _start(self, pod: dict[str, Any]) -> None:
+        delay = self.ready_after(pod)
+        if delay is None or objects.spec(pod)["nodeName"] in self.silent:
+            return
+        await asyncio.sleep(delay)
+        self._addresses += 1
+        now = timestamps.encode(self.clock.now())
+        address = f"10.244.{self._addresses // 250}.{self._addresses % 250 + 1}"
+        status = {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{"ip": address}],
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
+        }
+        with contextlib.suppress(errors.StatusError):
+            await self.client.patch(
+                "pods",
+                objects.name(pod),
+                {"metadata": {"uid": objects.uid(pod)}, "status": status},
+                objects.namespace(pod),
+                subresource="status",
+            )
+
+    async def _end(self, pod: dict[str, Any]) -> None:
+        while objects.spec(pod).get("nodeName") in self.silent:
+            await asyncio.sleep(5)
+        await asyncio.sleep(self.end_after)
+        with contextlib.suppress(errors.StatusError):
+            await self.client.delete(
+                "pods", objects.name(pod), objects.namespace(pod), uid=objects.uid(pod), grace=0
+            )
+
+
+def _transport(reg: registry.Registry, name: str) -> direct.DirectTransport:
+    return direct.DirectTransport(reg, identity.User(name, (identity.MASTERS,)))
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config | None = None, nodes: int = 2) -> AsyncIterator[World]:
+    """A world with a manager that runs and `nodes` nodes that are ready."""
+    store = memory.MemoryStorage()
+    await store.open()
+    wall = clock.LoopClock(asyncio.get_running_loop(), EPOCH)
+    reg = registry.Registry(
+        resources.built_in(), store, clock=wall, random=random.Random("registry")
+    )
+    await reg.open()
+    world = World(reg, wall, config or Config())
+    group = tasks.Group("world")
+    async with world.client, world.kubelet.client, world.manager_client, group:
+        group.spawn(world.kubelet.run(), "kubelet")
+        for number in range(nodes):
+            await world.kubelet.add_node(f"n{number}")
+        group.spawn(world.manager.run(), "manager")
+        async with asyncio.timeout(30):
+            await world.manager.ready.wait()
+        yield world
+        group.cancel()
+    await reg.close()
+    await store.close()
+
+
+def deployment(name: str = "web", replicas: int = 3, image: str = "nginx:1", **spec: Any) -> Any:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "c",
+                            "image": image,
+                            "ports": [{"name": "http", "containerPort": 8080}],
+                        }
+                    ]
+                },
+            },
+            **spec,
+        },
+    }
