@@ -33,17 +33,26 @@ def carried(old: Object, spec: Object) -> Object:
             spec["healthCheckNodePort"] = old.get("healthCheckNodePort")
     elif same_check:
         spec.pop("healthCheckNodePort", None)
+    if not has_node_ports(spec) and not spec.get("externalIPs"):
+        _drop_same(old, spec, "externalTrafficPolicy")
+    if spec.get("type") != "LoadBalancer":
+        _drop_same(old, spec, "allocateLoadBalancerNodePorts", "loadBalancerClass")
     ports = spec.get("ports")
     if isinstance(ports, list):
         spec["ports"] = _carried_ports(old, spec, ports)
     return spec
 
 
+def _drop_same(old: Object, spec: Object, *fields: str) -> None:
+    """Drop what the user did not change and the new type cannot have."""
+    for field in fields:
+        if field in spec and spec[field] == old.get(field):
+            del spec[field]
+
+
 def _carry_ip(old: Object, spec: Object) -> None:
     if not has_ip(spec):
-        for field in ("clusterIP", "clusterIPs"):
-            if spec.get(field) == old.get(field):
-                spec.pop(field, None)
+        _drop_same(old, spec, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
         return
     if not has_ip(old):
         return

@@ -169,9 +169,10 @@ class ResourceCache:
         self._readers -= 1
 
     def _present(self, selection: Selection, now: int) -> list[Event]:
+        """In order of revision, so that a reader which is cut off half-way can resume."""
         found = [
             Event(events.ADDED, entry.json, entry.revision, entry)
-            for entry in self.select(selection)
+            for entry in sorted(self.select(selection), key=_by_revision)
         ]
         found.append(Event(events.BOOKMARK, b"", now, initial_end=True))
         return found
@@ -209,6 +210,10 @@ class ResourceCache:
                 del hosts[node]
         if event.entry is not None:
             hosts.setdefault(event.entry.field(_HOST), {})[event.entry.key] = event.entry
+
+
+def _by_revision(entry: Entry) -> int:
+    return entry.revision
 
 
 def _by_key(entry: Entry) -> str:
