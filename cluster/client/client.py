@@ -193,7 +193,9 @@ class Client:
 
     def _stamped(self, operation: Operation) -> Operation:
         return dataclasses.replace(
-            operation, cause=cause.current(), field_manager=operation.field_manager or self._manager
+            operation,
+            cause=operation.cause or cause.current(),
+            field_manager=operation.field_manager or self._manager,
         )
 
     async def _write(
