@@ -120,8 +120,6 @@ def _lost_state(old: objects.Object) -> objects.Object:
         "exitCode": _KILLED,
         "reason": "ContainerStatusUnknown",
         "message": LOST,
-        "startedAt": None,
-        "finishedAt": None,
     }
 
 

@@ -60,7 +60,7 @@ def _condition(
     generation: int | None,
 ) -> objects.Object:
     status, reason, message = verdict
-    made: objects.Object = {"type": type, "status": status, "lastProbeTime": None}
+    made: objects.Object = {"type": type, "status": status}
     same = before is not None and before.get("status") == status
     made["lastTransitionTime"] = (before or {}).get("lastTransitionTime") if same else stamp
     if generation is not None:

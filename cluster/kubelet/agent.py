@@ -1,0 +1,293 @@
+"""The agent of one node: keeps its pods as the API wants them and the runtime has them.
+
+It owns no task of its own: pod work runs in `Workers`, statuses leave by the `StatusWriter`, and
+several agents can share both.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from cluster.aio import clock as clocks
+from cluster.aio import rpc
+from cluster.api import objects, quantity
+from cluster.client import cause
+from cluster.client.informer import Change
+from cluster.kubelet import events, pods, podworker
+from cluster.kubelet.config import Config
+from cluster.kubelet.cri import POD_UID, Cri, seen_of
+from cluster.kubelet.lifecycle import admission, podspec
+from cluster.kubelet.lifecycle import status as statuses
+from cluster.kubelet.lifecycle.actions import Plan
+from cluster.kubelet.lifecycle.model import Seen
+from cluster.kubelet.pods import Pod
+from cluster.kubelet.statuswriter import StatusWriter
+from cluster.kubelet.workers import Workers
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+_RECONCILE_PERIOD: Final = 10.0
+"""At most so often is a status written again that somebody else changed."""
+_UNREACHABLE_RETRY: Final = 5.0
+
+
+class NodeAgent:
+    """The pods of one node, by uid. `workers` must call `work` for the uids that it wakes."""
+
+    def __init__(
+        self,
+        config: Config,
+        cri: Cri,
+        *,
+        clock: clocks.Clock,
+        workers: Workers,
+        writer: StatusWriter,
+        recorder: events.Recorder,
+    ) -> None:
+        self.config = config
+        self.cri = cri
+        self.pods: dict[str, Pod] = {}
+        self._found: dict[str, tuple[Seen, pb.PodSandbox]] = {}
+        self._open = False
+        self._clock = clock
+        self._workers = workers
+        self._writer = writer
+        self._host = statuses.Host(config.addresses, config.version)
+        self._speaker = events.Speaker(recorder, config.version, normal=config.normal_events)
+        self._worker = podworker.PodWorker(cri, clock, self._speaker)
+        self._capacity = admission.Amounts(
+            quantity.milli(config.cpu),
+            quantity.value(config.memory),
+            quantity.value(config.ephemeral_storage),
+            config.max_pods,
+        )
+        self._used = admission.Amounts()
+        self._admitted: dict[str, admission.Amounts] = {}
+        self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
+
+    # ---- from the API ------------------------------------------------------------------------
+
+    def on_pod(self, change: Change) -> None:
+        """Hear of a pod of this node: the handler of an informer."""
+        obj = change.object
+        pod = self.pods.get(objects.uid(obj))
+        if change.new is None:
+            if pod is not None:
+                self._removed(pod, obj, change.revision)
+        elif pod is None:
+            self._added(change.new, change.revision)
+        else:
+            self._changed(pod, change.new, change.revision)
+
+    def on_gone(self, pod: Pod) -> None:
+        """Hear that the API has no such pod any more, before the informer says so."""
+        if not pod.memory.removed:
+            self._removed(pod, pod.object, pod.cause)
+
+    def adopt_orphans(self) -> None:
+        """End what the runtime has of pods that the API does not have. Call it once synced."""
+        for uid, (seen, sandbox) in self._found.items():
+            if uid not in self.pods:
+                pod = Pod(uid, pods.stand_in(sandbox), seen)
+                pod.sandbox_ids = [one.id for one in seen.sandboxes]
+                pod.memory.removed = True
+                self.pods[uid] = pod
+                self._workers.wake(uid)
+        self._found = {}
+
+    def _added(self, obj: objects.Object, revision: int) -> None:
+        uid = objects.uid(obj)
+        pod = Pod(uid, obj, cause=revision)
+        found = self._found.pop(uid, None)
+        if found is not None:
+            pod.seen = found[0]
+            pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
+        pods.seed(pod)
+        self.pods[uid] = pod
+        if not podspec.finished(obj):
+            self._admit(pod, known=found is not None or "startTime" in objects.status(obj))
+        self._workers.wake(uid)
+
+    def _changed(self, pod: Pod, new: objects.Object, revision: int) -> None:
+        old, pod.object = pod.object, new
+        before, after = objects.meta(old), objects.meta(new)
+        if before.get("deletionTimestamp") != after.get("deletionTimestamp") or before.get(
+            "deletionGracePeriodSeconds"
+        ) != after.get("deletionGracePeriodSeconds"):
+            pod.cause = revision
+            self._workers.interrupt(pod.uid)
+        elif _asks_more(old, new):
+            pod.cause = revision
+            self._workers.wake(pod.uid)
+        else:
+            self._reconcile(pod)
+
+    def _removed(self, pod: Pod, last: objects.Object, revision: int) -> None:
+        pod.object = last
+        pod.cause = revision
+        pod.memory.removed = True
+        self._writer.drop(pod)
+        self._release(pod.uid)
+        self._workers.interrupt(pod.uid)
+
+    def _reconcile(self, pod: Pod) -> None:
+        """The API's status changed: it is our own write that comes back, or another's."""
+        if pod.status is None or _shows(objects.status(pod.object), pod.status):
+            if pod.status is not None:
+                pod.written = pod.status
+            return
+        if pod.status is not pod.written:
+            self._writer.put(pod)
+            return
+        wait = pod.reconciled + _RECONCILE_PERIOD - self._clock.now()
+        if wait > 0:
+            pod.overwritten = True
+            self._workers.wake_after(pod.uid, wait)
+            return
+        pod.reconciled = self._clock.now()
+        pod.written = None
+        self._writer.put(pod)
+
+    def _admit(self, pod: Pod, *, known: bool) -> None:
+        asked = admission.requests(pod.object)
+        if not known and not objects.deleting(pod.object):
+            verdict = admission.judge(asked, self._used, self._capacity)
+            if verdict is not None:
+                pod.memory.rejection = verdict
+                self._speaker.rejected(pod.object, verdict.reason, verdict.message)
+                return
+        self._admitted[pod.uid] = asked
+        self._used = self._used + asked
+
+    def _release(self, uid: str) -> None:
+        asked = self._admitted.pop(uid, None)
+        if asked is not None:
+            self._used = self._used - asked
+
+    # ---- from the runtime --------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """Learn what the runtime has: containers that ran before this kubelet did. rpc.Failure."""
+        listed = await self.cri.list_pod_sandbox(pb.ListPodSandboxRequest())
+        by_pod: dict[str, list[pb.PodSandbox]] = {}
+        for sandbox in listed.items:
+            by_pod.setdefault(sandbox.labels.get(POD_UID) or sandbox.metadata.uid, []).append(
+                sandbox
+            )
+        known = list(self.pods.values())
+        for uid, sandboxes in by_pod.items():
+            if uid not in self.pods:
+                self._found[uid] = await self._seen(sandboxes), sandboxes[0]
+        for pod in known:
+            pod.stale = True
+            self._workers.wake(pod.uid)
+
+    async def _seen(self, sandboxes: Iterable[pb.PodSandbox]) -> Seen:
+        return seen_of(
+            [
+                await self.cri.pod_sandbox_status(pb.PodSandboxStatusRequest(pod_sandbox_id=one.id))
+                for one in sandboxes
+            ]
+        )
+
+    def on_event(self, uid: str, at: int) -> None:
+        """Hear that the runtime has news of a pod, as of its time `at` (nanoseconds)."""
+        pod = self.pods.get(uid)
+        if pod is None:
+            return
+        pod.event_at = max(pod.event_at, at)
+        if at > pod.seen.at and not self._workers.busy(uid):
+            self._workers.wake(uid)
+
+    def set_open(self, is_open: bool) -> None:
+        """Say whether the runtime can be worked with; pods wait until it can."""
+        if is_open and not self._open:
+            for uid in self.pods:
+                self._workers.wake(uid)
+        self._open = is_open
+
+    # ---- work --------------------------------------------------------------------------------
+
+    async def work(self, uid: str) -> None:
+        """Do what a pod needs, and publish what came of it."""
+        pod = self.pods.get(uid)
+        if pod is None or not self._open:
+            return
+        loop = asyncio.get_running_loop()
+        interim = loop.call_later(self.config.interim_status_delay, self._publish_interim, pod)
+        try:
+            with cause.because(pod.cause):
+                plan = await self._worker.settle(pod)
+        except rpc.Failure as failure:
+            if failure.code not in podworker.UNREACHABLE:
+                raise
+            pod.stale = True
+            self._log.warning("runtime not reached", pod=pod.key, error=failure.text)
+            self._workers.wake_after(uid, _UNREACHABLE_RETRY)
+            return
+        finally:
+            interim.cancel()
+        self._settled(pod, plan)
+
+    def _settled(self, pod: Pod, plan: Plan) -> None:
+        if pod.memory.removed:
+            if plan.gone:
+                self.pods.pop(pod.uid, None)
+            return
+        wake_at = self._publish(pod, plan)
+        if plan.stopped and objects.deleting(pod.object):
+            pod.finalize = True
+            self._writer.put(pod)
+        if pod.event_at > pod.seen.at:
+            self._workers.wake(pod.uid)
+        times = [at for at in (wake_at, plan.wake_at) if at is not None]
+        if times:
+            self._workers.wake_after(pod.uid, min(times) - self._clock.now())
+
+    def _publish(self, pod: Pod, plan: Plan) -> float | None:
+        """Have the pod's status written where it changed; when it changes by itself."""
+        report = statuses.generate(
+            pod.object,
+            pod.seen,
+            pod.memory,
+            self._host,
+            self._clock.now(),
+            waiting=plan.waiting,
+            old=pod.status,
+            stopped=plan.stopped,
+        )
+        if report.status != pod.status:
+            pod.status = report.status
+        if report.status["phase"] in ("Succeeded", "Failed"):
+            self._release(pod.uid)
+        if pod.written is None and _shows(objects.status(pod.object), report.status):
+            pod.written = pod.status
+        if pod.status != pod.written:
+            self._writer.put(pod)
+        elif pod.overwritten:
+            pod.overwritten = False
+            self._reconcile(pod)
+        return report.wake_at
+
+    def _publish_interim(self, pod: Pod) -> None:
+        """The work takes its time: show how far it is."""
+        if not pod.memory.removed:
+            self._publish(pod, Plan(waiting=pod.waiting))
+
+
+def _asks_more(old: objects.Object, new: objects.Object) -> bool:
+    """Whether the pod changed in anything that the kubelet acts upon."""
+    before, after = objects.meta(old), objects.meta(new)
+    return (
+        before.get("generation") != after.get("generation")
+        or before.get("annotations") != after.get("annotations")
+        or before.get("labels") != after.get("labels")
+        or ("generation" not in after and objects.spec(old) != objects.spec(new))
+        or bool(objects.spec(new).get("readinessGates"))
+    )
+
+
+def _shows(actual: objects.Object, wanted: objects.Object) -> bool:
+    """Whether the API's status has everything that we want it to have."""
+    return all(actual.get(key) == value for key, value in wanted.items())

@@ -1,0 +1,47 @@
+"""The kubelet of one node."""
+
+import asyncio
+import random as randoms
+
+from cluster.aio import clock as clocks
+from cluster.client.client import Client
+from cluster.kubelet.config import Config
+from cluster.kubelet.crew import Crew
+from cluster.kubelet.cri import Cri
+
+
+class Kubelet:
+    """Runs the pods of one node by its runtime `cri`.
+
+    `cri` is a runtime's service object, or `grpc_cri.connect(channel)`. A kubelet that ends leaves
+    its containers running; the next one finds them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: Client,
+        cri: Cri,
+        clock: clocks.Clock,
+        random: randoms.Random,
+    ) -> None:
+        name = config.node_name
+        self._crew = Crew(
+            {name: (config, cri)},
+            client=client,
+            clock=clock,
+            random=random,
+            host=name,
+            pod_fields=f"spec.nodeName={name}",
+            node_fields=f"metadata.name={name}",
+        )
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set when the node is registered and its pods are known."""
+        return self._crew.ready
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._crew.run()

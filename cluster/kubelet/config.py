@@ -1,0 +1,99 @@
+"""What a kubelet is told when it is built. Defaults are the kubelet's own."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cluster.api import quantity
+from cluster.kubelet import version
+
+TAINT_EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """A taint that the node registers with."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+
+def taint(text: str) -> Taint:
+    """Of `key[=value]:effect`, as `--register-with-taints` has it. ValueError with a sentence."""
+    left, colon, effect = text.rpartition(":")
+    key, _, value = left.partition("=")
+    if not colon or not key or effect not in TAINT_EFFECTS:
+        effects = ", ".join(TAINT_EFFECTS)
+        raise ValueError(f"{text!r} is no taint: write key[=value]:effect, effect being {effects}")
+    return Taint(key, effect, value)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of a kubelet. Times are in seconds. ValueError, with a sentence, for bad ones."""
+
+    node_name: str
+    node_ip: str = ""
+    """InternalIP of the node; several families are separated by commas."""
+    pod_cidr: str = ""
+    """Registered as the node's pod CIDR; "" waits until a controller allocates one."""
+    cpu: str = "4"
+    memory: str = "16Gi"
+    ephemeral_storage: str = "100Gi"
+    max_pods: int = 110
+    labels: Mapping[str, str] = field(default_factory=dict)
+    zone: str = ""
+    region: str = ""
+    taints: tuple[Taint, ...] = ()
+    kubernetes_version: str = version.DEFAULT
+    architecture: str = "amd64"
+    operating_system: str = "linux"
+    kubelet_port: int = 10250
+
+    node_status_report_frequency: float = 300.0
+    node_lease_duration: int = 40
+    lease_renew_fraction: float = 0.25
+    """Share of the lease's duration after which it is renewed."""
+    relist_period: float = 300.0
+    """How often the runtime is listed, as a net under its events."""
+    runtime_down_threshold: float = 30.0
+    """How long the runtime may be away before the node says so."""
+    runtime_request_timeout: float = 120.0
+    interim_status_delay: float = 0.05
+    """How long work on a pod may last before its status is written halfway."""
+    normal_events: bool = True
+    """Whether Normal events are written; Warnings always are."""
+
+    def __post_init__(self) -> None:
+        if not self.node_name or self.node_name != self.node_name.lower():
+            raise ValueError(f"node_name is {self.node_name!r}: a node's name is in lower case")
+        for name in ("cpu", "memory", "ephemeral_storage"):
+            text = getattr(self, name)
+            try:
+                amount = quantity.parse(text)
+            except ValueError as error:
+                raise ValueError(f"{name} is {text!r}: {error}") from error
+            if amount <= 0:
+                raise ValueError(f"{name} is {text!r}: it must be positive")
+        for address in self.addresses:
+            try:
+                ipaddress.ip_address(address)
+            except ValueError as error:
+                raise ValueError(f"node_ip is {self.node_ip!r}: {error}") from error
+        if self.max_pods < 1:
+            raise ValueError(f"max_pods is {self.max_pods}: it must be positive")
+        if self.node_lease_duration < 1 or not 0 < self.lease_renew_fraction < 1:
+            raise ValueError("a node lease lasts at least a second and is renewed before its end")
+        version.parse(self.kubernetes_version)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The node's addresses."""
+        return tuple(part.strip() for part in self.node_ip.split(",") if part.strip())
+
+    @property
+    def version(self) -> version.Version:
+        """The emulated version."""
+        return version.parse(self.kubernetes_version)

@@ -1,0 +1,152 @@
+"""What kubelets in one process share: informers, workers, writers, events; and their agents.
+
+`Kubelet` runs a crew of one node, `HollowNodes` a crew of many: at rest neither has a task for a
+pod, and only a runtime elsewhere costs one for its node.
+"""
+
+import asyncio
+import random as randoms
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.aio import clock as clocks
+from cluster.aio import tasks
+from cluster.api import objects
+from cluster.client.client import Client
+from cluster.client.informer import Change, Informer
+from cluster.client.recorder import Recorder
+from cluster.kubelet.agent import NodeAgent
+from cluster.kubelet.config import Config
+from cluster.kubelet.cri import Cri
+from cluster.kubelet.node.keeper import Node, NodeKeeper
+from cluster.kubelet.pods import Pod
+from cluster.kubelet.runtimelink import RuntimeLink
+from cluster.kubelet.statuswriter import StatusWriter
+from cluster.kubelet.workers import Workers
+
+COMPONENT: Final = "kubelet"
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """One node of a crew."""
+
+    config: Config
+    agent: NodeAgent
+    link: RuntimeLink
+    node: Node
+
+
+class Crew:
+    """The kubelets of one process. `run` serves until cancelled; `ready` says that it works.
+
+    `pod_fields` and `node_fields` are the field selectors of the shared informers.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, tuple[Config, Cri]],
+        *,
+        client: Client,
+        clock: clocks.Clock,
+        random: randoms.Random,
+        host: str,
+        pod_fields: str,
+        node_fields: str = "",
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._recorder = Recorder(client, clock, random, COMPONENT, host)
+        self._writer = StatusWriter(client, random)
+        self._writer.on_gone = self._on_gone
+        self._keeper = NodeKeeper(client, clock, random)
+        self._pods = Informer(client, "pods", fields=pod_fields, generator=random)
+        self._nodes = Informer(client, "nodes", fields=node_fields, generator=random)
+        self._declared = members
+        self.members: dict[str, Member] = {}
+        self._of_pod: dict[str, NodeAgent] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with tasks.Group(COMPONENT) as group:
+            workers = Workers(group, self._work)
+            try:
+                for name, (config, cri) in self._declared.items():
+                    self.members[name] = self._member(config, cri, workers, group)
+                await self._serve(group)
+                await asyncio.get_running_loop().create_future()
+            finally:
+                workers.close()
+
+    async def _serve(self, group: tasks.Group) -> None:
+        for member in self.members.values():
+            self._keeper.add(member.node)
+            if member.link.streams:
+                group.spawn(member.link.run(), f"runtime/{member.config.node_name}")
+            else:
+                await member.link.attach()
+        group.spawn(self._recorder.run(), "events")
+        group.spawn(self._writer.run(), "statuses")
+        group.spawn(self._keeper.run(), "nodes")
+        self._nodes.on_change(self._keeper.on_node)
+        self._pods.on_change(self._on_pod)
+        group.spawn(self._nodes.run(), "informer/nodes")
+        group.spawn(self._pods.run(), "informer/pods")
+        await self._keeper.registered.wait()
+        await self._pods.synced()
+        for member in self.members.values():
+            member.link.set_synced()
+        self.ready.set()
+
+    def _member(self, config: Config, cri: Cri, workers: Workers, group: tasks.Group) -> Member:
+        name = config.node_name
+        agent = NodeAgent(
+            config,
+            cri,
+            clock=self._clock,
+            workers=workers,
+            writer=self._writer,
+            recorder=self._recorder,
+        )
+        link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
+        node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)
+        return Member(config, agent, link, node)
+
+    def _on_pod(self, change: Change) -> None:
+        node = objects.spec(change.object).get("nodeName")
+        member = self.members.get(node) if node else None
+        if member is None:
+            return
+        self._of_pod[objects.uid(change.object)] = member.agent
+        member.agent.on_pod(change)
+
+    async def _work(self, uid: str) -> None:
+        agent = self._of_pod.get(uid) or self._holder(uid)
+        if agent is None:
+            return
+        await agent.work(uid)
+        if uid not in agent.pods:
+            self._of_pod.pop(uid, None)
+
+    def _holder(self, uid: str) -> NodeAgent | None:
+        """The agent of a pod that the API never told of: a leftover in a runtime."""
+        for member in self.members.values():
+            if uid in member.agent.pods:
+                self._of_pod[uid] = member.agent
+                return member.agent
+        return None
+
+    def _on_gone(self, pod: Pod) -> None:
+        agent = self._of_pod.get(pod.uid)
+        if agent is not None:
+            agent.on_gone(pod)
+
+
+def _configurer(link: RuntimeLink, group: tasks.Group, name: str) -> Callable[[str], None]:
+    def configure(cidr: str) -> None:
+        group.spawn(link.set_pod_cidr(cidr), f"configure/{name}")
+
+    return configure

@@ -1,0 +1,114 @@
+"""The container runtime, as the kubelet sees it: CRI v1, and what its messages say of a pod.
+
+`Cri` is a runtime's service object in the same process, or `grpc_cri.GrpcCri` across the wire.
+Failures are `aio.rpc.Failure`; UNAVAILABLE means that the runtime could not be reached.
+"""
+# ruff: noqa: D102  (cri/v1/api.proto says what each call does)
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final, Protocol, runtime_checkable
+
+from cluster.kubelet.lifecycle.model import Container, Sandbox, Seen, State
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+POD_NAME: Final = "io.kubernetes.pod.name"
+POD_NAMESPACE: Final = "io.kubernetes.pod.namespace"
+POD_UID: Final = "io.kubernetes.pod.uid"
+CONTAINER_NAME: Final = "io.kubernetes.container.name"
+SPEC_IMAGE: Final = "io.kubernetes.container.hash"
+"""What a running container is compared by with its spec: the image, as the pod names it."""
+
+
+class Cri(Protocol):
+    """The calls of RuntimeService and ImageService that a kubelet makes."""
+
+    async def version(self, request: pb.VersionRequest, /) -> pb.VersionResponse: ...
+    async def status(self, request: pb.StatusRequest, /) -> pb.StatusResponse: ...
+    async def update_runtime_config(
+        self, request: pb.UpdateRuntimeConfigRequest, /
+    ) -> pb.UpdateRuntimeConfigResponse: ...
+    async def run_pod_sandbox(
+        self, request: pb.RunPodSandboxRequest, /
+    ) -> pb.RunPodSandboxResponse: ...
+    async def stop_pod_sandbox(
+        self, request: pb.StopPodSandboxRequest, /
+    ) -> pb.StopPodSandboxResponse: ...
+    async def remove_pod_sandbox(
+        self, request: pb.RemovePodSandboxRequest, /
+    ) -> pb.RemovePodSandboxResponse: ...
+    async def pod_sandbox_status(
+        self, request: pb.PodSandboxStatusRequest, /
+    ) -> pb.PodSandboxStatusResponse: ...
+    async def list_pod_sandbox(
+        self, request: pb.ListPodSandboxRequest, /
+    ) -> pb.ListPodSandboxResponse: ...
+    async def create_container(
+        self, request: pb.CreateContainerRequest, /
+    ) -> pb.CreateContainerResponse: ...
+    async def start_container(
+        self, request: pb.StartContainerRequest, /
+    ) -> pb.StartContainerResponse: ...
+    async def stop_container(
+        self, request: pb.StopContainerRequest, /
+    ) -> pb.StopContainerResponse: ...
+    async def remove_container(
+        self, request: pb.RemoveContainerRequest, /
+    ) -> pb.RemoveContainerResponse: ...
+    async def get_container_events(
+        self, request: pb.GetEventsRequest, /
+    ) -> AsyncIterator[pb.ContainerEventResponse]:
+        """Everything that happens from the moment this returns."""
+        ...
+
+    async def image_status(self, request: pb.ImageStatusRequest, /) -> pb.ImageStatusResponse: ...
+    async def pull_image(self, request: pb.PullImageRequest, /) -> pb.PullImageResponse: ...
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """A runtime in the same process: it calls, where another one streams."""
+
+    def on_event(self, listener: Callable[[str, int], None]) -> None:
+        """Call `listener(pod uid, time in nanoseconds)` for each event, from now on."""
+        ...
+
+
+def seen_of(answers: Iterable[pb.PodSandboxStatusResponse]) -> Seen:
+    """What the runtime has of one pod: the statuses of all its sandboxes."""
+    sandboxes: list[Sandbox] = []
+    containers: list[Container] = []
+    at = 0
+    for answer in answers:
+        sandboxes.append(_sandbox(answer.status))
+        containers += [_container(one, answer.status.id) for one in answer.containers_statuses]
+        at = max(at, answer.timestamp)
+    if len(sandboxes) > 1:
+        sandboxes.sort(key=lambda one: -one.attempt)
+    if len(containers) > 1:
+        containers.sort(key=lambda one: -one.attempt)
+    return Seen(tuple(sandboxes), tuple(containers), at)
+
+
+def _sandbox(status: pb.PodSandboxStatus) -> Sandbox:
+    network = status.network
+    addresses = (network.ip, *(one.ip for one in network.additional_ips)) if network.ip else ()
+    ready = status.state == pb.SANDBOX_READY
+    return Sandbox(status.id, status.metadata.attempt, ready, addresses)
+
+
+def _container(status: pb.ContainerStatus, sandbox: str) -> Container:
+    return Container(
+        id=status.id,
+        sandbox=sandbox,
+        name=status.metadata.name,
+        attempt=status.metadata.attempt,
+        state=State(status.state),
+        started=status.started_at / 1e9,
+        finished=status.finished_at / 1e9,
+        exit_code=status.exit_code,
+        reason=status.reason,
+        message=status.message,
+        image=status.image.image,
+        image_ref=status.image_ref,
+        spec_image=status.annotations.get(SPEC_IMAGE, ""),
+    )

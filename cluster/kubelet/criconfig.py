@@ -1,0 +1,109 @@
+"""A pod, as the configurations of its sandbox and containers in CRI. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cluster.api import objects
+from cluster.kubelet import cri
+from cluster.kubelet.lifecycle import podspec
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+INIT: Final = "kubemu.dev/init"
+"""Tells a simulated runtime that a container is an init container: it is one that ends."""
+RESTART_COUNT: Final = "io.kubernetes.container.restartCount"
+_LONGEST_HOSTNAME: Final = 63
+
+
+def sandbox(pod: objects.Object, attempt: int) -> pb.PodSandboxConfig:
+    """The configuration of the pod's sandbox."""
+    name, namespace, uid = objects.name(pod), objects.namespace(pod), objects.uid(pod)
+    config = pb.PodSandboxConfig(
+        metadata=pb.PodSandboxMetadata(name=name, uid=uid, namespace=namespace, attempt=attempt),
+        log_directory=f"/var/log/pods/{namespace}_{name}_{uid}",
+        labels={**objects.labels(pod), **_labels(pod)},
+        annotations=objects.annotations(pod),
+    )
+    if podspec.host_network(pod):
+        config.linux.security_context.namespace_options.network = pb.NODE
+    else:
+        config.hostname = (objects.spec(pod).get("hostname") or name)[:_LONGEST_HOSTNAME]
+    for spec in podspec.containers(pod):
+        for port in spec.get("ports") or ():
+            if port.get("hostPort"):
+                config.port_mappings.append(_port(port))
+    return config
+
+
+def container(
+    pod: objects.Object, spec: objects.Object, attempt: int, *, init: bool
+) -> pb.ContainerConfig:
+    """The configuration of a container. Only literal environment values are passed on yet."""
+    name, image = spec["name"], spec.get("image") or ""
+    environment = _environment(spec)
+    annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
+    if init and not podspec.sidecar(spec):
+        annotations[INIT] = "true"
+    return pb.ContainerConfig(
+        metadata=pb.ContainerMetadata(name=name, attempt=attempt),
+        image=pb.ImageSpec(image=image, user_specified_image=image),
+        command=[expand(text, environment) for text in spec.get("command") or ()],
+        args=[expand(text, environment) for text in spec.get("args") or ()],
+        working_dir=spec.get("workingDir") or "",
+        envs=[pb.KeyValue(key=key, value=value) for key, value in environment.items()],
+        labels={**_labels(pod), cri.CONTAINER_NAME: name},
+        annotations=annotations,
+        log_path=f"{name}/{attempt}.log",
+        stdin=bool(spec.get("stdin")),
+        stdin_once=bool(spec.get("stdinOnce")),
+        tty=bool(spec.get("tty")),
+    )
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by its value; `$$(NAME)` is `$(NAME)`, an unknown name stays.
+
+    k8s.io/kubernetes/third_party/forked/golang/expansion.
+    """
+    if "$" not in text:
+        return text
+    made: list[str] = []
+    at = 0
+    while at < len(text):
+        if text.startswith("$$", at):
+            made.append("$")
+            at += 2
+            continue
+        end = text.find(")", at) if text.startswith("$(", at) else -1
+        if end > 0:
+            name = text[at + 2 : end]
+            made.append(values.get(name, f"$({name})"))
+            at = end + 1
+        else:
+            made.append(text[at])
+            at += 1
+    return "".join(made)
+
+
+def _environment(spec: objects.Object) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for variable in spec.get("env") or ():
+        if "valueFrom" not in variable:
+            values[variable["name"]] = expand(variable.get("value") or "", values)
+    return values
+
+
+def _labels(pod: objects.Object) -> dict[str, str]:
+    return {
+        cri.POD_NAME: objects.name(pod),
+        cri.POD_NAMESPACE: objects.namespace(pod),
+        cri.POD_UID: objects.uid(pod),
+    }
+
+
+def _port(port: Mapping[str, Any]) -> pb.PortMapping:
+    return pb.PortMapping(
+        protocol=port.get("protocol") or "TCP",
+        container_port=port.get("containerPort") or 0,
+        host_port=port["hostPort"],
+        host_ip=port.get("hostIP") or "",
+    )

@@ -1,0 +1,133 @@
+"""The events that a kubelet speaks of, in Kubernetes' words (pkg/kubelet/events)."""
+
+from typing import Final, Protocol
+
+from cluster.api import durations, objects
+from cluster.kubelet.version import Version
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+
+
+class Recorder(Protocol):
+    """What takes events: `client.recorder.Recorder`."""
+
+    def event(
+        self,
+        obj: objects.Object,
+        type: str,
+        reason: str,
+        message: str,
+        action: str = "",
+        *,
+        field_path: str = "",
+    ) -> None:
+        """Say something about `obj`. Never blocks."""
+        ...
+
+
+class Speaker:
+    """Says what happens to pods. With `normal` false only warnings are said."""
+
+    def __init__(self, recorder: Recorder, version: Version, *, normal: bool) -> None:
+        self._recorder = recorder
+        self._version = version
+        self.normal = normal
+
+    def pulling(self, pod: objects.Object, name: str, image: str, *, init: bool) -> None:
+        """A pull begins."""
+        self._say(pod, "Pulling", f'Pulling image "{image}"', name, init=init)
+
+    def pulled(
+        self, pod: objects.Object, name: str, image: str, seconds: float, size: int, *, init: bool
+    ) -> None:
+        """A pull is done; it took `seconds` and brought `size` bytes."""
+        if not self.normal:
+            return
+        took = durations.format(seconds)
+        self._say(
+            pod,
+            "Pulled",
+            f'Successfully pulled image "{image}" in {took} ({took} including waiting). '
+            f"Image size: {size} bytes.",
+            name,
+            init=init,
+        )
+
+    def present(self, pod: objects.Object, name: str, image: str, *, init: bool) -> None:
+        """The image was there already."""
+        self._say(pod, "Pulled", self._version.present(image), name, init=init)
+
+    def pull_failed(
+        self, pod: objects.Object, name: str, image: str, why: str, *, init: bool
+    ) -> None:
+        """A pull did not work."""
+        message = f'Failed to pull image "{image}": {why}'
+        self._say(pod, "Failed", message, name, init=init, warning=True)
+        self._say(pod, "Failed", "Error: ErrImagePull", name, init=init, warning=True)
+
+    def pull_backoff(self, pod: objects.Object, name: str, image: str, *, init: bool) -> None:
+        """A pull that failed is waited with."""
+        self._say(pod, "BackOff", f'Back-off pulling image "{image}"', name, init=init)
+        self._say(pod, "Failed", "Error: ImagePullBackOff", name, init=init, warning=True)
+
+    def inspect_failed(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
+        """An image could not be looked at."""
+        self._say(pod, "InspectFailed", message, name, init=init, warning=True)
+
+    def created(self, pod: objects.Object, name: str, *, init: bool) -> None:
+        """A container was made."""
+        self._say(pod, "Created", self._version.created(name), name, init=init)
+
+    def started(self, pod: objects.Object, name: str, *, init: bool) -> None:
+        """A container runs."""
+        self._say(pod, "Started", self._version.started(name), name, init=init)
+
+    def failed(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
+        """A container could not be made or started."""
+        self._say(pod, "Failed", f"Error: {message}", name, init=init, warning=True)
+
+    def crash_backoff(self, pod: objects.Object, name: str, title: str, *, init: bool) -> None:
+        """A container that keeps ending is waited with."""
+        message = f"Back-off restarting failed container {name} in pod {title}"
+        self._say(pod, "BackOff", message, name, init=init, warning=True)
+
+    def killing(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
+        """A container is asked to end."""
+        self._say(pod, "Killing", message or f"Stopping container {name}", name, init=init)
+
+    def sandbox_failed(self, pod: objects.Object, why: str) -> None:
+        """The sandbox could not be made."""
+        message = f"Failed to create pod sandbox: {why}"
+        self._recorder.event(pod, WARNING, "FailedCreatePodSandBox", message)
+
+    def sandbox_changed(self, pod: objects.Object) -> None:
+        """The sandbox went, and another one is made."""
+        message = "Pod sandbox changed, it will be killed and re-created."
+        if self.normal:
+            self._recorder.event(pod, NORMAL, "SandboxChanged", message)
+
+    def rejected(self, pod: objects.Object, reason: str, message: str) -> None:
+        """The node would not take the pod."""
+        self._recorder.event(pod, WARNING, reason, message)
+
+    def _say(
+        self,
+        pod: objects.Object,
+        reason: str,
+        message: str,
+        name: str,
+        *,
+        init: bool,
+        warning: bool = False,
+    ) -> None:
+        if not (warning or self.normal):
+            return
+        part = "initContainers" if init else "containers"
+        self._recorder.event(
+            pod,
+            WARNING if warning else NORMAL,
+            reason,
+            message,
+            field_path=f"spec.{part}{{{name}}}",
+        )

@@ -1,0 +1,104 @@
+"""A container runtime across gRPC, as a `cri.Cri`: ours, or any other that speaks CRI v1."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final, cast
+
+import grpc
+
+from cluster.aio import rpc
+from cluster.kubelet.cri import Cri
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.pb.cri.v1 import api_pb2_grpc
+
+_GREETING: Final = 2.0
+"""Seconds to wait for the first word of an event stream; not every runtime sends it at once."""
+_MARGIN: Final = 120.0
+_PULL: Final = 600.0
+
+
+def connect(channel: grpc.aio.Channel, request_timeout: float = 120.0) -> Cri:
+    """The runtime behind `channel`; each call has `request_timeout` seconds."""
+    return cast(Cri, GrpcCri(channel, request_timeout))
+
+
+class GrpcCri:
+    """Calls over `channel`, each with a deadline of `timeout` seconds unless its nature is long."""
+
+    def __init__(self, channel: grpc.aio.Channel, request_timeout: float = 120.0) -> None:
+        self._timeout = request_timeout
+        self._stubs: tuple[Any, Any] = (
+            api_pb2_grpc.RuntimeServiceStub(channel),
+            api_pb2_grpc.ImageServiceStub(channel),
+        )
+        self._calls: dict[str, Any] = {}
+        for service, stub in zip(pb.DESCRIPTOR.services_by_name.values(), self._stubs, strict=True):
+            for method in service.methods:
+                self._calls[_method_name(method.name)] = getattr(stub, method.name)
+
+    def __getattr__(self, name: str) -> Any:
+        """The call of an RPC, under its name in Python's spelling."""
+        call = self.__dict__.get("_calls", {}).get(name)
+        if call is None:
+            raise AttributeError(name)
+
+        async def carry(request: Any) -> Any:
+            return await self._unary(call, request, self._timeout)
+
+        self.__dict__[name] = carry
+        return carry
+
+    async def stop_container(self, request: pb.StopContainerRequest) -> pb.StopContainerResponse:
+        """Lasts as long as the container's grace."""
+        seconds = request.timeout + _MARGIN
+        return await self._unary(  # type: ignore[no-any-return]
+            self._calls["stop_container"], request, seconds
+        )
+
+    async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:
+        """Lasts as long as a pull may."""
+        return await self._unary(  # type: ignore[no-any-return]
+            self._calls["pull_image"], request, _PULL
+        )
+
+    async def get_container_events(
+        self, request: pb.GetEventsRequest
+    ) -> AsyncIterator[pb.ContainerEventResponse]:
+        """Everything that happens from the moment this returns; no deadline."""
+        call = self._calls["get_container_events"](request)
+        try:
+            async with asyncio.timeout(_GREETING):
+                await call.initial_metadata()
+        except TimeoutError:
+            pass
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from error
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        return _events(call)
+
+    async def _unary(self, call: Any, request: Any, seconds: float) -> Any:
+        try:
+            return await call(request, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from error
+
+
+async def _events(call: Any) -> AsyncIterator[pb.ContainerEventResponse]:
+    try:
+        async for event in call:
+            yield event
+    except grpc.aio.AioRpcError as error:
+        raise _failure(error) from error
+    finally:
+        call.cancel()
+
+
+def _failure(error: grpc.aio.AioRpcError) -> rpc.Failure:
+    return rpc.Failure(error.code().name, error.details() or "")
+
+
+def _method_name(rpc_name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", rpc_name).lower()

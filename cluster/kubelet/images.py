@@ -1,0 +1,98 @@
+"""Sees to the image of a container before it is made. Follows pkg/kubelet/images."""
+
+from typing import Final
+
+from cluster.aio import clock as clocks
+from cluster.aio import rpc
+from cluster.api import objects
+from cluster.kubelet import events
+from cluster.kubelet.cri import Cri
+from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
+from cluster.kubelet.pods import Pod
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+_UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+
+
+class Images:
+    """The images of one node."""
+
+    def __init__(self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker) -> None:
+        self._cri = cri
+        self._clock = clock
+        self._speaker = speaker
+
+    async def ensure(self, pod: Pod, spec: objects.Object, *, init: bool) -> bool:
+        """Whether the container's image is here now. Why not is put in `pod.memory`.
+
+        rpc.Failure where the runtime could not be asked.
+        """
+        name, image = spec["name"], spec.get("image") or ""
+        policy = spec.get("imagePullPolicy") or "IfNotPresent"
+        try:
+            if policy != "Always" and await self._present(image):
+                self._speaker.present(pod.object, name, image, init=init)
+                return True
+            if policy == "Never":
+                self._never(pod, name, image, init=init)
+                return False
+            return await self._pull(pod, name, image, init=init)
+        except rpc.Failure as failure:
+            if failure.code != "INVALID_ARGUMENT":
+                raise
+            self._misnamed(pod, name, image, failure, init=init)
+            return False
+
+    async def _present(self, image: str) -> bool:
+        request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))
+        answer = await self._cri.image_status(request)
+        return bool(answer.HasField("image"))
+
+    async def _pull(self, pod: Pod, name: str, image: str, *, init: bool) -> bool:
+        self._speaker.pulling(pod.object, name, image, init=init)
+        begun = self._clock.now()
+        try:
+            await self._cri.pull_image(pb.PullImageRequest(image=pb.ImageSpec(image=image)))
+        except rpc.Failure as failure:
+            if failure.code in _UNREACHABLE or failure.code == "INVALID_ARGUMENT":
+                raise
+            self._failed(pod, name, image, failure, init=init)
+            return False
+        pod.memory.pull_errors.pop(image, None)
+        if self._speaker.normal:
+            took = self._clock.now() - begun
+            size = await self._size(image)
+            self._speaker.pulled(pod.object, name, image, took, size, init=init)
+        return True
+
+    async def _size(self, image: str) -> int:
+        request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))
+        answer = await self._cri.image_status(request)
+        return int(answer.image.size)
+
+    def _failed(self, pod: Pod, name: str, image: str, failure: rpc.Failure, *, init: bool) -> None:
+        # The kubelet strips what gRPC adds where the code says nothing.
+        text = failure.message if failure.code == "UNKNOWN" else failure.text
+        now = self._clock.now()
+        pod.memory.pulls.count(image, now, now)
+        pod.memory.pull_errors[image] = Waiting("ErrImagePull", text)
+        self._speaker.pull_failed(pod.object, name, image, text, init=init)
+
+    def _never(self, pod: Pod, name: str, image: str, *, init: bool) -> None:
+        message = f'Container image "{image}" is not present with pull policy of Never'
+        pod.memory.failures[name] = Waiting("ErrImageNeverPull", message)
+        pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
+        self._speaker.failed(pod.object, name, "ErrImageNeverPull", init=init)
+
+    def _misnamed(
+        self, pod: Pod, name: str, image: str, failure: rpc.Failure, *, init: bool
+    ) -> None:
+        why = failure.message.partition('": ')[2] or failure.message
+        message = (
+            f'Failed to apply default image tag "{image}": '
+            f'couldn\'t parse image name "{image}": {why}'
+        )
+        pod.memory.failures[name] = Waiting("InvalidImageName", message)
+        pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
+        self._speaker.inspect_failed(pod.object, name, message, init=init)
+        self._speaker.failed(pod.object, name, "InvalidImageName", init=init)

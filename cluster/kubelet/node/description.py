@@ -1,0 +1,137 @@
+"""The Node object of a configuration, and its lease. Pure."""
+
+import hashlib
+from typing import Final
+
+from cluster.api import objects, timestamps
+from cluster.kubelet.config import Config
+from cluster.kubelet.node.health import Health, conditions
+
+LEASE_NAMESPACE: Final = "kube-node-lease"
+RUNTIME_VERSION: Final = "kubemu://0.1.0"
+_KERNEL: Final = "6.1.0-kubemu"
+_OS_IMAGE: Final = "kubemu"
+
+
+def node(config: Config, health: Health, now: float) -> objects.Object:
+    """The Node that a kubelet registers."""
+    spec: objects.Object = {}
+    if config.pod_cidr:
+        spec["podCIDRs"] = [part.strip() for part in config.pod_cidr.split(",")]
+        spec["podCIDR"] = spec["podCIDRs"][0]
+    if config.taints:
+        spec["taints"] = [
+            {"key": one.key, "effect": one.effect} | ({"value": one.value} if one.value else {})
+            for one in config.taints
+        ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": config.node_name,
+            "labels": labels(config),
+            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+        },
+        "spec": spec,
+        "status": status(config, health, [], now),
+    }
+
+
+def labels(config: Config) -> dict[str, str]:
+    """The labels that a kubelet gives its node; configured ones win."""
+    own = {
+        "beta.kubernetes.io/arch": config.architecture,
+        "beta.kubernetes.io/os": config.operating_system,
+        "kubernetes.io/arch": config.architecture,
+        "kubernetes.io/hostname": config.node_name,
+        "kubernetes.io/os": config.operating_system,
+    }
+    if config.zone:
+        own["topology.kubernetes.io/zone"] = config.zone
+    if config.region:
+        own["topology.kubernetes.io/region"] = config.region
+    return own | dict(config.labels)
+
+
+def status(
+    config: Config, health: Health, before: list[objects.Object], now: float
+) -> objects.Object:
+    """The whole status; `before` are the conditions that the Node has."""
+    amounts = {
+        "cpu": config.cpu,
+        "ephemeral-storage": config.ephemeral_storage,
+        "memory": config.memory,
+        "pods": str(config.max_pods),
+    }
+    addresses = [{"type": "InternalIP", "address": one} for one in config.addresses]
+    return {
+        "capacity": amounts,
+        "allocatable": amounts,
+        "conditions": conditions(health, before, now),
+        "addresses": [*addresses, {"type": "Hostname", "address": config.node_name}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": config.kubelet_port}},
+        "nodeInfo": _info(config),
+    }
+
+
+def lease(node: objects.Object, config: Config, now: float) -> objects.Object:
+    """The lease by which a node shows that it lives."""
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": config.node_name,
+            "namespace": LEASE_NAMESPACE,
+            "ownerReferences": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Node",
+                    "name": config.node_name,
+                    "uid": objects.uid(node),
+                }
+            ],
+        },
+        "spec": {
+            "holderIdentity": config.node_name,
+            "leaseDurationSeconds": config.node_lease_duration,
+            "renewTime": timestamps.encode_micro(now),
+        },
+    }
+
+
+def renewal(config: Config, now: float) -> objects.Object:
+    """The merge patch that renews a lease."""
+    return {
+        "spec": {
+            "holderIdentity": config.node_name,
+            "leaseDurationSeconds": config.node_lease_duration,
+            "renewTime": timestamps.encode_micro(now),
+        }
+    }
+
+
+def pod_cidr(node: objects.Object) -> str:
+    """The node's pod CIDRs, separated by commas; "" where it has none yet."""
+    spec = objects.spec(node)
+    return ",".join(spec.get("podCIDRs") or ([spec["podCIDR"]] if spec.get("podCIDR") else []))
+
+
+def _info(config: Config) -> dict[str, str]:
+    return {
+        "architecture": config.architecture,
+        "bootID": _identity("boot", config.node_name),
+        "containerRuntimeVersion": RUNTIME_VERSION,
+        "kernelVersion": _KERNEL,
+        "kubeProxyVersion": str(config.version),
+        "kubeletVersion": str(config.version),
+        "machineID": _identity("machine", config.node_name).replace("-", ""),
+        "operatingSystem": config.operating_system,
+        "osImage": _OS_IMAGE,
+        "systemUUID": _identity("system", config.node_name),
+    }
+
+
+def _identity(kind: str, name: str) -> str:
+    """A UUID that is always the same for a node."""
+    text = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"

@@ -1,0 +1,77 @@
+"""What a kubelet knows of its node's health, as the conditions of the Node. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.api import objects, timestamps
+
+READY: Final = "Ready"
+OWN: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", READY)
+
+_PRESSURES: Final = (
+    (
+        "MemoryPressure", False, "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
+    ("DiskPressure", False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", False, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Why the node cannot run pods; both "" where it can."""
+
+    runtime_error: str = "container runtime status check may not have completed yet"
+    network_error: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the node takes pods."""
+        return not self.runtime_error and not self.network_error
+
+    @property
+    def message(self) -> str:
+        """What the Ready condition says, in the kubelet's words."""
+        if self.ready:
+            return "kubelet is posting ready status"
+        errors = [error for error in (self.runtime_error, self.network_error) if error]
+        return errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
+
+
+def conditions(health: Health, before: list[objects.Object], now: float) -> list[objects.Object]:
+    """All conditions: those of others as they are, then the kubelet's, with a fresh heartbeat."""
+    known = {one["type"]: one for one in before}
+    made = [one for one in before if one["type"] not in OWN]
+    ready = "KubeletReady" if health.ready else "KubeletNotReady"
+    verdicts = (*_PRESSURES, (READY, health.ready, ready, health.message))
+    return made + [_condition(verdict, known.get(verdict[0]), now) for verdict in verdicts]
+
+
+def told(node: objects.Object, health: Health) -> bool:
+    """Whether the Node's conditions say what the kubelet would say."""
+    wanted = {one["type"]: one for one in conditions(health, [], 0.0)}
+    shown = {one["type"]: one for one in objects.status(node).get("conditions") or ()}
+    return all(
+        kind in shown
+        and shown[kind].get("status") == one["status"]
+        and shown[kind].get("reason") == one["reason"]
+        for kind, one in wanted.items()
+    )
+
+
+def _condition(
+    verdict: tuple[str, bool, str, str], before: objects.Object | None, now: float
+) -> objects.Object:
+    kind, status, reason, message = verdict
+    text = "True" if status else "False"
+    stamp = timestamps.encode(now)
+    same = before is not None and before.get("status") == text
+    return {
+        "type": kind,
+        "status": text,
+        "lastHeartbeatTime": stamp,
+        "lastTransitionTime": (before or {}).get("lastTransitionTime") if same else stamp,
+        "reason": reason,
+        "message": message,
+    }

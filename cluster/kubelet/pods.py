@@ -1,0 +1,69 @@
+"""One pod of a node, as the shell keeps it between two looks at it."""
+
+from dataclasses import dataclass, field
+
+from cluster.api import objects
+from cluster.kubelet.lifecycle.model import NOTHING, Memory, Seen, Waiting
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+
+@dataclass(slots=True, eq=False)
+class Pod:
+    """A pod that the kubelet has to do with: from the API, or a leftover of the runtime.
+
+    `object` is shared with the informer and read-only; where the API has no such pod any more it
+    is the last that was known, or a stand-in made of the sandbox's labels.
+    """
+
+    uid: str
+    object: objects.Object
+    seen: Seen = NOTHING
+    stale: bool = False
+    """`seen` may be wrong: ask the runtime before deciding."""
+    memory: Memory = field(default_factory=Memory)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    cause: int = 0
+    """The revision that made the kubelet look at it last."""
+    event_at: int = 0
+    """The runtime's time of the newest event about it."""
+    sandbox_ids: list[str] = field(default_factory=list)
+    """The sandboxes that are known, the newest first."""
+    sandbox_config: pb.PodSandboxConfig | None = None
+    killing: dict[str, None] = field(default_factory=dict)
+    """Containers that were asked to end: it is said once."""
+
+    status: objects.Object | None = None
+    """What was computed last."""
+    written: objects.Object | None = None
+    """What the API acknowledged last."""
+    reconciled: float = 0.0
+    """When the API's status was last found to differ from what had been written."""
+    overwritten: bool = False
+    """Somebody else wrote its status, and it is to be written again."""
+    finalize: bool = False
+    """All has stopped: the API object may go."""
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return objects.key(self.object)
+
+
+def seed(pod: Pod) -> None:
+    """Remember what the API says of earlier attempts: counts never go down."""
+    status = objects.status(pod.object)
+    for name in ("initContainerStatuses", "containerStatuses"):
+        for one in status.get(name) or ():
+            if one.get("containerID") or one.get("restartCount"):
+                pod.memory.attempts[one["name"]] = int(one.get("restartCount") or 0)
+
+
+def stand_in(sandbox: pb.PodSandbox) -> objects.Object:
+    """A pod object for a sandbox whose pod the API does not have."""
+    meta = sandbox.metadata
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+        "spec": {},
+    }

@@ -1,0 +1,218 @@
+"""Carries out what the core decides about a pod, until there is nothing left to do."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cluster.aio import clock as clocks
+from cluster.aio import rpc, tasks
+from cluster.kubelet import criconfig, events, images
+from cluster.kubelet.cri import POD_UID, Cri, seen_of
+from cluster.kubelet.lifecycle import podspec, readiness
+from cluster.kubelet.lifecycle.actions import (
+    Action,
+    CreateSandbox,
+    Kill,
+    Plan,
+    RemoveContainer,
+    RemoveSandbox,
+    Resume,
+    Start,
+    StopSandbox,
+)
+from cluster.kubelet.lifecycle.decide import decide
+from cluster.kubelet.lifecycle.model import NOTHING, RETRY_PERIOD, Waiting
+from cluster.kubelet.pods import Pod
+from cluster.pb.cri.v1 import api_pb2 as pb
+
+MAX_ROUNDS: Final = 32
+UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+"""Codes that say nothing about what was asked for: the runtime could not be reached."""
+
+
+class Restless(RuntimeError):
+    """A pod that is never at rest: deciding and doing do not converge. A fault of the kubelet."""
+
+
+class PodWorker:
+    """Works on the pods of one node. One call a pod at a time; calls may be cancelled."""
+
+    def __init__(self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker) -> None:
+        self._cri = cri
+        self._clock = clock
+        self._speaker = speaker
+        self._images = images.Images(cri, clock, speaker)
+
+    async def settle(self, pod: Pod) -> Plan:
+        """Decide and do until there is nothing to do; the last plan says when to look again.
+
+        rpc.Failure where the runtime cannot be asked. What cannot be made is no failure: it is
+        remembered in `pod.memory`, and tried again.
+        """
+        if pod.stale:
+            await self._search(pod)
+        elif pod.event_at > pod.seen.at:
+            await self._look(pod, [one.id for one in pod.seen.sandboxes])
+        for _ in range(MAX_ROUNDS):
+            plan = decide(pod.object, pod.seen, pod.memory, self._clock.now())
+            self._note_waiting(pod, plan)
+            if not plan.actions:
+                return plan
+            # Until it has been looked at again, nobody knows: this work may be cancelled.
+            pod.stale = True
+            await self._carry_out(pod, plan.actions)
+            await self._look(pod, pod.sandbox_ids)
+        raise Restless(f"pod {pod.key} ({pod.uid}) is not at rest")
+
+    async def _search(self, pod: Pod) -> None:
+        """Ask for whatever the runtime has of the pod."""
+        selector = pb.PodSandboxFilter(label_selector={POD_UID: pod.uid})
+        listed = await self._cri.list_pod_sandbox(pb.ListPodSandboxRequest(filter=selector))
+        await self._look(pod, [one.id for one in listed.items])
+
+    async def _look(self, pod: Pod, ids: Sequence[str]) -> None:
+        """Ask for these sandboxes and what is in them."""
+        answers: list[pb.PodSandboxStatusResponse] = []
+        for id in ids:  # noqa: A001
+            try:
+                request = pb.PodSandboxStatusRequest(pod_sandbox_id=id)
+                answers.append(await self._cri.pod_sandbox_status(request))
+            except rpc.Failure as failure:
+                if failure.code != "NOT_FOUND":
+                    raise
+        pod.seen = seen_of(answers) if answers else NOTHING
+        pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
+        pod.stale = False
+
+    def _note_waiting(self, pod: Pod, plan: Plan) -> None:
+        """Say that a back-off begins; it is said once for each."""
+        before, pod.waiting = pod.waiting, plan.waiting
+        for name, why in plan.waiting.items():
+            if before.get(name) == why:
+                continue
+            if why.reason == "CrashLoopBackOff":
+                init = self._is_init(pod, name)
+                self._speaker.crash_backoff(pod.object, name, podspec.title(pod.object), init=init)
+            elif why.reason == "ImagePullBackOff":
+                image = self._image(pod, name)
+                self._speaker.pull_backoff(pod.object, name, image, init=self._is_init(pod, name))
+
+    async def _carry_out(self, pod: Pod, actions: Sequence[Action]) -> None:
+        kills = [action for action in actions if isinstance(action, Kill)]
+        if len(kills) == 1:
+            await self._kill(pod, kills[0])
+        elif kills:
+            async with tasks.Group("kill") as group:
+                for kill in kills:
+                    group.spawn(self._kill(pod, kill), kill.name)
+        for action in actions:
+            if not isinstance(action, Kill) and not await self._do(pod, action):
+                return
+
+    async def _do(self, pod: Pod, action: Action) -> bool:
+        """Carry out one action; False where the rest of the plan makes no sense without it."""
+        match action:
+            case CreateSandbox():
+                return await self._create_sandbox(pod, action)
+            case Start():
+                await self._start(pod, action)
+            case Resume():
+                await self._resume(pod, action.id, action.name)
+            case StopSandbox(id):
+                await self._cri.stop_pod_sandbox(pb.StopPodSandboxRequest(pod_sandbox_id=id))
+            case RemoveSandbox(id):
+                await self._cri.remove_pod_sandbox(pb.RemovePodSandboxRequest(pod_sandbox_id=id))
+            case RemoveContainer(id):
+                await self._cri.remove_container(pb.RemoveContainerRequest(container_id=id))
+        return True
+
+    async def _create_sandbox(self, pod: Pod, action: CreateSandbox) -> bool:
+        if action.attempt:
+            self._speaker.sandbox_changed(pod.object)
+        config = criconfig.sandbox(pod.object, action.attempt)
+        try:
+            answer = await self._cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))
+        except rpc.Failure as failure:
+            if failure.code in UNREACHABLE:
+                raise
+            pod.memory.sandbox_retry = self._clock.now() + RETRY_PERIOD
+            self._speaker.sandbox_failed(pod.object, failure.text)
+            return False
+        pod.memory.sandbox_attempt = action.attempt
+        pod.sandbox_ids = [answer.pod_sandbox_id, *pod.sandbox_ids]
+        pod.sandbox_config = config
+        return True
+
+    async def _start(self, pod: Pod, action: Start) -> None:
+        name = action.spec["name"]
+        if action.after is not None:
+            pod.memory.restarts.count(name, action.after, self._clock.now())
+        if not await self._images.ensure(pod, action.spec, init=action.init):
+            return
+        try:
+            readiness.seconds(pod.object, name)
+        except ValueError as error:
+            self._held(pod, name, "CreateContainerConfigError", str(error), init=action.init)
+            return
+        created = await self._create(pod, action)
+        if created:
+            self._speaker.created(pod.object, name, init=action.init)
+            await self._resume(pod, created, name)
+
+    async def _create(self, pod: Pod, action: Start) -> str:
+        """The id of the new container; "" where it could not be made."""
+        name = action.spec["name"]
+        config = criconfig.container(pod.object, action.spec, action.attempt, init=action.init)
+        sandbox_config = pod.sandbox_config or criconfig.sandbox(
+            pod.object, pod.seen.sandboxes[0].attempt
+        )
+        request = pb.CreateContainerRequest(
+            pod_sandbox_id=pod.sandbox_ids[0], config=config, sandbox_config=sandbox_config
+        )
+        try:
+            answer = await self._cri.create_container(request)
+        except rpc.Failure as failure:
+            if failure.code in UNREACHABLE:
+                raise
+            self._held(pod, name, "CreateContainerError", failure.message, init=action.init)
+            return ""
+        pod.memory.attempts[name] = action.attempt
+        return str(answer.container_id)
+
+    async def _resume(self, pod: Pod, container: str, name: str) -> None:
+        init = self._is_init(pod, name)
+        try:
+            await self._cri.start_container(pb.StartContainerRequest(container_id=container))
+        except rpc.Failure as failure:
+            if failure.code in UNREACHABLE:
+                raise
+            self._held(pod, name, "RunContainerError", failure.message, init=init)
+            return
+        pod.memory.failures.pop(name, None)
+        pod.memory.retry.pop(name, None)
+        self._speaker.started(pod.object, name, init=init)
+
+    async def _kill(self, pod: Pod, action: Kill) -> None:
+        if action.id not in pod.killing:
+            pod.killing[action.id] = None
+            init = self._is_init(pod, action.name)
+            self._speaker.killing(pod.object, action.name, action.message, init=init)
+        request = pb.StopContainerRequest(container_id=action.id, timeout=action.grace)
+        await self._cri.stop_container(request)
+        pod.killing.pop(action.id, None)
+
+    def _held(self, pod: Pod, name: str, reason: str, message: str, *, init: bool) -> None:
+        """A container could not be made or started: say so, and try again later."""
+        pod.memory.failures[name] = Waiting(reason, message)
+        pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
+        self._speaker.failed(pod.object, name, message, init=init)
+
+    @staticmethod
+    def _is_init(pod: Pod, name: str) -> bool:
+        return any(spec["name"] == name for spec in podspec.init_containers(pod.object))
+
+    @staticmethod
+    def _image(pod: Pod, name: str) -> str:
+        for spec in (*podspec.containers(pod.object), *podspec.init_containers(pod.object)):
+            if spec["name"] == name:
+                return str(spec.get("image") or "")
+        return ""
