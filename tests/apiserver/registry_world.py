@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from cluster.aio import clock
+from cluster.aio import clock, tasks
 from cluster.api import errors, identity, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver.registry import Registry
@@ -38,9 +38,10 @@ class LateStorage(MemoryStorage):
 class World:
     """A registry, and verbs that raise."""
 
-    def __init__(self, registry: Registry, store: MemoryStorage) -> None:
+    def __init__(self, registry: Registry, store: MemoryStorage, group: tasks.Group) -> None:
         self.registry = registry
         self.store = store
+        self.group = group
 
     async def do(self, operation: Operation):
         (result,) = await self.registry.write([operation], USER)
@@ -96,16 +97,15 @@ async def world(store: MemoryStorage | None = None, seed: int = 1, limits: Limit
     )
     await registry.open()
     try:
-        yield World(registry, store)
+        async with tasks.Group("test") as group:
+            yield World(registry, store, group)
     finally:
         await registry.close()
 
 
 def create(resource, obj, namespace="default", **more) -> Operation:
     name = obj.get("metadata", {}).get("name", "")
-    return Operation(
-        Verb.CREATE, resource, namespace, name, body=msgspec.json.encode(obj), **more
-    )
+    return Operation(Verb.CREATE, resource, namespace, name, body=msgspec.json.encode(obj), **more)
 
 
 def patch(resource, name, body, namespace="default", subresource="") -> Operation:

@@ -27,9 +27,7 @@ def test_a_cluster_is_born_with_its_namespaces_and_service():
         ]  # fmt: skip
         service = await world.get("services", "kubernetes")
         assert service["spec"]["clusterIP"] == "10.96.0.1"
-        critical = await world.get(
-            "priorityclasses.scheduling.k8s.io", "system-node-critical", ""
-        )
+        critical = await world.get("priorityclasses.scheduling.k8s.io", "system-node-critical", "")
         assert critical["value"] == 2_000_001_000
         for name in [entry.name for entry in namespaces.items]:
             with pytest.raises(errors.Forbidden, match="this namespace may not be deleted"):
@@ -180,7 +178,7 @@ def test_an_address_may_be_chosen_once():
 
 def test_addresses_outside_the_ranges_are_refused():
     async def test(world):
-        with pytest.raises(errors.Invalid, match="The range of valid IPs is 10.96.0.0/12"):
+        with pytest.raises(errors.Invalid, match=r"The range of valid IPs is 10\.96\.0\.0/12"):
             await world.create("services", service(clusterIP="192.168.0.1"))
         outside = service(type="NodePort")
         outside["spec"]["ports"][0]["nodePort"] = 80

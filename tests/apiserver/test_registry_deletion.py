@@ -45,7 +45,9 @@ CASES = {
         "pods", thing(spec=RUNS, status={"phase": "Succeeded"}), Options(), Fate.REMOVE, {},
     ),
     "terminating pod": ("pods", thing(spec=RUNS, **GOING), Options(), Fate.KEEP, {}),
-    "terminating pod, longer": ("pods", thing(spec=RUNS, **GOING), Options(grace=60), Fate.KEEP, {}),
+    "terminating pod, longer": (
+        "pods", thing(spec=RUNS, **GOING), Options(grace=60), Fate.KEEP, {},
+    ),
     "terminating pod, shorter": (
         "pods", thing(spec=RUNS, **GOING), Options(grace=10), Fate.MARK,
         {"deletionTimestamp": timestamps.encode(NOW), "deletionGracePeriodSeconds": 10},

@@ -140,7 +140,9 @@ def test_resource_versions_of_lists():
 def test_a_read_waits_a_little_for_a_revision_to_come():
     async def test(world):
         wanted = world.registry.revision + 1
-        reading = asyncio.ensure_future(world.registry.list("configmaps", revision=str(wanted)))
+        reading = world.group.spawn(
+            world.registry.list("configmaps", revision=str(wanted)), "reading"
+        )
         await asyncio.sleep(1)
         assert not reading.done()
         await world.create("configmaps", rw.config_map("a"))

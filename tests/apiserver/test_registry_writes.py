@@ -74,9 +74,7 @@ def test_a_batch_is_one_commit():
 def test_patches_that_race_are_all_applied():
     async def test(world):
         await world.create("configmaps", rw.config_map("a"))
-        writes = [
-            world.patch("configmaps", "a", {"data": {f"k{n}": "x"}}) for n in range(10)
-        ]
+        writes = [world.patch("configmaps", "a", {"data": {f"k{n}": "x"}}) for n in range(10)]
         await asyncio.gather(*writes)
         assert len((await world.get("configmaps", "a"))["data"]) == 10
 
@@ -86,9 +84,7 @@ def test_patches_that_race_are_all_applied():
 def test_of_racing_updates_that_name_a_revision_one_wins():
     async def test(world):
         read = await world.create("configmaps", rw.config_map("a"))
-        writes = [
-            world.update("configmaps", read | {"data": {"winner": str(n)}}) for n in range(5)
-        ]
+        writes = [world.update("configmaps", read | {"data": {"winner": str(n)}}) for n in range(5)]
         results = await asyncio.gather(*writes, return_exceptions=True)
         lost = [result for result in results if isinstance(result, errors.Conflict)]
         assert len(lost) == 4
@@ -162,9 +158,7 @@ def test_a_write_that_changes_nothing_makes_no_revision():
 
 def test_generated_names_avoid_those_in_use():
     async def test(world):
-        batch = [
-            rw.create("configmaps", {"metadata": {"generateName": "x-"}}) for _ in range(50)
-        ]
+        batch = [rw.create("configmaps", {"metadata": {"generateName": "x-"}}) for _ in range(50)]
         results = await world.registry.write(batch, rw.USER)
         names = [result.name for result in results]
         assert len(set(names)) == 50
@@ -175,9 +169,7 @@ def test_generated_names_avoid_those_in_use():
 
 def test_a_generated_name_that_collides_is_drawn_again(monkeypatch):
     drawn = iter(["x-taken", "x-taken", "x-free"])
-    monkeypatch.setattr(
-        "cluster.api.objectmeta.generated_name", lambda base, random: next(drawn)
-    )
+    monkeypatch.setattr("cluster.api.objectmeta.generated_name", lambda base, random: next(drawn))
 
     async def test(world):
         await world.create("configmaps", rw.config_map("x-taken"))
@@ -351,9 +343,7 @@ def test_scale_reads_and_sets_the_replicas():
 
 def bind(name, node="n1", **meta):
     body = {"metadata": {"name": name, **meta}, "target": {"kind": "Node", "name": node}}
-    return Operation(
-        Verb.CREATE, "pods", "default", name, "binding", msgspec.json.encode(body)
-    )
+    return Operation(Verb.CREATE, "pods", "default", name, "binding", msgspec.json.encode(body))
 
 
 def test_a_pod_is_bound_once():

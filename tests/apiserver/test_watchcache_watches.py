@@ -38,6 +38,10 @@ def run(test, **options):
     virtual.run(main())
 
 
+async def following(watch):
+    return await anext(watch, None)
+
+
 def drain(watch):
     found = []
     while (batch := watch.ready()) is not None:
@@ -154,10 +158,8 @@ def operation(act, name, namespace, label, node):
 
 def test_a_waiting_watcher_is_woken():
     async def test(world):
-        watch = await world.registry.watch(
-            "configmaps", revision=str(world.registry.revision)
-        )
-        waiting = asyncio.ensure_future(anext(watch))
+        watch = await world.registry.watch("configmaps", revision=str(world.registry.revision))
+        waiting = world.group.spawn(following(watch), "watch")
         await asyncio.sleep(1)
         assert not waiting.done()
         await world.create("configmaps", rw.config_map("a"))
@@ -172,7 +174,7 @@ def test_a_waiting_watcher_is_woken():
 def test_closing_ends_a_waiting_watcher():
     async def test(world):
         watch = await world.registry.watch("configmaps", revision="1")
-        waiting = asyncio.ensure_future(anext(watch, None))
+        waiting = world.group.spawn(following(watch), "watch")
         await asyncio.sleep(0)
         watch.close()
         assert await waiting is None
@@ -201,7 +203,9 @@ def test_watchers_share_one_encoding():
 def test_idle_watchers_get_a_bookmark_every_minute():
     async def test(world):
         watch = await world.registry.watch("configmaps", revision=str(world.registry.revision))
-        await world.create("services", {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 1}]}})
+        await world.create(
+            "services", {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 1}]}}
+        )
         async with asyncio.timeout(61):
             (event,) = (await anext(watch)).events
         assert (event.type, event.revision) == ("BOOKMARK", world.registry.revision)
@@ -258,7 +262,7 @@ def test_a_crowd_of_watchers_is_woken_seldom():
                 if seen == 100:
                     return
 
-        readers = [asyncio.ensure_future(read()) for _ in range(40)]
+        readers = [world.group.spawn(read(), "reader") for _ in range(40)]
         await asyncio.sleep(0)
         for number in range(100):
             await world.create("configmaps", rw.config_map(f"c{number}"))

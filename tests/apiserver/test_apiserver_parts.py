@@ -1,0 +1,96 @@
+"""Authentication, settings and compaction of the API server."""
+
+import asyncio
+
+import pytest
+
+from cluster.aio import clock, tasks, virtual
+from cluster.api import errors, identity
+from cluster.apiserver import authn, compaction
+from cluster.apiserver.config import Config
+from cluster.apiserver.ledger import Fact, Ledger
+from cluster.launcher import pki
+from cluster.storage import interface as storage
+from cluster.storage.memory import MemoryStorage
+
+NOW = clock.SystemClock().now()
+
+
+def test_a_certificate_names_user_and_groups():
+    authority = pki.Authority.create(NOW)
+    subject = pki.Subject("system:node:n1", ("system:nodes",))
+    known = authn.Authenticator()
+    user = known.by_pem(authority.client(subject, NOW).certificate)
+    assert user == identity.User("system:node:n1", ("system:nodes", "system:authenticated"))
+    assert known.by_pem(b"nonsense") is None
+    told = ((("organizationName", "system:nodes"),), (("commonName", "system:node:n1"),))
+    assert known.by_certificate(told) == user
+    assert known.by_certificate(((("organizationName", "system:nodes"),),)) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer wrong", "Basic secret", "secret", "Bearer secret2"]
+)
+def test_unknown_tokens_are_unauthorized(header):
+    known = authn.Authenticator({"secret": identity.User("visitor")})
+    with pytest.raises(errors.Unauthorized):
+        known.by_header(header)
+    assert known.by_header("bearer secret").groups == ("system:authenticated",)
+
+
+def test_token_files_are_read_as_kube_apiserver_reads_them():
+    text = 'abc,admin,1,"system:masters,team"\n\n# nobody\nxyz,robot,2\n'
+    assert authn.read_tokens(text) == {
+        "abc": identity.User("admin", ("system:masters", "team"), "1"),
+        "xyz": identity.User("robot", (), "2"),
+    }
+    with pytest.raises(ValueError, match="line 2"):
+        authn.read_tokens("a,b,c\na,b\n")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"port": 70000},
+        {"service_range": "10.0.0.0/33"},
+        {"service_range": "10.0.0.0/30"},
+        {"node_ports": range(0)},
+        {"node_ports": range(60000, 70000)},
+        {"advertise": "here"},
+        {"compaction_seconds": 0},
+        {"ring": 0},
+    ],
+)
+def test_settings_that_cannot_be_used(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Config(**settings)
+
+
+def test_history_is_kept_for_an_interval_and_then_let_go():
+    async def main():
+        store = MemoryStorage()
+        async with tasks.Group("test") as group:
+            await store.write([storage.Change("a", b"1", 0)])
+            group.spawn(compaction.run(store, 300), "compaction")
+            await asyncio.sleep(1)
+            await store.write([storage.Change("a", b"2", 1)])
+            await asyncio.sleep(300)
+            assert (await store.get("a", 1)).value == b"1"
+            await asyncio.sleep(300)
+            with pytest.raises(storage.Compacted):
+                await store.get("a", 1)
+            assert (await store.get("a", 2)).value == b"2"
+            group.cancel()
+
+    virtual.run(main())
+
+
+def test_the_ledger_is_bounded_and_follows_causes():
+    ledger = Ledger(capacity=3)
+    for revision in range(1, 6):
+        ledger.add(Fact(revision, 0.0, "me", "update", "pods", "default/a", revision - 1))
+    assert [fact.revision for fact in ledger] == [3, 4, 5]
+    assert [fact.revision for fact in ledger.chain(5)] == [5, 4, 3]
+    assert ledger.find(2) is None
+    assert ledger.find(4).cause == 3
+    assert len(ledger.of("pods", "default/a")) == 3
