@@ -22,7 +22,8 @@ from cluster.client import delayqueue
 from cluster.client.client import Client
 from cluster.client.informer import Change
 from cluster.kubelet.config import Config
-from cluster.kubelet.node import description, health
+from cluster.kubelet.node import description
+from cluster.kubelet.node import health as healths
 
 _BATCH: Final = 512
 _BEAT: Final = 0.25
@@ -42,7 +43,7 @@ class Node:
 
     config: Config
     on_pod_cidr: Callable[[str], None]
-    health: health.Health = field(default_factory=health.Health)
+    health: healths.Health = field(default_factory=healths.Health)
     object: objects.Object | None = None
     registered: bool = False
     exists: bool = False
@@ -78,7 +79,7 @@ class NodeKeeper:
         self._unregistered += 1
         self._due(f"node/{node.name}")
 
-    def set_health(self, name: str, found: health.Health) -> None:
+    def set_health(self, name: str, found: healths.Health) -> None:
         """Post another health of a node."""
         node = self._nodes[name]
         if node.health != found:
@@ -95,7 +96,7 @@ class NodeKeeper:
             self._log.warning("the Node was deleted", node=node.name)
             return
         self._learn(node, change.new)
-        if not health.told(change.new, node.health):
+        if not healths.told(change.new, node.health):
             self._due(f"node/{node.name}")
 
     async def run(self) -> None:
@@ -174,7 +175,7 @@ class NodeKeeper:
         node.registered = True
         self._unregistered -= 1
         self._learn(node, found)
-        if health.told(found, node.health) and objects.status(found).get("capacity"):
+        if healths.told(found, node.health) and objects.status(found).get("capacity"):
             self._heartbeat(node)
         else:
             self._due(f"node/{node.name}")
