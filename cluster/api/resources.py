@@ -123,8 +123,8 @@ BUILT_IN: tuple[Resource, ...] = (
         fields=_paths(
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
             "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
-            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
-        ),
+            "involvedObject.fieldPath", "reason", "reportingComponent", "type",
+        ) | {"source": ("source", "component")},
     ),
     Resource(
         "", "v1", "Namespace", "namespaces", namespaced=False, short_names=("ns",),
