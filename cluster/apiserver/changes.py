@@ -4,11 +4,14 @@ import msgspec
 
 from cluster.api import errors, objects, patching, rules
 from cluster.api.objects import Object
+from cluster.api.operations import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from cluster.apiserver import bodies, codec, deletion
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.plan import Call, Plan, Render
 from cluster.apiserver.watchcache.entry import Entry
+
+_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
 def create(call: Call, body: Object, chain: Chain) -> Plan:
@@ -39,13 +42,15 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
 
 
 def patch(call: Call, chain: Chain) -> Plan | Entry:
-    """A change to an object. errors.NotFound, errors.Conflict."""
+    """A change to an object. errors.NotFound, errors.Conflict, errors.UnsupportedMediaType."""
     operation = call.operation
     if len(operation.body) > bodies.MAX_BODY:
         raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
+    if operation.patch_type not in _PATCHES:  # whether the object is there or not
+        patching.patched(call.row, {}, operation.body, operation.patch_type, call.version)
     entry = call.entry()
     old = entry.document()
-    new = patching.patched(call.row, old, operation.body, operation.patch_type)
+    new = patching.patched(call.row, old, operation.body, operation.patch_type, call.version)
     bodies.check_name(new, operation.name)
     return stored(call, chain, entry, old, new)
 

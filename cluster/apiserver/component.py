@@ -10,7 +10,7 @@ from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.aio.grpcserver import GrpcServer
 from cluster.api import resources
-from cluster.apiserver import authn, bootstrap, compaction, grpc_face
+from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.config import Config
 from cluster.apiserver.registry import Registry
@@ -63,6 +63,7 @@ class ApiServer:
             group.spawn(
                 compaction.run(self._storage, self._config.compaction_seconds), "compaction"
             )
+            group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()
             await asyncio.get_running_loop().create_future()

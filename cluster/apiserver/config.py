@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cluster.aio.grpcserver import ServerTls
 from cluster.api import identity
-from cluster.apiserver import bootstrap
+from cluster.apiserver import bootstrap, expiry
 from cluster.apiserver.admission import defaults
 
 
@@ -37,6 +37,8 @@ class Config:
     version: str = ""
     compaction_seconds: float = 300.0
     """History is kept for at least this long: etcd-compaction-interval of kube-apiserver."""
+    event_seconds: float = expiry.EVENT_SECONDS
+    """Events are deleted so long after they were last written: event-ttl of kube-apiserver."""
     ring: int = 8192
     """Recent events held for each resource, for watches to resume from."""
 
@@ -45,6 +47,8 @@ class Config:
             raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
         if self.compaction_seconds <= 0:
             raise ValueError("compaction_seconds must be positive")
+        if self.event_seconds <= 0:
+            raise ValueError("event_seconds must be positive")
         if self.ring <= 0:
             raise ValueError("ring must be positive")
         try:

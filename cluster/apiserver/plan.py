@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from cluster.api import errors, identity, rules
+from cluster.api import errors, identity, rules, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
@@ -50,7 +50,7 @@ class Call:
     now: float
     random: Random
     cache: WatchCache
-    version: str = ""
+    version: str = schema.NEWEST
     settled: list[Callable[[], None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -69,9 +69,7 @@ class Call:
     def rules(self) -> rules.Request:
         """The request, as the rules want to know it."""
         validation: Any = self.operation.field_validation or "Warn"
-        if self.version:
-            return rules.Request(self.now, self.random, self.user, validation, self.version)
-        return rules.Request(self.now, self.random, self.user, validation)
+        return rules.Request(self.now, self.random, self.user, validation, self.version)
 
     def settle(self) -> None:
         """The attempt is over."""

@@ -12,7 +12,7 @@ from random import Random
 import structlog
 
 from cluster.aio.clock import Clock
-from cluster.api import errors, identity
+from cluster.api import errors, identity, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Table
 from cluster.apiserver import codec, planner
@@ -78,7 +78,7 @@ class Writer:
         self._clock = clock
         self._random = random
         self._ledger = ledger
-        self._version = version
+        self._version = version or schema.NEWEST
         self._log = structlog.get_logger().bind(component="apiserver")
 
     async def write(

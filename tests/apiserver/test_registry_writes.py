@@ -8,7 +8,8 @@ import registry_world as rw
 
 from cluster.aio import virtual
 from cluster.api import errors
-from cluster.api.operations import JSON_PATCH, Operation, Verb
+from cluster.api.operations import APPLY_PATCH, JSON_PATCH, Operation, Verb
+from cluster.apiserver import expiry
 from cluster.storage import interface as storage
 
 
@@ -377,5 +378,40 @@ def test_delete_collection_deletes_what_is_selected():
         assert [entry.name for entry in page.items] == ["a", "c"]
         left = await world.registry.list("configmaps", "default")
         assert [entry.name for entry in left.items] == ["b"]
+
+    run(test)
+
+
+def test_events_go_an_hour_after_they_were_last_written():
+    event = {
+        "metadata": {"name": "e1"},
+        "involvedObject": {"kind": "Pod", "name": "web", "namespace": "default"},
+        "reason": "Started",
+    }
+
+    async def test(world):
+        await world.create("events", event)
+        world.group.spawn(expiry.run(world.registry, 3600), "expiry")
+        await asyncio.sleep(600)
+        await world.create("events", {**event, "metadata": {"name": "e2"}})
+        await asyncio.sleep(600)
+        await world.patch("events", "e1", {"reason": "Stopped"})
+        left = []
+        for _ in range(3):
+            await asyncio.sleep(1600)
+            left.append([entry.name for entry in (await world.registry.list("events")).items])
+        assert left == [["e1", "e2"], ["e1"], []]
+        world.group.cancel()
+
+    run(test)
+
+
+def test_apply_says_that_it_is_not_there_yet():
+    async def test(world):
+        operation = Operation(
+            Verb.PATCH, "configmaps", "default", "a", body=b"{}", patch_type=APPLY_PATCH
+        )
+        with pytest.raises(errors.UnsupportedMediaType, match="server-side apply"):
+            await world.do(operation)
 
     run(test)

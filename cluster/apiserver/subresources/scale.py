@@ -31,7 +31,9 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     """Patch the Scale of an object."""
     entry = call.entry()
     before = scale_of(entry.document())
-    after = patching.patched(_ROW, before, call.operation.body, call.operation.patch_type)
+    after = patching.patched(
+        _ROW, before, call.operation.body, call.operation.patch_type, call.version
+    )
     return _scaled(call, chain, entry, after)
 
 
