@@ -4,6 +4,7 @@ Messages: k8s.io/apiserver/pkg/endpoints/handlers (create.go, update.go, rest.go
 decoder of k8s.io/apimachinery/pkg/runtime/serializer.
 """
 
+from functools import cache
 from typing import Any, Final
 
 from cluster.api import errors, schema, walker
@@ -31,7 +32,7 @@ def decoded(
     node = schema.for_kind(resource.api_version, resource.kind, version)
     unknown = walker.Unknown()
     try:
-        walked = _walked(node, document, version, unknown)
+        walked = _walked(node, document, kind, version, unknown)
     except walker.Malformed as error:
         raise errors.BadRequest(_cannot_be_handled(resource, str(error))) from None
     complaints = [f'unknown field "{path}"' for path in unknown.paths]
@@ -43,13 +44,19 @@ def decoded(
 
 
 def _walked(
-    node: schema.Node | None, document: Object, version: str, unknown: walker.Unknown
+    node: schema.Node | None, document: Object, kind: str, version: str, unknown: walker.Unknown
 ) -> Object:
     if node is not None:
         walked: Object = walker.walk(node, document, unknown)
         return walked
-    meta = walker.walk(schema.object_meta(version), document.get("metadata") or {}, unknown)
-    return document | {"metadata": meta}
+    known = {"metadata": document.get("metadata")}
+    walked = walker.walk(_envelope(version, kind), known, unknown)
+    return document | walked
+
+
+@cache
+def _envelope(version: str, kind: str) -> schema.Node:
+    return schema.Node.envelope(version, kind)
 
 
 def _ordered(resource: Resource, walked: Object) -> Object:

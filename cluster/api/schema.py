@@ -66,6 +66,13 @@ class Node:
         self.name = name
         self.element = element
 
+    @classmethod
+    def envelope(cls, version: str, kind: str) -> "Node":
+        """A kind without a schema: of its parts only metadata is known."""
+        node = cls(version, "struct", f"v1.{kind}")
+        node.fields = {"metadata": Field(object_meta(version))}
+        return node
+
     @cached_property
     def fields(self) -> dict[str, Field]:
         """The properties of a struct, by their JSON names; {} for other kinds."""
