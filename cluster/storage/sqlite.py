@@ -8,6 +8,7 @@ instant loses nothing acknowledged. Every row is one revision of one key.
 
 import asyncio
 import functools
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,9 @@ CREATE TABLE IF NOT EXISTS log (
 );
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_INSERT = "INSERT INTO log (revision, key, value, created) VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT INTO log (revision, key, value, created) VALUES"
+_VALUES = "(?, ?, ?, ?)"
+_ROWS_A_STATEMENT = 256
 _SET_STATE = "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)"
 _COMPACT_CHUNK = 5000
 
@@ -210,8 +213,18 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc]:
 
 
 def _insert(database: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+    """Write rows by statements of many rows each.
+
+    Every statement gives the interpreter's lock away and has to win it back from the event loop:
+    one a row would make a busy server wait on its own loop.
+    """
     with _transaction(database):
-        database.executemany(_INSERT, rows)
+        start = 0
+        while start < len(rows):
+            size = min(1 << (len(rows) - start).bit_length() - 1, _ROWS_A_STATEMENT)
+            values = itertools.chain.from_iterable(rows[start : start + size])
+            database.execute(f"{_INSERT} {', '.join([_VALUES] * size)}", tuple(values))
+            start += size
 
 
 def _forget(database: sqlite3.Connection, revisions: Sequence[int]) -> None:
