@@ -162,7 +162,6 @@ class Evaluation:
 
     def _judge_nodes(self, rows: Rows) -> None:
         """Everything about rows whose node is new, changed or gone."""
-        self._uniform.clear()
         asked = rows[self._asked(rows)]
         self.failed[rows] = NOT_ASKED
         self._total[rows] = _INFEASIBLE

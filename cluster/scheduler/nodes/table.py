@@ -122,7 +122,8 @@ class NodeTable:
     def use(self, row: int, asked: Requests, pods: int = 1) -> None:
         """Add a pod's requests to a row; `pods` -1 takes them away."""
         for name, amount in asked.amounts:
-            self.requested[self.column(name), row] += pods * amount
+            column = self.column(name)  # may replace the array: before it is looked up
+            self.requested[column, row] += pods * amount
         self.requested[PODS_COLUMN, row] += pods
         self.scoring[0, row] += pods * asked.scoring[0]
         self.scoring[1, row] += pods * asked.scoring[1]
@@ -179,7 +180,8 @@ class NodeTable:
     def _set_allocatable(self, row: int, amounts: Mapping[str, str]) -> None:
         self.allocatable[:, row] = 0
         for name, text in amounts.items():
-            self.allocatable[self.column(name), row] = requests.amount(name, text)
+            column = self.column(name)  # may replace the array: before it is looked up
+            self.allocatable[column, row] = requests.amount(name, text)
 
     def _set_labels(self, row: int, labels: Mapping[str, str] | None) -> None:
         for column in self._labels.values():

@@ -1,0 +1,234 @@
+"""The scheduling queue: who is next, who waits, and what brings them back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from scheduling import info, node, pod
+
+from cluster.scheduler import pods
+from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.profile import Profile, Weighted
+from cluster.scheduler.framework.status import SUCCESS, Status
+from cluster.scheduler.plugins.noderesources import NodeResourcesFit
+from cluster.scheduler.plugins.prioritysort import PrioritySort
+from cluster.scheduler.plugins.schedulinggates import SchedulingGates
+from cluster.scheduler.plugins.tainttoleration import TaintToleration
+from cluster.scheduler.pods import PodInfo
+from cluster.scheduler.queue.inflight import InFlight
+from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue, Timing
+
+FIT, TAINT = NodeResourcesFit.name, TaintToleration.name
+
+
+class _Binder:
+    name = "Binder"
+
+    async def bind(self, pod: PodInfo, node: str) -> Status:
+        return SUCCESS
+
+
+class _OnlyLabels:
+    """Cares for nothing but node labels, whatever they are."""
+
+    name = "OnlyLabels"
+
+    @property
+    def hints(self) -> Mapping[Event, Hint]:
+        return {Event.NODE_LABELS: lambda _pod, _occurrence: True}
+
+
+def _queue(**timing: float) -> SchedulingQueue:
+    plugins = [
+        PrioritySort(), SchedulingGates(), NodeResourcesFit(), TaintToleration(), _OnlyLabels(),
+        _Binder(),
+    ]  # fmt: skip
+    profile = Profile([Weighted(one) for one in plugins], scheduler_name="test")
+    return SchedulingQueue(profile, Timing(**timing))
+
+
+def _pop(queue: SchedulingQueue, now: float) -> QueuedPod:
+    queued = queue.pop(now)
+    assert queued is not None
+    return queued
+
+
+def _names(queue: SchedulingQueue, now: float) -> list[str]:
+    found = []
+    while (queued := queue.pop(now)) is not None:
+        found.append(queued.pod.key.removeprefix("default/"))
+    return found
+
+
+def test_priority_comes_first_then_time() -> None:
+    queue = _queue()
+    queue.set(info("late", priority=0), 3)
+    queue.set(info("first", priority=0), 1)
+    queue.set(info("high", priority=10), 4)
+    queue.set(info("second", priority=0), 1)
+    assert _names(queue, 5) == ["high", "first", "second", "late"]
+
+
+def test_a_deleted_pod_never_comes_up() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.set(info("b"), 0)
+    queue.remove("default/a")
+    assert _names(queue, 1) == ["b"]
+    assert "default/a" not in queue
+
+
+def test_a_pod_made_again_is_another_pod() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    flying = _pop(queue, 0)
+    again = pods.info(pod("a") | {"metadata": {"name": "a", "namespace": "default", "uid": "new"}})
+    queue.set(again, 1)
+    assert not queue.failed(flying, (FIT,), 1)
+    assert _pop(queue, 1).pod.uid == "new"
+
+
+@pytest.mark.parametrize(("attempt", "wait"), list(enumerate([1, 2, 4, 8, 10, 10], start=1)))
+def test_the_backoff_doubles_from_one_second_to_ten(attempt: int, wait: float) -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    now = 100.0
+    for _ in range(attempt):
+        assert queue.failed(_pop(queue, now), (), now)
+        failed_at, now = now, now + 50
+    assert queue.next_time() == failed_at + wait
+    assert queue.pop(failed_at + wait - 0.01) is None
+    assert queue.pop(failed_at + wait) is not None
+
+
+def test_an_unschedulable_pod_waits_for_an_event_that_helps() -> None:
+    queue = _queue()
+    queue.set(info("a", cpu="2"), 0)
+    queue.failed(_pop(queue, 0), (FIT,), 0)
+    queue.saw(Occurrence(Event.NODE_LABELS, node("n"), node("n")), 20)
+    queue.saw(Occurrence(Event.NODE_ADD, None, node("small", cpu="1")), 20)
+    assert queue.pop(20) is None
+    queue.saw(Occurrence(Event.NODE_ADD, None, node("large", cpu="2")), 21)
+    assert queue.pop(21) is not None
+
+
+def test_an_event_within_the_backoff_takes_effect_after_it() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.failed(_pop(queue, 0), (FIT,), 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 0.5)
+    assert queue.counts()["backoff"] == 1
+    assert queue.pop(0.9) is None
+    assert queue.pop(1.0) is not None
+
+
+def test_only_the_plugins_that_refused_are_asked() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.failed(_pop(queue, 0), (TAINT,), 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 20)
+    assert queue.pop(20) is None
+    tainted = node("n", taints=[{"key": "k", "effect": "NoSchedule"}])
+    queue.saw(Occurrence(Event.NODE_TAINTS, tainted, node("n")), 20)
+    assert queue.pop(20) is not None
+
+
+def test_after_five_minutes_a_pod_is_tried_without_an_event() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.failed(_pop(queue, 0), (FIT,), 7)
+    assert queue.next_time() == 307
+    assert queue.pop(306.9) is None
+    assert queue.pop(307) is not None
+
+
+def test_an_event_during_the_attempt_is_not_lost() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queued = _pop(queue, 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 0)
+    queue.failed(queued, (FIT,), 0)
+    assert queue.counts() == {"active": 0, "backoff": 1, "unschedulable": 0, "gated": 0}
+
+
+def test_an_event_before_the_attempt_does_not_count() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.set(info("b"), 0)
+    _pop(queue, 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 0)
+    second = _pop(queue, 0)
+    queue.failed(second, (FIT,), 0)
+    assert queue.counts()["unschedulable"] == 1
+
+
+def test_a_change_of_the_pod_itself_brings_it_back() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.failed(_pop(queue, 0), (TAINT,), 0)
+    queue.set(info("a", status={"phase": "Pending", "conditions": [{"type": "x"}]}), 20)
+    assert queue.pop(20) is None
+    queue.set(info("a", tolerations=[{"operator": "Exists"}]), 20)
+    assert _pop(queue, 20).pod.spec["tolerations"]
+
+
+def test_a_change_of_the_pod_during_its_attempt_brings_it_back() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queued = _pop(queue, 0)
+    queue.set(info("a", tolerations=[{"operator": "Exists"}]), 0)
+    queue.failed(queued, (TAINT,), 0)
+    assert queue.counts()["backoff"] == 1
+    assert _pop(queue, 2).pod.spec["tolerations"]
+
+
+def test_a_gated_pod_stays_out_until_its_gates_are_gone() -> None:
+    queue = _queue()
+    queue.set(info("a", schedulingGates=[{"name": "example.com/wait"}]), 0)
+    assert queue.counts()["gated"] == 1
+    queue.saw(Occurrence(Event.ANY), 500)
+    assert queue.pop(500) is None
+    queue.set(info("a"), 501)
+    assert queue.pop(501) is not None
+
+
+def test_bound_pods_leave() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.done(_pop(queue, 0))
+    assert len(queue) == 0
+    assert queue.next_time() is None
+
+
+def test_too_many_events_in_flight_count_as_any_event() -> None:
+    flights = InFlight()
+    flights.start("old")
+    for _ in range(10_000):
+        flights.saw(Occurrence(Event.NODE_LABELS))
+    flights.start("new")
+    flights.saw(Occurrence(Event.NODE_TAINTS))
+    assert flights.missed("old") == [Occurrence(Event.ANY)]
+    assert flights.missed("new") == [Occurrence(Event.NODE_TAINTS)]
+
+
+def test_events_are_kept_only_as_long_as_somebody_may_need_them() -> None:
+    flights = InFlight()
+    flights.saw(Occurrence(Event.NODE_ADD))
+    flights.start("a")
+    flights.saw(Occurrence(Event.NODE_LABELS))
+    flights.start("b")
+    flights.saw(Occurrence(Event.NODE_TAINTS))
+    flights.end("a")
+    assert flights.missed("b") == [Occurrence(Event.NODE_TAINTS)]
+    assert len(flights._events) == 1
+    flights.end("b")
+    assert not flights._events
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [{"initial_backoff": 0}, {"maximum_backoff": 0.5}, {"longest_unschedulable": 0}],
+)
+def test_bad_timing_is_refused(timing: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be above|needs 0 <"):
+        Timing(**timing)
