@@ -8,6 +8,7 @@ from typing import Any, Final
 import grpc
 
 from cluster.client import channel
+from cluster.launcher import faults
 from cluster.pb.cluster.v1 import control_pb2 as pb
 from cluster.pb.cluster.v1 import control_pb2_grpc
 
@@ -15,7 +16,7 @@ _ANSWER_WITHIN: Final = 10.0
 _END_WITHIN: Final = 60.0
 
 
-class Failed(Exception):
+class Failed(faults.Fault):
     """The supervisor refused, or could not be reached; the message is one sentence."""
 
 

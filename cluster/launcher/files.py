@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from cluster.launcher import faults
 
-class Unwritable(Exception):
+
+class Unwritable(faults.Fault):
     """A file or folder cannot be written; the message is one sentence with a way out."""
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from cluster.launcher import files
+from cluster.launcher import faults, files
 
 GRPC_EXTENSION: Final = "kubemu.dev/grpc"
 _LISTS: Final = ("clusters", "contexts", "users")
@@ -19,7 +19,7 @@ _LISTS: Final = ("clusters", "contexts", "users")
 Document = dict[str, Any]
 
 
-class Unreadable(Exception):
+class Unreadable(faults.Fault):
     """A kubeconfig cannot be used; the message is one sentence."""
 
 

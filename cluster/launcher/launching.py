@@ -1,19 +1,18 @@
 """Starting the daemon, from the command line's side: see `daemon` for what is said."""
 
 import contextlib
+import os
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from cluster.launcher import daemon, files, state
-
-_TAIL: Final = 2000
+from cluster.launcher import daemon, faults, files, state
 
 
-class NotStarted(Exception):
+class NotStarted(faults.Fault):
     """The supervisor did not come up; the message says why."""
 
 
@@ -32,7 +31,7 @@ class Launch:
             arguments = [*command, str(folder.path), str(theirs.fileno())]
             self._child = subprocess.Popen(
                 arguments, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True,
+                stderr=log, start_new_session=True, env=_environment(),
             )  # fmt: skip
 
     def go(self) -> None:
@@ -59,7 +58,7 @@ class Launch:
         if answer.startswith(daemon.ERROR):
             raise NotStarted(answer.removeprefix(daemon.ERROR).decode().strip())
         log = self._folder.log("supervisor")
-        raise NotStarted(f"the supervisor ended at once; its log, {log}, ends with:\n{_tail(log)}")
+        raise NotStarted(f"the supervisor ended at once; its log, {log}, ends with: {_last(log)}")
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +70,13 @@ class Launch:
         self._ours.close()
 
 
-def _tail(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        return log.read_text(errors="replace")[-_TAIL:].strip()
-    return ""
+def _environment() -> dict[str, str]:
+    """Ours, without what sets flags of components: the plan alone says how they run."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("KUBEMU_")}
+
+
+def _last(log: Path) -> str:
+    """The last line of a log."""
+    with contextlib.suppress(OSError, IndexError):
+        return log.read_text(errors="replace").strip().splitlines()[-1]
+    return "nothing"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from cluster.launcher import faults
+
 _NULL = "tag:yaml.org,2002:null"
 _INT = "tag:yaml.org,2002:int"
 
@@ -30,7 +32,7 @@ class Problem:
         return f"{where}{self.field}: {self.message}" if self.field else f"{where}{self.message}"
 
 
-class InvalidFile(ValueError):
+class InvalidFile(faults.Fault):
     """The file cannot be used; `problems` says why, in the order of its lines."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cluster.launcher import files
+from cluster.launcher import faults, files
 
 AUTHORITY_LIFETIME: Final = datetime.timedelta(days=3650)
 LEAF_LIFETIME: Final = datetime.timedelta(days=365)
@@ -27,7 +27,7 @@ LEAF_LIFETIME: Final = datetime.timedelta(days=365)
 _BACKDATED: Final = datetime.timedelta(minutes=5)
 
 
-class Unusable(Exception):
+class Unusable(faults.Fault):
     """Certificates that are there do not fit; the message is one sentence with a way out."""
 
 

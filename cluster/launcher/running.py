@@ -38,7 +38,7 @@ async def serve(folder: state.Folder, handshake: socket.socket, spawner: spawnin
         if not await _told_to_go(handshake):
             return
         plan = processes.decode(folder.plan.read_bytes())
-        pids = _Pids(folder)
+        pids = _Pids(folder, spawner)
         supervisor = Supervisor(plan, spawner, clock=clock.SystemClock(), on_pids=pids.record)
         server = _server(supervisor, plan.control)
         async with Group("supervisor") as group, server:
@@ -100,12 +100,15 @@ async def _told_to_go(handshake: socket.socket) -> bool:
 class _Pids:
     """Writes down which processes run, the supervisor and what serves it among them."""
 
-    def __init__(self, folder: state.Folder) -> None:
+    def __init__(self, folder: state.Folder, spawner: spawning.Spawner) -> None:
         self._folder = folder
+        self._spawner = spawner
         self._known: dict[int, float] = {}
 
     def record(self, pids: Mapping[str, int]) -> None:
-        everything = {"supervisor": os.getpid(), **pids}
+        everything = {state.SUPERVISOR: os.getpid(), **pids}
+        if self._spawner.helper:
+            everything[state.ZYGOTE] = self._spawner.helper
         self._known = {pid: self._started(pid) for pid in everything.values()}
         running = {name: state.Running(pid, self._known[pid]) for name, pid in everything.items()}
         state.record(self._folder, running)

@@ -22,6 +22,9 @@ import structlog
 from cluster.launcher import processes, zygote
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
+# The first zygote that dies is replaced at once; one that cannot live is not tried all the time.
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
 _ENVIRONMENT_SHOWN: Final = ("NOTIFY_SOCKET", "KUBEMU_PROCESS")
 
 log = structlog.get_logger("supervisor")
@@ -45,6 +48,11 @@ class Listener(Protocol):
 
 class Spawner(Protocol):
     """Starts processes. Nothing here blocks; the listener hears of all that happens."""
+
+    @property
+    def helper(self) -> int:
+        """The pid of the process that serves the spawner; 0 where there is none."""
+        ...
 
     def open(self, listener: Listener) -> None:
         """Begin; from the event loop, before anything else."""
@@ -97,6 +105,11 @@ class ExecSpawner:
         self._command = tuple(command)
         self._reaper = _Reaper(self._ended)
         self._listener: Listener | None = None
+
+    @property
+    def helper(self) -> int:
+        """Nothing serves this spawner."""
+        return 0
 
     def open(self, listener: Listener) -> None:
         """Begin; from the event loop."""
@@ -157,7 +170,13 @@ class ForkSpawner:
         self._children: dict[int, None] = {}
         # What the zygote, busy with importing, has not taken yet: at most a few packets a process.
         self._outbox: deque[bytes] = deque()
+        self._pause = 0.0
         self._closing = False
+
+    @property
+    def helper(self) -> int:
+        """The zygote's pid."""
+        return self._pid
 
     def open(self, listener: Listener) -> None:
         """Begin; from the event loop."""
@@ -186,7 +205,8 @@ class ForkSpawner:
     def close(self) -> None:
         """End the zygote."""
         self._closing = True
-        self._detach()
+        if self._link.fileno() >= 0:
+            self._detach()
 
     def _attach(self) -> None:
         self._link.setblocking(False)
@@ -200,8 +220,10 @@ class ForkSpawner:
         self._outbox.clear()
 
     def _send(self, packet: bytes) -> None:
-        self._outbox.append(packet)
-        self._flush()
+        # While there is no zygote, nothing is sent: a new one is asked for all that is open.
+        if self._link.fileno() >= 0:
+            self._outbox.append(packet)
+            self._flush()
 
     def _flush(self) -> None:
         loop = asyncio.get_running_loop()
@@ -213,7 +235,7 @@ class ForkSpawner:
             loop.add_writer(self._link, self._flush)
             return
         except OSError:
-            # The zygote is gone. It is replaced when its end is collected, and asked again.
+            # The zygote is gone, which its end will tell.
             self._outbox.clear()
         loop.remove_writer(self._link)
 
@@ -246,23 +268,30 @@ class ForkSpawner:
             self._heard().exited(pid, status)
         elif not self._closing:
             log.warning("zygote died, starting another", pid=pid, status=status)
-            self._replace()
+            self._adopt()
+            asyncio.get_running_loop().call_later(self._pause, self._replace)
+            self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
 
-    def _replace(self) -> None:
-        """Adopt the children of the dead zygote, and ask a new one for what was under way."""
+    def _adopt(self) -> None:
+        """Become the parent of the dead zygote's children, who live on."""
         while self._readable():
             self._receive()
         self._detach()
         for pid in self._children:
             self._reaper.add(pid)
         self._end_strangers()
+        # Some may have ended meanwhile, and their signals been counted as one.
+        asyncio.get_running_loop().call_soon(self._reaper.collect)
+
+    def _replace(self) -> None:
+        """Start a new zygote, and ask it for what was under way."""
+        if self._closing:
+            return
         self._link, self._pid = start_zygote(self._command)
         self._reaper.add(self._pid)
         self._attach()
         for request in self._asked.values():
             self._send(request)
-        # Some may have ended meanwhile, and their signals been counted as one.
-        asyncio.get_running_loop().call_soon(self._reaper.collect)
 
     def _end_strangers(self) -> None:
         """Kill children that the zygote forked and could not tell of: they are asked for again."""

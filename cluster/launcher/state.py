@@ -26,6 +26,10 @@ from cluster.launcher import files
 _SOCKET_PATH_LENGTH: Final = 103
 _START_TOLERANCE: Final = 0.5
 
+SUPERVISOR: Final = "supervisor"
+ZYGOTE: Final = "zygote"
+"""Under these names the processes that run the others are recorded."""
+
 
 class Locked(Exception):
     """Another supervisor holds the cluster."""

@@ -20,6 +20,8 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 DEFAULT_NAME: Final = "kubemu"
 DEFAULT_NODES: Final = 3
+KUBERNETES_VERSION: Final = "1.34"
+"""The version that is emulated unless another is asked for."""
 
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -64,7 +66,7 @@ class Topology:
     """A whole cluster. Port 0: chosen when the cluster starts."""
 
     name: str = DEFAULT_NAME
-    kubernetes_version: str = ""
+    kubernetes_version: str = KUBERNETES_VERSION
     api_port: int = 0
     grpc_port: int = 0
     pod_cidr: str = "10.244.0.0/16"
@@ -79,16 +81,9 @@ class Topology:
         return len(self.nodes) + sum(group.count for group in self.hollow)
 
 
-def simple(
-    nodes: int = DEFAULT_NODES, hollow: int = 0, *, name: str = DEFAULT_NAME, api_port: int = 0
-) -> Topology:
-    """The topology of `kubemu up --nodes N --hollow N`: like nodes, `node-1`…"""
-    return Topology(
-        name=name,
-        api_port=api_port,
-        nodes=numbered(nodes),
-        hollow=(HollowGroup(hollow),) if hollow else (),
-    )
+def simple(nodes: int = DEFAULT_NODES) -> Topology:
+    """A cluster of like nodes, `node-1` and so on."""
+    return Topology(nodes=numbered(nodes))
 
 
 def numbered(count: int, prefix: str = "node") -> tuple[Node, ...]:
@@ -96,10 +91,21 @@ def numbered(count: int, prefix: str = "node") -> tuple[Node, ...]:
     return tuple(Node(f"{prefix}-{number}") for number in range(1, count + 1))
 
 
-def with_nodes(topology: Topology, nodes: int | None = None, hollow: int | None = None) -> Topology:
-    """The same cluster with another number of nodes: what flags say beside a cluster file."""
+def changed(
+    topology: Topology,
+    *,
+    nodes: int | None = None,
+    hollow: int | None = None,
+    name: str | None = None,
+    api_port: int | None = None,
+) -> Topology:
+    """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
         topology = replace(topology, nodes=numbered(nodes))
     if hollow is not None:
         topology = replace(topology, hollow=(HollowGroup(hollow),) if hollow else ())
+    if name is not None:
+        topology = replace(topology, name=name)
+    if api_port is not None:
+        topology = replace(topology, api_port=api_port)
     return topology

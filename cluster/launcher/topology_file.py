@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cluster.api import metadata, quantity
+from cluster.api import metadata, quantity, schema
 from cluster.launcher import marked_yaml, topology
 from cluster.launcher.marked_yaml import Section
 
@@ -46,7 +46,9 @@ def _topology(top: Section) -> topology.Topology:
     network = top.take_section("network")
     found = topology.Topology(
         name=top.take_text("name", topology.DEFAULT_NAME, metadata.dns1123_label),
-        kubernetes_version=top.take_text("kubernetesVersion"),
+        kubernetes_version=top.take_text(
+            "kubernetesVersion", topology.KUBERNETES_VERSION, _version
+        ),
         api_port=_port(ports, "api"),
         grpc_port=_port(ports, "grpc"),
         pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
@@ -184,6 +186,11 @@ def _amount(text: str) -> Iterator[str]:
             yield "must be more than nothing"
     except ValueError as error:
         yield str(error)
+
+
+def _version(text: str) -> Iterator[str]:
+    if ".".join(text.removeprefix("v").split(".")[:2]) not in schema.VERSIONS:
+        yield f"must be a Kubernetes version from {schema.VERSIONS[0]} to {schema.VERSIONS[-1]}"
 
 
 def _exactly(wanted: str) -> marked_yaml.Check:

@@ -71,7 +71,7 @@ class Zygote:
             return False
         if self._imports:
             _, module = self._imports.pop(0)
-            importlib.import_module(module)
+            _import(module)
         self._start_waiting()
         return True
 
@@ -189,6 +189,15 @@ def redirect(log: Path) -> None:
         os.dup2(source, target)
     os.close(descriptor)
     os.close(null)
+
+
+def _import(module: str) -> None:
+    """Import for all. Where that fails, those who need the module say so in their own log."""
+    try:
+        importlib.import_module(module)
+    except Exception:  # noqa: BLE001
+        print(f"cannot import {module} beforehand:", file=sys.stderr)  # noqa: T201
+        sys.excepthook(*sys.exc_info())
 
 
 def _catch_children(wake: int, woken: int) -> None:

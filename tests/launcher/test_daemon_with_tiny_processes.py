@@ -36,6 +36,7 @@ async def daemon(
     supervisor = state.holder(folder)
     assert supervisor is not None
     family = psutil.Process(supervisor)
+    everybody = [family]
     try:
         async with controlling.connect(Path(plan.control)) as remote:
             yield folder, remote

@@ -1,0 +1,37 @@
+"""The entry point: `kubemu …`, also as `python -m cluster.cli …`."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from cluster.cli import app
+from cluster.launcher import faults
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 it failed, 2 it was called wrongly."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = app.kubemu.main(arguments, prog_name="kubemu", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except faults.Fault as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Who read our output (`| head`) has had enough.
+        sys.stdout = None
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

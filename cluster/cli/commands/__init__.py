@@ -1,0 +1,1 @@
+"""Commands that work on whole clusters and their processes. One a file."""

@@ -1,0 +1,142 @@
+"""`kubemu up`: from a topology to a cluster whose nodes are Ready."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cluster.aio import clock
+from cluster.cli import clusters, flags
+from cluster.launcher import faults, launching, ports, state, topology
+from cluster.launcher import plan as plans
+from cluster.launcher.processes import Process
+from cluster.launcher.topology import Topology
+
+_SUPERVISOR_UP_WITHIN = 30.0
+
+
+class Exists(faults.Fault):
+    """A cluster of this name is there already, and is not the one asked for."""
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Cluster file: nodes, sizes, zones, taints, flags.",
+)
+@flags.option(
+    "nodes",
+    "How many nodes with processes of their own.",
+    click.IntRange(0, 10_000),
+    default=None,
+    show_default="3",
+)
+@flags.option(
+    "hollow",
+    "How many hollow nodes: simulated, thousands in one process.",
+    click.IntRange(0, 10_000),
+    default=None,
+    show_default="0",
+)
+@flags.option("name", "Name of the cluster.", default=None, show_default=topology.DEFAULT_NAME)
+@flags.option(
+    "port",
+    "Port of the API server.",
+    click.IntRange(1, 65535),
+    default=None,
+    show_default="6443, or the next free one",
+)
+@click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
+@flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
+def up(
+    path: Path | None,
+    nodes: int | None,
+    hollow: int | None,
+    name: str | None,
+    port: int | None,
+    *,
+    wait: bool,
+    timeout: float,
+) -> None:
+    """Start a cluster: three nodes, unless you say otherwise.
+
+    Every component is a process of its own under a supervisor, which restarts what dies. Nothing
+    needs root, and everything is in ~/.kubemu (or $KUBEMU_HOME).
+    """
+    began = clock.SystemClock().now()
+    wanted = _topology(path, nodes, hollow, name, port)
+    folder = clusters.folder(wanted.name)
+    if state.holder(folder) is None:
+        _start(wanted, folder)
+    else:
+        _check_same(wanted, folder)
+    from cluster.cli import progress
+
+    asyncio.run(progress.show(wanted, folder, began, within=timeout, wait=wait))
+
+
+def _topology(
+    path: Path | None, nodes: int | None, hollow: int | None, name: str | None, port: int | None
+) -> Topology:
+    if path is None:
+        wanted = topology.simple(0 if nodes is None and hollow else topology.DEFAULT_NODES)
+    else:
+        wanted = _read(path)
+    wanted = topology.changed(wanted, nodes=nodes, hollow=hollow, name=name, api_port=port)
+    if not wanted.size:
+        raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
+    return wanted
+
+
+def _read(path: Path) -> Topology:
+    from cluster.launcher import topology_file
+
+    try:
+        return topology_file.load(path)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{path} is not a text in UTF-8.") from error
+
+
+def _start(wanted: Topology, folder: state.Folder) -> None:
+    """Start the daemon; certificates are made while it and its zygote import."""
+    left = state.leftovers(folder)
+    if left:
+        raise Exists(
+            f"{len(left)} processes of an earlier cluster {wanted.name} still run "
+            f"({', '.join(left)}); end them with: kubemu down --name {wanted.name}"
+        )
+    api = ports.chosen(wanted.api_port)
+    chosen = plans.Ports(api, ports.chosen(wanted.grpc_port, api + 1, "ports.grpc", api))
+    folder.prepare()
+    from cluster.cli import supervise
+
+    with launching.Launch(folder, (*supervise.PROGRAM, "supervise")) as launch:
+        from cluster.launcher import preparing
+
+        preparing.prepare(wanted, folder, chosen, clock.SystemClock().now())
+        launch.go()
+        launch.wait_up(_SUPERVISOR_UP_WITHIN)
+
+
+def _check_same(wanted: Topology, folder: state.Folder) -> None:
+    """A cluster that runs as asked for may be asked for again."""
+    running = clusters.plan(folder)
+    asked = plans.plan(wanted, folder, plans.Ports(0, 0))
+    if _shape(running.processes) != _shape(asked.processes) or wanted.api_port:
+        raise Exists(
+            f"cluster {wanted.name} is running already, and not like this; stop it first with: "
+            f"kubemu down --name {wanted.name}, or choose another name with --name"
+        )
+
+
+def _shape(processes: Sequence[Process]) -> list[tuple[str, tuple[str, ...]]]:
+    """What the processes are, but for the ports, which were chosen when the cluster started."""
+    return [
+        (each.name, tuple(flag for flag in each.argv if "-port=" not in flag)) for each in processes
+    ]

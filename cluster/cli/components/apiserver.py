@@ -1,0 +1,126 @@
+"""`kubemu apiserver`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cluster.apiserver import config as configs
+from cluster.cli import connection, flags, process, servertls
+from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
+
+if TYPE_CHECKING:
+    from cluster.storage.interface import Storage
+
+_SETTINGS = (
+    Setting("port", NUMBER, "Port of REST over TLS; 0 takes a free one.", "secure-port"),
+    Setting("service_range", TEXT, "Network of cluster IPs.", "service-cluster-ip-range"),
+    Setting("advertise", TEXT, "Address at which others reach it.", "advertise-address"),
+    Setting("version", TEXT, "Kubernetes version emulated.", "kubernetes-version"),
+    Setting(
+        "compaction_seconds", DURATION, "How long history is kept.", "etcd-compaction-interval"
+    ),
+    Setting("ring", NUMBER, "Recent events held for each resource.", "watch-cache-size"),
+)
+
+
+@click.command()
+@flags.option("bind-address", "Address that it listens on.", default="0.0.0.0")
+@flags.option("grpc-port", "Port of gRPC for components; 0 takes a free one.", NUMBER, default=6444)
+@flags.settings(configs.Config, *_SETTINGS)
+@flags.option("service-node-port-range", "Ports of NodePort services.", default="30000-32767")
+@servertls.options
+@flags.option("token-auth-file", "Static tokens: lines token,user,uid,groups.", connection.FILE)
+@flags.option(
+    "storage-backend",
+    "Where objects are kept.",
+    click.Choice(["sqlite", "memory"]),
+    default="sqlite",
+)
+@flags.option("data-dir", "Folder of the SQLite file.", click.Path(path_type=Path), default="data")
+@process.logging_options
+def apiserver(log_level: str, log_format: str, **values: Any) -> None:
+    """Run the API server: Kubernetes REST over TLS, and gRPC for components."""
+    tls = _tls(values)
+    tokens = _tokens(values.pop("token_auth_file"))
+    address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
+    ports = _range(values.pop("service_node_port_range"))
+    backend, folder = values.pop("storage_backend"), values.pop("data_dir")
+
+    def make(**fields: Any) -> configs.Config:
+        return configs.Config(
+            host=address, grpc_address=f"{_bracketed(address)}:{grpc_port}", tokens=tokens,
+            node_ports=ports, **tls, **fields,
+        )  # fmt: skip
+
+    config = flags.built(make, _SETTINGS, values)
+
+    async def story(seams: process.Seams) -> None:
+        from cluster.apiserver.component import ApiServer
+
+        storage = _storage(backend, folder)
+        await process.serve(
+            ApiServer(config, storage=storage, clock=seams.clock, random=seams.random)
+        )
+
+    process.run("apiserver", story, log_level=log_level, log_format=log_format)
+
+
+def _tls(values: dict[str, Any]) -> dict[str, Any]:
+    files = [
+        values.pop(name) for name in ("tls_cert_file", "tls_private_key_file", "client_ca_file")
+    ]
+    # gRPC's Python server can require a client's certificate or never ask for one.
+    grpc_tls = servertls.from_flags(*files, require_client=files[2] is not None)
+    if grpc_tls is None:
+        raise click.UsageError("An API server needs --tls-cert-file and --tls-private-key-file.")
+    from cluster.apiserver.rest import server
+
+    certificate, key, authority = files
+    try:
+        context = server.tls(str(certificate), str(key), str(authority) if authority else "")
+    except OSError as error:
+        raise click.UsageError(
+            f"{certificate} and {key} are not a usable certificate: {error}"
+        ) from error
+    return {"ssl_context": context, "grpc_tls": grpc_tls}
+
+
+def _tokens(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    from cluster.apiserver import authn
+
+    try:
+        return authn.read_tokens(path.read_text())
+    except ValueError as error:
+        raise click.UsageError(f"--token-auth-file {path}: {error}") from error
+
+
+def _storage(backend: str, folder: Path) -> "Storage":
+    if backend == "memory":
+        from cluster.storage.memory import MemoryStorage
+
+        return MemoryStorage()
+    from cluster.storage.sqlite import SqliteStorage
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise process.StartFailure(
+            f"--data-dir {folder} cannot be made ({error.strerror})"
+        ) from error
+    return SqliteStorage(folder / "store.db")
+
+
+def _range(text: str) -> range:
+    first, dash, last = text.partition("-")
+    if not dash or not first.isdecimal() or not last.isdecimal():
+        raise click.UsageError(
+            f"--service-node-port-range {text!r} is not of the form 30000-32767."
+        )
+    return range(int(first), int(last) + 1)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,71 @@
+"""`kubemu controller-manager`."""
+
+import socket
+from typing import Any
+
+import click
+
+from cluster.cli import connection, flags, process
+from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
+from cluster.controllers import config as configs
+
+_SETTINGS = (
+    Setting("leader_elect", BOOLEAN, "Hold a lease before starting the controllers."),
+    Setting("controllers", LIST, "Which run: * for all, -NAME for one less."),
+    Setting("node_monitor_period", DURATION, "How often node health is looked at."),
+    Setting(
+        "node_monitor_grace_period", DURATION, "How long a node may be silent before NotReady."
+    ),
+    Setting("node_startup_grace_period", DURATION, "The same for a node that has never reported."),
+    Setting("node_eviction_rate", REAL, "Nodes a second that are tainted in a healthy zone."),
+    Setting("secondary_node_eviction_rate", REAL, "The same in an unhealthy zone."),
+    Setting("unhealthy_zone_threshold", REAL, "Share of silent nodes that makes a zone unhealthy."),
+    Setting("large_cluster_size_threshold", NUMBER, "Nodes from which a cluster is large."),
+    Setting("allocate_node_cidrs", BOOLEAN, "Give each node a pod network of its own."),
+    Setting("cluster_cidr", flags.TEXT, "Network of all pods."),
+    Setting("node_cidr_mask_size", NUMBER, "Prefix length of a node's pod network."),
+    Setting("concurrent_deployment_syncs", NUMBER, "Deployments worked on at a time."),
+    Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
+    Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
+    Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),
+    Setting("concurrent_gc_syncs", NUMBER, "Deletions of dependents under way at a time."),
+    Setting("max_endpoints_per_slice", NUMBER, "Endpoints in one EndpointSlice."),
+    Setting("terminated_pod_gc_threshold", NUMBER, "Finished pods that are kept; 0: all."),
+)
+
+
+@click.command("controller-manager")
+@connection.options
+@flags.settings(configs.Config, *_SETTINGS)
+@flags.option("root-ca-file", "CA that every namespace is told, in PEM.", connection.FILE)
+@flags.option("identity", "Name of this process in leader election.", default=socket.gethostname)
+@flags.option(
+    "kubernetes-version", "Version emulated; the grace period's default goes by it.", default=""
+)
+@process.logging_options
+def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
+    """Run all controllers: deployments, replica sets, nodes, endpoints, garbage and the rest."""
+    connected = connection.from_flags(values)
+    version, authority = values.pop("kubernetes_version"), values.pop("root_ca_file")
+    if values["node_monitor_grace_period"] is None and version:
+        try:
+            values["node_monitor_grace_period"] = configs.node_monitor_grace_period(version)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    identity = values.pop("identity")
+    root_ca = authority.read_text() if authority else ""
+
+    def make(**fields: Any) -> configs.Config:
+        return configs.Config(identity=identity, root_ca=root_ca, **fields)
+
+    config = flags.built(make, _SETTINGS, values)
+
+    async def story(seams: process.Seams) -> None:
+        from cluster.controllers.component import ControllerManager
+
+        async with connected.client("kube-controller-manager") as client:
+            await process.serve(
+                ControllerManager(config, client=client, clock=seams.clock, random=seams.random)
+            )
+
+    process.run("controller-manager", story, log_level=log_level, log_format=log_format)

@@ -1,0 +1,159 @@
+"""`kubemu kubelet`: the agent of a node, or with --hollow of many simulated ones."""
+
+import random as randoms
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cluster.cli import connection, flags, process
+from cluster.cli.flags import DURATION, NUMBER, PAIRS, REAL, TEXT, Setting
+from cluster.kubelet import config as configs
+
+if TYPE_CHECKING:
+    from cluster.kubelet.cri import Cri
+
+_SETTINGS = (
+    Setting("node_ip", TEXT, "Addresses of the node, with commas between."),
+    Setting("pod_cidr", TEXT, "Pod network of the node, where no controller gives it one."),
+    Setting("cpu", TEXT, "CPUs that the node has."),
+    Setting("memory", TEXT, "Memory that the node has."),
+    Setting("ephemeral_storage", TEXT, "Disk that the node has."),
+    Setting("max_pods", NUMBER, "Pods that the node takes."),
+    Setting("labels", PAIRS, "Labels that the node registers with.", "node-labels"),
+    Setting("zone", TEXT, "Zone of the node.", "zone"),
+    Setting("region", TEXT, "Region of the node."),
+    Setting("kubernetes_version", TEXT, "Kubernetes version emulated."),
+    Setting("architecture", TEXT, "Architecture that the node shows."),
+    Setting("kubelet_port", NUMBER, "Port of the kubelet's own server.", "port"),
+    Setting("node_status_report_frequency", DURATION, "How often an unchanged status is sent."),
+    Setting(
+        "node_lease_duration", NUMBER, "Seconds for which the node's lease is good.",
+        "node-lease-duration-seconds",
+    ),
+    Setting("lease_renew_fraction", REAL, "Share of that after which the lease is renewed."),
+    Setting("relist_period", DURATION, "How often the runtime is listed, beside its events."),
+    Setting("runtime_down_threshold", DURATION, "How long the runtime may be away unnoticed."),
+    Setting("runtime_request_timeout", DURATION, "How long a call to the runtime may take."),
+)  # fmt: skip
+
+_ENDPOINT: Final = "unix:/run/kubemu/runtime.sock"
+
+
+@click.command()
+@flags.option(
+    "hostname-override", "Name of the node.", aliases=("--node-name",), default=socket.gethostname
+)
+@connection.options
+@flags.option(
+    "container-runtime-endpoint",
+    "Where the runtime serves CRI: unix:/path or host:port.",
+    default=_ENDPOINT,
+)
+@flags.settings(configs.Config, *_SETTINGS)
+@flags.option(
+    "register-with-taints",
+    "Taints that the node registers with: key[=value]:effect,…",
+    flags.LIST,
+    default=(),
+)
+@flags.option(
+    "hollow",
+    "Be so many hollow nodes, with simulated runtimes, in this process.",
+    click.IntRange(0),
+    default=0,
+)
+@flags.option("hollow-prefix", "Hollow nodes are named PREFIX-NUMBER.", default="hollow")
+@flags.option("hollow-start", "Number of the first hollow node.", click.IntRange(0), default=0)
+@flags.option("hollow-zones", "Zones dealt out to hollow nodes in turn.", flags.LIST, default=())
+@process.logging_options
+def kubelet(
+    hostname_override: str, container_runtime_endpoint: str, log_level: str, log_format: str,
+    **values: Any,
+) -> None:  # fmt: skip
+    """Run the agent of a node: it runs the pods that are bound to it, by a runtime.
+
+    Stopped, it leaves its containers running; started again, it finds them.
+    """
+    connected = connection.from_flags(values)
+    taints = _taints(values.pop("register_with_taints"))
+    hollow, prefix, first, zones = (
+        values.pop(f"hollow{part}") for part in ("", "_prefix", "_start", "_zones")
+    )
+    name = prefix if hollow else hostname_override.lower()
+
+    def make(**fields: Any) -> configs.Config:
+        return configs.Config(node_name=name, taints=taints, **fields)
+
+    config = flags.built(make, _SETTINGS, values)
+    if hollow:
+        nodes = _hollow_configs(config, hollow, prefix, first, zones)
+
+    async def story(seams: process.Seams) -> None:
+        async with connected.client("kubelet") as client:
+            if hollow:
+                from cluster.kubelet.hollow import HollowNodes
+
+                runtimes = _Runtimes(seams)
+                made = HollowNodes(
+                    nodes, client=client, cri_factory=runtimes.make, clock=seams.clock,
+                    random=seams.random,
+                )  # fmt: skip
+                await process.serve(made)
+            else:
+                await _one(config, container_runtime_endpoint, client, seams)
+
+    process.run("kubelet", story, log_level=log_level, log_format=log_format)
+
+
+async def _one(config: configs.Config, endpoint: str, client: Any, seams: process.Seams) -> None:
+    from cluster.client import channel
+    from cluster.kubelet import grpc_cri
+    from cluster.kubelet.component import Kubelet
+
+    async with channel.connect([plain_address(endpoint)]) as connected:
+        cri = grpc_cri.connect(connected, config.runtime_request_timeout)
+        await process.serve(
+            Kubelet(config, client=client, cri=cri, clock=seams.clock, random=seams.random)
+        )
+
+
+def plain_address(endpoint: str) -> str:
+    """gRPC's form of an endpoint: `unix:///path` and `tcp://host:port` are taken as well."""
+    return endpoint.removeprefix("tcp://")
+
+
+class _Runtimes:
+    """Makes the runtimes of hollow nodes, each with randomness of its own."""
+
+    def __init__(self, seams: process.Seams) -> None:
+        self._seams = seams
+
+    def make(self, config: configs.Config) -> "Cri":
+        """The CRI of a new runtime in this process."""
+        from cluster.runtime.component import Runtime
+        from cluster.runtime.config import Config
+
+        generator = randoms.Random(self._seams.random.getrandbits(64))  # noqa: S311
+        runtime = Runtime(
+            Config(node_name=config.node_name), clock=self._seams.clock, random=generator
+        )
+        return runtime.cri
+
+
+def _hollow_configs(
+    template: configs.Config, count: int, prefix: str, first: int, zones: tuple[str, ...]
+) -> list[configs.Config]:
+    from cluster.kubelet import hollow
+
+    try:
+        return hollow.configs(template, count, prefix=prefix, first=first, zones=zones)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _taints(texts: tuple[str, ...]) -> tuple[configs.Taint, ...]:
+    try:
+        return tuple(configs.taint(text) for text in texts)
+    except ValueError as error:
+        raise click.UsageError(f"--register-with-taints: {error}") from error

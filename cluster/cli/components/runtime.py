@@ -1,0 +1,52 @@
+"""`kubemu runtime`."""
+
+import socket
+from typing import Any
+
+import click
+
+from cluster.cli import flags, process, servertls
+from cluster.cli.flags import DURATION, TEXT, Setting
+from cluster.runtime import config as configs
+
+_SETTINGS = (
+    Setting("listen", TEXT, "Where CRI and data plane are served: unix:/path or host:port."),
+    Setting("pod_cidr", TEXT, "Pod addresses until the kubelet says."),
+    Setting("image_pull_seconds", DURATION, "How long each image pull takes.", "image-pull-time"),
+)
+
+
+@click.command()
+@flags.option(
+    "hostname-override",
+    "Name of the node that this machine is.",
+    aliases=("--node-name",),
+    default=socket.gethostname,
+)
+@flags.settings(configs.Config, *_SETTINGS)
+@servertls.options
+@process.logging_options
+def runtime(hostname_override: str, log_level: str, log_format: str, **values: Any) -> None:
+    """Run what machine, kernel and containerd are to a node: containers and data plane.
+
+    A kubelet and a kube-proxy reach it at --listen. When it ends, the machine is gone, and all
+    its containers with it.
+    """
+    tls = servertls.from_flags(
+        values.pop("tls_cert_file"), values.pop("tls_private_key_file"),
+        values.pop("client_ca_file"), require_client=True,
+    )  # fmt: skip
+    if not values["listen"]:
+        raise click.UsageError("A runtime needs --listen: unix:/path or host:port.")
+
+    def make(**fields: Any) -> configs.Config:
+        return configs.Config(node_name=hostname_override.lower(), **fields)
+
+    config = flags.built(make, _SETTINGS, values)
+
+    async def story(seams: process.Seams) -> None:
+        from cluster.runtime.component import Runtime
+
+        await process.serve(Runtime(config, clock=seams.clock, random=seams.random, tls=tls))
+
+    process.run("runtime", story, log_level=log_level, log_format=log_format)

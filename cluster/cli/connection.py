@@ -1,0 +1,92 @@
+"""The flags by which a component, or a command, reaches an API server over gRPC."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cluster.cli import flags
+
+if TYPE_CHECKING:
+    from cluster.client.channel import ChannelTls
+    from cluster.client.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where API servers are (`host:port` or `unix:path`), and by what certificates."""
+
+    servers: tuple[str, ...]
+    tls: "ChannelTls | None"
+
+    @asynccontextmanager
+    async def client(self, manager: str) -> AsyncIterator["Client"]:
+        """A client whose writes are those of `manager`."""
+        from cluster.client import channel, client, grpc_transport
+
+        async with channel.connect(self.servers, self.tls) as connected:
+            transport = grpc_transport.GrpcTransport(connected)
+            async with client.Client(transport, manager=manager) as made:
+                yield made
+
+
+def options(function: F) -> F:
+    """Take the flags below; `from_flags` makes a Connection of them."""
+    for decorate in (
+        flags.option("client-key", "Private key of --client-certificate, in PEM.", FILE),
+        flags.option("client-certificate", "Certificate to be known by, in PEM.", FILE),
+        flags.option("certificate-authority", "Who signed the server's certificate, in PEM.", FILE),
+        flags.option(
+            "server",
+            "gRPC addresses of API servers (host:port or unix:path), instead of the kubeconfig's.",
+            flags.LIST,
+        ),
+        flags.option(
+            "kubeconfig", "Kubeconfig that names the API server and holds the certificates.", FILE
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def from_flags(values: dict[str, Any]) -> Connection:
+    """The Connection that the flags tell of, which are taken out of `values`. click.UsageError."""
+    from cluster.client.channel import ChannelTls
+
+    path: Path | None = values.pop("kubeconfig")
+    servers: tuple[str, ...] = values.pop("server") or ()
+    names = ("certificate_authority", "client_certificate", "client_key")
+    files = [values.pop(name) for name in names]
+    if path is not None:
+        found = of_kubeconfig(path)
+        servers = servers or found.servers
+        embedded = found.tls
+    else:
+        embedded = None
+    if not servers:
+        raise click.UsageError(
+            "Nothing says where the API server is: give --kubeconfig or --server."
+        )
+    given = [file.read_bytes() if file else b"" for file in files]
+    if embedded is not None:
+        held = (embedded.ca, embedded.certificate, embedded.key)
+        given = [new or old for new, old in zip(given, held, strict=True)]
+    tls = ChannelTls(given[0], given[1], given[2]) if given[0] else None
+    return Connection(tuple(servers), tls)
+
+
+def of_kubeconfig(path: Path) -> Connection:
+    """The Connection that a kubeconfig of ours tells of. kubeconfig.Unreadable."""
+    from cluster.client.channel import ChannelTls
+    from cluster.launcher import kubeconfig
+
+    access = kubeconfig.access(path)
+    tls = ChannelTls(access.authority, access.certificate, access.key)
+    return Connection((access.grpc,) if access.grpc else (), tls)

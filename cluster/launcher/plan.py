@@ -1,0 +1,197 @@
+"""From a topology to the processes of `kubemu up`: pure. What compose starts is the same commands.
+
+Every component is told its kubeconfig, and nothing is found by a shared folder or by luck. Ports
+are chosen before, for a pure function cannot know which are free.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.launcher import pki, state, topology
+from cluster.launcher.processes import Plan, Process
+from cluster.launcher.topology import Topology
+
+LOOPBACK: Final = "127.0.0.1"
+# Hollow nodes have addresses of their own, which nothing listens on.
+_FIRST_HOLLOW: Final = ipaddress.IPv4Address("10.128.0.1")
+_MASTERS: Final = "system:masters"
+_NODES: Final = "system:nodes"
+
+APISERVER: Final = "apiserver"
+SCHEDULER: Final = "scheduler"
+CONTROLLER_MANAGER: Final = "controller-manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the API server listens: REST over TLS, and gRPC."""
+
+    api: int
+    grpc: int
+
+
+def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
+    """The processes of a cluster, in the order of `kubemu ps`."""
+    processes = (
+        _apiserver(wanted, folder, ports),
+        _process(wanted, folder, SCHEDULER, _kubeconfig(folder, SCHEDULER)),
+        _controller_manager(wanted, folder),
+        *(process for node in wanted.nodes for process in _node(wanted, folder, node)),
+        *(process for group in wanted.hollow for process in _hollow(wanted, folder, group)),
+    )
+    return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
+
+
+def subjects(wanted: Topology) -> dict[str, pki.Subject]:
+    """Whom each kubeconfig speaks for, by the kubeconfig's name; identities as in Kubernetes."""
+    found = {
+        SCHEDULER: pki.Subject("system:kube-scheduler"),
+        CONTROLLER_MANAGER: pki.Subject("system:kube-controller-manager"),
+        "kube-proxy": pki.Subject("system:kube-proxy", ("system:node-proxier",)),
+    }
+    for node in wanted.nodes:
+        found[f"kubelet-{node.name}"] = pki.Subject(f"system:node:{node.name}", (_NODES,))
+    for name, _, _ in _shares(wanted):
+        found[f"kubelet-{name}"] = pki.Subject(f"system:node:{name}", (_NODES,))
+    return found
+
+
+ADMINISTRATOR: Final = pki.Subject("kubernetes-admin", (_MASTERS,))
+
+
+def hosts(wanted: Topology, more: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The names and addresses under which the API server's certificate is valid."""
+    service = str(ipaddress.ip_network(wanted.service_cidr)[1])
+    inside = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+    domain = "kubernetes.default.svc.cluster.local"
+    return ("localhost", LOOPBACK, "::1", *inside, domain, service, *more)
+
+
+def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
+    return _process(
+        wanted, folder, APISERVER,
+        {
+            "bind-address": LOOPBACK,
+            "advertise-address": LOOPBACK,
+            "secure-port": str(ports.api),
+            "grpc-port": str(ports.grpc),
+            "tls-cert-file": str(folder.pki / "apiserver.crt"),
+            "tls-private-key-file": str(folder.pki / "apiserver.key"),
+            "client-ca-file": str(folder.pki / "ca.crt"),
+            "service-cluster-ip-range": wanted.service_cidr,
+            "data-dir": str(folder.data),
+            "kubernetes-version": wanted.kubernetes_version,
+        },
+        after=(),
+    )  # fmt: skip
+
+
+def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
+    return _process(
+        wanted, folder, CONTROLLER_MANAGER,
+        {
+            **_kubeconfig(folder, CONTROLLER_MANAGER),
+            "cluster-cidr": wanted.pod_cidr,
+            "root-ca-file": str(folder.pki / "ca.crt"),
+            "kubernetes-version": wanted.kubernetes_version,
+        },
+    )  # fmt: skip
+
+
+def _node(wanted: Topology, folder: state.Folder, node: topology.Node) -> Iterator[Process]:
+    runtime, kubelet, proxy = (
+        f"{component}-{node.name}" for component in ("runtime", "kubelet", "kube-proxy")
+    )
+    endpoint = f"unix:{folder.socket(runtime)}"
+    named = {"hostname-override": node.name}
+    yield _process(
+        wanted, folder, "runtime", {**named, "listen": endpoint},
+        name=runtime, node=node.name, after=(),
+    )  # fmt: skip
+    yield _process(
+        wanted, folder, "kubelet",
+        {
+            **named,
+            **_kubeconfig(folder, kubelet),
+            "container-runtime-endpoint": endpoint,
+            "node-ip": LOOPBACK,
+            "kubernetes-version": wanted.kubernetes_version,
+            **_registration(node.size, node.labels, node.taints),
+        },
+        name=kubelet, node=node.name, after=(APISERVER, runtime),
+    )  # fmt: skip
+    yield _process(
+        wanted, folder, "kube-proxy",
+        {**named, **_kubeconfig(folder, "kube-proxy"), "dataplane-endpoint": endpoint},
+        name=proxy, node=node.name, after=(APISERVER, runtime),
+    )  # fmt: skip
+
+
+def _shares(wanted: Topology) -> Iterator[tuple[str, topology.HollowGroup, range]]:
+    """The hollow processes: name, group, and which numbers of the group each carries."""
+    for group in wanted.hollow:
+        starts = range(0, group.count, group.per_process)
+        for number, start in enumerate(starts):
+            name = group.prefix if len(starts) == 1 else f"{group.prefix}-{number}"
+            yield name, group, range(start, min(start + group.per_process, group.count))
+
+
+def _hollow(
+    wanted: Topology, folder: state.Folder, group: topology.HollowGroup
+) -> Iterator[Process]:
+    for name, owner, numbers in _shares(wanted):
+        if owner is not group:
+            continue
+        process = f"kubelet-{name}"
+        flags = {
+            **_kubeconfig(folder, process),
+            "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
+            "hollow": str(len(numbers)),
+            "hollow-prefix": group.prefix,
+            "hollow-start": str(numbers.start),
+            "kubernetes-version": wanted.kubernetes_version,
+            **_registration(group.size, group.labels, group.taints),
+        }
+        if group.zones:
+            flags["hollow-zones"] = ",".join(group.zones)
+        yield _process(wanted, folder, "kubelet", flags, name=process)
+
+
+def _before(wanted: Topology, group: topology.HollowGroup) -> int:
+    """How many hollow nodes the groups before `group` have: addresses count on through all."""
+    return sum(each.count for each in wanted.hollow[: wanted.hollow.index(group)])
+
+
+def _registration(
+    size: topology.Size, labels: Mapping[str, str], taints: tuple[str, ...]
+) -> dict[str, str]:
+    """What a kubelet registers its node with."""
+    flags = {"cpu": size.cpu, "memory": size.memory, "max-pods": str(size.pods)}
+    if labels:
+        flags["node-labels"] = ",".join(f"{key}={value}" for key, value in labels.items())
+    if taints:
+        flags["register-with-taints"] = ",".join(taints)
+    return flags
+
+
+def _process(
+    wanted: Topology,
+    folder: state.Folder,
+    component: str,
+    flags: Mapping[str, str],
+    *,
+    name: str = "",
+    node: str = "",
+    after: tuple[str, ...] = (APISERVER,),
+) -> Process:
+    """A process of a component. The topology's flags for the component win."""
+    merged = {**flags, **wanted.flags.get(component, {})}
+    argv = (component, *(f"--{flag}={value}" for flag, value in merged.items()))
+    process = name or component
+    return Process(process, component, argv, str(folder.log(process)), node=node, after=after)
+
+
+def _kubeconfig(folder: state.Folder, name: str) -> dict[str, str]:
+    return {"kubeconfig": str(folder.conf / f"{name}.conf")}

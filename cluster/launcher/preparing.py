@@ -1,0 +1,39 @@
+"""Writes what a cluster needs before its processes start: certificates, kubeconfigs, the plan."""
+
+from cluster.launcher import files, kubeconfig, pki, processes, state
+from cluster.launcher import plan as plans
+from cluster.launcher.topology import DEFAULT_NAME, Topology
+
+
+def prepare(
+    wanted: Topology, folder: state.Folder, ports: plans.Ports, now: float
+) -> processes.Plan:
+    """Prepare `folder` for a cluster. `now` is wall time, in seconds since the epoch. faults.Fault.
+
+    Certificates that are there and fit are kept.
+    """
+    folder.prepare()
+    authority = pki.ensure_authority(folder.pki, now)
+
+    def config(name: str, subject: pki.Subject) -> kubeconfig.Document:
+        pair = authority.client(subject, now)
+        access = kubeconfig.Access(
+            f"https://{plans.LOOPBACK}:{ports.api}", f"{plans.LOOPBACK}:{ports.grpc}",
+            authority.pem, pair.certificate, pair.key,
+        )  # fmt: skip
+        cluster = context(wanted.name)
+        return kubeconfig.document(cluster, f"{cluster}-{name}", access)
+
+    pki.ensure_serving(folder.pki, "apiserver", plans.hosts(wanted), authority, now)
+    for name, subject in plans.subjects(wanted).items():
+        path = folder.conf / f"{name}.conf"
+        kubeconfig.write(path, config(name, subject))
+    kubeconfig.write(folder.kubeconfig, config("admin", plans.ADMINISTRATOR))
+    plan = plans.plan(wanted, folder, ports)
+    files.write_private(folder.plan, plan.encode())
+    return plan
+
+
+def context(cluster: str) -> str:
+    """The name of a cluster's context in a kubeconfig: `kubemu`, or `kubemu-NAME`."""
+    return cluster if cluster == DEFAULT_NAME else f"{DEFAULT_NAME}-{cluster}"
