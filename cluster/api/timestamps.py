@@ -1,11 +1,18 @@
 """Kubernetes' times on the wire: Time (whole seconds) and MicroTime, RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def encode(seconds: float) -> str:
     """metav1.Time of `seconds` since the epoch: `2026-11-21T02:27:07Z`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole(int(seconds))
+
+
+@lru_cache(64)
+def _whole(seconds: int) -> str:
+    """Most objects of one second bear the same time."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def encode_micro(seconds: float) -> str:
