@@ -1,13 +1,13 @@
 """Carrying a claim out: adopt and release by patches, after a live look at the owner."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from cluster.api import errors, objects
 from cluster.api.operations import STRATEGIC_PATCH
-from cluster.client import client
+from cluster.client import client, informer
 from cluster.controllers import context, ownership
 
 
@@ -23,16 +23,21 @@ class Owner:
 async def claimed(
     api: client.Client,
     owner: Owner,
-    resource: str,
-    candidates: Iterable[objects.Object],
+    source: informer.Informer,
+    eligible: Callable[[objects.Object], bool] = lambda _: True,
 ) -> list[objects.Object]:
-    """The objects of `resource` that `owner` controls, after adopting and releasing.
+    """The objects that `owner` controls, of those that are eligible, after adopting and releasing.
 
     An adopted object is given as the API answered. One that cannot be adopted now (it is being
     taken by another, say) is left out: its own event brings it up again.
     """
-    matches = context.selector_of(owner.object).matches
-    claim = ownership.claim(owner.object, matches, candidates)
+    store, resource = source.store, source.resource
+    claim = ownership.claim(
+        owner.object,
+        context.matcher_of(owner.object),
+        filter(eligible, store.by_index(context.CONTROLLER, objects.uid(owner.object))),
+        filter(eligible, store.by_index(context.ORPHANS, objects.namespace(owner.object))),
+    )
     for lost in claim.release:
         await _patch(api, resource, lost, ownership.release(lost, objects.uid(owner.object)))
     if claim.adopt:

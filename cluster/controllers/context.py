@@ -1,7 +1,7 @@
 """What a controller is built from: configuration, client, time, chance and the shared informers."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cluster.aio import clock
@@ -105,6 +105,16 @@ def selector_of(obj: objects.Object) -> selectors.Selector:
         return selectors.of(objects.spec(obj).get("selector"))
     except ValueError:
         return selectors.NOTHING
+
+
+def matcher_of(obj: objects.Object) -> Callable[[Mapping[str, str]], bool]:
+    """Whether labels match spec.selector, as fast as it can be told: thousands are asked."""
+    document = objects.spec(obj).get("selector") or {}
+    labels = document.get("matchLabels")
+    if not labels or document.get("matchExpressions"):
+        return selector_of(obj).matches
+    wanted = labels.items()
+    return lambda own: wanted <= own.items()
 
 
 def settle(size: int, a_second: float) -> float:

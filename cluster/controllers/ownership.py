@@ -34,22 +34,29 @@ class Claim:
     release: list[objects.Object] = field(default_factory=list)
 
 
-def claim(owner: objects.Object, matches: Matches, candidates: Iterable[objects.Object]) -> Claim:
-    """Sort `candidates` of the owner's namespace. An owner that is being deleted takes nothing."""
+def claim(
+    owner: objects.Object,
+    matches: Matches,
+    controlled: Iterable[objects.Object],
+    orphans: Iterable[objects.Object],
+) -> Claim:
+    """Sort what `owner` controls and the orphans of its namespace.
+
+    An owner that is being deleted takes nothing and lets nothing go.
+    """
     result = Claim()
-    uid = objects.uid(owner)
     leaving = objects.deleting(owner)
-    for candidate in candidates:
-        controller = objects.controller_of(candidate)
-        if controller is not None:
-            if controller.get("uid") != uid:
-                continue
-            if matches(objects.labels(candidate)):
-                result.mine.append(candidate)
-            elif not leaving:
-                result.release.append(candidate)
-        elif not (leaving or objects.deleting(candidate)) and matches(objects.labels(candidate)):
-            result.adopt.append(candidate)
+    for candidate in controlled:
+        if matches(objects.labels(candidate)):
+            result.mine.append(candidate)
+        elif not leaving:
+            result.release.append(candidate)
+    if not leaving:
+        result.adopt = [
+            candidate
+            for candidate in orphans
+            if matches(objects.labels(candidate)) and not objects.deleting(candidate)
+        ]
     return result
 
 

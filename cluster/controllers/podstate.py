@@ -1,6 +1,6 @@
 """What controllers ask about a pod: is it active, ready, available?"""
 
-from cluster.api import objects, timestamps
+from cluster.api import objects
 
 
 def condition(pod: objects.Object, kind: str) -> objects.Object | None:
@@ -13,10 +13,15 @@ def condition(pod: objects.Object, kind: str) -> objects.Object | None:
 
 def is_ready(pod: objects.Object) -> bool:
     """Whether the condition Ready is True."""
+    return ready_since(pod) is not None
+
+
+def ready_since(pod: objects.Object) -> str | None:
+    """The time on the wire since which it is ready ("" where none is told), None while not."""
     for found in (pod.get("status") or {}).get("conditions") or ():
         if found.get("type") == "Ready":
-            return bool(found.get("status") == "True")
-    return False
+            return found.get("lastTransitionTime") or "" if found.get("status") == "True" else None
+    return None
 
 
 def is_finished(pod: objects.Object) -> bool:
@@ -26,14 +31,5 @@ def is_finished(pod: objects.Object) -> bool:
 
 def is_active(pod: objects.Object) -> bool:
     """Whether it counts as a replica: neither finished nor being deleted."""
-    return not is_finished(pod) and not objects.deleting(pod)
-
-
-def available_from(pod: objects.Object, min_ready_seconds: int) -> float | None:
-    """The wall time from which a ready pod counts as available; None while it is not ready."""
-    if not is_ready(pod):
-        return None
-    if min_ready_seconds <= 0:
-        return 0.0
-    since = (condition(pod, "Ready") or {}).get("lastTransitionTime")
-    return timestamps.decode(since) + min_ready_seconds if since else None
+    finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return not finished and not (pod.get("metadata") or {}).get("deletionTimestamp")

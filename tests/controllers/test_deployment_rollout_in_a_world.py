@@ -106,9 +106,7 @@ def test_undo_brings_the_old_replica_set_back_as_a_new_revision() -> None:
                 await rolled_out(world)
             sets = await world.all("replicasets.apps")
             assert len(sets) == 2
-            by_image = {
-                rs["spec"]["template"]["spec"]["containers"][0]["image"]: rs for rs in sets
-            }
+            by_image = {rs["spec"]["template"]["spec"]["containers"][0]["image"]: rs for rs in sets}
             restored = by_image[old["spec"]["containers"][0]["image"]]
             assert objects.annotations(restored)["deployment.kubernetes.io/revision"] == "3"
             assert objects.annotations(restored)["deployment.kubernetes.io/revision-history"] == "1"

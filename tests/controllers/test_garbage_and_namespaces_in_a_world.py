@@ -161,7 +161,8 @@ def test_a_namespace_is_emptied_pods_first_and_then_goes() -> None:
         async with running() as world:
             world.kubelet.end_after = 3.0
             await world.create(
-                "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+                "namespaces",
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
             )
 
             async def has_account() -> bool:
@@ -195,9 +196,10 @@ def test_a_namespace_is_emptied_pods_first_and_then_goes() -> None:
 
             await world.until(waits_for_pods)
             with pytest.raises(errors.Forbidden):
-                await world.create("configmaps", configmap("late", []) | {
-                    "metadata": {"name": "late", "namespace": "shop"}
-                })
+                await world.create(
+                    "configmaps",
+                    configmap("late", []) | {"metadata": {"name": "late", "namespace": "shop"}},
+                )
             await world.until(waits_for_finalizer)
             await world.client.patch(
                 "configmaps", "held", {"metadata": {"finalizers": None}}, "shop"

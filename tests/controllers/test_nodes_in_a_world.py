@@ -66,7 +66,9 @@ def test_a_silent_node_is_tainted_and_its_pods_move_after_the_toleration() -> No
                 target = [c for c in pod["status"]["conditions"] if c["type"] == "DisruptionTarget"]
                 assert target[0]["reason"] == "DeletionByTaintManager"
             marked = await world.events("TaintManagerEviction")
-            assert len([m for m in marked if m.startswith("Marking for deletion Pod default/")]) == 2
+            assert (
+                len([m for m in marked if m.startswith("Marking for deletion Pod default/")]) == 2
+            )
 
             async def replaced() -> bool:
                 found = await world.all("pods")

@@ -117,17 +117,11 @@ class DeploymentController:
         return objects.revision(found) if found is not None else 0
 
     async def _claimed(self, deployment: objects.Object) -> list[objects.Object]:
-        store = self._sets.store
-        candidates = [
-            *store.by_index(context.CONTROLLER, objects.uid(deployment)),
-            *store.by_index(context.ORPHANS, objects.namespace(deployment)),
-        ]
         reference = ownership.reference(deployment, "apps/v1", "Deployment")
         return await adoption.claimed(
             self._client,
             adoption.Owner(deployment, context.DEPLOYMENTS, reference),
-            context.REPLICA_SETS,
-            candidates,
+            self._sets,
         )
 
     def _old_pods_remain(

@@ -109,6 +109,7 @@ class Graph:
         node = self._nodes.pop(uid, None)
         if node is None:
             return work
+        node.dependents.pop(uid, None)  # an object may name itself
         for owner in node.owners:
             above = self._nodes.get(owner.uid)
             if above is None:

@@ -12,6 +12,8 @@ from cluster.controllers.namespace import progress
 FINALIZER = "kubernetes"
 PAGE = 500
 """Objects that are deleted in one batch."""
+UNWATCHED = ("events",)
+"""Not followed: there are many, and none is ever the last to go (nobody gives them finalizers)."""
 CHECK_AGAIN = 15.0
 """Seconds after which a namespace is looked at again though nothing was heard of its content."""
 
@@ -29,7 +31,8 @@ class NamespaceController:
         self._queue = ctx.queue()
         ctx.on_change(self._namespaces, self._changed)
         for row in _deletable(table):
-            ctx.on_change(ctx.shared(row.id), self._content_changed)
+            if row.id not in UNWATCHED:
+                ctx.on_change(ctx.shared(row.id), self._content_changed)
 
     async def run(self) -> None:
         """Serve until cancelled."""

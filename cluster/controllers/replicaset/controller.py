@@ -21,7 +21,7 @@ BURST = 500
 """Pods that one reconciliation creates or deletes at most."""
 SLOW_START = 1
 """Size of the first batch of creations; each that succeeds is followed by one twice as large."""
-SETTLE_RATE = 20_000.0
+SETTLE_RATE = 10_000.0
 """Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
 
 
@@ -148,16 +148,11 @@ class ReplicaSetController:
 
     async def _active(self, replica_set: objects.Object) -> list[objects.Object]:
         """The pods that count, after adopting and releasing."""
-        store = self._pods.store
-        candidates = [
-            *store.by_index(context.CONTROLLER, objects.uid(replica_set)),
-            *store.by_index(context.ORPHANS, objects.namespace(replica_set)),
-        ]
         return await adoption.claimed(
             self._client,
             adoption.Owner(replica_set, context.REPLICA_SETS, pods.reference(replica_set)),
-            context.PODS,
-            (pod for pod in candidates if podstate.is_active(pod)),
+            self._pods,
+            podstate.is_active,
         )
 
     async def _manage(

@@ -96,7 +96,8 @@ def _compare(a: _Standing, b: _Standing, now: float) -> int:
         return -1 if a.restarts < b.restarts else 1
     if a.created != b.created:
         return _by_age(a.created, b.created, a.uid, b.uid, now)
-    return 0
+    # Kubernetes leaves the rest to chance; here runs must repeat.
+    return -1 if a.uid < b.uid else 1
 
 
 def _by_age(a: float, b: float, a_uid: str, b_uid: str, now: float) -> int:

@@ -33,22 +33,25 @@ def compute(
 ) -> Computed:
     """The status of `replica_set` with these active pods at `now` (wall, seconds)."""
     spec = objects.spec(replica_set)
-    wanted = list((objects.meta(spec.get("template") or {}).get("labels") or {}).items())
+    wanted = objects.labels(spec.get("template") or {}).items()
     min_ready = spec.get("minReadySeconds") or 0
     labelled = ready = available = 0
     following: float | None = None
     for pod in active:
-        if _has_labels(pod, wanted):
+        if wanted <= objects.labels(pod).items():
             labelled += 1
-        since = podstate.available_from(pod, min_ready)
+        since = podstate.ready_since(pod)
         if since is None:
-            ready += podstate.is_ready(pod)
             continue
         ready += 1
-        if since <= now:
+        if min_ready <= 0:
             available += 1
-        else:
-            following = since if following is None else min(following, since)
+        elif since:
+            due = timestamps.decode(since) + min_ready
+            if due <= now:
+                available += 1
+            else:
+                following = due if following is None else min(following, due)
     status: objects.Object = {"replicas": len(active)}
     counts = {
         "fullyLabeledReplicas": labelled,
@@ -62,11 +65,6 @@ def compute(
     if conditions:
         status["conditions"] = conditions
     return Computed(status, following)
-
-
-def _has_labels(pod: objects.Object, wanted: Sequence[tuple[str, str]]) -> bool:
-    labels = objects.labels(pod)
-    return all(labels.get(name) == value for name, value in wanted)
 
 
 def _conditions(
