@@ -54,6 +54,8 @@ def _target(table: Table, group: str, version: str, rest: list[str], watch: bool
     namespace = ""
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in _NAMESPACE_PARTS:
         namespace, rest = rest[1], rest[2:]
+        if not namespace:
+            raise errors.NotFound(NOT_FOUND)
     if not rest or "" in rest[:3]:
         raise errors.NotFound(NOT_FOUND)
     row = table.at(group, version, rest[0])

@@ -45,7 +45,7 @@ class Reads:
             json = tables.one(of_target(call.target), json, revision, self._style(call))
         return encoded(call, json, status)
 
-    async def list(self, call: Call) -> web.Response:
+    async def list(self, call: Call) -> web.StreamResponse:
         """Objects of a resource, or a page of them."""
         options = query.for_list(call.query)
         target = call.target
@@ -59,13 +59,19 @@ class Reads:
             revision=options.revision,
             match=options.match,
         )
-        return encoded(call, await self.listed(call, page))
+        return await self.listed(call, page)
 
-    async def listed(self, call: Call, page: Page) -> bytes:
+    async def listed(self, call: Call, page: Page) -> web.StreamResponse:
         """A page in the form that the client asked for."""
+        if call.form.shape:
+            return encoded(call, await self._shaped(call, page))
+        pieces = tables.object_list(call.target.resource, page)
+        if call.form.plain and not _for_people(call):
+            return await answers.pieces(call.http, pieces)
+        return encoded(call, b"".join(pieces))
+
+    async def _shaped(self, call: Call, page: Page) -> bytes:
         form = call.form
-        if not form.shape:
-            return tables.object_list(call.target.resource, page)
         metadata = tables.list_metadata(page)
         if form.shape == "Table":
             rows = await self._rows(call, page)
@@ -103,9 +109,13 @@ def encoded(call: Call, json: bytes, status: int = 200) -> web.Response:
     """JSON text in the media type that the client asked for."""
     if call.form.media == negotiation.YAML:
         return answers.yaml(json, status)
-    if answers.wants_indent(call.query.get("pretty"), call.user_agent):
+    if _for_people(call):
         return answers.indented(json, status)
     return answers.json(json, status)
+
+
+def _for_people(call: Call) -> bool:
+    return answers.wants_indent(call.query.get("pretty"), call.user_agent)
 
 
 def check_subresource(target: Target, verb: str) -> None:

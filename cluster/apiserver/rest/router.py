@@ -60,10 +60,12 @@ class Router:
             return answers.failure(error)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001  (a fault must not end the connection)
+        except Exception as error:
             self._log.error(
                 "request failed unexpectedly", method=http.method, path=http.path, exc_info=error
             )
+            if http.writer.output_size:  # too late for a Status: the client sees a cut answer
+                raise ConnectionResetError from error
             return answers.failure(errors.InternalError(f"Internal error occurred: {error}"))
 
     async def _route(self, http: web.BaseRequest) -> web.StreamResponse:

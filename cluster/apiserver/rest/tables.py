@@ -98,14 +98,20 @@ def partial_list(jsons: Iterable[bytes], metadata: dict[str, Any], version: str)
     )
 
 
-def object_list(resource: Resource, page: Page) -> bytes:
-    """The list itself, of the bytes that the entries hold."""
+def object_list(resource: Resource, page: Page) -> list[bytes]:
+    """The list itself, of the bytes that the entries hold, in pieces to be joined."""
     head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
         resource.list_kind.encode(),
         resource.api_version.encode(),
         _encode(list_metadata(page)),
     )
-    return b"%b%b]}" % (head, b",".join([entry.json for entry in page.items]))
+    pieces = [head]
+    for entry in page.items:
+        pieces += (entry.json, b",")
+    if page.items:
+        pieces.pop()
+    pieces.append(b"]}")
+    return pieces
 
 
 def list_metadata(page: Page) -> dict[str, Any]:

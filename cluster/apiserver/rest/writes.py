@@ -60,7 +60,7 @@ class Writes:
         entry, _ = await self._write(call, _operation(call, Verb.DELETE, body, options))
         return encoded(call, entry.json)
 
-    async def delete_collection(self, call: Call) -> web.Response:
+    async def delete_collection(self, call: Call) -> web.StreamResponse:
         """The end of every selected object; the answer lists them."""
         body, dry_run = await _deletion(call)
         options = query.for_write(call.query, call.user_agent, "DeleteOptions")
@@ -74,7 +74,7 @@ class Writes:
             body=body,
             dry_run=dry_run or options.dry_run,
         )
-        return encoded(call, await self.reads.listed(call, page))
+        return await self.reads.listed(call, page)
 
     async def _carried_out(self, call: Call, operation: Operation, status: int) -> web.Response:
         entry, warnings = await self._write(call, operation)

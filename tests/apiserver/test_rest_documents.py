@@ -1,0 +1,147 @@
+import asyncio
+
+import pytest
+from rest_world import serving
+
+from cluster.api import discovery, resources, schema
+from cluster.api.openapi import v3
+
+KUBECTL = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+)
+OLDER = KUBECTL.partition(",")[2]
+
+
+@pytest.mark.parametrize(("accept", "version"), [(KUBECTL, "v2"), (OLDER, "v2beta1")])
+def test_one_document_tells_every_resource(accept: str, version: str) -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            told = {}
+            for path in ("/api", "/apis/"):
+                answer = await api.get(path, Accept=accept)
+                media = (
+                    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+                )
+                assert answer.headers["Content-Type"] == media
+                assert answer.json["apiVersion"] == f"apidiscovery.k8s.io/{version}"
+                for group in answer.json["items"]:
+                    for each in group["versions"]:
+                        for resource in each["resources"]:
+                            told[group["metadata"].get("name", ""), resource["resource"]] = resource
+            assert sorted(told) == sorted((row.group, row.plural) for row in resources.BUILT_IN)
+            scale = told["apps", "deployments"]["subresources"][0]
+            assert scale["responseKind"] == {
+                "group": "autoscaling", "version": "v1", "kind": "Scale",
+            }  # fmt: skip
+            assert told["apps", "deployments"]["shortNames"] == ["deploy"]
+            assert told["", "nodes"]["scope"] == "Cluster"
+
+    asyncio.run(scenario())
+
+
+def test_plain_discovery_tells_the_same() -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            assert (await api.get("/api")).json["versions"] == ["v1"]
+            groups = (await api.get("/apis")).json["groups"]
+            assert groups[0]["name"] == "apps"
+            assert (await api.get("/apis/apps")).json["preferredVersion"]["version"] == "v1"
+            core = (await api.get("/api/v1/")).json["resources"]
+            assert {"pods", "pods/status", "pods/binding"} <= {each["name"] for each in core}
+            for path in ("/apis/none", "/apis/apps/v9", "/api/v9"):
+                assert (await api.get(path)).status == 404
+
+    asyncio.run(scenario())
+
+
+def test_what_a_client_holds_is_not_sent_again() -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            for path in ("/apis", "/openapi/v3", "/openapi/v3/apis/apps/v1", "/openapi/v2"):
+                first = await api.get(path)
+                etag = first.headers["ETag"]
+                again = await api.get(path, If_None_Match=etag)
+                assert (again.status, again.text, again.headers["ETag"]) == (304, "", etag)
+
+    asyncio.run(scenario())
+
+
+def test_open_api_v3() -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            index = (await api.get("/openapi/v3")).json["paths"]
+            assert sorted(index) == sorted(v3.paths(resources.built_in()))
+            answer = await api.get(index["apis/apps/v1"]["serverRelativeURL"])
+            assert "immutable" in answer.headers["Cache-Control"]
+            item = answer.json["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]
+            patch = item["patch"]
+            assert patch["x-kubernetes-group-version-kind"] == {
+                "group": "apps", "version": "v1", "kind": "Deployment",
+            }  # fmt: skip
+            assert "fieldValidation" in [each["name"] for each in patch["parameters"]]
+            stale = await api.get("/openapi/v3/apis/apps/v1?hash=OLD")
+            assert "immutable" not in stale.headers["Cache-Control"]
+            assert (await api.get("/openapi/v3/apis/none/v1")).status == 404
+            proto = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+            refused = await api.get("/openapi/v2", Accept=proto)
+            assert (refused.status, refused.json["reason"]) == (406, "NotAcceptable")
+
+    asyncio.run(scenario())
+
+
+def _references(value: object) -> list[str]:
+    if isinstance(value, dict):
+        found = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return found + [each for inner in value.values() for each in _references(inner)]
+    if isinstance(value, list):
+        return [each for inner in value for each in _references(inner)]
+    return []
+
+
+@pytest.mark.parametrize("version", [schema.VERSIONS[0], schema.NEWEST])
+def test_every_reference_of_a_document_leads_somewhere(version: str) -> None:
+    table = resources.built_in()
+    for group, served in v3.paths(table).values():
+        document = v3.document(table, group, served, version)
+        schemas = document["components"]["schemas"]
+        references = _references(document)
+        assert references
+        lost = [
+            ref for ref in references if ref.removeprefix("#/components/schemas/") not in schemas
+        ]
+        assert lost == []
+
+
+def test_a_new_row_is_told_at_once() -> None:
+    table = resources.built_in()
+    row = resources.Resource("cats.io", "v1", "Cat", "cats", short_names=("meow",))
+    table.add(row)
+    assert discovery.groups(table)["cats.io"] == ["v1"]
+    listed = discovery.resource_list(table, "cats.io", "v1")
+    assert listed is not None
+    assert listed["resources"][0]["shortNames"] == ["meow"]
+
+
+def test_the_version_says_what_it_is() -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            said = (await api.get("/version/")).json
+            major, minor = schema.NEWEST.split(".")
+            assert (said["major"], said["minor"]) == (major, minor)
+            assert said["gitVersion"] == f"v{schema.NEWEST}.0+kubemu"
+
+    asyncio.run(scenario())
+
+
+def test_health_in_short_and_in_full() -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            assert (await api.get("/healthz")).text == "ok"
+            full = (await api.get("/readyz?verbose")).text
+            assert full.startswith("[+]ping ok\n")
+            assert full.endswith("readyz check passed\n")
+            assert (await api.get("/livez/ping")).text == "ok"
+            assert (await api.get("/livez/none")).status == 404
+
+    asyncio.run(scenario())

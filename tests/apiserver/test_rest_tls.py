@@ -1,0 +1,105 @@
+import asyncio
+import datetime
+import ssl
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from rest_world import MAPS, StillClock
+
+from cluster.api import resources
+from cluster.apiserver import authn
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.rest import health, server
+from cluster.storage.memory import MemoryStorage
+
+BORN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+DIES = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)
+
+
+def _certificate(folder: Path, name: str, groups: tuple[str, ...] = ()) -> str:
+    """A self-signed certificate with its key, in one file: its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    attributes += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    subject = x509.Name(attributes)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, BORN, DIES)
+    signed = builder.add_extension(x509.BasicConstraints(True, None), True).sign(
+        key, hashes.SHA256()
+    )
+    path = folder / f"{name}.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return str(path)
+
+
+async def _status(url: str, certificate: str) -> int:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate)
+    async with aiohttp.ClientSession() as session, session.get(url, ssl=context) as response:
+        return response.status
+
+
+def test_a_client_certificate_tells_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = _certificate(tmp_path, "server")
+    known = _certificate(tmp_path, "system:node:a", ("system:nodes",))
+    stranger = _certificate(tmp_path, "stranger")
+    asked = []
+    find = authn.Authenticator.by_certificate
+
+    def spied(self: authn.Authenticator, subject: authn.Subject) -> object:
+        user = find(self, subject)
+        asked.append(user)
+        return user
+
+    monkeypatch.setattr(authn.Authenticator, "by_certificate", spied)
+
+    async def scenario() -> None:
+        store = MemoryStorage()
+        await store.open()
+        clock = StillClock()
+        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
+        await registry.open()
+        async with server.RestServer(
+            registry,
+            authn.Authenticator(),
+            clock=clock,
+            random=Random("y"),
+            ssl_context=server.tls(own, own, known),
+        ) as rest:
+            url = f"https://127.0.0.1:{rest.port}{MAPS}"
+            assert await _status(url, known) == 200
+            assert await _status(url, "") == 401
+            with pytest.raises(aiohttp.ClientError):
+                await _status(url, stranger)
+        await registry.close()
+
+    asyncio.run(scenario())
+    assert [(user.name, user.groups) for user in asked] == [
+        ("system:node:a", ("system:nodes", "system:authenticated"))
+    ]
+
+
+def test_a_failed_check_is_told() -> None:
+    checks = {"readyz": {"ping": lambda: True, "etcd": lambda: False}}
+    failed = health.answer("/readyz", {}, checks)
+    assert failed.status == 500
+    assert failed.text is not None
+    assert "[-]etcd failed: reason withheld\nreadyz check failed\n" in failed.text
+    assert health.answer("/readyz", {"exclude": "etcd"}, checks).status == 200
+    assert health.answer("/readyz/ping", {}, checks).status == 200
