@@ -73,13 +73,6 @@ def dns1035_label(text: str) -> Complaints:
     )
 
 
-def path_segment(text: str) -> Complaints:
-    """Whether `text` can stand in a URL path as one segment."""
-    if text in (".", ".."):
-        return (f"may not be '{text}'",)
-    return tuple(f"may not contain '{illegal}'" for illegal in "/%" if illegal in text)
-
-
 @lru_cache(8192)
 def qualified_name(text: str) -> Complaints:
     """Whether `text` is a label key, annotation key (in lower case) or resource name."""

@@ -112,11 +112,6 @@ def object_meta(version: str = NEWEST) -> Node:
     return _struct(version, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 
 
-def for_definition(name: str, version: str = NEWEST) -> Node | None:
-    """The shape of a definition by its name (`io.k8s.api.core.v1.PodSpec`), or None."""
-    return _struct(version, name) if name in _raw(version) else None
-
-
 @cache
 def _raw(version: str) -> dict[str, dict[str, Any]]:
     if version not in VERSIONS:

@@ -4,7 +4,7 @@ Grammar and error texts: k8s.io/apimachinery/pkg/labels and pkg/fields. A label 
 `app=web,tier in (a,b),!old`; a field selector text is `metadata.name=x,status.phase!=Running`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -86,11 +86,6 @@ def of(selector: Mapping[str, Any] | None) -> Selector:
         values = tuple(sorted(expression.get("values") or ()))
         found.append(label_text.checked(expression.get("key", ""), operator, values))
     return Selector(tuple(sorted(found, key=lambda requirement: requirement.key)))
-
-
-def of_labels(labels: Mapping[str, str] | None) -> Selector:
-    """The selector of a plain map (a Service's spec.selector): each label must be equal."""
-    return Selector(tuple(_equal(key, value) for key, value in sorted((labels or {}).items())))
 
 
 def _equal(key: str, value: str) -> Requirement:
@@ -191,8 +186,3 @@ def _unknown_label(label: str, resource: resources.Resource) -> str:
         known = '"metadata.name", "metadata.namespace"'
         return f'"{label}" is not a known field selector: only {known}'
     return f"field label not supported: {label}"
-
-
-def as_text(selector: Selector | Sequence[Requirement]) -> str:
-    """The text form, which parse_labels reads back."""
-    return str(selector if isinstance(selector, Selector) else Selector(tuple(selector)))

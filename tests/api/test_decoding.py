@@ -212,13 +212,17 @@ class TestSchema:
     def test_a_property_named_like_a_keyword_survives(self) -> None:
         name = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
         assert schema.definitions()[name]["properties"]["$ref"]["type"] == "string"
-        node = schema.for_definition(name)
+        node = schema.for_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+        for step in ("spec", "versions", "schema", "openAPIV3Schema", "$ref"):
+            assert node is not None
+            node = (node.element or node).fields[step].node
         assert node is not None
-        assert node.fields["$ref"].node.kind == "string"
+        assert node.kind == "string"
 
     def test_merge_keys_are_read(self) -> None:
-        node = schema.for_definition("io.k8s.api.core.v1.PodSpec")
-        assert node is not None
+        pod = schema.for_kind("v1", "Pod")
+        assert pod is not None
+        node = pod.fields["spec"].node
         assert node.fields["containers"].merge_key == "name"
         assert node.fields["volumes"].retain_keys
         assert not node.fields["nodeSelector"].merge
