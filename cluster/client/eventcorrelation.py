@@ -57,6 +57,8 @@ class Series:
     count: int = 1
     name: str = ""
     """The Event's own name; "" until it is first written."""
+    cause: int = 0
+    """The newest revision upon which its source spoke."""
     stored: bool = False
     attempts: int = 0
 

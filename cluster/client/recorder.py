@@ -13,7 +13,7 @@ import structlog
 from cluster.aio import backoff, clock
 from cluster.api import errors, objects, timestamps
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.client import eventcorrelation
+from cluster.client import cause, eventcorrelation
 from cluster.client.client import Client
 from cluster.client.eventcorrelation import Series
 
@@ -75,6 +75,7 @@ class Recorder:
         sighting = eventcorrelation.Sighting(subject, type, reason, message, action)
         series = self._correlator.observe(sighting, now)
         if series is not None:
+            series.cause = max(series.cause, cause.current())
             self._queue(series)
 
     async def run(self) -> None:
@@ -116,12 +117,12 @@ class Recorder:
                 "lastTimestamp": timestamps.encode(series.last),
                 "message": series.sighting.message,
             }
-            return _operation(Verb.PATCH, space, series.name, patch)
+            return _operation(Verb.PATCH, space, series, patch)
         # The clock is coarser than the nanoseconds of the name; chance fills in the rest, so that
         # two sources that speak of one object at one time do not choose one name.
         nanoseconds = int(series.last * 1e9) + self._random.randrange(1000)
         series.name = f"{subject.name}.{nanoseconds:x}"
-        return _operation(Verb.CREATE, space, series.name, self._body(series, space))
+        return _operation(Verb.CREATE, space, series, self._body(series, space))
 
     def _body(self, series: Series, space: str) -> objects.Object:
         sighting = series.sighting
@@ -174,13 +175,14 @@ class Recorder:
         return not later
 
 
-def _operation(verb: Verb, space: str, name: str, body: objects.Object) -> Operation:
+def _operation(verb: Verb, space: str, series: Series, body: objects.Object) -> Operation:
     return Operation(
         verb,
         "events",
         space,
-        name,
+        series.name,
         body=msgspec.json.encode(body),
         patch_type=MERGE_PATCH if verb is Verb.PATCH else "",
+        cause=series.cause,
         want_object=False,
     )

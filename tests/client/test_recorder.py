@@ -8,7 +8,7 @@ from fake_api import FakeApi, pod
 
 from cluster.aio import clock, tasks, virtual
 from cluster.api import errors
-from cluster.client import eventcorrelation, recorder
+from cluster.client import cause, eventcorrelation, recorder
 from cluster.client.client import Client
 
 EPOCH = 1_800_000_000.0
@@ -203,3 +203,12 @@ def test_only_the_newest_are_remembered(monkeypatch):
         correlator.observe(_sighting(name), 0)
     assert correlator.observe(_sighting("d"), 0).count == 2
     assert correlator.observe(_sighting("a"), 0).count == 1
+
+
+def test_an_event_carries_the_cause_upon_which_it_was_said():
+    async def scenario(events, api):
+        with cause.because(41):
+            events.event(pod("web"), recorder.NORMAL, "Pulled", "x")
+
+    api = _record(scenario)
+    assert [operation.cause for batch in api.batches for operation in batch] == [41]

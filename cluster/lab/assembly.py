@@ -1,0 +1,212 @@
+"""Builds each component of the lab's cluster: which it is, whom it speaks to, and as whom."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from cluster.aio import clock
+from cluster.api import identity, resources
+from cluster.apiserver import compaction
+from cluster.apiserver.admission import defaults
+from cluster.apiserver.ledger import Ledger
+from cluster.apiserver.registry import Registry
+from cluster.client.client import Client
+from cluster.controllers.component import ControllerManager
+from cluster.kubelet import config as kubelet_config
+from cluster.kubelet.component import Kubelet
+from cluster.lab.config import Config
+from cluster.lab.parts import Component, Part
+from cluster.lab.wire import ApiSocket, LabTransport, Machine
+from cluster.proxy.component import Proxy
+from cluster.proxy.config import Config as ProxyConfig
+from cluster.runtime.component import Runtime
+from cluster.runtime.config import Config as RuntimeConfig
+from cluster.scheduler.component import Scheduler
+from cluster.storage.interface import Storage
+
+ADMIN = identity.User("kubernetes-admin", (identity.MASTERS, identity.AUTHENTICATED))
+API_SERVER = "apiserver"
+SCHEDULER = "scheduler"
+CONTROLLER_MANAGER = "controller-manager"
+CONTROL_PLANE = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
+
+
+class _ApiServer:
+    """The API server of the lab: the registry without REST and gRPC, which need sockets."""
+
+    def __init__(self, registry: Registry, store: Storage, socket: ApiSocket, every: float) -> None:
+        self._registry = registry
+        self._store = store
+        self._socket = socket
+        self._compact_every = every
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._registry.open()
+        try:
+            self._socket.up(self._registry)
+            self.ready.set()
+            await compaction.run(self._store, self._compact_every)
+        finally:
+            self._socket.down()
+            await self._registry.close()
+
+
+class Assembly:
+    """Makes the parts. Each draws from a generator of its own, which outlives its restarts."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Storage,
+        clock: clock.Clock,
+        on_ledger: Callable[[Ledger], None],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._on_ledger = on_ledger
+        self._randoms: dict[str, random.Random] = {}
+        self._machines: dict[str, Machine] = {}
+        self.api = ApiSocket()
+
+    def parts(self) -> list[Part]:
+        """Every part, in the order in which they start."""
+        node_parts = [part for node in self._config.nodes for part in self.node(node)]
+        return [
+            Part(API_SERVER, self._api_server),
+            Part(CONTROLLER_MANAGER, self._controller_manager),
+            Part(SCHEDULER, self._scheduler),
+            *node_parts,
+        ]
+
+    def node(self, node: kubelet_config.Config) -> list[Part]:
+        """The parts of one node: its runtime, kubelet and proxy."""
+        name = node.node_name
+        self._machines[name] = Machine(name)
+
+        async def runtime(part: Part) -> None:
+            await self._runtime(part, name)
+
+        async def kubelet(part: Part) -> None:
+            await self._kubelet(part, node)
+
+        async def proxy(part: Part) -> None:
+            await self._proxy(part, name)
+
+        return [
+            Part(f"runtime/{name}", runtime),
+            Part(f"kubelet/{name}", kubelet),
+            Part(f"kube-proxy/{name}", proxy),
+        ]
+
+    def transport(self, user: identity.User, part: str) -> LabTransport:
+        """The way of a part to the API server, with delays of its own."""
+        generator = self.random(f"{part}/wire")
+        shortest, longest = self._config.latency
+        return self.api.transport(user, lambda: generator.uniform(shortest, longest))
+
+    def random(self, part: str) -> random.Random:
+        """The generator of a part."""
+        found = self._randoms.get(part)
+        if found is None:
+            seed = f"{self._config.seed}/{part}"
+            found = self._randoms[part] = random.Random(seed)  # noqa: S311  (repeats)
+        return found
+
+    async def _api_server(self, part: Part) -> None:
+        ledger = Ledger()
+        self._on_ledger(ledger)
+        registry = Registry(
+            resources.built_in(),
+            self._store,
+            clock=self._clock,
+            random=self.random(part.name),
+            admission=defaults.chain(),
+            ledger=ledger,
+            version=self._config.kubernetes_version,
+        )
+        server = _ApiServer(registry, self._store, self.api, self._config.compaction_seconds)
+        await _run(part, server)
+
+    async def _controller_manager(self, part: Part) -> None:
+        user = identity.User("system:kube-controller-manager", (identity.AUTHENTICATED,))
+        await self._with_client(
+            part,
+            user,
+            lambda client: ControllerManager(
+                self._config.controllers,
+                client=client,
+                clock=self._clock,
+                random=self.random(part.name),
+            ),
+        )
+
+    async def _scheduler(self, part: Part) -> None:
+        user = identity.User("system:kube-scheduler", (identity.AUTHENTICATED,))
+        await self._with_client(
+            part,
+            user,
+            lambda client: Scheduler(
+                self._config.scheduler,
+                client=client,
+                clock=self._clock,
+                random=self.random(part.name),
+            ),
+        )
+
+    async def _runtime(self, part: Part, node: str) -> None:
+        machine = self._machines[node]
+        built = Runtime(
+            RuntimeConfig(node_name=node), clock=self._clock, random=self.random(part.name)
+        )
+        machine.up(built.cri, built.dataplane)
+        try:
+            await _run(part, built)
+        finally:
+            machine.down()
+
+    async def _kubelet(self, part: Part, node: kubelet_config.Config) -> None:
+        name = f"system:node:{node.node_name}"
+        user = identity.User(name, ("system:nodes", identity.AUTHENTICATED))
+        machine: Any = self._machines[node.node_name].cri
+        await self._with_client(
+            part,
+            user,
+            lambda client: Kubelet(
+                node,
+                client=client,
+                cri=machine,
+                clock=self._clock,
+                random=self.random(part.name),
+            ),
+        )
+
+    async def _proxy(self, part: Part, node: str) -> None:
+        user = identity.User("system:kube-proxy", (identity.AUTHENTICATED,))
+        machine: Any = self._machines[node].dataplane
+        await self._with_client(
+            part,
+            user,
+            lambda client: Proxy(
+                ProxyConfig(node_name=node),
+                client=client,
+                dataplane=machine,
+                clock=self._clock,
+                random=self.random(part.name),
+            ),
+        )
+
+    async def _with_client(
+        self, part: Part, user: identity.User, build: Callable[[Client], Component]
+    ) -> None:
+        manager = part.name.partition("/")[0]
+        async with Client(self.transport(user, part.name), manager=manager) as client:
+            await _run(part, build(client))
+
+
+async def _run(part: Part, component: Component) -> None:
+    part.built(component)
+    await component.run()

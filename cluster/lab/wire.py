@@ -1,0 +1,144 @@
+"""The lab's seams to what may be down: the API server, and a node's runtime."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+from cluster.aio import rpc
+from cluster.api import errors, identity
+from cluster.api.operations import Operation
+from cluster.apiserver.direct import DirectTransport
+from cluster.apiserver.registry import Registry
+from cluster.apiserver.watchcache.events import Batch
+from cluster.apiserver.watchcache.watch import Watch
+from cluster.client.transport import Raw, RawEvent, RawPage
+
+Delay = Callable[[], float]
+
+
+class ApiSocket:
+    """Where the API server is reached: by nobody while `registry` is None."""
+
+    def __init__(self) -> None:
+        self.registry: Registry | None = None
+        self._watches: dict[Watch, None] = {}
+
+    def up(self, registry: Registry) -> None:
+        """Connect clients to `registry` from now on."""
+        self.registry = registry
+
+    def down(self) -> None:
+        """Refuse clients, and end their watches."""
+        self.registry = None
+        for watch in list(self._watches):
+            watch.close()
+        self._watches.clear()
+
+    def transport(self, user: identity.User, delay: Delay) -> "LabTransport":
+        """A client's own way in; each crossing takes `delay()` seconds."""
+        return LabTransport(self, user, delay)
+
+    async def watch(
+        self, resource: str, namespace: str, revision: int, labels: str, fields: str
+    ) -> AsyncGenerator[Batch, None]:
+        """Batches of events, until the API server goes down."""
+        watch = await self.here().watch(
+            resource, namespace, revision=str(revision), labels=labels, fields=fields
+        )
+        self._watches[watch] = None
+        try:
+            async for batch in watch:
+                yield batch
+        finally:
+            self._watches.pop(watch, None)
+            watch.close()
+        raise errors.ServiceUnavailable("the API server is down")
+
+    def here(self) -> Registry:
+        """The registry. errors.ServiceUnavailable while it is down."""
+        if self.registry is None:
+            raise errors.ServiceUnavailable("the API server is down")
+        return self.registry
+
+
+class LabTransport:
+    """A `client.transport.Transport` to an API server that is some way off and may be down."""
+
+    def __init__(self, socket: ApiSocket, user: identity.User, delay: Delay) -> None:
+        self._socket = socket
+        self._user = user
+        self._delay = delay
+
+    async def get(self, resource: str, namespace: str, name: str) -> Raw:
+        """See `Transport.get`."""
+        direct = await self._reach()
+        return await direct.get(resource, namespace, name)
+
+    async def list(
+        self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
+    ) -> RawPage:
+        """See `Transport.list`."""
+        direct = await self._reach()
+        return await direct.list(
+            resource, namespace, labels=labels, fields=fields, limit=limit, token=token
+        )
+
+    async def watch(
+        self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
+    ) -> AsyncGenerator[Sequence[RawEvent], None]:
+        """See `Transport.watch`."""
+        stream = self._socket.watch(resource, namespace, revision, labels, fields)
+        async with contextlib.aclosing(stream):
+            async for batch in stream:
+                await asyncio.sleep(self._delay())
+                yield [RawEvent(event.type, event.json, event.revision) for event in batch.events]
+
+    async def write(self, batch: Sequence[Operation]) -> Sequence[Raw | errors.StatusError | None]:
+        """See `Transport.write`."""
+        direct = await self._reach()
+        return await direct.write(batch)
+
+    async def _reach(self) -> DirectTransport:
+        await asyncio.sleep(self._delay())
+        return DirectTransport(self._socket.here(), self._user)
+
+
+class Machine:
+    """A node's runtime as its kubelet and proxy reach it: there, or a dead machine."""
+
+    def __init__(self, node: str) -> None:
+        self.cri = Socket(f"the runtime of {node}")
+        self.dataplane = Socket(f"the data plane of {node}")
+
+    def up(self, cri: object, dataplane: object) -> None:
+        """Connect callers to these service objects."""
+        self.cri.service = cri
+        self.dataplane.service = dataplane
+
+    def down(self) -> None:
+        """Refuse callers."""
+        self.cri.service = self.dataplane.service = None
+
+
+class Socket:
+    """Passes calls on to `service`; None refuses them with `rpc.Failure` UNAVAILABLE, as gRPC.
+
+    What only a caller in the same process has (`on_event`) is not passed on: the lab's kubelet
+    follows the stream that a process would.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self.service: Any = None
+
+    def __getattr__(self, name: str) -> Callable[[Any], Any]:
+        if name.startswith("_") or name == "on_event":
+            raise AttributeError(name)
+
+        async def call(request: Any) -> Any:
+            if self.service is None:
+                raise rpc.Failure("UNAVAILABLE", f"{self._title} is down")
+            return await getattr(self.service, name)(request)
+
+        return call

@@ -1,0 +1,228 @@
+"""A cluster as a scenario of the lab holds it: act on it, wait for it, look into it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from cluster.aio import clock, tasks
+from cluster.api import conditions, errors, objects, resources
+from cluster.api.operations import MERGE_PATCH
+from cluster.apiserver.ledger import Ledger
+from cluster.client.client import Client
+from cluster.lab import assembly, invariants, manifests
+from cluster.lab.config import Config
+from cluster.lab.eventlog import EventLog
+from cluster.lab.mirror import Mirror
+from cluster.lab.parts import Part
+from cluster.storage.memory import MemoryStorage
+
+T = TypeVar("T")
+
+_READY_SECONDS = 60.0
+_LOOK_EVERY = 1.0
+"""Seconds after which a condition is looked at again though nothing was written: it may be about
+time, or about something outside the API."""
+
+
+class NotReached(AssertionError):
+    """What a scenario waited for did not come about in time."""
+
+
+class Cluster:
+    """The running cluster. `client` acts as the administrator; `log` is the event log.
+
+    Looking (`get`, `list`) costs nothing and sees each write at once, even those that the API
+    server, being down, could not tell of.
+    """
+
+    def __init__(self, config: Config, log: EventLog, clock: clock.Clock) -> None:
+        self.log = log
+        self.clock = clock
+        self.mirror = Mirror()
+        self.watchdog = invariants.Watchdog(self.mirror)
+        self._config = config
+        self._store = MemoryStorage()
+        self._assembly = assembly.Assembly(config, self._store, clock, self._hook)
+        self._parts = {part.name: part for part in self._assembly.parts()}
+        self._changed = asyncio.Event()
+        self._table = resources.built_in()
+        self._group: tasks.Group | None = None
+        self.client = Client(self._assembly.transport(assembly.ADMIN, "lab"), manager="lab")
+
+    # ---- acting ------------------------------------------------------------------------------
+
+    async def apply(self, given: manifests.Given) -> Sequence[objects.Object]:
+        """Create each object, or patch the one that is there (merge); what the API made of it."""
+        made = []
+        for row, obj in manifests.read(given, self._table):
+            self.log.note(f"apply {row.id} {objects.key(obj)}")
+            try:
+                made.append(await self.client.create(row.id, obj))
+            except errors.AlreadyExists:
+                patched = await self.client.patch(
+                    row.id, objects.name(obj), obj, objects.namespace(obj), patch_type=MERGE_PATCH
+                )
+                made.append(patched)
+        return made
+
+    async def stop(self, *names: str) -> None:
+        """Stop components: `scheduler`, `kubelet/node-1`…; each at once, without a farewell."""
+        for name in names:
+            self.log.note(f"stop {name}")
+            await self.part(name).stop()
+
+    async def start(self, *names: str) -> None:
+        """Start components that were stopped, and wait until they are ready."""
+        for name in names:
+            self.log.note(f"start {name}")
+            self.part(name).start(self._open())
+        for name in names:
+            await self._ready(self.part(name))
+
+    async def kill_node(self, name: str) -> None:
+        """The machine is gone: its kubelet, its proxy, and all that ran on it."""
+        self.log.note(f"kill node {name}")
+        await self.stop(*(part for part in self._of_node(name) if self.part(part).running))
+
+    async def revive_node(self, name: str) -> None:
+        """Switch a killed machine on again: nothing of what ran on it is there any more."""
+        self.log.note(f"revive node {name}")
+        await self.start(*self._of_node(name))
+
+    def part(self, name: str) -> Part:
+        """A component's place. KeyError with the names that there are."""
+        if name not in self._parts:
+            raise KeyError(f"no component {name}: there are {', '.join(self._parts)}")
+        return self._parts[name]
+
+    # ---- waiting -----------------------------------------------------------------------------
+
+    async def until(self, condition: Callable[[], T], *, within: float, what: str = "") -> T:
+        """Wait until `condition` gives something true, and give it. It is looked at after every
+        write, and every second. NotReached after `within` seconds; invariants.Broken at once.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within
+        while True:
+            self._changed.clear()
+            found = condition()
+            if found:
+                return found
+            self.check()
+            left = end - loop.time()
+            if left <= 0:
+                raise NotReached(self._unmet(what or _name(condition), within))
+            try:
+                async with asyncio.timeout(min(left, _LOOK_EVERY)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+        self.check()
+
+    def now(self) -> float:
+        """Seconds since the lab began."""
+        return asyncio.get_running_loop().time()
+
+    # ---- looking -----------------------------------------------------------------------------
+
+    def get(self, resource: str, name: str, namespace: str = "") -> objects.Object | None:
+        """One object, or None. It is shared: read only."""
+        return self.mirror.get(resource, name, namespace)
+
+    def list(
+        self, resource: str, namespace: str = "", labels: Mapping[str, str] | None = None
+    ) -> Sequence[objects.Object]:
+        """Objects of a resource, those with all these labels, in the order of their keys."""
+        return self.mirror.list(resource, namespace, labels)
+
+    def pods(self, *, ready: bool = False, **labels: str) -> Sequence[objects.Object]:
+        """The pods of all namespaces with these labels that nobody deletes; only Ready ones."""
+        found = [pod for pod in self.mirror.list("pods", "", labels) if not objects.deleting(pod)]
+        return [pod for pod in found if conditions.is_true(pod, "Ready")] if ready else found
+
+    def ready_nodes(self) -> Sequence[str]:
+        """The names of the nodes that are Ready."""
+        nodes = self.mirror.list("nodes")
+        return [objects.name(node) for node in nodes if conditions.is_true(node, "Ready")]
+
+    def check(self) -> None:
+        """invariants.Broken, where what must never be was written."""
+        if self.watchdog.broken:
+            raise invariants.Broken("\n".join(self.watchdog.broken))
+
+    # ---- the lab's own -----------------------------------------------------------------------
+
+    async def boot(self, group: tasks.Group) -> None:
+        """Start everything, and wait until the nodes are Ready."""
+        self._group = group
+        await self._store.open()
+        self._store.subscribe(0, self._take)
+        await self.client.__aenter__()
+        for part in self._parts.values():
+            part.start(group)
+            if part.name == assembly.API_SERVER:
+                await self._ready(part)
+        for part in self._parts.values():
+            await self._ready(part)
+        wanted = len(self._config.nodes)
+        await self.until(
+            lambda: len(self.ready_nodes()) >= wanted,
+            within=_READY_SECONDS,
+            what=f"{wanted} nodes Ready",
+        )
+        self.log.note("booted")
+
+    async def come_to_rest(self, within: float) -> None:
+        """Wait until nothing is wrong at rest. invariants.Broken with what still is."""
+        self.check()
+        if not all(self._parts[name].running for name in assembly.CONTROL_PLANE):
+            return
+        try:
+            await self.until(lambda: not invariants.at_rest(self.mirror), within=within)
+        except NotReached:
+            raise invariants.Broken("\n".join(invariants.at_rest(self.mirror))) from None
+
+    async def shut_down(self) -> None:
+        """Stop everything, last started first."""
+        for part in reversed(self._parts.values()):
+            if part.running:
+                await part.stop()
+        await self.client.__aexit__(None, None, None)
+        await self._store.close()
+
+    def _of_node(self, name: str) -> Sequence[str]:
+        return [f"{kind}/{name}" for kind in ("runtime", "kubelet", "kube-proxy")]
+
+    def _open(self) -> tasks.Group:
+        if self._group is None:
+            raise RuntimeError("the cluster has not been booted")
+        return self._group
+
+    async def _ready(self, part: Part) -> None:
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await part.ready()
+        except TimeoutError:
+            raise NotReached(self._unmet(f"{part.name} ready", _READY_SECONDS)) from None
+
+    def _take(self, events: Any) -> None:
+        self.log.take(events)
+        self.mirror.take(events)
+        self._changed.set()
+
+    def _hook(self, ledger: Ledger) -> None:
+        ledger.hook(self.log.fact)
+
+    def _unmet(self, what: str, within: float) -> str:
+        tail = "\n  ".join(self.log.lines[-20:])
+        return f"not within {within:g} s: {what}. The last of the log:\n  {tail}"
+
+
+def _name(condition: Callable[[], object]) -> str:
+    code = getattr(condition, "__code__", None)
+    where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return f"{getattr(condition, '__qualname__', condition)}{where}"
