@@ -72,11 +72,12 @@ class GrpcCri:
                 await call.initial_metadata()
         except TimeoutError:
             pass
-        except grpc.aio.AioRpcError as error:
-            raise _failure(error) from error
         except asyncio.CancelledError:
             call.cancel()
             raise
+        if call.done():  # the first word was that there will be none
+            code, details = await call.code(), await call.details()
+            raise rpc.Failure(code.name, details or "")
         return _events(call)
 
     async def _unary(self, call: Any, request: Any, seconds: float) -> Any:

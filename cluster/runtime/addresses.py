@@ -34,6 +34,7 @@ class Pool:
         self._last = last - 1 if network.version == 4 else last
         self._next = self._first
         self._used: dict[int, None] = {}
+        self._numbers: dict[str, int] = {}
 
     def take(self) -> str:
         """An address that nobody has. Exhausted."""
@@ -44,19 +45,23 @@ class Pool:
             self._next = self._after(self._next)
         number, self._next = self._next, self._after(self._next)
         self._used[number] = None
-        return str(self._address(number))
+        address = self._text(number)
+        self._numbers[address] = number
+        return address
 
     def give_back(self, address: str) -> None:
         """Let an address go; one that is not in use is no error."""
-        self._used.pop(int(ipaddress.ip_address(address)), None)
+        number = self._numbers.pop(address, None)
+        if number is not None:
+            del self._used[number]
 
     def _after(self, number: int) -> int:
         return number + 1 if number < self._last else self._first
 
-    def _address(self, number: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    def _text(self, number: int) -> str:
         if self.network.version == 4:
-            return ipaddress.IPv4Address(number)
-        return ipaddress.IPv6Address(number)
+            return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        return str(ipaddress.IPv6Address(number))
 
     def _range(self) -> str:
-        return f"{self._address(self._first - 1)}-{self._address(self._last)}"
+        return f"{self._text(self._first - 1)}-{self._text(self._last)}"

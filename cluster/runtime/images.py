@@ -68,21 +68,25 @@ def parse(text: str) -> Reference:
     return Reference(host, path, tag or ("" if digest else "latest"), digest)
 
 
+@lru_cache(4096)
 def digest(reference: Reference) -> str:
     """The digest of the image's manifest."""
     return reference.digest or _hash(f"manifest {reference.name}")
 
 
+@lru_cache(4096)
 def image_id(reference: Reference) -> str:
     """The id of the image: the digest of its configuration."""
     return _hash(f"config {reference.repository}@{digest(reference)}")
 
 
+@lru_cache(4096)
 def size(reference: Reference) -> int:
     """Bytes: between 2 and 122 MiB, always the same for a name."""
     return _SMALLEST + int(_hash(f"size {reference.name}")[7:15], 16) % _SPREAD
 
 
+@lru_cache(4096)
 def absence(reference: Reference) -> str:
     """Why the image cannot be pulled: "" where it can, `host` where its registry is unknown,
     `manifest` where the registry does not have it.

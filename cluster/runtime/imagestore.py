@@ -1,6 +1,7 @@
 """The images on a node: pulled from an emulated world that has (nearly) every image."""
 
 import asyncio
+from functools import lru_cache
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -45,8 +46,9 @@ class ImageStore:
             }
 
 
+@lru_cache(1024)
 def describe(reference: images.Reference) -> pb.Image:
-    """The image as CRI has it."""
+    """The image as CRI has it. Shared: it is not to be changed."""
     tags = [f"{reference.repository}:{reference.tag}"] if reference.tag else []
     return pb.Image(
         id=images.image_id(reference),

@@ -1,6 +1,7 @@
 """Records as the messages of CRI."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -95,6 +96,7 @@ def event(happened: Event) -> pb.ContainerEventResponse:
     )
 
 
+@lru_cache(4096)
 def image_ref(reference: images.Reference) -> str:
     """`docker.io/library/nginx@sha256:…`."""
     return f"{reference.repository}@{images.digest(reference)}"
