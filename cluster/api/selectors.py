@@ -186,3 +186,8 @@ def _unknown_label(label: str, resource: resources.Resource) -> str:
         known = '"metadata.name", "metadata.namespace"'
         return f'"{label}" is not a known field selector: only {known}'
     return f"field label not supported: {label}"
+
+
+def as_text(selector: Selector) -> str:
+    """The text form, which parse_labels reads back (`status.selector` of a Scale)."""
+    return str(selector)
