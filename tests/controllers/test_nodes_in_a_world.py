@@ -1,9 +1,11 @@
 """Node failure, eviction and pod collection at full length, on virtual time."""
 
+import asyncio
+
 from controllerworld import EPOCH, World, deployment, running
 
 from cluster.aio import virtual
-from cluster.api import objects, timestamps
+from cluster.api import errors, objects, timestamps
 from cluster.controllers.config import Config
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -210,6 +212,35 @@ def test_pods_of_a_node_that_is_gone_are_ended_after_the_quarantine() -> None:
                 "RemovingNode"
             )
             await world.until(lambda: _all_ready(world, 4))
+
+    virtual.run(main())
+
+
+def test_an_api_out_of_reach_is_not_held_against_the_nodes(monkeypatch) -> None:
+    async def main() -> None:
+        async with running(nodes=3) as world:
+            await asyncio.sleep(20)
+            update = world.manager_client.update
+            refused: list[str] = []
+            out = True
+
+            async def refusing(resource, obj, **options):
+                if not out:
+                    return await update(resource, obj, **options)
+                refused.append(resource)
+                raise errors.ServiceUnavailable("the API is away")
+
+            monkeypatch.setattr(world.manager_client, "update", refusing)
+            world.kubelet.silent.update(world.kubelet.nodes)  # their heartbeats do not arrive
+            await asyncio.sleep(70)
+            assert "nodes" in refused
+            out = False
+            await asyncio.sleep(8)  # the controller is back before the kubelets are
+            world.kubelet.silent.clear()
+            for _ in range(60):
+                await asyncio.sleep(1)
+                for node in await world.all("nodes"):
+                    assert ready(node)["status"] == "True"
 
     virtual.run(main())
 

@@ -57,7 +57,9 @@ class GarbageCollector:
         new, old = change.new, change.old
         if new is None:
             uid = objects.uid(change.object)
-            self._lookup.gone(uid)
+            node = self._graph.get(uid)
+            if node is not None and node.dependents:
+                self._lookup.gone(uid)
             self._take(self._graph.forget(uid), change.revision)
         elif old is None or _ownership_changed(old, new):
             work = self._graph.observe(row.id, new, row.api_version, row.kind)

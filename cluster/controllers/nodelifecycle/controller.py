@@ -7,8 +7,8 @@ import structlog
 from cluster.aio import tasks
 from cluster.api import errors, objects, timestamps
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, podwrites
-from cluster.controllers.nodelifecycle import health, pacing, taints, zones
+from cluster.controllers import context
+from cluster.controllers.nodelifecycle import health, marking, pacing, taints, zones
 
 LEASE_NAMESPACE = "kube-node-lease"
 RETRIES = 5
@@ -24,16 +24,15 @@ class NodeLifecycleController:
         self._client = ctx.client
         self._nodes = ctx.shared(context.NODES)
         self._leases = ctx.shared(context.LEASES)
-        self._pods = ctx.shared(context.PODS)
         self._recorder = ctx.recorder("node-controller")
+        self._marker = marking.PodMarker(ctx, self._recorder)
         self._queue = ctx.queue()
-        self._new_pods = ctx.queue()
         self._log = structlog.get_logger().bind(controller="nodelifecycle")
         self._known: dict[str, objects.Object] = {}
         self._signs: dict[str, health.Signs] = {}
         self._states: dict[str, zones.State] = {}
         self._paces: dict[str, pacing.Pace] = {}
-        self._retry_pods: dict[str, None] = {}
+        self._blind = False
         self._wake = asyncio.Event()
         self._rates = zones.Rates(
             normal=self._config.node_eviction_rate,
@@ -42,18 +41,16 @@ class NodeLifecycleController:
             unhealthy_share=self._config.unhealthy_zone_threshold,
         )
         ctx.on_change(self._nodes, self._node_changed)
-        ctx.on_change(self._pods, self._pod_changed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        for source in (self._nodes, self._leases, self._pods):
+        for source in (self._nodes, self._leases):
             await source.synced()
         tainting = reconciler.Reconciler("node-taints", self._queue, self._taint, workers=8)
-        marking = reconciler.Reconciler("node-new-pods", self._new_pods, self._mark_new)
         async with tasks.Group("nodelifecycle") as group:
             group.spawn(self._recorder.run(), "recorder")
             group.spawn(tainting.run(), "taints")
-            group.spawn(marking.run(), "new-pods")
+            group.spawn(self._marker.run(), "pods")
             group.spawn(self._evict(), "evictions")
             group.spawn(self._monitor(), "monitor")
 
@@ -63,17 +60,7 @@ class NodeLifecycleController:
         ):
             self._queue.add(change.key, change.revision)
 
-    def _pod_changed(self, change: informer.Change) -> None:
-        new, old = change.new, change.old
-        if new is None or not objects.spec(new).get("nodeName"):
-            return
-        if old is None or not objects.spec(old).get("nodeName"):
-            node = self._nodes.store.get(objects.spec(new)["nodeName"])
-            # Nearly every pod comes to a healthy node: only the others are worth a look.
-            if node is not None and not _is_ready(node):
-                self._new_pods.add(change.key, change.revision)
-
-    # NoSchedule taints and late pods
+    # NoSchedule taints
 
     async def _taint(self, name: str) -> None:
         node = self._nodes.store.get(name)
@@ -82,15 +69,6 @@ class NodeLifecycleController:
         wanted = taints.scheduling(node, timestamps.encode(self._ctx.clock.now()))
         if wanted is not None:
             await self._write_taints(node, wanted)
-
-    async def _mark_new(self, key: str) -> None:
-        pod = self._pods.store.get(key)
-        node = self._nodes.store.get(objects.spec(pod).get("nodeName", "")) if pod else None
-        if pod is None or node is None:
-            return
-        ready = health.ready_condition(node)
-        if ready is not None and ready["status"] != "True":
-            await self._mark_pods([pod])
 
     # Heartbeats
 
@@ -103,11 +81,16 @@ class NodeLifecycleController:
         """Look at every node once."""
         nodes = list(self._nodes.store.list())
         self._classify(nodes)
+        if self._blind:
+            # The API was out of reach: silence then says nothing about the nodes.
+            self._blind = False
+            self._give_new_grace()
         by_zone: dict[str, list[bool]] = {}
         for node in nodes:
             try:
                 current = await self._look_at(node)
             except errors.StatusError as failure:
+                self._blind |= isinstance(failure, errors.ServiceUnavailable | errors.Timeout)
                 self._log.warning(
                     "node health not updated", node=objects.name(node), error=str(failure)
                 )
@@ -132,7 +115,7 @@ class NodeLifecycleController:
             self._recorder.event(node, recorder.NORMAL, "RemovingNode", text)
             self._pace(zones.zone_of(node)).remove(name)
             self._signs.pop(name, None)
-            self._retry_pods.pop(name, None)
+            self._marker.forget(name)
         self._known = present
 
     def _pace(self, zone: str) -> pacing.Pace:
@@ -156,11 +139,10 @@ class NodeLifecycleController:
         if went_down:
             text = f"Node {name} status is now: NodeNotReady"
             self._recorder.event(node, recorder.NORMAL, "NodeNotReady", text)
-        if went_down or (name in self._retry_pods and assessed.observed != "True"):
-            pods = self._pods.store.by_index(context.NODE, name)
-            await self._mark_pods_of(name, list(pods))
+        if assessed.observed != "True" or went_down:
+            await self._marker.node_is_down(name, anew=went_down)
         else:
-            self._retry_pods.pop(name, None)
+            self._marker.forget(name)
         return assessed.current
 
     async def _assess(
@@ -202,12 +184,22 @@ class NodeLifecycleController:
         if outcome.entered:
             self._log.warning("all nodes are not ready: no more evictions")
             for node in nodes:
-                await self._reachable(self._nodes.store.get(objects.name(node)) or node)
+                await self._release(self._nodes.store.get(objects.name(node)) or node)
         if outcome.left:
             self._log.info("some nodes are ready again: evictions go on")
-            now = self._ctx.clock.now()
-            for name, signs in self._signs.items():
-                self._signs[name] = health.Signs(now, signs.heartbeat, signs.renewed)
+            self._give_new_grace()
+
+    def _give_new_grace(self) -> None:
+        now = self._ctx.clock.now()
+        for name, signs in self._signs.items():
+            self._signs[name] = health.Signs(now, signs.heartbeat, signs.renewed)
+
+    async def _release(self, node: objects.Object) -> None:
+        """Take a node's evicting taints off; one that fails is seen to in the next pass."""
+        try:
+            await self._reachable(node)
+        except errors.StatusError as failure:
+            self._log.info("taints not removed", node=objects.name(node), error=str(failure))
 
     # NoExecute taints
 
@@ -242,7 +234,7 @@ class NodeLifecycleController:
         """Put NoExecute taints on queued nodes, each zone at its pace."""
         while True:
             now = asyncio.get_running_loop().time()
-            for pace in self._paces.values():
+            for pace in list(self._paces.values()):
                 for name in pace.due(now):
                     await self._evict_node(pace, name)
             waits = [pace.next_in(now) for pace in self._paces.values()]
@@ -275,41 +267,6 @@ class NodeLifecycleController:
             "spec": {"taints": wanted or None},
         }
         await self._client.patch(context.NODES, objects.name(node), patch)
-
-    # Pods of silent nodes
-
-    async def _mark_pods_of(self, node: str, pods: list[objects.Object]) -> None:
-        try:
-            await self._mark_pods(pods)
-        except errors.StatusError as failure:
-            self._log.info("pods not marked, trying again", node=node, error=str(failure))
-            self._retry_pods[node] = None
-        else:
-            self._retry_pods.pop(node, None)
-
-    async def _mark_pods(self, pods: list[objects.Object]) -> None:
-        """Set Ready to False in these pods. Raises the first failure other than NotFound."""
-        now = self._ctx.clock.now()
-        marked = [
-            (pod, operation)
-            for pod in pods
-            if (operation := podwrites.not_ready(pod, now)) is not None
-        ]
-        outcomes = await self._client.submit_all([operation for _, operation in marked])
-        failure: errors.StatusError | None = None
-        for (pod, _), outcome in zip(marked, outcomes, strict=True):
-            if not isinstance(outcome, errors.StatusError):
-                text = "Node is not ready"
-                self._recorder.event(pod, recorder.WARNING, "NodeNotReady", text)
-            elif not isinstance(outcome, errors.NotFound):
-                failure = failure or outcome
-        if failure is not None:
-            raise failure
-
-
-def _is_ready(node: objects.Object) -> bool:
-    ready = health.ready_condition(node)
-    return ready is not None and ready["status"] == "True"
 
 
 def _taint_inputs(node: objects.Object) -> tuple[object, ...]:
