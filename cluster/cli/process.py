@@ -18,6 +18,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import click
 import structlog
 
+import cluster
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
 from cluster.cli import flags, logformat
@@ -78,6 +79,7 @@ def run(
 
     clock = clocks.SystemClock()
     logformat.configure(component, clock, format=log_format, level=log_level)
+    structlog.get_logger().info("starting", version=cluster.__version__, pid=os.getpid())
     seams = Seams(clock, random.Random(os.urandom(16)))  # noqa: S311 - nothing secret comes of it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop, debug=False) as runner:
         sys.exit(runner.run(_main(story(seams))))
@@ -128,6 +130,7 @@ async def _main(story: Awaitable[None]) -> int:
     except asyncio.CancelledError:
         if not signals:
             raise
+        structlog.get_logger().info("ended", signal=signals[0].name)
         return 0
     except Exception as error:  # noqa: BLE001 - the last place that can tell of it
         return _failed(error)

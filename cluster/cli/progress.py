@@ -60,6 +60,7 @@ class _Watch:
         self._once_ready: set[str] = set()
         self._ready: dict[str, bool] = {}
         self.api_ready = asyncio.Event()
+        self.processes_ready = asyncio.Event()
         self.nodes_ready = asyncio.Event()
 
     def processes(self, changed: list[Any]) -> None:
@@ -72,6 +73,8 @@ class _Watch:
                     self.api_ready.set()
             elif process.restarts >= _HOPELESS_AFTER and process.name not in self._once_ready:
                 raise NotUp(_why(process))
+        if all(each.phase == pb.Process.RUNNING for each in self._processes.values()):
+            self.processes_ready.set()
         self._say()
 
     def node(self, change: Any) -> None:
@@ -91,7 +94,10 @@ class _Watch:
         """What is not there yet."""
         if not self.api_ready.is_set():
             return "the API server does not answer"
-        return f"{self.count} of {self._wanted} nodes are Ready"
+        if not self.nodes_ready.is_set():
+            return f"{self.count} of {self._wanted} nodes are Ready"
+        late = [name for name in self._processes if name not in self._once_ready]
+        return f"these processes are not ready: {', '.join(late)}"
 
     def _say(self) -> None:
         ready = f"{len(self._once_ready)}/{len(self._processes)} processes ready"
@@ -121,6 +127,7 @@ async def _wait(folder: state.Folder, watch: _Watch, within: float) -> None:
             await watch.api_ready.wait()
             async with _nodes(folder, watch):
                 await watch.nodes_ready.wait()
+            await watch.processes_ready.wait()
             follower.cancel()
     except TimeoutError:
         flag = _flag(folder.name)

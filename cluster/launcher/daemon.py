@@ -59,8 +59,15 @@ def main(
         # The command line may have gone away meanwhile.
         with contextlib.suppress(OSError):
             handshake.sendall(ERROR + f"{error}\n".encode())
-        sys.exit(1)
-    sys.exit(0)
+        _exit(1)
+    _exit(0)
+
+
+def _exit(code: int) -> NoReturn:
+    """End at once: gRPC's threads would hold up an interpreter that tidies up, for a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def serve_zygote(descriptor: int, groups: zygote.Groups, entry: zygote.Entry) -> NoReturn:

@@ -93,7 +93,7 @@ def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
         wanted, folder, CONTROLLER_MANAGER,
         {
             **_kubeconfig(folder, CONTROLLER_MANAGER),
-            "cluster-cidr": wanted.pod_cidr,
+            "cluster-cidr": wanted.cluster_cidr,
             "root-ca-file": str(folder.pki / "ca.crt"),
             "kubernetes-version": wanted.kubernetes_version,
         },

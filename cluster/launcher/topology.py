@@ -60,16 +60,19 @@ class HollowGroup:
     taints: tuple[str, ...] = ()
     per_process: int = 1000
 
+SMALL_CIDR = "10.244.0.0/16"
+LARGE_CIDR = "10.128.0.0/9"  # apart from the cluster IPs in 10.96.0.0/12
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A whole cluster. Port 0: chosen when the cluster starts."""
+    """A whole cluster. Port 0: chosen when the cluster starts; no pod_cidr: chosen by its size."""
 
     name: str = DEFAULT_NAME
     kubernetes_version: str = KUBERNETES_VERSION
     api_port: int = 0
     grpc_port: int = 0
-    pod_cidr: str = "10.244.0.0/16"
+    pod_cidr: str = ""
     service_cidr: str = "10.96.0.0/12"
     nodes: tuple[Node, ...] = ()
     hollow: tuple[HollowGroup, ...] = ()
@@ -79,6 +82,13 @@ class Topology:
     def size(self) -> int:
         """How many nodes there are, hollow ones included."""
         return len(self.nodes) + sum(group.count for group in self.hollow)
+
+    @property
+    def cluster_cidr(self) -> str:
+        """The network of all pods, with a /24 for every node: Kubernetes' usual one while it has
+        enough of them.
+        """
+        return self.pod_cidr or (SMALL_CIDR if self.size <= 256 else LARGE_CIDR)
 
 
 def simple(nodes: int = DEFAULT_NODES) -> Topology:

@@ -186,10 +186,10 @@ def test_a_supervisor_that_dies_leaves_no_process(tmp_path: Path) -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (_, remote):
             await until(remote, is_in("a", pb.Process.RUNNING))
             (before,) = await remote.processes()
-            supervisor = state.holder(folder)
-            assert supervisor is not None
-            os.kill(supervisor, signal.SIGKILL)
-            psutil.wait_procs([psutil.Process(before.pid)], timeout=DEADLINE)
+            everybody = state.recorded(folder)
+            others = [psutil.Process(each.pid) for each in everybody.values()][1:]
+            os.kill(everybody[state.SUPERVISOR].pid, signal.SIGKILL)
+            psutil.wait_procs(others, timeout=DEADLINE)
             assert not psutil.pid_exists(before.pid)
             assert state.leftovers(folder) == {}
             folder.processes.unlink()

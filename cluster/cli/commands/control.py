@@ -69,7 +69,7 @@ def restart(process: tuple[str, ...], name: str, grace: float) -> None:
 @flags.option("signal", "Which signal.", _Signal(), default="KILL")
 def kill(process: tuple[str, ...], name: str, signal: signal.Signals) -> None:
     """Send processes a signal. What dies of it is started again, as after a crash."""
-    _each(name, process, lambda remote, one: remote.kill(one, signal), f"sent {signal.name}")
+    _each(name, process, lambda remote, one: remote.kill(one, signal), f"{signal.name} sent")
 
 
 @click.command()
@@ -91,6 +91,6 @@ def _each(name: str, processes: tuple[str, ...], act: _Act, done: str) -> None:
         for process in processes:
             after = await act(remote, process)
             shown = f" (pid {after.pid})" if after.pid else ""
-            click.echo(f"{process} {done}{shown}")
+            click.echo(f"{process}: {done}{shown}")
 
     clusters.controlled(name, story)

@@ -1,20 +1,21 @@
 """`kubemu down`."""
 
+import asyncio
+import contextlib
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from cluster.cli import clusters
 from cluster.launcher import faults, state
 
-if TYPE_CHECKING:
-    import psutil
-
 _GRACE: Final = 5.0
 _END_WITHIN: Final = 30.0
+_LOOK_AGAIN: Final = 0.01
 
 
 class StillThere(faults.Fault):
@@ -57,48 +58,46 @@ def take_down(folder: state.Folder, *, keep_data: bool) -> None:
     click.echo(kept)
 
 
-def end(left: dict[str, state.Running]) -> None:
+def end(left: Mapping[str, state.Running]) -> None:
     """End recorded processes: by SIGTERM, then by SIGKILL. StillThere."""
-    import psutil
+    alive = dict(left)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in alive.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+        alive = asyncio.run(_outliving(alive, _GRACE))
+        if not alive:
+            return
+    pids = ", ".join(str(process.pid) for process in alive.values())
+    raise StillThere(f"these processes do not end: {pids}; look at them with ps -p {pids}")
 
-    found = [psutil.Process(process.pid) for process in left.values() if state.alive(process)]
-    _signal(found, signal.SIGTERM)
-    _, alive = psutil.wait_procs(found, timeout=_GRACE)
-    _signal(alive, signal.SIGKILL)
-    _, alive = psutil.wait_procs(alive, timeout=_GRACE)
-    if alive:
-        pids = ", ".join(str(process.pid) for process in alive)
-        raise StillThere(f"these processes do not end: {pids}; look at them with ps -p {pids}")
 
+async def _outliving(left: Mapping[str, state.Running], seconds: float) -> dict[str, state.Running]:
+    """Which of the processes still live when all have ended, or when so many seconds are over.
 
-def _signal(processes: list["psutil.Process"], number: int) -> None:
-    import psutil
-
-    for process in processes:
-        try:
-            process.send_signal(number)
-        except psutil.NoSuchProcess:
-            continue
+    They are not our children, so there is nothing to wait on. A zombie has ended: in a container
+    there may be nobody who collects it.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        alive = {name: process for name, process in left.items() if state.alive(process)}
+        if not alive or loop.time() > deadline:
+            return alive
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _shut_down(folder: state.Folder, supervisor: int) -> None:
     """Ask the supervisor; if it does not answer, end everything that it recorded."""
-    import psutil
-
     from cluster.launcher import controlling
 
     recorded = state.recorded(folder)
-    family = [psutil.Process(each.pid) for each in recorded.values() if state.alive(each)]
     try:
         clusters.controlled(folder.name, lambda remote: remote.shut_down(_GRACE))
     except (controlling.Failed, clusters.NotRunning):
-        os.kill(supervisor, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=_END_WITHIN)
-    end(
-        {name: process for name, process in recorded.items() if state.alive(process)}
-        if alive
-        else {}
-    )
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGTERM)
+    end(asyncio.run(_outliving(recorded, _END_WITHIN)))
 
 
 def _forget_context(folder: state.Folder) -> None:

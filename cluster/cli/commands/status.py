@@ -1,0 +1,81 @@
+"""`kubemu status`."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cluster.api import conditions, errors, objects
+from cluster.cli import clusters, connection, flags, tables
+from cluster.launcher import faults, kubeconfig, state
+
+_ANSWER_WITHIN = 5.0
+
+
+@click.command()
+@flags.option("name", "Only this cluster, with its nodes.", default=None)
+def status(name: str | None) -> None:
+    """Show clusters: whether they run, their nodes and pods, and what is wrong."""
+    names = [name] if name else clusters.names()
+    if not names:
+        click.echo("there is no cluster; start one with: kubemu up")
+        return
+    rows, notes = [], []
+    for one in names:
+        row, found = _cluster(clusters.folder(one))
+        rows.append(row)
+        notes += found
+    tables.show(("CLUSTER", "STATE", "API SERVER", "NODES READY", "PODS RUNNING"), rows)
+    for note in notes:
+        click.echo(note)
+
+
+def _cluster(folder: state.Folder) -> tuple[tuple[str, ...], list[str]]:
+    """The row of a cluster, and what there is to say about it."""
+    if not folder.exists():
+        raise clusters.NotRunning(clusters.not_running(folder.name))
+    if state.holder(folder) is None:
+        left = state.leftovers(folder)
+        if not left:
+            return (folder.name, "Stopped", "", "", ""), []
+        note = f"{folder.name}: {len(left)} processes are left over; end them with: kubemu down"
+        return (folder.name, "Left over", "", "", ""), [f"{note} --name {folder.name}"]
+    server = kubeconfig.access(folder.kubeconfig).server
+    troubles, nodes, pods = asyncio.run(_look(folder))
+    return (folder.name, "Running", server, nodes, pods), troubles
+
+
+async def _look(folder: state.Folder) -> tuple[list[str], str, str]:
+    from cluster.launcher import controlling
+
+    try:
+        async with controlling.connect(Path(clusters.plan(folder).control)) as remote:
+            troubles = [_trouble(each, folder) for each in await remote.processes()]
+    except faults.Fault as error:
+        return [f"{folder.name}: {error}"], "?", "?"
+    told = [trouble for trouble in troubles if trouble]
+    reached = connection.of_kubeconfig(folder.kubeconfig)
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN), reached.client("kubemu-status") as client:
+            nodes = (await client.list("nodes")).items
+            pods = (await client.list("pods")).items
+    except (TimeoutError, errors.StatusError):
+        return [*told, f"{folder.name}: the API server does not answer"], "?", "?"
+    ready = [node for node in nodes if conditions.is_true(node, "Ready")]
+    silent = [objects.name(node) for node in nodes if not conditions.is_true(node, "Ready")]
+    if silent:
+        told.append(f"{folder.name}: not Ready: {', '.join(silent)}")
+    running = [pod for pod in pods if objects.status(pod).get("phase") == "Running"]
+    return told, f"{len(ready)}/{len(nodes)}", f"{len(running)}/{len(pods)}"
+
+
+def _trouble(process: Any, folder: state.Folder) -> str:
+    """What is wrong with a process; "" where nothing is."""
+    phase = process.Phase.Name(process.phase)
+    if process.paused:
+        return f"{folder.name}: {process.name} is paused"
+    if phase == "RUNNING":
+        return ""
+    why = f" ({process.status or process.last_exit})" if process.last_exit else ""
+    return f"{folder.name}: {process.name} is {phase.lower()}{why}"
