@@ -61,7 +61,7 @@ class HollowGroup:
     per_process: int = 1000
 
 SMALL_CIDR = "10.244.0.0/16"
-LARGE_CIDR = "10.128.0.0/9"  # apart from the cluster IPs in 10.96.0.0/12
+LARGE_CIDR = "10.192.0.0/10"  # apart from cluster IPs (10.96.0.0/12) and hollow nodes (10.128…)
 
 
 @dataclass(frozen=True, slots=True)
