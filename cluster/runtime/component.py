@@ -46,6 +46,7 @@ class Runtime:
                 await asyncio.get_running_loop().create_future()
         finally:
             self.cri.close()
+            self.dataplane.close()
 
     async def _serve(self) -> None:
         # Imported here: a hollow node serves nothing, and gRPC is slow to import.

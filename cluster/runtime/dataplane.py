@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from cluster.aio import rpc
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 
 
@@ -22,6 +23,7 @@ class DataPlane:
         self._generation = 0
         self._services: dict[str, pb.ServicePort] = {}
         self._changed = asyncio.Event()
+        self._closed = False
 
     @property
     def state(self) -> pb.ServicesState:
@@ -68,11 +70,23 @@ class DataPlane:
     async def watch_services(
         self, _request: pb.WatchServicesRequest
     ) -> AsyncIterator[pb.ServicesState]:
-        """The state now, then the latest state each time that it changed."""
-        while True:
+        """The state now, then the latest state each time that it changed.
+
+        rpc.Failure UNAVAILABLE ends it when the data plane closes.
+        """
+        return self._states()
+
+    def close(self) -> None:
+        """The machine is gone, and its service table with it: end all watches."""
+        self._closed = True
+        self._changed.set()
+
+    async def _states(self) -> AsyncIterator[pb.ServicesState]:
+        while not self._closed:
             changed = self._changed
             yield self.state
             await changed.wait()
+        raise rpc.Failure("UNAVAILABLE", "the data plane has closed")
 
     def _commit(self) -> pb.ServicesState:
         self._generation += 1

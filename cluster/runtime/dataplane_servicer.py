@@ -45,7 +45,7 @@ class DataPlaneServicer(dataplane_pb2_grpc.DataPlaneServicer):  # type: ignore[m
         self, request: pb.WatchServicesRequest, _context: grpc.aio.ServicerContext
     ) -> AsyncIterator[pb.ServicesState]:
         """The state now and after changes."""
-        async for state in self._plane.watch_services(request):
+        async for state in await self._plane.watch_services(request):
             yield state
 
 

@@ -1,0 +1,90 @@
+"""kube-proxy: informers feed the table, changes that come together are programmed together."""
+
+import asyncio
+import random as randomness
+
+import structlog
+
+from cluster.aio import clock, tasks
+from cluster.api import objects
+from cluster.client import informer
+from cluster.client.client import Client
+from cluster.proxy import entries
+from cluster.proxy.config import Config
+from cluster.proxy.dataplane import DataPlane
+from cluster.proxy.programmer import Programmer
+from cluster.proxy.table import Keeper
+
+_LABELS = f"!{entries.HEADLESS},!{entries.OTHER_PROXY}"
+
+
+class Proxy:
+    """Programs the data plane of one node. `ready` is set once it has its first table."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: Client,
+        dataplane: DataPlane,
+        clock: clock.Clock,
+        random: randomness.Random,
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._random = random
+        self._keeper = Keeper(config.node_name)
+        self._changed = asyncio.Event()
+        self._programmer = Programmer(config, dataplane, random, self._changed)
+        self._log = structlog.get_logger().bind(component="kube-proxy", node=config.node_name)
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        informers = informer.Informers(self._client, self._random)
+        informers.get("services", labels=_LABELS).on_change(self._on_service)
+        slices = informers.get("endpointslices.discovery.k8s.io", labels=_LABELS)
+        slices.on_change(self._on_slice)
+        try:
+            async with tasks.Group("kube-proxy") as group:
+                informers.start(group)
+                await informers.synced()
+                group.spawn(self._programmer.watch(), "watch")
+                await self._sync()
+        finally:
+            self.ready.clear()
+
+    async def _sync(self) -> None:
+        """Program, then wait for the next change, and for those that come with it."""
+        while True:
+            self._changed.clear()
+            delta = self._keeper.take()
+            await self._programmer.program(self._keeper.table, delta)
+            if not self.ready.is_set():
+                self.ready.set()
+                self._log.info("serving", entries=len(self._keeper.table))
+            await self._changed.wait()
+            await asyncio.sleep(self._config.min_sync_period)
+
+    def _on_service(self, change: informer.Change) -> None:
+        if change.new is None:
+            self._keeper.remove_service(change.key)
+        elif change.old is None or _differs(change.old, change.new):
+            self._keeper.set_service(change.new)
+        self._wake()
+
+    def _on_slice(self, change: informer.Change) -> None:
+        if change.new is None:
+            self._keeper.remove_slice(change.key)
+        else:
+            self._keeper.set_slice(change.new)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._keeper.changed:
+            self._changed.set()
+
+
+def _differs(old: objects.Object, new: objects.Object) -> bool:
+    """Whether more than metadata changed."""
+    return objects.spec(old) != objects.spec(new) or objects.status(old) != objects.status(new)

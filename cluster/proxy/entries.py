@@ -1,0 +1,153 @@
+"""From one Service and its EndpointSlices to the entries of the service table: pure.
+
+Rules: k8s.io/kubernetes/pkg/proxy (CategorizeEndpoints) and the documentation of virtual IPs. An
+endpoint that is ready takes traffic; where none is, those do that still serve while they end.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cluster.api import objects
+from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+
+SERVICE_NAME: Final = "kubernetes.io/service-name"
+HEADLESS: Final = "service.kubernetes.io/headless"
+OTHER_PROXY: Final = "service.kubernetes.io/service-proxy-name"
+
+_DEFAULT_AFFINITY_SECONDS: Final = 10800
+_LOCAL: Final = "Local"
+_FAMILIES: Final = ("IPv4", "IPv6")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An endpoint of a port, as a slice has it."""
+
+    address: str
+    port: int
+    node: str
+    ready: bool
+    serving: bool
+    terminating: bool
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it takes traffic where nothing is ready."""
+        return self.serving and self.terminating
+
+
+def entries(
+    service: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], node: str
+) -> list[pb.ServicePort]:
+    """The entries of a Service on `node`, one a port; none where it has no cluster IP."""
+    spec = objects.spec(service)
+    if spec.get("type") == "ExternalName" or spec.get("clusterIP") in (None, "", "None"):
+        return []
+    own = list(slices)
+    return [_entry(service, port, own, node) for port in spec.get("ports") or ()]
+
+
+def _entry(
+    service: Mapping[str, Any],
+    port: Mapping[str, Any],
+    slices: list[Mapping[str, Any]],
+    node: str,
+) -> pb.ServicePort:
+    spec, status = objects.spec(service), objects.status(service)
+    key, name = objects.key(service), port.get("name") or ""
+    balancer = (status.get("loadBalancer") or {}).get("ingress") or ()
+    entry = pb.ServicePort(
+        key=f"{key}:{name}" if name else key,
+        namespace=objects.namespace(service),
+        name=objects.name(service),
+        port_name=name,
+        protocol=pb.Protocol.Value(port.get("protocol") or "TCP"),
+        cluster_ips=spec.get("clusterIPs") or [spec["clusterIP"]],
+        port=port["port"],
+        node_port=port.get("nodePort") or 0,
+        external_ips=spec.get("externalIPs") or (),
+        load_balancer_ips=[
+            one["ip"] for one in balancer if one.get("ip") and one.get("ipMode") != "Proxy"
+        ],
+        load_balancer_source_ranges=spec.get("loadBalancerSourceRanges") or (),
+        affinity_seconds=_affinity(spec),
+        internal_policy=_policy(spec.get("internalTrafficPolicy")),
+        external_policy=_policy(spec.get("externalTrafficPolicy")),
+        health_check_node_port=spec.get("healthCheckNodePort") or 0,
+    )
+    outside = bool(entry.node_port or entry.external_ips or entry.load_balancer_ips)
+    found = _endpoints(slices, name, port.get("protocol") or "TCP")
+    entry.endpoints.extend(_chosen(found, entry, node, outside=outside))
+    return entry
+
+
+def _affinity(spec: Mapping[str, Any]) -> int:
+    if spec.get("sessionAffinity") != "ClientIP":
+        return 0
+    client = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+    return int(client.get("timeoutSeconds") or _DEFAULT_AFFINITY_SECONDS)
+
+
+def _policy(text: str | None) -> pb.TrafficPolicy:
+    return pb.LOCAL if text == _LOCAL else pb.CLUSTER
+
+
+def _chosen(
+    found: list[_Found], entry: pb.ServicePort, node: str, *, outside: bool
+) -> Iterator[pb.Endpoint]:
+    """The endpoints that take traffic on any node, with what they take on this one."""
+    everywhere = _takers(found)
+    here = _takers([one for one in found if one.node == node])
+    internal = here if entry.internal_policy == pb.LOCAL else everywhere
+    external = here if entry.external_policy == pb.LOCAL else everywhere
+    for one in found:
+        if one in everywhere or one in here:
+            yield pb.Endpoint(
+                address=one.address,
+                port=one.port,
+                node_name=one.node,
+                local=one.node == node,
+                ready=one.ready,
+                serving=one.serving,
+                terminating=one.terminating,
+                internal=one in internal,
+                external=outside and one in external,
+            )
+
+
+def _takers(found: Iterable[_Found]) -> dict[_Found, None]:
+    ready = {one: None for one in found if one.ready}
+    return ready or {one: None for one in found if one.leaving}
+
+
+def _endpoints(slices: list[Mapping[str, Any]], port_name: str, protocol: str) -> list[_Found]:
+    """The endpoints of a port in all slices, each once, sorted by address and port."""
+    known: dict[tuple[str, int], _Found] = {}
+    for one in slices:
+        if one.get("addressType") not in _FAMILIES:
+            continue
+        for port in one.get("ports") or ():
+            number = port.get("port")
+            same = (port.get("name") or "", port.get("protocol") or "TCP") == (port_name, protocol)
+            if not same or number is None:
+                continue
+            for endpoint in one.get("endpoints") or ():
+                found = _found(endpoint, number)
+                before = known.get((found.address, found.port))
+                # While an endpoint moves between slices it may be in two: the ready one counts.
+                if before is None or not before.ready:
+                    known[found.address, found.port] = found
+    return [known[where] for where in sorted(known)]
+
+
+def _found(endpoint: Mapping[str, Any], port: int) -> _Found:
+    conditions = endpoint.get("conditions") or {}
+    return _Found(
+        address=endpoint["addresses"][0],
+        port=port,
+        node=endpoint.get("nodeName") or "",
+        ready=conditions.get("ready") is not False,
+        serving=conditions.get("serving") is not False,
+        terminating=conditions.get("terminating") is True,
+    )

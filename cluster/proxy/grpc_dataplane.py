@@ -1,0 +1,54 @@
+"""A data plane across gRPC, as a `dataplane.DataPlane`."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+
+from cluster.aio import rpc
+from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+from cluster.pb.cluster.v1 import dataplane_pb2_grpc
+
+
+class GrpcDataPlane:
+    """Calls over `channel`. The caller sets the deadlines."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = dataplane_pb2_grpc.DataPlaneStub(channel)
+
+    async def replace_services(
+        self, requests: AsyncIterator[pb.ReplaceServicesRequest]
+    ) -> pb.ServicesState:
+        """See `DataPlane.replace_services`."""
+        try:
+            state: pb.ServicesState = await self._stub.ReplaceServices(requests)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from error
+        return state
+
+    async def update_services(self, request: pb.UpdateServicesRequest) -> pb.UpdateServicesResponse:
+        """See `DataPlane.update_services`."""
+        try:
+            response: pb.UpdateServicesResponse = await self._stub.UpdateServices(request)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from error
+        return response
+
+    async def watch_services(
+        self, request: pb.WatchServicesRequest
+    ) -> AsyncIterator[pb.ServicesState]:
+        """See `DataPlane.watch_services`."""
+        return _states(self._stub.WatchServices(request))
+
+
+async def _states(call: grpc.aio.UnaryStreamCall) -> AsyncIterator[pb.ServicesState]:
+    try:
+        async for state in call:
+            yield state
+    except grpc.aio.AioRpcError as error:
+        raise _failure(error) from error
+    finally:
+        call.cancel()
+
+
+def _failure(error: grpc.aio.AioRpcError) -> rpc.Failure:
+    return rpc.Failure(error.code().name, error.details() or "")
