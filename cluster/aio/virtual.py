@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-MAX_TURNS = 2_000_000
+MAX_TURNS = 500_000
 """Turns of the loop without time passing, after which the program is taken to be in a circle."""
 
 _MIN_CANCELLED = 100

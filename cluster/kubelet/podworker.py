@@ -20,7 +20,7 @@ from cluster.kubelet.lifecycle.actions import (
     StopSandbox,
 )
 from cluster.kubelet.lifecycle.decide import decide
-from cluster.kubelet.lifecycle.model import NOTHING, RETRY_PERIOD, Waiting
+from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Seen, Waiting
 from cluster.kubelet.pods import Pod
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -72,6 +72,7 @@ class PodWorker:
     async def _look(self, pod: Pod, ids: Sequence[str]) -> None:
         """Ask for these sandboxes and what is in them."""
         answers: list[pb.PodSandboxStatusResponse] = []
+        heard = pod.event_at
         for id in ids:  # noqa: A001
             try:
                 request = pb.PodSandboxStatusRequest(pod_sandbox_id=id)
@@ -79,7 +80,8 @@ class PodWorker:
             except rpc.Failure as failure:
                 if failure.code != "NOT_FOUND":
                     raise
-        pod.seen = seen_of(answers) if answers else NOTHING
+        # Having nothing is news as of what was heard: else the pod is looked at for ever.
+        pod.seen = seen_of(answers) if answers else Seen(at=heard)
         pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
         pod.stale = False
 

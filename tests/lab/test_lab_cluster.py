@@ -145,6 +145,19 @@ def test_a_machine_that_reboots_quickly_runs_its_pods_again():
     Lab(seed=6, nodes=3).run(scenario)
 
 
+def test_pods_deleted_while_their_machine_reboots_are_gone_afterwards():
+    async def scenario(cluster):
+        await cluster.apply(WEB)
+        await cluster.until(lambda: _three_ready(cluster), within=30)
+        await cluster.stop("runtime/node-1")
+        await cluster.apply(web(0))
+        await cluster.sleep(1)
+        await cluster.start("runtime/node-1")
+        await cluster.until(lambda: not cluster.list("pods"), within=120)
+
+    Lab(seed=13, nodes=1).run(scenario)
+
+
 @pytest.mark.parametrize("victim", ["apiserver", "controller-manager", "scheduler"])
 def test_the_control_plane_may_go_at_any_time_and_the_work_is_done_when_it_is_back(victim):
     async def scenario(cluster):
