@@ -24,6 +24,8 @@ _NAME_RULES: Final[Mapping[str, objectmeta.NameRule]] = {
 _COUNTED: Final = ("endpointslices.discovery.k8s.io", "priorityclasses.scheduling.k8s.io")
 _UNCOUNTED: Final = ("namespaces", "nodes", "services")
 
+# What Go writes of an empty status, where that is not nothing.
+_EMPTY_STATUS: Final[dict[str, Object]] = {"replicasets.apps": {"replicas": 0}}
 # A kubelet registers its node with the status it has.
 _STATUS_AT_CREATE: Final = ("nodes",)
 
@@ -53,7 +55,7 @@ def name_rule(resource: Resource) -> objectmeta.NameRule:
 def prepare_for_create(resource: Resource, obj: Object) -> None:
     """Reset what a creator does not decide."""
     if "status" in resource.subresources and resource.id not in _STATUS_AT_CREATE:
-        obj.pop("status", None)
+        obj["status"] = dict(_EMPTY_STATUS.get(resource.id, ()))
     if _counts_generations(resource):
         obj["metadata"]["generation"] = 1
     else:
