@@ -1,10 +1,12 @@
 import asyncio
+from typing import Any
 
 import pytest
 from rest_world import serving
 
 from cluster.api import discovery, resources, schema
-from cluster.api.openapi import v3
+from cluster.api.openapi import v2_protobuf, v3
+from cluster.api.protobuf import wire
 
 KUBECTL = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -83,9 +85,51 @@ def test_open_api_v3() -> None:
             stale = await api.get("/openapi/v3/apis/apps/v1?hash=OLD")
             assert "immutable" not in stale.headers["Cache-Control"]
             assert (await api.get("/openapi/v3/apis/none/v1")).status == 404
-            proto = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-            refused = await api.get("/openapi/v2", Accept=proto)
-            assert (refused.status, refused.json["reason"]) == (406, "NotAcceptable")
+
+    asyncio.run(scenario())
+
+
+def _message(data: object) -> dict[int, list[Any]]:
+    assert isinstance(data, bytes)
+    found: dict[int, list[Any]] = {}
+    for number, value in wire.fields(data):
+        found.setdefault(number, []).append(value)
+    return found
+
+
+def _map(data: object) -> dict[str, bytes]:
+    """The entries of a map message: name in field 1, value in field 2."""
+    entries = [_message(entry) for values in _message(data).values() for entry in values]
+    return {entry[1][0].decode(): entry[2][0] for entry in entries}
+
+
+@pytest.mark.parametrize("accept", v2_protobuf.ASKED)
+def test_open_api_v2_in_both_forms_says_the_same(accept: str) -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            plain = (await api.get("/openapi/v2")).json
+            answer = await api.session.get(
+                f"{api.url}/openapi/v2",
+                headers={"Authorization": "Bearer secret", "Accept": accept},
+            )
+            assert answer.headers["Content-Type"] == v2_protobuf.MEDIA_TYPE
+            document = _message(await answer.read())
+            assert document[1] == [b"2.0"]
+            paths, definitions = _map(document[8][0]), _map(document[9][0])
+            assert sorted(paths) == sorted(plain["paths"])
+            assert sorted(definitions) == sorted(plain["definitions"])
+            spec = _message(definitions["io.k8s.api.core.v1.PodSpec"])
+            properties = _map(spec[25][0])
+            shown = plain["definitions"]["io.k8s.api.core.v1.PodSpec"]["properties"]
+            assert sorted(properties) == sorted(shown)
+            containers = _message(properties["containers"])
+            extensions = {
+                _message(each)[1][0].decode(): _message(_message(each)[2][0])[2][0]
+                for each in containers[31]
+            }
+            assert extensions["x-kubernetes-patch-merge-key"] == b'"name"'
+            pod = _message(paths["/api/v1/namespaces/{namespace}/pods/{name}"])
+            assert sorted(pod) == [2, 3, 5, 8, 9]  # get, put, delete, patch, parameters
 
     asyncio.run(scenario())
 

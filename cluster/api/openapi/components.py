@@ -1,6 +1,7 @@
 """The schemas that operations name, and all that those refer to, in the words of a document."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cluster.api.openapi.operations import PATCH, Operation
@@ -26,9 +27,19 @@ def needed(operations: Iterable[Operation], definitions: Schemas) -> list[str]:
     return sorted(found)
 
 
-def rendered(names: Iterable[str], definitions: Schemas, prefix: str) -> dict[str, Any]:
-    """Definitions by name, their references beginning with `prefix` (`#/definitions/`)."""
-    shown = {name: _rendered(definitions[name], prefix) for name in names}
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a document writes references: what they begin with (`#/definitions/`), and whether they
+    stand alone inside `allOf`, as v3 wants, or beside a description, as v2 clients expect.
+    """
+
+    prefix: str
+    alone: bool
+
+
+def rendered(names: Iterable[str], definitions: Schemas, style: Style) -> dict[str, Any]:
+    """Definitions by name, in the style of a document."""
+    shown = {name: _rendered(definitions[name], style) for name in names}
     return {PATCH: _PATCH} | shown
 
 
@@ -43,20 +54,19 @@ def _references(body: Mapping[str, Any]) -> Iterator[str]:
             yield from _references(body[keyword])
 
 
-def _rendered(body: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """A schema whose references have no siblings, which OpenAPI does not allow."""
+def _rendered(body: Mapping[str, Any], style: Style) -> dict[str, Any]:
     result = dict(body)
     reference = result.pop("$ref", None)
     if isinstance(reference, str):
-        target = {"$ref": prefix + reference.removeprefix(_REFERENCE)}
-        if not result:
-            return target
-        return result | {"allOf": [target]}
+        target = {"$ref": style.prefix + reference.removeprefix(_REFERENCE)}
+        if style.alone and result:
+            return result | {"allOf": [target]}
+        return target | result
     if "properties" in result:
         result["properties"] = {
-            name: _rendered(inner, prefix) for name, inner in result["properties"].items()
+            name: _rendered(inner, style) for name, inner in result["properties"].items()
         }
     for keyword in ("items", "additionalProperties"):
         if isinstance(result.get(keyword), Mapping):
-            result[keyword] = _rendered(result[keyword], prefix)
+            result[keyword] = _rendered(result[keyword], style)
     return result

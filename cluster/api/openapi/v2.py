@@ -8,6 +8,7 @@ from cluster.api.openapi.operations import Operation
 from cluster.api.resources import Table
 
 _PREFIX = "#/definitions/"
+_STYLE = components.Style(_PREFIX, alone=False)
 _MEDIA = ["application/json", "application/yaml"]
 
 
@@ -29,7 +30,7 @@ def document(table: Table, release: str) -> dict[str, Any]:
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": f"v{release}.0"},
         "paths": paths,
-        "definitions": components.rendered(names, definitions, _PREFIX),
+        "definitions": components.rendered(names, definitions, _STYLE),
     }
 
 

@@ -9,6 +9,7 @@ from cluster.api.openapi.operations import Operation, Parameter
 from cluster.api.resources import Table
 
 _PREFIX = "#/components/schemas/"
+_STYLE = components.Style(_PREFIX, alone=True)
 _JSON = "application/json"
 _BODIES = (_JSON, "application/yaml")
 _PATCHES = (
@@ -50,7 +51,7 @@ def document(table: Table, group: str, version: str, release: str) -> dict[str, 
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": f"v{release}.0"},
         "paths": shown,
-        "components": {"schemas": components.rendered(names, definitions, _PREFIX)},
+        "components": {"schemas": components.rendered(names, definitions, _STYLE)},
     }
 
 

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from cluster.api import discovery, errors
-from cluster.api.openapi import v2, v3
+from cluster.api.openapi import v2, v2_protobuf, v3
 from cluster.api.resources import Table
 from cluster.apiserver.rest import answers, negotiation
 from cluster.apiserver.rest.paths import NOT_FOUND
@@ -24,6 +24,7 @@ _FOR_EVER = ("Cache-Control", "public, immutable")
 _FAR_OFF = ("Expires", "Fri, 31 Dec 2100 00:00:00 GMT")
 
 Make = Callable[[], dict[str, Any] | None]
+Encode = Callable[[dict[str, Any]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,13 @@ class Documents:
                 return self._root
         return None
 
-    def _made(self, key: str, make: Make) -> Kept:
+    def _made(self, key: str, make: Make, encode: Encode = _encode) -> Kept:
         found = self._kept.get(key)
         if found is None:
             document = make()
             if document is None:
                 raise errors.NotFound(NOT_FOUND)
-            body = _encode(document)
+            body = encode(document)
             digest = hashlib.sha256(body).hexdigest().upper()
             found = self._kept[key] = Kept(body, digest)
         return found
@@ -136,6 +137,16 @@ class Documents:
         return _answer(kept, negotiation.JSON, http, headers)
 
     def _open_api_v2(self, accept: str, http: web.BaseRequest) -> web.Response:
+        for clause in negotiation.clauses(accept):
+            if clause.media in v2_protobuf.ASKED:
+                kept = self._made(
+                    "/openapi/v2 protobuf",
+                    lambda: v2.document(self._table, self._release),
+                    v2_protobuf.encode,
+                )
+                return _answer(kept, v2_protobuf.MEDIA_TYPE, http)
+            if clause.media in (negotiation.JSON, "*/*", "application/*"):
+                break
         negotiation.form(accept)
         kept = self._made("/openapi/v2", lambda: v2.document(self._table, self._release))
         return _answer(kept, negotiation.JSON, http)
