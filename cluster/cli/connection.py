@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+RUNTIME: Final = "unix:/run/kubemu/runtime.sock"
+ENDPOINT_HELP: Final = (
+    "Where {} is served: unix:/path, host:port, or tls://host:port to use the same certificates "
+    "as for the API server."
+)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -35,6 +40,15 @@ class Connection:
             transport = grpc_transport.GrpcTransport(connected)
             async with client.Client(transport, manager=manager) as made:
                 yield made
+
+    def channel(self, endpoint: str) -> Any:
+        """A channel to another server of the cluster; see ENDPOINT_HELP."""
+        from cluster.client import channel
+
+        address = endpoint.removeprefix("tls://")
+        return channel.connect(
+            [address.removeprefix("tcp://")], self.tls if address != endpoint else None
+        )
 
 
 def options(function: F) -> F:

@@ -82,10 +82,7 @@ def up(
 def _topology(
     path: Path | None, nodes: int | None, hollow: int | None, name: str | None, port: int | None
 ) -> Topology:
-    if path is None:
-        wanted = topology.simple(0 if nodes is None and hollow else topology.DEFAULT_NODES)
-    else:
-        wanted = _read(path)
+    wanted = _read(path) if path else topology.simple()
     wanted = topology.changed(wanted, nodes=nodes, hollow=hollow, name=name, api_port=port)
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")

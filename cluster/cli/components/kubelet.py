@@ -2,7 +2,7 @@
 
 import random as randoms
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,8 +37,6 @@ _SETTINGS = (
     Setting("runtime_request_timeout", DURATION, "How long a call to the runtime may take."),
 )  # fmt: skip
 
-_ENDPOINT: Final = "unix:/run/kubemu/runtime.sock"
-
 
 @click.command()
 @flags.option(
@@ -47,8 +45,8 @@ _ENDPOINT: Final = "unix:/run/kubemu/runtime.sock"
 @connection.options
 @flags.option(
     "container-runtime-endpoint",
-    "Where the runtime serves CRI: unix:/path or host:port.",
-    default=_ENDPOINT,
+    connection.ENDPOINT_HELP.format("the runtime's CRI"),
+    default=connection.RUNTIME,
 )
 @flags.settings(configs.Config, *_SETTINGS)
 @flags.option(
@@ -101,26 +99,17 @@ def kubelet(
                 )  # fmt: skip
                 await process.serve(made)
             else:
-                await _one(config, container_runtime_endpoint, client, seams)
+                from cluster.kubelet import grpc_cri
+                from cluster.kubelet.component import Kubelet
+
+                async with connected.channel(container_runtime_endpoint) as runtime:
+                    cri = grpc_cri.connect(runtime, config.runtime_request_timeout)
+                    one = Kubelet(
+                        config, client=client, cri=cri, clock=seams.clock, random=seams.random
+                    )
+                    await process.serve(one)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
-
-
-async def _one(config: configs.Config, endpoint: str, client: Any, seams: process.Seams) -> None:
-    from cluster.client import channel
-    from cluster.kubelet import grpc_cri
-    from cluster.kubelet.component import Kubelet
-
-    async with channel.connect([plain_address(endpoint)]) as connected:
-        cri = grpc_cri.connect(connected, config.runtime_request_timeout)
-        await process.serve(
-            Kubelet(config, client=client, cri=cri, clock=seams.clock, random=seams.random)
-        )
-
-
-def plain_address(endpoint: str) -> str:
-    """gRPC's form of an endpoint: `unix:///path` and `tcp://host:port` are taken as well."""
-    return endpoint.removeprefix("tcp://")
 
 
 class _Runtimes:
