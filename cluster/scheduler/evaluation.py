@@ -109,16 +109,19 @@ class Evaluation:
     def verdicts(self) -> dict[Status, Rows]:
         """The rows that were turned down, by verdict, each with its plugin's name."""
         found: dict[Status, Rows] = {}
+        present = self._nodes.rows()
+        failed = self.failed[present]
+        if (failed == PASSED).all():
+            return found
         for index, plugin in enumerate(self.filters):
-            rows = np.flatnonzero(self.failed == index)
+            rows = present[failed == index]
             codes = self.codes[rows]
             for code in np.unique(codes):
                 status = plugin.verdict(self.state, self.pod, self._nodes, int(code))
                 known = Status(status.code, status.reasons, plugin.name)
                 more = rows[codes == code]
                 found[known] = np.concatenate([found[known], more]) if known in found else more
-        present = self._nodes.rows()
-        left_out = present[self.failed[present] == NOT_ASKED]
+        left_out = present[failed == NOT_ASKED]
         if len(left_out):
             found[self._left_out()] = left_out
         return found

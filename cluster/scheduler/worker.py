@@ -3,6 +3,7 @@ bindings.
 """
 
 import asyncio
+import contextlib
 import random as randomness
 from typing import Final
 
@@ -70,19 +71,21 @@ class Worker:
                 continue
             await self._rest()
 
+    @property
+    def _full(self) -> bool:
+        """Whether no more pods may be on their way to their nodes."""
+        return self._binding >= self._config.parallel_bindings
+
     def _next(self) -> QueuedPod | None:
-        if self._binding >= self._config.parallel_bindings:
-            return None
-        return self._queue.pop(self._clock.now())
+        return None if self._full else self._queue.pop(self._clock.now())
 
     async def _rest(self) -> None:
         """Wait until something happens, or the next pod's time comes."""
-        at = self._queue.next_time()
-        try:
-            async with asyncio.timeout(None if at is None else max(0.0, at - self._clock.now())):
+        at = None if self._full else self._queue.next_time()
+        seconds = None if at is None else max(0.0, at - self._clock.now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     def _attempt(self, queued: QueuedPod, group: tasks.Group) -> None:
         pod = queued.pod

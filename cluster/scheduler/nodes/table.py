@@ -153,7 +153,7 @@ class NodeTable:
 
     def changed(self, column: NDArray[np.int64], since: int) -> Rows:
         """The rows, present or gone, whose generation in `column` is later than `since`."""
-        return np.flatnonzero(column > since)
+        return (column > since).nonzero()[0]
 
     def _take_row(self, name: str) -> int:
         if not self._free:
