@@ -71,12 +71,14 @@ class Cluster:
             self.log.note(f"stop {name}")
             await self.part(name).stop()
 
-    async def start(self, *names: str) -> None:
-        """Start components that were stopped, and wait until they are ready."""
+    async def start(self, *names: str, wait: bool = True) -> None:
+        """Start components that were stopped, and wait until they are ready (or do not `wait`:
+        what they need may be down as well).
+        """
         for name in names:
             self.log.note(f"start {name}")
             self.part(name).start(self._open())
-        for name in names:
+        for name in names if wait else ():
             await self._ready(self.part(name))
 
     async def kill_node(self, name: str) -> None:
