@@ -157,6 +157,14 @@ def container(pod: dict[str, Any], index: int = 0) -> dict[str, Any]:
     return found
 
 
+def restarts(wanted: int) -> Callable[[dict[str, Any]], bool]:
+    def check(pod: dict[str, Any]) -> bool:
+        statuses = pod["status"].get("containerStatuses") or [{}]
+        return statuses[0].get("restartCount") == wanted
+
+    return check
+
+
 def waiting(reason: str) -> Callable[[dict[str, Any]], bool]:
     def check(pod: dict[str, Any]) -> bool:
         statuses = pod["status"].get("containerStatuses") or [{"state": {}}]

@@ -44,7 +44,7 @@ def _of(
     records = facts.seen.named(name)
     if records:
         return _of_records(spec, records, old, facts, init=init)
-    if old and old.get("containerID"):
+    if old and (old.get("containerID") or old.get("lastState")):
         return _of_lost(spec, old, facts)
     return {
         "name": name,
