@@ -130,11 +130,9 @@ def _last(records: Sequence[Container], old: objects.Object | None) -> dict[str,
             return {"terminated": _terminated(record)}
     if not old or not records[0].attempt:
         return {}
-    if old.get("containerID") == SCHEME + records[0].id or "terminated" in old["lastState"]:
+    if old.get("containerID") in (None, SCHEME + records[0].id):
         return dict(old["lastState"])
-    if old.get("containerID"):
-        return {"terminated": _lost_state(old)}
-    return {}
+    return {"terminated": _lost_state(old)}
 
 
 def _terminated(container: Container) -> objects.Object:
