@@ -290,3 +290,20 @@ def test_the_second_address_is_tried_when_the_first_is_dead(authority):
             assert (await GrpcTransport(connection).get("pods", "", "web")).revision == 7
 
     asyncio.run(main())
+
+
+def test_a_server_that_comes_back_is_met_again_within_seconds(authority):
+    async def main():
+        first = _server(authority, Servicer())
+        port = first.listen("127.0.0.1:0")
+        async with channel.connect([f"127.0.0.1:{port}"], _tls(authority)) as connection:
+            transport = GrpcTransport(connection, deadline=10)
+            async with first:
+                assert (await transport.get("pods", "", "web")).revision == 7
+            waiting = asyncio.get_running_loop().create_task(transport.get("pods", "", "web"))
+            second = _server(authority, Servicer())
+            second.listen(f"127.0.0.1:{port}")
+            async with second, asyncio.timeout(5):
+                assert (await waiting).revision == 7
+
+    asyncio.run(main())
