@@ -17,6 +17,8 @@ class DelayQueue:
         self._heap: list[tuple[float, int, str]] = []
         self._waiting: dict[str, tuple[float, int]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        # uvloop's handle of a timer that is due at once does not tell its time.
+        self._timer_at = 0.0
         self._sequence = 0
 
     def add(self, key: str, seconds: float, cause: int) -> None:
@@ -50,9 +52,10 @@ class DelayQueue:
             return
         first = self._heap[0][0]
         if self._timer is not None:
-            if self._timer.when() <= first:
+            if self._timer_at <= first:
                 return
             self._timer.cancel()
+        self._timer_at = first
         self._timer = asyncio.get_running_loop().call_at(first, self._fire)
 
     def _fire(self) -> None:
