@@ -239,3 +239,21 @@ def test_bodies_without_kind_or_type_are_taken_as_their_url_says() -> None:
             assert (made.status, made.json["kind"]) == (201, "ConfigMap")
 
     asyncio.run(scenario())
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_list_is_no_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            for number in range(16):
+                await api.create(MAPS, config_map(f"m{number}", x="x" * 1_000_000))
+            response = await api.session.get(
+                api.url + MAPS, headers={"Authorization": "Bearer secret"}
+            )
+            await response.content.readexactly(1000)
+            response.close()
+            assert (await api.get(f"{MAPS}/m1")).status == 200
+
+    asyncio.run(scenario())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -1,6 +1,7 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from rest_world import MAPS, PODS, Api, config_map, pod, serving
 
@@ -218,5 +219,23 @@ def test_watchers_share_what_was_encoded_once(monkeypatch: pytest.MonkeyPatch) -
                 await api.create(MAPS, config_map("a"))
                 assert await one.next() == await two.next()
         assert encoded == ["ADDED"]
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_in_the_middle_of_an_answer_cuts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watching, "_event", broken)
+
+    async def scenario() -> None:
+        async with serving() as api:
+            start = await _revision(api)
+            async with api.watch(f"{MAPS}?watch=1&resourceVersion={start}") as events:
+                await api.create(MAPS, config_map("a"))
+                with pytest.raises(aiohttp.ClientError):
+                    await events.next()
+            assert (await api.get(f"{MAPS}/a")).status == 200
 
     asyncio.run(scenario())

@@ -59,13 +59,13 @@ class Router:
         except errors.StatusError as error:
             return answers.failure(error)
         except ConnectionError:
-            raise
-        except Exception as error:
+            return _cut(http)  # the client went away
+        except Exception as error:  # noqa: BLE001  (a fault must not end the server)
             self._log.error(
                 "request failed unexpectedly", method=http.method, path=http.path, exc_info=error
             )
-            if http.writer.output_size:  # too late for a Status: the client sees a cut answer
-                raise ConnectionResetError from error
+            if http.writer.output_size:
+                return _cut(http)  # too late for a Status: the client must see that it is cut
             return answers.failure(errors.InternalError(f"Internal error occurred: {error}"))
 
     async def _route(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -104,6 +104,13 @@ class Router:
         if authorization is None:
             raise authn.unauthorized()
         return self._authenticator.by_header(authorization)
+
+
+def _cut(http: web.BaseRequest) -> web.Response:
+    """Close the connection in the middle of an answer; what this returns reaches nobody."""
+    if http.transport is not None:
+        http.transport.abort()
+    return web.Response()
 
 
 def _verb(method: str, target: Target, parameters: query.Query) -> str:
