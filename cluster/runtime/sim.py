@@ -33,6 +33,7 @@ class Sim:
         self.pod_cidr = ""
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
+        self._names: dict[str, str] = {}
         if pod_cidr:
             self.set_pod_cidr(pod_cidr)
 
@@ -51,19 +52,16 @@ class Sim:
 
     def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
         """Make a sandbox that is ready. rpc.Failure."""
-        meta = config.metadata
         if handler:
             raise rpc.Failure("UNKNOWN", f'no runtime for "{handler}" is configured')
-        for other in self.sandboxes.values():
-            theirs = other.config.metadata
-            if theirs.uid == meta.uid and theirs.attempt == meta.attempt:
-                name = f"{meta.name}_{meta.namespace}_{meta.uid}_{meta.attempt}"
-                raise rpc.Failure(
-                    "UNKNOWN", f'sandbox name "{name}" is reserved for sandbox "{other.id}"'
-                )
+        name = _name(config)
+        if name in self._names:
+            holder = self._names[name]
+            raise rpc.Failure("UNKNOWN", f'sandbox name "{name}" is reserved for "{holder}"')
         found = self._allocate(config)
         sandbox = Sandbox(self._new_id(), config, handler, self.time(), found)
         self.sandboxes[sandbox.id] = sandbox
+        self._names[name] = sandbox.id
         self._tell(sandbox, sandbox.id, Change.STARTED)
         return sandbox
 
@@ -85,6 +83,7 @@ class Sim:
         for container in list(sandbox.containers.values()):
             self.remove(container)
         del self.sandboxes[sandbox.id]
+        del self._names[_name(sandbox.config)]
         self._tell(sandbox, sandbox.id, Change.DELETED)
 
     def create(self, sandbox: Sandbox, config: pb.ContainerConfig) -> Container:
@@ -201,6 +200,11 @@ class Sim:
 
     def _new_id(self) -> str:
         return f"{self._random.getrandbits(256):064x}"
+
+
+def _name(config: pb.PodSandboxConfig) -> str:
+    meta = config.metadata
+    return f"{meta.name}_{meta.namespace}_{meta.uid}_{meta.attempt}"
 
 
 def _release(container: Container) -> None:
