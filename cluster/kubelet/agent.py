@@ -175,11 +175,12 @@ class NodeAgent:
             by_pod.setdefault(sandbox.labels.get(POD_UID) or sandbox.metadata.uid, []).append(
                 sandbox
             )
-        known = list(self.pods.values())
         for uid, sandboxes in by_pod.items():
             if uid not in self.pods:
                 self._found[uid] = await self._seen(sandboxes), sandboxes[0]
-        for pod in known:
+        # The API may have told of pods meanwhile: those are looked at again too.
+        for pod in self.pods.values():
+            self._found.pop(pod.uid, None)
             pod.stale = True
             self._workers.wake(pod.uid)
 
@@ -272,7 +273,7 @@ class NodeAgent:
 
     def _publish_interim(self, pod: Pod) -> None:
         """The work takes its time: show how far it is."""
-        if not pod.memory.removed:
+        if not pod.memory.removed and not pod.searching:
             self._publish(pod, Plan(waiting=pod.waiting))
 
 

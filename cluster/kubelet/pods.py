@@ -20,6 +20,8 @@ class Pod:
     seen: Seen = NOTHING
     stale: bool = False
     """`seen` may be wrong: ask the runtime before deciding."""
+    searching: bool = False
+    """The runtime is being asked, and until it answers `seen` says nothing that may be told."""
     memory: Memory = field(default_factory=Memory)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     cause: int = 0

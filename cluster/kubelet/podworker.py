@@ -65,9 +65,11 @@ class PodWorker:
 
     async def _search(self, pod: Pod) -> None:
         """Ask for whatever the runtime has of the pod."""
+        pod.searching = True
         selector = pb.PodSandboxFilter(label_selector={POD_UID: pod.uid})
         listed = await self._cri.list_pod_sandbox(pb.ListPodSandboxRequest(filter=selector))
         await self._look(pod, [one.id for one in listed.items])
+        pod.searching = False
 
     async def _look(self, pod: Pod, ids: Sequence[str]) -> None:
         """Ask for these sandboxes and what is in them."""

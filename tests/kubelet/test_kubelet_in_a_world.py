@@ -360,6 +360,45 @@ def test_a_killed_kubelet_finds_its_containers_again():
     virtual.run(main())
 
 
+class Slow:
+    """A runtime elsewhere (it streams its events) that answers each status `seconds` late."""
+
+    def __init__(self, cri, seconds):
+        self._cri = cri
+        self._seconds = seconds
+
+    def __getattr__(self, name):
+        if name == "on_event":
+            raise AttributeError(name)
+        return getattr(self._cri, name)
+
+    async def pod_sandbox_status(self, request):
+        await asyncio.sleep(self._seconds)
+        return await self._cri.pod_sandbox_status(request)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.001, 0.1, 3.0])
+def test_containers_are_found_though_the_api_tells_of_their_pods_first(late):
+    async def main():
+        async with kw.world() as world:
+            runtime = world.runtime()
+            _, task = world.start_kubelet(runtime.cri)
+            names = ["a", "b", "c"]
+            for name in names:
+                await world.pod(name)
+            before = [await world.wait(name, kw.phase("Running")) for name in names]
+            task.cancel()
+            await asyncio.sleep(0)
+            world.start_kubelet(Slow(runtime.cri, late))
+            await asyncio.sleep(60)
+            for name, pod in zip(names, before, strict=True):
+                assert (await world.get(name))["status"] == pod["status"]
+            assert await world.events("FailedCreatePodSandBox") == []
+            assert len(await world.events("Started")) == len(names)
+
+    virtual.run(main())
+
+
 def test_counts_go_on_when_the_whole_machine_was_restarted():
     async def main():
         async with kw.world() as world:
