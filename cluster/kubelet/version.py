@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-DEFAULT: Final = "v1.34.0"
+from cluster.api import schema
+
+DEFAULT: Final = f"v{schema.NEWEST}.0"
 _SHAPE: Final = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?", re.ASCII)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from cluster.api import schema
+
 API_VERSION: Final = "kubemu.dev/v1alpha1"
 KIND: Final = "Cluster"
 
@@ -20,7 +22,7 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 DEFAULT_NAME: Final = "kubemu"
 DEFAULT_NODES: Final = 3
-KUBERNETES_VERSION: Final = "1.34"
+KUBERNETES_VERSION: Final = schema.NEWEST
 """The version that is emulated unless another is asked for."""
 
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
@@ -59,6 +61,7 @@ class HollowGroup:
     zones: tuple[str, ...] = ()
     taints: tuple[str, ...] = ()
     per_process: int = 1000
+
 
 SMALL_CIDR = "10.244.0.0/16"
 LARGE_CIDR = "10.192.0.0/10"  # apart from cluster IPs (10.96.0.0/12) and hollow nodes (10.128…)

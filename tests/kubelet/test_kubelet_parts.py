@@ -158,7 +158,7 @@ def test_the_node_is_described_as_a_kubelet_does():
     assert status["allocatable"] == {
         "cpu": "4", "ephemeral-storage": "100Gi", "memory": "16Gi", "pods": "110",
     }  # fmt: skip
-    assert status["nodeInfo"]["kubeletVersion"] == "v1.34.0"
+    assert status["nodeInfo"]["kubeletVersion"] == version.DEFAULT
     assert status["nodeInfo"]["containerRuntimeVersion"].startswith("kubemu://")
     assert health.told(node, health.Health("", ""))
     assert not health.told(node, health.Health("down", ""))
