@@ -86,16 +86,18 @@ class Batcher:
     def enqueue(self, operation: Operation) -> asyncio.Future[Outcome]:
         """Queue an operation for this turn's batch; the future gives what became of it.
 
-        The future never fails: an error is a StatusError as its result. Cancelling it takes an
-        operation back that has not left yet, and disturbs no other. errors.TooManyRequests where
-        too many wait; RuntimeError outside `async with`.
+        The future never fails: an error is a StatusError as its result (TooManyRequests where too
+        many wait). Cancelling it takes an operation back that has not left yet, and disturbs no
+        other. RuntimeError outside `async with`.
         """
         if self._group is None:
             raise RuntimeError("the client is not open: use it inside `async with`")
-        if len(self._queue) >= self._limits.waiting:
-            raise errors.TooManyRequests("too many writes are waiting to be sent", retry_after=1)
         loop = asyncio.get_running_loop()
         entry = _Entry(operation, loop.create_future(), loop.time())
+        if len(self._queue) >= self._limits.waiting:
+            full = errors.TooManyRequests("too many writes are waiting to be sent", retry_after=1)
+            entry.answer.set_result(full)
+            return entry.answer
         self._queue.append(entry)
         if not self._flushing:
             self._flushing = True
