@@ -46,7 +46,11 @@ class World:
     def start_kubelet(self, cri: Any, **settings: Any) -> tuple[Kubelet, asyncio.Task[Any]]:
         """A kubelet of NODE, running."""
         self.starts += 1
-        settings = {"node_ip": "192.168.7.1", "pod_cidr": "10.244.1.0/24"} | settings
+        settings = {
+            "node_ip": "192.168.7.1",
+            "pod_cidr": "10.244.1.0/24",
+            "kubernetes_version": "v1.34.0",
+        } | settings
         user = identity.User(f"system:node:{NODE}", ("system:nodes", identity.AUTHENTICATED))
         client = Client(direct.DirectTransport(self.registry, user), manager="kubelet")
         kubelet = Kubelet(

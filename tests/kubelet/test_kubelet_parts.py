@@ -141,7 +141,7 @@ def test_events_are_worded_as_their_version_words_them(text, created, started):
 def test_the_node_is_described_as_a_kubelet_does():
     config = Config(
         node_name="n1", node_ip="10.0.0.1", pod_cidr="10.1.0.0/24,fd00::/64", zone="z",
-        region="r", labels={"team": "a"}, taints=(configs.Taint("gpu", "NoSchedule"),),
+        region="r", labels={"team": "a"}, kubernetes_version="1.34", taints=(configs.Taint("gpu", "NoSchedule"),),
     )  # fmt: skip
     node = description.node(config, health.Health("", ""), 1.0)
     assert node["spec"] == {
