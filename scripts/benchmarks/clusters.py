@@ -1,5 +1,6 @@
 """Whole clusters as a user starts them: time, memory, and pods until they run."""
 
+import base64
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+
 from benchmarks import documents
 from benchmarks.figures import Figure, Outcome, Skipped
 
@@ -92,8 +94,6 @@ class Cluster:
             ("crt", user["client-certificate-data"]),
             ("key", user["client-key-data"]),
         ):
-            import base64
-
             (folder / name).write_bytes(base64.b64decode(text))
         self._tls = ssl.create_default_context(cafile=str(folder / "ca"))
         self._tls.load_cert_chain(folder / "crt", folder / "key")
@@ -139,9 +139,9 @@ def _small() -> Iterator[Outcome]:
 def _until_running(nodes: int, replicas: int, target: float) -> Outcome:
     with Cluster("--nodes", "0", "--hollow", str(nodes)) as cluster:
         begin = time.perf_counter()
-        cluster.post("/apis/apps/v1/namespaces/default/deployments", documents.deployment("web", replicas))
-        path = "/apis/apps/v1/namespaces/default/deployments?fieldSelector=metadata.name=web"
-        for deployment in cluster.watch(path):
+        deployments = "/apis/apps/v1/namespaces/default/deployments"
+        cluster.post(deployments, documents.deployment("web", replicas))
+        for deployment in cluster.watch(f"{deployments}?fieldSelector=metadata.name=web"):
             if deployment.get("status", {}).get("availableReplicas", 0) >= replicas:
                 break
         seconds = time.perf_counter() - begin

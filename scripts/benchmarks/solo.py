@@ -27,7 +27,7 @@ _BATCH = 250
 
 
 class ApiServer:
-    """Started and stopped by `with`. Listens on loopback, keeps its state in a folder it removes."""
+    """Started and stopped by `with`. Listens on loopback; its state goes with it."""
 
     token = _TOKEN
 

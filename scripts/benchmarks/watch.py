@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from benchmarks import documents, solo
 from benchmarks.figures import Figure, Outcome
-
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.client.transport import Transport
 from cluster.pb.cluster.v1 import resources_pb2
@@ -30,7 +29,7 @@ def measure() -> Iterator[Outcome]:
 
 async def _one(transport: Transport) -> float:
     """Replay to one watcher what was written before it came: the server never has to wait."""
-    begin = (await transport.list("configmaps", "", labels="", fields="", limit=1, token="")).revision
+    begin = await _revision(transport)
     total = 20_000
     for start in range(0, total, _BATCH):
         await transport.write([_touch(number) for number in range(start, start + _BATCH)])
@@ -47,7 +46,7 @@ async def _one(transport: Transport) -> float:
 
 async def _writers(transport: Transport, watchers: int) -> tuple[float, float]:
     """Write for some seconds with `watchers` streams open; (writes, deliveries) a second."""
-    begin = (await transport.list("configmaps", "", labels="", fields="", limit=1, token="")).revision
+    begin = await _revision(transport)
     counts = [0] * watchers
     streams = [
         asyncio.get_running_loop().create_task(_count(transport, begin, counts, index))
@@ -71,8 +70,7 @@ async def _writers(transport: Transport, watchers: int) -> tuple[float, float]:
 
 
 async def _count(transport: Transport, revision: int, counts: list[int], index: int) -> None:
-    """Count events as they come, without decoding the objects: the client is not what is measured.
-    """
+    """Count events as they come, without decoding objects: the client is not what is measured."""
     channel = transport.channel  # type: ignore[attr-defined]
     call = channel.unary_stream(
         "/cluster.v1.Resources/Watch",
@@ -83,6 +81,11 @@ async def _count(transport: Transport, revision: int, counts: list[int], index: 
         counts[index] += sum(
             event.type != resources_pb2.Event.BOOKMARK for event in response.events
         )
+
+
+async def _revision(transport: Transport) -> int:
+    page = await transport.list("configmaps", "", labels="", fields="", limit=1, token="")
+    return page.revision
 
 
 def _touch(number: int) -> Operation:
