@@ -277,9 +277,10 @@ def test_thirty_minutes_of_ten_nodes_with_one_dying_take_less_than_three_seconds
         return cluster.now()
 
     lab = Lab(seed=11, nodes=10)
-    started = time.perf_counter()
+    # The lab never waits: its processor time is its time on an idle machine.
+    started = time.process_time()
     assert lab.run(scenario) >= 1800
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_controllers_may_be_given_other_times():

@@ -161,7 +161,7 @@ def test_a_second_process_is_told_that_the_file_is_in_use(tmp_path):
 @pytest.mark.parametrize("make", [lambda p: p.write_bytes(b"not SQLite" * 500), Path.mkdir])
 def test_a_file_that_is_no_store_is_refused_with_a_sentence(tmp_path, make):
     make(tmp_path / "db")
-    with pytest.raises(Unavailable, match="the store .*db"):
+    with pytest.raises(Unavailable, match=r"the store .*db"):
         run(lambda storage: storage.get("/"), tmp_path / "db")
 
 
