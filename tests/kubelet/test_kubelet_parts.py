@@ -141,7 +141,8 @@ def test_events_are_worded_as_their_version_words_them(text, created, started):
 def test_the_node_is_described_as_a_kubelet_does():
     config = Config(
         node_name="n1", node_ip="10.0.0.1", pod_cidr="10.1.0.0/24,fd00::/64", zone="z",
-        region="r", labels={"team": "a"}, kubernetes_version="1.34", taints=(configs.Taint("gpu", "NoSchedule"),),
+        region="r", labels={"team": "a"}, kubernetes_version="1.34",
+        taints=(configs.Taint("gpu", "NoSchedule"),),
     )  # fmt: skip
     node = description.node(config, health.Health("", ""), 1.0)
     assert node["spec"] == {
@@ -158,7 +159,7 @@ def test_the_node_is_described_as_a_kubelet_does():
     assert status["allocatable"] == {
         "cpu": "4", "ephemeral-storage": "100Gi", "memory": "16Gi", "pods": "110",
     }  # fmt: skip
-    assert status["nodeInfo"]["kubeletVersion"] == version.DEFAULT
+    assert status["nodeInfo"]["kubeletVersion"] == "v1.34.0"
     assert status["nodeInfo"]["containerRuntimeVersion"].startswith("kubemu://")
     assert health.told(node, health.Health("", ""))
     assert not health.told(node, health.Health("down", ""))
