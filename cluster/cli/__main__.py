@@ -1,5 +1,6 @@
 """The entry point: `kubemu …`, also as `python -m cluster.cli …`."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -28,8 +29,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(130)
     except BrokenPipeError:
         # Who read our output (`| head`) has had enough.
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"Error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -161,7 +161,7 @@ def holder(folder: Folder) -> int | None:
     """The number of the process that holds the lock; None where nobody does."""
     try:
         descriptor = os.open(folder.lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -182,7 +182,7 @@ def recorded(folder: Folder) -> dict[str, Running]:
     """The processes last written down, whether they still run or not."""
     try:
         content = json.loads(folder.processes.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return {name: Running(int(pid), float(started)) for name, (pid, started) in content.items()}
 

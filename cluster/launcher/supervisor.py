@@ -182,7 +182,6 @@ class Supervisor:
         """A process runs."""
         watched = self._watched[name]
         watched.started = self._clock.now()
-        watched.status = ""
         self._by_pid[pid] = watched
         log.info("started", process=name, pid=pid)
         self._do(watched, watched.life.spawned(pid, self._now()))
@@ -214,6 +213,7 @@ class Supervisor:
         for command in commands:
             match command:
                 case lifecycle.Spawn():
+                    watched.status = ""
                     self._spawner.spawn(watched.process, self._plan.notify)
                 case lifecycle.Signal(pid, number):
                     self._spawner.signal(pid, number)

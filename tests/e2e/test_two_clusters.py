@@ -1,0 +1,82 @@
+"""Clusters side by side, clusters left over, clusters kept."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from realcluster import KUBEMU, Cluster, until
+
+from cluster.launcher import state
+
+pytestmark = pytest.mark.usefixtures("kubectl")
+
+
+def test_two_clusters_know_nothing_of_each_other(clusters: Callable[..., Cluster]) -> None:
+    one, two = clusters("one", "--nodes", "1"), clusters("two", "--nodes", "2")
+    one.kubectl("create", "configmap", "mine")
+    assert "mine" not in two.kubectl("get", "configmaps")
+    assert len(two.get("nodes")["items"]) == 2
+    everything = one.run([*KUBEMU, "status"])
+    listed = [line.split()[:2] for line in everything.splitlines()[1:]]
+    assert listed == [["one", "Running"], ["two", "Running"]]
+    assert list(one.folder.run.iterdir())
+    one.end()
+    assert two.kubectl("get", "--raw", "/readyz") == "ok"
+
+
+def test_up_again_is_the_same_cluster_and_another_shape_is_refused(
+    clusters: Callable[..., Cluster],
+) -> None:
+    cluster = clusters("again", "--nodes", "1")
+    pid = cluster.process("apiserver").pid
+    assert "Cluster again is up" in cluster.kubemu("up", "--nodes", "1")
+    assert cluster.process("apiserver").pid == pid
+    said = cluster.kubemu("up", "--nodes", "2", code=1)
+    assert "running already, and not like this" in said
+    assert "kubemu down --name again" in said
+
+
+def test_data_is_kept_on_request(clusters: Callable[..., Cluster]) -> None:
+    cluster = clusters("kept", "--nodes", "1")
+    cluster.kubectl("create", "configmap", "remembered", "--from-literal=a=b")
+    kubeconfig = cluster.folder.kubeconfig.read_text()
+    cluster.kubemu("down", "--keep-data")
+    assert state.holder(cluster.folder) is None
+    cluster.kubemu("up", "--nodes", "1")
+    assert cluster.get("configmap", "remembered")["data"] == {"a": "b"}
+    assert authority(cluster.folder.kubeconfig.read_text()) == authority(kubeconfig)
+
+
+def authority(text: str) -> str:
+    return next(line for line in text.splitlines() if "certificate-authority-data" in line)
+
+
+def test_a_cluster_whose_supervisor_and_zygote_were_killed_is_cleared_up(
+    clusters: Callable[..., Cluster],
+) -> None:
+    cluster = clusters("orphaned", "--nodes", "1")
+    recorded = state.recorded(cluster.folder)
+    # The zygote first: it would end the others when its supervisor is gone.
+    supervisor = recorded.pop(state.SUPERVISOR)
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    os.kill(recorded.pop(state.ZYGOTE).pid, signal.SIGKILL)
+    os.kill(supervisor.pid, signal.SIGKILL)
+    until("the supervisor is gone", lambda: state.holder(cluster.folder) is None)
+    assert all(state.alive(process) for process in recorded.values())
+    said = cluster.kubemu("up", "--nodes", "1", code=1)
+    assert "processes of an earlier cluster orphaned still run" in said
+    assert "kubemu down --name orphaned" in said
+    assert "Left over" in cluster.kubemu("status")
+    assert "were left of cluster orphaned" in cluster.kubemu("down")
+    assert not any(state.alive(process) for process in recorded.values())
+
+
+def test_a_port_in_use_is_told(clusters: Callable[..., Cluster]) -> None:
+    cluster = clusters("first", "--nodes", "1")
+    flags = dict(flag.split("=") for flag in cluster.process("apiserver").arguments[1:])
+    port = flags["--secure-port"]
+    other = Cluster(cluster.home, "second")
+    said = other.kubemu("up", "--port", port, code=1)
+    assert said.startswith(f"Error: port {port} is in use by another program; choose another")
+    assert not other.folder.exists()

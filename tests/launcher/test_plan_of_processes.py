@@ -1,0 +1,117 @@
+"""Plans: a topology's processes, their flags, identities and certificates' names."""
+
+from pathlib import Path
+
+from cluster.launcher import plan, state, topology
+from cluster.launcher.processes import Process
+from cluster.launcher.topology import HollowGroup, Node, Size, Topology
+
+FOLDER = state.Folder(Path("/home/me/.kubemu/demo"))
+PORTS = plan.Ports(6443, 6444)
+
+
+def processes(wanted: Topology) -> dict[str, Process]:
+    return {process.name: process for process in plan.plan(wanted, FOLDER, PORTS).processes}
+
+
+def flags(process: Process) -> dict[str, str]:
+    assert process.argv[0] == process.component
+    return dict(flag.removeprefix("--").split("=", 1) for flag in process.argv[1:])
+
+
+def test_three_nodes_are_twelve_processes_with_logs_of_their_own() -> None:
+    found = processes(topology.simple())
+    assert list(found) == [
+        "apiserver", "scheduler", "controller-manager",
+        *(f"{kind}-node-{n}" for n in (1, 2, 3) for kind in ("runtime", "kubelet", "kube-proxy")),
+    ]  # fmt: skip
+    assert len({process.log for process in found.values()}) == 12
+
+
+def test_the_api_server_and_the_runtimes_are_stopped_last() -> None:
+    found = processes(topology.simple(1))
+    assert found["apiserver"].after == ()
+    assert found["kubelet-node-1"].after == ("apiserver", "runtime-node-1")
+    assert found["scheduler"].after == ("apiserver",)
+
+
+def test_kubelet_and_proxy_reach_the_runtime_of_their_node() -> None:
+    found = processes(topology.simple(2))
+    listens = flags(found["runtime-node-2"])["listen"]
+    assert listens.startswith("unix:/")
+    assert flags(found["kubelet-node-2"])["container-runtime-endpoint"] == listens
+    assert flags(found["kube-proxy-node-2"])["dataplane-endpoint"] == listens
+    assert flags(found["kubelet-node-1"])["container-runtime-endpoint"] != listens
+
+
+def test_a_node_registers_with_its_size_labels_and_taints() -> None:
+    node = Node("big", Size("32", "128Gi", 250), {"a": "b", "zone": "x"}, ("gpu=yes:NoSchedule",))
+    found = flags(processes(Topology(nodes=(node,)))["kubelet-big"])
+    assert (found["cpu"], found["memory"], found["max-pods"]) == ("32", "128Gi", "250")
+    assert found["node-labels"] == "a=b,zone=x"
+    assert found["register-with-taints"] == "gpu=yes:NoSchedule"
+
+
+def test_hollow_groups_are_shared_out_and_addresses_go_on() -> None:
+    wanted = Topology(
+        hollow=(HollowGroup(2500, "h", per_process=1000, zones=("a", "b")), HollowGroup(10, "g"))
+    )
+    found = processes(wanted)
+    shares = [
+        (name, flags(found[name])["hollow"], flags(found[name])["hollow-start"])
+        for name in found
+        if name.startswith("kubelet")
+    ]
+    assert shares == [
+        ("kubelet-h-0", "1000", "0"), ("kubelet-h-1", "1000", "1000"),
+        ("kubelet-h-2", "500", "2000"), ("kubelet-g", "10", "0"),
+    ]  # fmt: skip
+    assert flags(found["kubelet-h-1"])["hollow-zones"] == "a,b"
+    assert flags(found["kubelet-h-1"])["node-ip"] == "10.128.0.1"
+    assert flags(found["kubelet-g"])["node-ip"] == "10.128.9.197"
+
+
+def test_the_topologys_flags_win() -> None:
+    wanted = Topology(
+        nodes=topology.numbered(1),
+        flags={
+            "controller-manager": {
+                "node-monitor-grace-period": "10s",
+                "cluster-cidr": "10.9.0.0/16",
+            }
+        },
+    )
+    found = flags(processes(wanted)["controller-manager"])
+    assert found["node-monitor-grace-period"] == "10s"
+    assert found["cluster-cidr"] == "10.9.0.0/16"
+
+
+def test_every_process_with_a_kubeconfig_has_an_identity_as_in_kubernetes() -> None:
+    wanted = Topology(nodes=topology.numbered(1), hollow=(HollowGroup(5),))
+    known = plan.subjects(wanted)
+    used = {
+        Path(flags(process)["kubeconfig"]).stem
+        for process in processes(wanted).values()
+        if "kubeconfig" in flags(process)
+    }
+    assert used == set(known)
+    assert known["kubelet-node-1"].user == "system:node:node-1"
+    assert known["kubelet-node-1"].groups == ("system:nodes",)
+    assert known["scheduler"].user == "system:kube-scheduler"
+
+
+def test_the_api_servers_certificate_covers_its_names_and_the_service_address() -> None:
+    hosts = plan.hosts(Topology(service_cidr="10.2.0.0/16"), ("example",))
+    assert {
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "kubernetes.default.svc",
+        "10.2.0.1",
+        "example",
+    } <= set(hosts)
+
+
+def test_the_same_topology_gives_the_same_plan() -> None:
+    wanted = topology.simple(2)
+    assert plan.plan(wanted, FOLDER, PORTS) == plan.plan(wanted, FOLDER, PORTS)
