@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import structlog
+
 from benchmarks import documents
 from benchmarks.figures import Figure, Outcome
 from cluster.lab.lab import Lab
