@@ -5,6 +5,8 @@ A flag `--node-name` is also read from `KUBEMU_NODE_NAME`. Durations are written
 """
 
 import dataclasses
+import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -89,13 +91,32 @@ REAL: Final = click.FLOAT
 
 
 def option(name: str, help: str, type: ParamType = TEXT, **more: Any) -> Callable[[F], F]:
-    """A flag with its environment variable. A boolean may go without a value."""
+    """A flag with its environment variable, and its `aliases`. A boolean may go without value."""
     if type is BOOLEAN:
         more |= {"is_flag": False, "flag_value": "true"}
-    names = [f"--{name}", *more.pop("aliases", ())]
+    names = [name, *more.pop("aliases", ())]
+    variables = [variable(each) for each in names]
     return click.option(
-        *names, type=type, help=help, envvar=variable(name), show_envvar=True, **more
+        *(f"--{each}" for each in names), type=type, help=help, envvar=variables,
+        show_envvar=True, **more,
+    )  # fmt: skip
+
+
+def host_name(name: str, help: str, *aliases: str) -> Callable[[F], F]:
+    """A flag that is this machine's name unless it is given."""
+    return option(
+        name, help, aliases=aliases, default=socket.gethostname, show_default="this host's name"
     )
+
+
+def identity(function: F) -> F:
+    """`--identity`: two candidates of one host are not to be taken for each other."""
+    return option(
+        "identity",
+        "Name of this process in leader election.",
+        default=lambda: f"{socket.gethostname()}_{os.urandom(4).hex()}",
+        show_default="this host's name and something random",
+    )(function)
 
 
 def variable(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -58,12 +59,18 @@ def test_every_command_has_help(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
+def test_help_shows_no_python(name: str) -> None:
+    command = app.COMMANDS[name].load()
+    assert re.findall(r"default: \(?<[^>]*>", command.get_help(click.Context(command))) == []
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
 def test_flags_of_components_can_come_from_the_environment(name: str) -> None:
     command = app.COMMANDS[name].load()
     without = [
         parameter.name
         for parameter in command.params
-        if not str(parameter.envvar or "").startswith("KUBEMU_")
+        if not any(variable.startswith("KUBEMU_") for variable in parameter.envvar or ())
     ]
     assert without == []
 
@@ -79,6 +86,10 @@ def test_flags_of_components_can_come_from_the_environment(name: str) -> None:
         (("scheduler",), "Nothing says where the API server is: give --kubeconfig or --server."),
         (("apiserver",), "needs --tls-cert-file and --tls-private-key-file"),
         (("apiserver", "--storage-backend=paper"), "'paper' is not one of"),
+        (
+            ("apiserver", "--default-not-ready-toleration-seconds=3m"),
+            "'3m' is not a valid integer",
+        ),
         (("runtime",), "A runtime needs --listen"),
         (("kubelet", "--server=a:1", "--register-with-taints=x"), "'x' is no taint: write key"),
         (("kubelet", "--server=a:1", "--memory=lots"), "memory is 'lots': quantities must match"),
@@ -156,3 +167,17 @@ def test_status_and_down_without_any_cluster_are_no_errors(tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (0, "there is no cluster; start one with: kubemu up\n")
     done = kubemu("down", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "there is no cluster named kubemu\n")
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_the_page_of_a_command_shows_the_flags_that_it_has(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "commands" / f"{name}.md"
+    shown = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", page.read_text(), re.MULTILINE))
+    has = {
+        parameter.opts[-1]
+        if len(parameter.opts) < 2
+        else next(each for each in parameter.opts if each.startswith("--"))
+        for parameter in app.COMMANDS[name].load().params
+        if isinstance(parameter, click.Option)
+    }
+    assert shown - {"--help"} == has, "run scripts/gen-command-docs"

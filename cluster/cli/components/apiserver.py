@@ -20,6 +20,19 @@ _SETTINGS = (
     Setting(
         "compaction_seconds", DURATION, "How long history is kept.", "etcd-compaction-interval"
     ),
+    Setting("event_seconds", DURATION, "How long events are kept.", "event-ttl"),
+    Setting(
+        "not_ready_seconds",
+        NUMBER,
+        "How long pods that say nothing of it stay on a node that is not ready, in seconds.",
+        "default-not-ready-toleration-seconds",
+    ),
+    Setting(
+        "unreachable_seconds",
+        NUMBER,
+        "The same on a node that is unreachable.",
+        "default-unreachable-toleration-seconds",
+    ),
     Setting("ring", NUMBER, "Recent events held for each resource.", "watch-cache-size"),
 )
 

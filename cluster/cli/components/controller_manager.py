@@ -1,6 +1,5 @@
 """`kubemu controller-manager`."""
 
-import socket
 from typing import Any
 
 import click
@@ -38,7 +37,7 @@ _SETTINGS = (
 @connection.options
 @flags.settings(configs.Config, *_SETTINGS)
 @flags.option("root-ca-file", "CA that every namespace is told, in PEM.", connection.FILE)
-@flags.option("identity", "Name of this process in leader election.", default=socket.gethostname)
+@flags.identity
 @flags.option(
     "kubernetes-version", "Version emulated; the grace period's default goes by it.", default=""
 )

@@ -1,6 +1,5 @@
 """`kubemu kube-proxy`."""
 
-import socket
 from typing import Any
 
 import click
@@ -20,9 +19,7 @@ _SETTINGS = (
 
 
 @click.command("kube-proxy")
-@flags.option(
-    "hostname-override", "Name of the node.", aliases=("--node-name",), default=socket.gethostname
-)
+@flags.host_name("hostname-override", "Name of the node.", "node-name")
 @connection.options
 @flags.option(
     "dataplane-endpoint",

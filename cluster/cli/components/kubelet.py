@@ -1,7 +1,6 @@
 """`kubemu kubelet`: the agent of a node, or with --hollow of many simulated ones."""
 
 import random as randoms
-import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,9 +38,7 @@ _SETTINGS = (
 
 
 @click.command()
-@flags.option(
-    "hostname-override", "Name of the node.", aliases=("--node-name",), default=socket.gethostname
-)
+@flags.host_name("hostname-override", "Name of the node.", "node-name")
 @connection.options
 @flags.option(
     "container-runtime-endpoint",

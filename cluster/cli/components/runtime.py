@@ -1,6 +1,5 @@
 """`kubemu runtime`."""
 
-import socket
 from typing import Any
 
 import click
@@ -17,12 +16,7 @@ _SETTINGS = (
 
 
 @click.command()
-@flags.option(
-    "hostname-override",
-    "Name of the node that this machine is.",
-    aliases=("--node-name",),
-    default=socket.gethostname,
-)
+@flags.host_name("hostname-override", "Name of the node that this machine is.", "node-name")
 @flags.settings(configs.Config, *_SETTINGS)
 @servertls.options
 @process.logging_options

@@ -1,6 +1,5 @@
 """`kubemu scheduler`."""
 
-import socket
 from typing import Any
 
 import click
@@ -22,7 +21,7 @@ _SETTINGS = (
 @click.command()
 @connection.options
 @flags.settings(configs.Config, *_SETTINGS)
-@flags.option("identity", "Name of this process in leader election.", default=socket.gethostname)
+@flags.identity
 @process.logging_options
 def scheduler(log_level: str, log_format: str, **values: Any) -> None:
     """Run the scheduler, which binds pods to nodes."""
