@@ -42,7 +42,11 @@ class ApiServer:
             storage,
             clock=clock,
             random=random,
-            admission=defaults.chain(config.service_range, config.node_ports),
+            admission=defaults.chain(
+                config.service_range,
+                config.node_ports,
+                defaults.TolerationSeconds(config.not_ready_seconds, config.unreachable_seconds),
+            ),
             limits=Limits(ring=config.ring),
             version=config.version,
             initial=bootstrap.Initial(

@@ -39,6 +39,10 @@ class Config:
     """History is kept for at least this long: etcd-compaction-interval of kube-apiserver."""
     event_seconds: float = expiry.EVENT_SECONDS
     """Events are deleted so long after they were last written: event-ttl of kube-apiserver."""
+    not_ready_seconds: int = 300
+    """Pods that say nothing of it stay so long on a node that is not ready."""
+    unreachable_seconds: int = 300
+    """The same on a node that is unreachable."""
     ring: int = 8192
     """Recent events held for each resource, for watches to resume from."""
 
@@ -49,6 +53,8 @@ class Config:
             raise ValueError("compaction_seconds must be positive")
         if self.event_seconds <= 0:
             raise ValueError("event_seconds must be positive")
+        if self.not_ready_seconds < 0 or self.unreachable_seconds < 0:
+            raise ValueError("default toleration seconds must not be negative")
         if self.ring <= 0:
             raise ValueError("ring must be positive")
         try:

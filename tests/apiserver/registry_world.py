@@ -10,6 +10,7 @@ import msgspec
 from cluster.aio import clock, tasks
 from cluster.api import errors, identity, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.storage import interface as storage
@@ -84,7 +85,12 @@ class World:
 
 
 @asynccontextmanager
-async def world(store: MemoryStorage | None = None, seed: int = 1, limits: Limits | None = None):
+async def world(
+    store: MemoryStorage | None = None,
+    seed: int = 1,
+    limits: Limits | None = None,
+    admission: Chain | None = None,
+):
     """An open registry."""
     store = store or MemoryStorage()
     await store.open()
@@ -94,6 +100,7 @@ async def world(store: MemoryStorage | None = None, seed: int = 1, limits: Limit
         clock=clock.LoopClock(asyncio.get_running_loop(), EPOCH),
         random=random.Random(seed),
         limits=limits,
+        admission=admission,
     )
     await registry.open()
     try:

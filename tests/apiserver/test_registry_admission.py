@@ -8,7 +8,7 @@ import registry_world as rw
 
 from cluster.aio import virtual
 from cluster.api import errors
-from cluster.apiserver.admission import pool
+from cluster.apiserver.admission import defaults, pool
 
 
 def run(test, **options):
@@ -69,6 +69,16 @@ def test_pods_tolerate_a_lost_node_for_a_while(own, added):
         assert [t["tolerationSeconds"] for t in found[len(own) :]] == [300] * added
 
     run(test)
+
+
+def test_how_long_pods_tolerate_a_lost_node_can_be_set():
+    async def test(world):
+        made = await world.create("pods", rw.pod())
+        seconds = {t["key"]: t["tolerationSeconds"] for t in made["spec"]["tolerations"]}
+        assert seconds == {"node.kubernetes.io/not-ready": 3, "node.kubernetes.io/unreachable": 5}
+
+    tolerations = defaults.TolerationSeconds(not_ready=3, unreachable=5)
+    run(test, admission=defaults.chain(toleration_seconds=tolerations))
 
 
 def test_pods_run_as_the_default_service_account():

@@ -2,7 +2,10 @@
 
 from cluster.apiserver import bootstrap
 from cluster.apiserver.admission.chain import Chain
-from cluster.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from cluster.apiserver.admission.default_toleration_seconds import (
+    DefaultTolerationSeconds,
+    TolerationSeconds,
+)
 from cluster.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from cluster.apiserver.admission.priority import Priority
 from cluster.apiserver.admission.service_account import ServiceAccount
@@ -10,9 +13,16 @@ from cluster.apiserver.admission.service_addresses import ServiceAddresses
 from cluster.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 
 NODE_PORTS = range(30000, 32768)
+_TOLERATION_SECONDS = TolerationSeconds()
+
+__all__ = ["NODE_PORTS", "TolerationSeconds", "chain"]
 
 
-def chain(service_range: str = bootstrap.SERVICE_RANGE, node_ports: range = NODE_PORTS) -> Chain:
+def chain(
+    service_range: str = bootstrap.SERVICE_RANGE,
+    node_ports: range = NODE_PORTS,
+    toleration_seconds: TolerationSeconds = _TOLERATION_SECONDS,
+) -> Chain:
     """The default plugins. ValueError for a range of addresses or ports that cannot be used."""
     return Chain(
         (
@@ -20,7 +30,7 @@ def chain(service_range: str = bootstrap.SERVICE_RANGE, node_ports: range = NODE
             ServiceAccount(),
             TaintNodesByCondition(),
             Priority(),
-            DefaultTolerationSeconds(),
+            DefaultTolerationSeconds(toleration_seconds),
             ServiceAddresses(service_range, node_ports),
         )
     )
