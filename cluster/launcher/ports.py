@@ -1,7 +1,11 @@
 """Which ports of this machine are free."""
 
+import fcntl
+import os
 import socket
-from typing import Final
+import tempfile
+from pathlib import Path
+from typing import Final, Self
 
 from cluster.launcher import faults
 
@@ -13,19 +17,50 @@ class InUse(faults.Fault):
     """A port that was asked for is taken, or none is free."""
 
 
-def chosen(asked: int, first: int = _FIRST_API, flag: str = "--port", taken: int = 0) -> int:
-    """`asked`, or (for 0) the first free port from `first` on that is not `taken`. InUse."""
-    if asked:
-        if not free(asked):
-            raise InUse(
-                f"port {asked} is in use by another program; "
-                f"choose another with {flag}, or leave it out to have a free one chosen"
-            )
-        return asked
-    for port in range(first, min(first + _TRIED, 65536)):
-        if port != taken and free(port):
-            return port
-    raise InUse(f"no port from {first} to {first + _TRIED} is free; name one with {flag}")
+class Claims:
+    """Chooses ports, and keeps other clusters that start at the same time from choosing them too.
+
+    Use it inside `with`, until the ports are listened on. A claim is a lock on a file in `folder`,
+    so it ends with its process, however that ends.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        shared = Path(tempfile.gettempdir()) / f"kubemu-ports-{os.getuid()}"
+        self._folder = folder or shared
+        self._held: list[int] = []
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._held:
+            os.close(self._held.pop())
+
+    def choose(self, asked: int, first: int = _FIRST_API, flag: str = "--port") -> int:
+        """`asked`, or (for 0) the first port from `first` on that nobody has. InUse."""
+        if asked:
+            if not (free(asked) and self._claim(asked)):
+                raise InUse(
+                    f"port {asked} is in use by another program; "
+                    f"choose another with {flag}, or leave it out to have a free one chosen"
+                )
+            return asked
+        for port in range(first, min(first + _TRIED, 65536)):
+            # What is claimed may be listened on by now: look at it last.
+            if self._claim(port) and free(port):
+                return port
+        raise InUse(f"no port from {first} to {first + _TRIED} is free; name one with {flag}")
+
+    def _claim(self, port: int) -> bool:
+        claim = os.open(self._folder / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(claim)
+            return False
+        self._held.append(claim)
+        return True
 
 
 def free(port: int, host: str = "127.0.0.1") -> bool:

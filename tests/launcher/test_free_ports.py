@@ -1,30 +1,27 @@
-"""Ports: what is free is found, what is taken is told."""
+"""Ports are chosen so that two clusters that start at once do not meet."""
 
+import contextlib
 import socket
-from collections.abc import Iterator
 
 import pytest
 
 from cluster.launcher import ports
 
 
-@pytest.fixture
-def taken() -> Iterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
+def test_what_one_start_claimed_another_does_not_choose(tmp_path):
+    with ports.Claims(tmp_path) as one, ports.Claims(tmp_path) as other:
+        first = one.choose(0, 20_000)
+        second = other.choose(0, 20_000)
+        assert one.choose(0, 20_000) > second > first
+    with ports.Claims(tmp_path) as later:
+        assert later.choose(0, 20_000) == first
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_told(taken: int) -> None:
-    with pytest.raises(ports.InUse, match=f"port {taken} is in use .* choose another with --port"):
-        ports.chosen(taken)
-
-
-def test_the_next_free_port_is_chosen_where_none_was_asked_for(taken: int) -> None:
-    assert taken < ports.chosen(0, first=taken) < taken + 1000
-
-
-def test_a_port_chosen_for_something_else_is_left_alone(taken: int) -> None:
-    first = ports.chosen(0, first=taken)
-    assert ports.chosen(0, first=first, taken=first) > first
+def test_a_port_that_is_listened_on_is_passed_over_and_refused_by_name(tmp_path):
+    with contextlib.closing(socket.socket()) as server, ports.Claims(tmp_path) as claims:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        taken = server.getsockname()[1]
+        assert claims.choose(0, taken) != taken
+        with pytest.raises(ports.InUse, match=f"port {taken} is in use.*--port"):
+            claims.choose(taken)

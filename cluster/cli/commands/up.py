@@ -70,13 +70,14 @@ def up(
     began = clock.SystemClock().now()
     wanted = _topology(path, nodes, hollow, name, port)
     folder = clusters.folder(wanted.name)
-    if state.holder(folder) is None:
-        _start(wanted, folder)
-    else:
-        _check_same(wanted, folder)
-    from cluster.cli import progress
+    with ports.Claims() as claims:
+        if state.holder(folder) is None:
+            _start(wanted, folder, claims)
+        else:
+            _check_same(wanted, folder)
+        from cluster.cli import progress
 
-    asyncio.run(progress.show(wanted, folder, began, within=timeout, wait=wait))
+        asyncio.run(progress.show(wanted, folder, began, within=timeout, wait=wait))
 
 
 def _topology(
@@ -100,7 +101,7 @@ def _read(path: Path) -> Topology:
         raise click.UsageError(f"{path} is not a text in UTF-8.") from error
 
 
-def _start(wanted: Topology, folder: state.Folder) -> None:
+def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None:
     """Start the daemon; certificates are made while it and its zygote import."""
     left = state.leftovers(folder)
     if left:
@@ -108,8 +109,8 @@ def _start(wanted: Topology, folder: state.Folder) -> None:
             f"{len(left)} processes of an earlier cluster {wanted.name} still run "
             f"({', '.join(left)}); end them with: kubemu down --name {wanted.name}"
         )
-    api = ports.chosen(wanted.api_port)
-    chosen = plans.Ports(api, ports.chosen(wanted.grpc_port, api + 1, "ports.grpc", api))
+    api = claims.choose(wanted.api_port)
+    chosen = plans.Ports(api, claims.choose(wanted.grpc_port, api + 1, "ports.grpc"))
     folder.prepare()
     from cluster.cli import supervise
 
