@@ -1,6 +1,7 @@
 """A log event as one line for people; used on terminals and by `kubemu logs`."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31"}
@@ -28,6 +29,20 @@ def from_json(line: str, colours: bool) -> str:
     if not isinstance(event, dict):
         return line.rstrip("\n")
     return render(event, colours)
+
+
+def last(log: Path) -> str:
+    """What the last line of a log file says; "" where there is none."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    if not lines:
+        return ""
+    try:
+        return str(json.loads(lines[-1])["event"])
+    except (ValueError, KeyError, TypeError):
+        return lines[-1].strip()
 
 
 def _value(value: Any) -> str:

@@ -11,7 +11,7 @@ import click
 
 from cluster.aio import clock, tasks
 from cluster.api import conditions, objects
-from cluster.cli import clusters, connection
+from cluster.cli import clusters, connection, loglines
 from cluster.launcher import controlling, faults, kubeconfig, state, topology
 from cluster.pb.cluster.v1 import control_pb2 as pb
 
@@ -23,7 +23,11 @@ _HOPELESS_AFTER: Final = 2
 
 
 class NotUp(faults.Fault):
-    """The cluster did not come up."""
+    """The cluster is not up in time; it goes on starting."""
+
+
+class Hopeless(faults.Fault):
+    """A process cannot start, so the cluster will not come up."""
 
 
 class _Line:
@@ -64,7 +68,7 @@ class _Watch:
         self.nodes_ready = asyncio.Event()
 
     def processes(self, changed: list[Any]) -> None:
-        """The supervisor tells of processes. NotUp where one cannot start."""
+        """The supervisor tells of processes. Hopeless where one cannot start."""
         for process in changed:
             self._processes[process.name] = process
             if process.phase == pb.Process.RUNNING:
@@ -72,7 +76,7 @@ class _Watch:
                 if process.component == "apiserver":
                     self.api_ready.set()
             elif process.restarts >= _HOPELESS_AFTER and process.name not in self._once_ready:
-                raise NotUp(_why(process))
+                raise Hopeless(_why(process))
         if all(each.phase == pb.Process.RUNNING for each in self._processes.values()):
             self.processes_ready.set()
         self._say()
@@ -107,7 +111,7 @@ class _Watch:
 async def show(
     wanted: "Topology", folder: state.Folder, began: float, *, within: float, wait: bool
 ) -> None:
-    """Wait for the cluster, if asked to, and draw it. NotUp."""
+    """Wait for the cluster, if asked to, and draw it. NotUp, Hopeless."""
     with _Line() as line:
         if wait:
             await _wait(folder, _Watch(line, wanted.size), within)
@@ -159,7 +163,7 @@ async def _nodes(folder: state.Folder, watch: _Watch) -> AsyncIterator[None]:
 
 
 def _why(process: Any) -> str:
-    said = process.status or process.last_exit
+    said = process.status or loglines.last(Path(process.log)) or process.last_exit
     return f"{process.name} does not start: {said}; its log is {process.log}"
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from realcluster import KUBEMU, Cluster, until
@@ -80,3 +81,20 @@ def test_a_port_in_use_is_told(clusters: Callable[..., Cluster]) -> None:
     said = other.kubemu("up", "--port", port, code=1)
     assert said.startswith(f"Error: port {port} is in use by another program; choose another")
     assert not other.folder.exists()
+
+
+def test_a_component_that_cannot_start_is_named_and_nothing_is_left(
+    clusters: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(
+        "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\nnodes: [{count: 1}]\n"
+        "flags: {scheduler: {permit-timeout: soon}}\n"
+    )
+    cluster = Cluster(clusters("other", "--nodes", "1").home, "broken")
+    said = cluster.kubemu("up", "-f", str(path), code=1)
+    assert said.startswith("Error: scheduler does not start: ")
+    assert "'soon' is no duration" in said
+    assert said.count("\n") == 1
+    assert state.holder(cluster.folder) is None
+    cluster.end()

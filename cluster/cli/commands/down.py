@@ -38,24 +38,29 @@ def down(name: str, everything: bool, keep_data: bool) -> None:
         click.echo("there is no cluster")
 
 
-def take_down(folder: state.Folder, *, keep_data: bool) -> None:
-    """Stop one cluster and say so."""
+def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> None:
+    """Stop one cluster and, unless `quiet`, say so."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text)
+
     supervisor = state.holder(folder)
     left = state.leftovers(folder)
     if supervisor is None and not left and not folder.path.exists():
-        click.echo(f"there is no cluster named {folder.name}")
+        say(f"there is no cluster named {folder.name}")
         return
     if supervisor is not None:
         _shut_down(folder, supervisor)
-        click.echo(f"cluster {folder.name} is stopped")
+        say(f"cluster {folder.name} is stopped")
     elif left:
         end(left)
-        click.echo(f"ended {len(left)} processes that were left of cluster {folder.name}")
+        say(f"ended {len(left)} processes that were left of cluster {folder.name}")
     if not keep_data:
         _forget_context(folder)
     folder.remove(keep_data=keep_data)
     kept = f"its data is kept in {folder.path}" if keep_data else "its data is removed"
-    click.echo(kept)
+    say(kept)
 
 
 def end(left: Mapping[str, state.Running]) -> None:

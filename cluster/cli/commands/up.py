@@ -8,6 +8,7 @@ import click
 
 from cluster.aio import clock
 from cluster.cli import clusters, flags
+from cluster.cli.commands import down
 from cluster.launcher import faults, launching, ports, state, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.processes import Process
@@ -77,7 +78,14 @@ def up(
             _check_same(wanted, folder)
         from cluster.cli import progress
 
-        asyncio.run(progress.show(wanted, folder, began, within=timeout, wait=wait))
+        try:
+            asyncio.run(progress.show(wanted, folder, began, within=timeout, wait=wait))
+        except progress.Hopeless:
+            down.take_down(folder, keep_data=True, quiet=True)
+            raise
+        except KeyboardInterrupt:
+            click.echo(f"\nIt goes on starting; end it with: kubemu down --name {wanted.name}")
+            raise
 
 
 def _topology(
