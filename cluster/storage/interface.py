@@ -115,7 +115,10 @@ class Storage(Protocol):
         ...
 
     async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
-        """Make each change or tell why not, in order; return when all made are durable."""
+        """Make each change or tell why not, in order; return when all made are durable.
+
+        A call that is cancelled ends when it is settled whether they are. Unavailable.
+        """
         ...
 
     async def get(self, key: str, revision: int = 0) -> Record | None:
@@ -138,5 +141,8 @@ class Storage(Protocol):
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget values that were no longer current at `revision`, and events up to it."""
+        """Forget values that were no longer current at `revision`, and events up to it.
+
+        FutureRevision; Unavailable where the disk does not forget them yet.
+        """
         ...

@@ -12,7 +12,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +58,7 @@ class SqliteStorage:
         self._sinks = Sinks()
         self._pending: list[_Row] = []
         self._waiting: list[asyncio.Future[None]] = []
+        self._garbage: list[int] = []
         self._committing: asyncio.Future[None] | None = None
         self._database: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -75,7 +76,8 @@ class SqliteStorage:
     async def close(self) -> None:
         """Finish the commits under way, then close the file."""
         while self._committing is not None:
-            await asyncio.wait_for(asyncio.shield(self._settled()), timeout=60)
+            with suppress(Unavailable):  # its writers hear of it
+                await asyncio.wait_for(self._settled(), timeout=60)
         if self._database is not None and self._thread is not None:
             database, self._database = self._database, None
             await self._run(database.close)
@@ -101,7 +103,7 @@ class SqliteStorage:
                 self._pending.append((event.revision, event.key, change.value, created))
                 made = True
         if made:
-            await self._settled()
+            await self._outcome()
         return results
 
     async def get(self, key: str, revision: int = 0) -> Record | None:
@@ -119,14 +121,42 @@ class SqliteStorage:
         return self._sinks.add(self._core.history(after), sink)
 
     async def compact(self, revision: int) -> None:
-        """See `Storage.compact`. The file shrinks in small steps, between commits."""
+        """See `Storage.compact`. Rows go in small steps, between commits; what the disk refuses to
+        forget is tried again by the next compaction.
+        """
         database = self._connection()
-        dropped = self._core.compact(revision)
-        # The mark goes first: rows that a crash leaves behind it are swept at the next opening.
-        await self._run(functools.partial(database.execute, _SET_STATE, ("compacted", revision)))
-        for start in range(0, len(dropped), _COMPACT_CHUNK):
-            chunk = dropped[start : start + _COMPACT_CHUNK]
+        self._garbage += self._core.compact(revision)
+        mark = ("compacted", self._core.compacted)
+        try:
+            # The mark goes first: rows that a crash leaves behind it are swept at the next opening.
+            await self._run(functools.partial(database.execute, _SET_STATE, mark))
+            while self._garbage:
+                await self._forget_some(database)
+        except sqlite3.Error as error:
+            raise Unavailable(_sentence(self._path, error)) from error
+
+    async def _forget_some(self, database: sqlite3.Connection) -> None:
+        chunk = self._garbage[:_COMPACT_CHUNK]
+        del self._garbage[:_COMPACT_CHUNK]
+        try:
             await self._run(functools.partial(_forget, database, chunk))
+        except BaseException:
+            self._garbage += chunk
+            raise
+
+    async def _outcome(self) -> None:
+        """Wait for the changes just made to be durable. Unavailable where they were refused.
+
+        A writer that is cancelled stays until that is known: what it holds for the write (a
+        reserved address) must not be free while the write may still come to be.
+        """
+        try:
+            await self._settled()
+        except asyncio.CancelledError:
+            if self._committing is not None:
+                with suppress(Unavailable):
+                    await self._settled()
+            raise
 
     def _settled(self) -> asyncio.Future[None]:
         """Done when everything that is pending now is durable."""

@@ -129,10 +129,10 @@ def test_a_disk_that_refuses_fails_the_writes_and_nothing_else(tmp_path, monkeyp
         heard: list[int] = []
         storage.subscribe(0, lambda events: heard.extend(event.revision for event in events))
         await storage.write([Change("/a", b"1", 0)])
-        storage._database.execute("PRAGMA max_page_count = 1")
+        _refuses(storage._database)
         with pytest.raises(Unavailable, match="full"):
             await storage.write([Change("/b", b"x" * 100_000, 0)])
-        storage._database.execute("PRAGMA max_page_count = 1000000")
+        _takes_again(storage._database)
         (result,) = await storage.write([Change("/c", b"2", 0)])
         return heard, result.revision, await storage.get("/b")
 
@@ -242,3 +242,80 @@ def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path):
         back = {k[1:] for k in acknowledged.values() if k.startswith("-")} & stored.keys()
         assert not back, "deleted and there again"
     assert len(acknowledged) > 1000
+
+
+def _refuses(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA max_page_count = 1")
+
+
+def _takes_again(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA max_page_count = 1000000")
+
+
+def test_a_compaction_that_the_disk_refuses_is_told_and_made_up_for(tmp_path):
+    path = tmp_path / "db"
+
+    async def scenario(storage):
+        for number in range(10):
+            await storage.write([Change("/a", b"%d" % number, None)])
+        database = storage._database
+        database.execute("PRAGMA query_only = 1")
+        with pytest.raises(Unavailable, match=r"the store .*db"):
+            await storage.compact(5)
+        database.execute("PRAGMA query_only = 0")
+        await storage.compact(8)
+
+    run(scenario, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        assert database.execute("SELECT revision FROM log").fetchall() == [(8,), (9,), (10,)]
+
+
+def test_closing_lets_go_of_the_file_though_the_last_commit_failed(tmp_path):
+    path = tmp_path / "db"
+
+    async def main():
+        storage = SqliteStorage(path)
+        await storage.open()
+        await storage.write([Change("/a", b"1", 0)])
+        _refuses(storage._database)
+        writing = asyncio.ensure_future(storage.write([Change("/b", b"x" * 100_000, 0)]))
+        await asyncio.sleep(0)
+        await storage.close()
+        with pytest.raises(Unavailable):
+            await writing
+        again = SqliteStorage(path)
+        await again.open()
+        found = (await again.range("/")).records
+        await again.close()
+        return found
+
+    assert asyncio.run(main()) == [Record("/a", b"1", 1, 1)]
+
+
+def test_a_cancelled_write_ends_when_it_is_known_what_became_of_it(tmp_path):
+    async def scenario(storage):
+        writing = asyncio.ensure_future(storage.write([Change("/a", b"1", 0)]))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        return storage.revision, await storage.get("/a")
+
+    assert run(scenario, tmp_path / "db") == (1, Record("/a", b"1", 1, 1))
+
+
+def test_a_compaction_to_an_older_revision_changes_nothing(tmp_path):
+    async def fill(storage):
+        for number in range(10):
+            await storage.write([Change("/a", b"%d" % number, None)])
+        await storage.compact(8)
+        await storage.compact(3)
+
+    async def look(storage):
+        events = []
+        storage.subscribe(8, events.extend)
+        await storage.write([Change("/b", b"", 0)])
+        return [event.revision for event in events]
+
+    run(fill, tmp_path / "db")
+    assert run(look, tmp_path / "db") == [9, 10, 11]
