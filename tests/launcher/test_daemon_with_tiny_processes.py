@@ -104,6 +104,29 @@ def test_a_killed_process_comes_back(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_without_fork_each_process_is_an_interpreter_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINY_WITHOUT_FORK", "1")
+
+    async def story() -> None:
+        made = (process(tmp_path, "a", "wait"), process(tmp_path, "b", "fail"))
+        async with daemon(tmp_path, *made) as (folder, remote):
+            await until(remote, is_in("a", pb.Process.RUNNING))
+            a, _ = await remote.processes()
+            assert psutil.Process(a.pid).ppid() == state.holder(folder)
+            assert state.ZYGOTE not in state.recorded(folder)
+            os.kill(a.pid, signal.SIGKILL)
+            await until(
+                remote,
+                lambda known: known["a"].restarts == 1 and known["a"].phase == pb.Process.RUNNING,
+            )
+            await until(remote, lambda known: known["b"].last_exit == "exit code 3")
+            assert (await remote.stop("a")).last_exit == "killed by SIGTERM"
+
+    asyncio.run(story())
+
+
 def test_one_that_will_not_end_is_ended_by_force(tmp_path: Path) -> None:
     async def story() -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "stubborn")) as (_, remote):

@@ -73,8 +73,10 @@ def entry(argv: Sequence[str]) -> None:
 
 
 def main() -> None:
-    from cluster.launcher import daemon, state
+    from cluster.launcher import daemon, state, zygote
 
+    if os.environ.get("TINY_WITHOUT_FORK"):
+        zygote.possible = lambda: False
     me = (sys.executable, str(Path(__file__).resolve()))
     match sys.argv[1:]:
         case ["supervise", folder, descriptor]:
