@@ -64,9 +64,8 @@ class ApiServer:
             group = await stack.enter_async_context(tasks.Group("apiserver"))
             await self._serve_rest(stack)
             await self._serve_grpc(stack)
-            group.spawn(
-                compaction.run(self._storage, self._config.compaction_seconds), "compaction"
-            )
+            history = compaction.Compaction(self._storage, self._config.compaction_seconds)
+            group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()

@@ -48,7 +48,7 @@ class _ApiServer:
         try:
             self._socket.up(self._registry)
             self.ready.set()
-            await compaction.run(self._store, self._compact_every)
+            await compaction.Compaction(self._store, self._compact_every).run()
         finally:
             self._socket.down()
             await self._registry.close()

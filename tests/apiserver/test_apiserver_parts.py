@@ -71,7 +71,7 @@ def test_history_is_kept_for_an_interval_and_then_let_go():
         store = MemoryStorage()
         async with tasks.Group("test") as group:
             await store.write([storage.Change("a", b"1", 0)])
-            group.spawn(compaction.run(store, 300), "compaction")
+            group.spawn(compaction.Compaction(store, 300).run(), "compaction")
             await asyncio.sleep(1)
             await store.write([storage.Change("a", b"2", 1)])
             await asyncio.sleep(300)
@@ -80,6 +80,52 @@ def test_history_is_kept_for_an_interval_and_then_let_go():
             with pytest.raises(storage.Compacted):
                 await store.get("a", 1)
             assert (await store.get("a", 2)).value == b"2"
+            group.cancel()
+
+    virtual.run(main())
+
+
+def test_a_busy_interval_keeps_no_more_history_than_there_is_room_for():
+    async def main():
+        store = MemoryStorage()
+        async with tasks.Group("test") as group:
+            group.spawn(compaction.Compaction(store, 300, most=10).run(), "compaction")
+            await asyncio.sleep(0)
+            for number in range(1, 31):
+                await store.write([storage.Change("a", b"%d" % number, None)])
+                await asyncio.sleep(0.001)
+                assert (await store.get("a", max(number - 4, 1))) is not None
+            with pytest.raises(storage.Compacted):
+                await store.get("a", 19)
+            group.cancel()
+
+    virtual.run(main())
+
+
+class FailingStorage(MemoryStorage):
+    """Cannot compact for a while."""
+
+    failing = True
+
+    async def compact(self, revision):
+        if self.failing:
+            raise storage.Unavailable("the disk is full")
+        await super().compact(revision)
+
+
+def test_a_compaction_that_fails_is_tried_again():
+    async def main():
+        store = FailingStorage()
+        async with tasks.Group("test") as group:
+            for number in range(1, 6):
+                await store.write([storage.Change("a", b"%d" % number, None)])
+            group.spawn(compaction.Compaction(store, 300).run(), "compaction")
+            await asyncio.sleep(301)
+            store.failing = False
+            assert (await store.get("a", 1)).value == b"1"
+            await asyncio.sleep(300)
+            with pytest.raises(storage.Compacted):
+                await store.get("a", 1)
             group.cancel()
 
     virtual.run(main())
