@@ -67,13 +67,12 @@ class LeaderElector:
 
     async def _renew(self) -> None:
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
+        deadline = loop.time() + self._config.renew_deadline
         while True:
             await asyncio.sleep(self._config.retry_period)
-            left = renewed + self._config.renew_deadline - loop.time()
-            if left > 0 and await self._try(left):
-                renewed = loop.time()
-            elif not self._candidate.leads or left <= self._config.retry_period:
+            if await self._try(deadline - loop.time()):
+                deadline = loop.time() + self._config.renew_deadline
+            elif not self._candidate.leads or loop.time() + self._config.retry_period > deadline:
                 self._log.error("lost leadership", holder=self._candidate.holder)
                 raise LostLeadership(
                     f"the lease {self._config.namespace}/{self._config.name} was not renewed "

@@ -135,6 +135,38 @@ def test_a_leader_that_is_cut_off_stops_before_another_takes_over():
     virtual.run(main())
 
 
+class Mute(Cut):
+    """A transport whose calls, once it is cut, are never answered."""
+
+    def __getattr__(self, name):
+        async def call(*args, **kwargs):
+            if self.cut:
+                await asyncio.sleep(1e6)
+            return await getattr(self.api, name)(*args, **kwargs)
+
+        return call
+
+
+def test_a_leader_that_gets_no_answers_stops_at_the_renew_deadline():
+    async def main():
+        world = World()
+        wire = Mute(world.api)
+
+        async def first():
+            with pytest.raises(leaderelection.LostLeadership):
+                await world.stand("a", wire)
+
+        async with tasks.Group("g") as group:
+            group.spawn(first(), "a")
+            await asyncio.sleep(29)  # the last renewal was at 28 s
+            wire.cut = True
+            await asyncio.sleep(20)
+            (_, ended) = world.log
+            assert ended == ("a", "ends", pytest.approx(38))
+
+    virtual.run(main())
+
+
 def test_it_returns_when_what_it_leads_ends():
     async def main():
         world = World()
