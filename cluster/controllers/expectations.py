@@ -13,7 +13,7 @@ TIMEOUT = 300.0
 
 @dataclass(slots=True)
 class _Expectation:
-    since: float
+    until: float
     creations: int = 0
     deletions: dict[str, None] = field(default_factory=dict)
 
@@ -30,11 +30,11 @@ class Expectations:
 
     def expect_creations(self, key: str, count: int, now: float) -> None:
         """`count` creations are about to be asked for."""
-        self._by_key[key] = _Expectation(now, creations=count)
+        self._by_key[key] = _Expectation(now + TIMEOUT, creations=count)
 
     def expect_deletions(self, key: str, uids: Iterable[str], now: float) -> None:
         """Deletions of these objects are about to be asked for."""
-        self._by_key[key] = _Expectation(now, deletions=dict.fromkeys(uids))
+        self._by_key[key] = _Expectation(now + TIMEOUT, deletions=dict.fromkeys(uids))
 
     def creation_seen(self, key: str, count: int = 1) -> bool:
         """Note creations that were seen, or that failed. True when that met the last of them."""
@@ -55,7 +55,12 @@ class Expectations:
     def satisfied(self, key: str, now: float) -> bool:
         """Whether nothing is awaited, or it was awaited too long."""
         found = self._by_key.get(key)
-        return found is None or found.met or now - found.since > TIMEOUT
+        return found is None or found.met or now >= found.until
+
+    def seconds_left(self, key: str, now: float) -> float:
+        """How long until what is awaited is given up; 0 where nothing is awaited."""
+        found = self._by_key.get(key)
+        return 0.0 if found is None else max(0.0, found.until - now)
 
     def forget(self, key: str) -> None:
         """The controller's object is gone."""

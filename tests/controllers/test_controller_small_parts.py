@@ -36,7 +36,8 @@ def test_a_deletion_seen_twice_counts_once() -> None:
 def test_expectations_are_given_up_after_five_minutes() -> None:
     found = expectations.Expectations()
     found.expect_creations("k", 1, 0.0)
-    assert not found.satisfied("k", 300.0)
+    assert not found.satisfied("k", 299.0)
+    assert found.seconds_left("k", 299.0) == 1.0
     assert found.satisfied("k", 300.1)
 
 

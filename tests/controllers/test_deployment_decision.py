@@ -184,3 +184,10 @@ def test_check_after_looks_again_one_second_past_the_deadline() -> None:
     source = deployment(2)
     told = {"conditions": [status.condition("Progressing", "True", "ReplicaSetUpdated", "", NOW)]}
     assert progress.check_after(source, told, NOW + 420) == pytest.approx(181)
+
+
+def test_a_finished_rollout_that_lost_pods_is_not_looked_at_again_by_time() -> None:
+    source = deployment(2)
+    reason = "NewReplicaSetAvailable"
+    told = {"conditions": [status.condition("Progressing", "True", reason, "", NOW)]}
+    assert progress.check_after(source, told, NOW + 5000) is None

@@ -88,6 +88,7 @@ class DeploymentController:
         """Take one step with one Deployment."""
         deployment = self._deployments.store.get(key)
         if deployment is None:
+            self._writes.forget(key)  # an answer may have come after the deletion
             return
         if self._writes.stale(key, self._cached_revision, self._loop_time()):
             self._queue.add_after(key, 1.0)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from cluster.api import objects, timestamps
 from cluster.controllers.deployment import budget, status
 
+_TIMELESS = (status.TIMED_OUT, status.PAUSED, status.NEW_REPLICA_SET_AVAILABLE)
+"""Reasons of Progressing under which no deadline runs."""
+
 
 def rollout_status(
     deployment: objects.Object,
@@ -26,12 +29,16 @@ def rollout_status(
 
 
 def check_after(deployment: objects.Object, new: objects.Object, now: float) -> float | None:
-    """Seconds until the deadline must be looked at again, `new` being the status that stays."""
+    """Seconds until the deadline must be looked at again, `new` being the status that stays.
+
+    None where time alone changes nothing: a rollout that finished once does not time out later,
+    however long pods of it are missing.
+    """
     deadline = budget.progress_deadline(deployment)
     current = status.find(new, status.PROGRESSING)
     if deadline is None or current is None or status.complete(deployment, new):
         return None
-    if current.get("reason") in (status.TIMED_OUT, status.PAUSED):
+    if current.get("reason") in _TIMELESS:
         return None
     left = timestamps.decode(current["lastUpdateTime"]) + deadline - now
     # The stored time has whole seconds: one more makes sure that the deadline is over then.

@@ -49,7 +49,6 @@ class EndpointSliceController:
 
     def _service_changed(self, change: informer.Change) -> None:
         if change.new is None:
-            self._sizes.pop(change.key, None)
             self._writes.forget(change.key)
         self._queue.add(change.key, change.revision)
 
@@ -91,8 +90,12 @@ class EndpointSliceController:
     async def reconcile(self, key: str) -> None:
         """Bring the slices of one Service in line."""
         service = self._services.store.get(key)
-        if service is None or objects.deleting(service):
+        if service is None:
+            self._sizes.pop(key, None)
+            self._writes.forget(key)
             return  # its slices are garbage, and collected as such
+        if objects.deleting(service):
+            return
         selector = objects.spec(service).get("selector")
         if not selector or objects.spec(service).get("type") == "ExternalName":
             return  # the slices of a service without selector are its maker's own

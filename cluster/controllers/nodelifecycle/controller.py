@@ -177,12 +177,16 @@ class NodeLifecycleController:
     async def _handle_disruption(
         self, by_zone: dict[str, list[bool]], nodes: list[objects.Object]
     ) -> None:
+        booting = not self._states
         outcome = zones.update(self._states, by_zone, self._rates)
         loop_time = asyncio.get_running_loop().time()
         for zone, rate in outcome.rates.items():
             self._pace(zone).set_rate(rate, loop_time)
         if outcome.entered:
-            self._log.warning("all nodes are not ready: no more evictions")
+            if booting:
+                self._log.info("no node is ready yet: no evictions until one is")
+            else:
+                self._log.warning("all nodes are not ready: no more evictions")
             for node in nodes:
                 await self._release(self._nodes.store.get(objects.name(node)) or node)
         if outcome.left:

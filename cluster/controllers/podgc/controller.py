@@ -33,9 +33,11 @@ class PodGarbageCollector:
         ctx.on_change(self._pods, self._pod_changed)
 
     def _pod_changed(self, change: informer.Change) -> None:
-        """A terminating pod that was never bound has nobody to wait for."""
-        pod = change.new
-        if pod is not None and objects.deleting(pod) and not objects.spec(pod).get("nodeName"):
+        """A pod that begins to end and was never bound has nobody to wait for."""
+        old, pod = change.old, change.new
+        if pod is None or not objects.deleting(pod) or objects.spec(pod).get("nodeName"):
+            return
+        if old is None or not objects.deleting(old):
             self._wake.set()
 
     async def run(self) -> None:
@@ -47,8 +49,8 @@ class PodGarbageCollector:
 
     async def _passes(self) -> None:
         while True:
-            await self._pass()
             self._wake.clear()
+            await self._pass()
             try:
                 async with asyncio.timeout(PERIOD):
                     await self._wake.wait()

@@ -129,11 +129,15 @@ class ReplicaSetController:
         loop_time = asyncio.get_running_loop().time()
         if replica_set is None:
             self._expectations.forget(key)
+            self._writes.forget(key)  # an answer may have come after the deletion
             return
         if self._writes.stale(key, lambda _: objects.revision(replica_set), loop_time):
             self._queue.add_after(key, 1.0)
             return
         due = self._expectations.satisfied(key, loop_time)
+        if not due:
+            # A pod that came and went while no watch was there is never seen: time must tell.
+            self._queue.add_after(key, self._expectations.seconds_left(key, loop_time))
         active = await self._active(replica_set)
         failure: status.Failure | None = None
         if due and not objects.deleting(replica_set):
