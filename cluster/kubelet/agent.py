@@ -5,7 +5,6 @@ several agents can share both.
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -17,7 +16,7 @@ from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
-from cluster.kubelet.cri import POD_UID, Cri, seen_of
+from cluster.kubelet.cri import POD_UID, Cri, look
 from cluster.kubelet.lifecycle import admission, podspec
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
@@ -177,20 +176,14 @@ class NodeAgent:
             )
         for uid, sandboxes in by_pod.items():
             if uid not in self.pods:
-                self._found[uid] = await self._seen(sandboxes), sandboxes[0]
+                seen = await look(self.cri, [one.id for one in sandboxes])
+                if seen.sandboxes:
+                    self._found[uid] = seen, sandboxes[0]
         # The API may have told of pods meanwhile: those are looked at again too.
         for pod in self.pods.values():
             self._found.pop(pod.uid, None)
             pod.stale = True
             self._workers.wake(pod.uid)
-
-    async def _seen(self, sandboxes: Iterable[pb.PodSandbox]) -> Seen:
-        return seen_of(
-            [
-                await self.cri.pod_sandbox_status(pb.PodSandboxStatusRequest(pod_sandbox_id=one.id))
-                for one in sandboxes
-            ]
-        )
 
     def on_event(self, uid: str, at: int) -> None:
         """Hear that the runtime has news of a pod, as of its time `at` (nanoseconds)."""

@@ -120,7 +120,8 @@ class Crew:
         member = self.members.get(node) if node else None
         if member is None:
             return
-        self._of_pod[objects.uid(change.object)] = member.agent
+        if change.new is not None:
+            self._of_pod[objects.uid(change.new)] = member.agent
         member.agent.on_pod(change)
 
     async def _work(self, uid: str) -> None:

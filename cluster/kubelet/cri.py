@@ -8,6 +8,7 @@ Failures are `aio.rpc.Failure`; UNAVAILABLE means that the runtime could not be 
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, Protocol, runtime_checkable
 
+from cluster.aio import rpc
 from cluster.kubelet.lifecycle.model import Container, Sandbox, Seen, State
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -71,6 +72,22 @@ class EventSource(Protocol):
     def on_event(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(pod uid, time in nanoseconds)` for each event, from now on."""
         ...
+
+
+async def look(cri: Cri, sandboxes: Iterable[str]) -> Seen:
+    """What the runtime has of one pod, asked by the ids of its sandboxes. rpc.Failure.
+
+    A sandbox that is gone is no failure: it may go while the runtime is being asked.
+    """
+    answers: list[pb.PodSandboxStatusResponse] = []
+    for id in sandboxes:  # noqa: A001
+        try:
+            request = pb.PodSandboxStatusRequest(pod_sandbox_id=id)
+            answers.append(await cri.pod_sandbox_status(request))
+        except rpc.Failure as failure:
+            if failure.code != "NOT_FOUND":
+                raise
+    return seen_of(answers)
 
 
 def seen_of(answers: Iterable[pb.PodSandboxStatusResponse]) -> Seen:

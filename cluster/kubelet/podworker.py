@@ -6,7 +6,7 @@ from typing import Final
 from cluster.aio import clock as clocks
 from cluster.aio import rpc, tasks
 from cluster.kubelet import criconfig, events, images
-from cluster.kubelet.cri import POD_UID, Cri, seen_of
+from cluster.kubelet.cri import POD_UID, Cri, look
 from cluster.kubelet.lifecycle import podspec, readiness
 from cluster.kubelet.lifecycle.actions import (
     Action,
@@ -73,17 +73,10 @@ class PodWorker:
 
     async def _look(self, pod: Pod, ids: Sequence[str]) -> None:
         """Ask for these sandboxes and what is in them."""
-        answers: list[pb.PodSandboxStatusResponse] = []
         heard = pod.event_at
-        for id in ids:  # noqa: A001
-            try:
-                request = pb.PodSandboxStatusRequest(pod_sandbox_id=id)
-                answers.append(await self._cri.pod_sandbox_status(request))
-            except rpc.Failure as failure:
-                if failure.code != "NOT_FOUND":
-                    raise
+        found = await look(self._cri, ids)
         # Having nothing is news as of what was heard: else the pod is looked at for ever.
-        pod.seen = seen_of(answers) if answers else Seen(at=heard)
+        pod.seen = found if found.sandboxes else Seen(at=heard)
         pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
         pod.stale = False
 
@@ -149,7 +142,8 @@ class PodWorker:
     async def _start(self, pod: Pod, action: Start) -> None:
         name = action.spec["name"]
         if action.after is not None:
-            pod.memory.restarts.count(name, action.after, self._clock.now())
+            trial = podspec.trial(action.spec)
+            pod.memory.restarts.count(trial, action.after, self._clock.now())
         if not await self._images.ensure(pod, action.spec, init=action.init):
             return
         try:

@@ -20,6 +20,10 @@ from cluster.kubelet.pods import Pod
 
 _BATCH: Final = 1024
 _CONFLICT_RETRY: Final = 1.0
+_SYNC_PERIOD: Final = 10.0
+"""Seconds after which a write that failed for no known reason is tried again, as the kubelet's
+status manager does.
+"""
 _encode = msgspec.json.Encoder().encode
 
 _TRY_AGAIN = (errors.ServiceUnavailable, errors.Timeout, errors.TooManyRequests)
@@ -104,16 +108,20 @@ class StatusWriter:
             return True
         if isinstance(outcome, errors.Conflict):
             # The newer pod comes by the informer, which puts it again; this is the net under it.
-            asyncio.get_running_loop().call_later(_CONFLICT_RETRY, self._retry, pod)
+            self._later(_CONFLICT_RETRY, pod)
             return True
         if isinstance(outcome, _TRY_AGAIN):
             self.put(pod)
             return False
         self._log.warning("status not written", pod=pod.key, error=str(outcome))
+        self._later(_SYNC_PERIOD, pod)
         return True
 
+    def _later(self, seconds: float, pod: Pod) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._retry, pod)
+
     def _retry(self, pod: Pod) -> None:
-        if pod.status is not pod.written and not pod.memory.removed:
+        if not pod.memory.removed and (pod.finalize or pod.status is not pod.written):
             self.put(pod)
 
 

@@ -34,10 +34,13 @@ class Workers:
         self._delayed = delayqueue.DelayQueue(lambda key, _cause: self.wake(key))
         self._limiter = ratelimit.ItemExponentialLimiter(None)
         self._scheduled = False
+        self._closed = False
         self._log = structlog.get_logger().bind(component="kubelet")
 
     def wake(self, key: str) -> None:
         """Have `key` worked on soon."""
+        if self._closed:
+            return
         if key in self._running:
             self._again[key] = None
         elif key not in self._ready:
@@ -57,6 +60,7 @@ class Workers:
 
     def close(self) -> None:
         """Begin nothing more. What runs belongs to the group."""
+        self._closed = True
         self._ready.clear()
         self._delayed.clear()
 

@@ -250,19 +250,30 @@ def test_a_crashing_container_waits_longer_each_time_up_to_five_minutes():
             now = plan.wake_at
             plan = decide(pod(), state, memory, now)
         assert shape(plan) == [f"start web {attempt + 1}"]
-        memory.restarts.count("web", now, now)
+        memory.restarts.count("web nginx", now, now)
         now += 1
     assert delays == ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s", "5m0s"]
     assert why.message == ("back-off 5m0s restarting failed container=web pod=p_default(u-1)")
 
 
+def test_another_image_does_not_wait_for_the_failures_of_the_one_before():
+    memory = Memory()
+    for at in (1000.0, 1010.0, 1030.0):
+        memory.restarts.count("web nginx", at, at)
+    mended = pod()
+    mended["spec"]["containers"][0]["image"] = "nginx:fixed"
+    ended = seen(exited(at=1030.0))
+    assert decide(pod(), ended, memory, 1030.0).waiting["web"].reason == "CrashLoopBackOff"
+    assert shape(decide(mended, ended, memory, 1030.0)) == ["start web 1"]
+
+
 def test_ten_quiet_minutes_reset_the_back_off():
     memory = Memory()
     for at in (1000.0, 1010.0, 1040.0):
-        memory.restarts.count("web", at, at)
+        memory.restarts.count("web nginx", at, at)
     calm = 1040.0 + 601.0
     assert shape(decide(pod(), seen(exited(at=calm)), memory, calm)) == ["start web 1"]
-    memory.restarts.count("web", calm, calm)
+    memory.restarts.count("web nginx", calm, calm)
     plan = decide(pod(), seen(exited(at=calm + 1)), memory, calm + 1)
     assert plan.wake_at == calm + 1 + 10
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.kubelet import version
-from cluster.kubelet.lifecycle import status
+from cluster.kubelet.lifecycle import podspec, status
 from cluster.kubelet.lifecycle.actions import (
     CreateSandbox,
     Kill,
@@ -80,7 +80,7 @@ class Model:
                 self.memory.sandbox_attempt = attempt
             case Start(spec, attempt, _, after):
                 if after is not None:
-                    self.memory.restarts.count(spec["name"], after, self.now)
+                    self.memory.restarts.count(podspec.trial(spec), after, self.now)
                 box = next(one.id for one in self.seen().sandboxes if one.ready)
                 made = Container(
                     f"c-{next(self.ids)}", box, spec["name"], attempt, State.RUNNING, self.now,

@@ -187,7 +187,7 @@ class _Decision:
             return
         last = self._seen.newest(name)
         after = last.finished if last is not None and last.state is State.EXITED else None
-        if after is not None and self._crashing(name, after):
+        if after is not None and self._crashing(spec, after):
             return
         if self._pull_failing(name, spec.get("image") or ""):
             return
@@ -202,11 +202,12 @@ class _Decision:
         self._wait(name, self._memory.failures[name], until)
         return True
 
-    def _crashing(self, name: str, ended_at: float) -> bool:
-        until = self._memory.restarts.until(name, ended_at)
+    def _crashing(self, spec: objects.Object, ended_at: float) -> bool:
+        name, trial = spec["name"], podspec.trial(spec)
+        until = self._memory.restarts.until(trial, ended_at)
         if until <= self._now:
             return False
-        delay = durations.format(self._memory.restarts.delay(name))
+        delay = durations.format(self._memory.restarts.delay(trial))
         title = podspec.title(self._pod)
         message = f"back-off {delay} restarting failed container={name} pod={title}"
         self._wait(name, Waiting("CrashLoopBackOff", message), until)

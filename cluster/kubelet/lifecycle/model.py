@@ -99,9 +99,9 @@ class Rejection:
 class Memory:
     """What the kubelet remembers of a pod between decisions. It is lost with the kubelet.
 
-    `failures` says why containers could not be started, `retry` when (seconds since the epoch) to
-    try again. `attempts` is the highest attempt known of each container: it never goes down, even
-    where the runtime forgot all.
+    `restarts` counts by `podspec.trial`, `pulls` by image. `failures` says why containers could not
+    be started, `retry` when (seconds since the epoch) to try again. `attempts` is the highest
+    attempt known of each container: it never goes down, even where the runtime forgot all.
     """
 
     restarts: Backoffs = field(

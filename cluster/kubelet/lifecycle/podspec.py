@@ -24,6 +24,13 @@ def sidecar(container: objects.Object) -> bool:
     return bool(container.get("restartPolicy") == "Always")
 
 
+def trial(container: objects.Object) -> str:
+    """Under what a container's failures are counted: another image starts anew, as in Kubernetes,
+    where the key of a back-off has the hash of the container's spec.
+    """
+    return f"{container['name']} {container.get('image') or ''}"
+
+
 def restart_policy(pod: objects.Object) -> str:
     """Always, OnFailure or Never."""
     return str(objects.spec(pod).get("restartPolicy") or "Always")

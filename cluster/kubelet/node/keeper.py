@@ -164,6 +164,8 @@ class NodeKeeper:
         elif operation.resource == _LEASES and isinstance(failure, errors.NotFound):
             node.leased = False
             self._delayed.add(key, _RETRY, 0)
+        elif node.registered and isinstance(failure, errors.NotFound):
+            self._heartbeat(node)  # it was deleted: that was said when it was heard
         else:
             self._log.warning(
                 "the Node or its lease was not written", node=node.name, error=str(failure)
