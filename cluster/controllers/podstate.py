@@ -3,14 +3,6 @@
 from cluster.api import objects
 
 
-def condition(pod: objects.Object, kind: str) -> objects.Object | None:
-    """The condition of this type in status.conditions, or None."""
-    for found in objects.status(pod).get("conditions") or ():
-        if found.get("type") == kind:
-            return dict(found)
-    return None
-
-
 def is_ready(pod: objects.Object) -> bool:
     """Whether the condition Ready is True."""
     return ready_since(pod) is not None

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.api import objects, timestamps
+from cluster.api import conditions, objects, timestamps
 from cluster.api.operations import STRATEGIC_PATCH, Operation, Verb
 from cluster.controllers import podstate
 
@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 def not_ready(pod: objects.Object, now: float) -> Operation | None:
     """Set the condition Ready to False; None where it is so, or was never set."""
-    ready = podstate.condition(pod, "Ready")
+    ready = conditions.find(pod, "Ready")
     if ready is None or ready.get("status") == "False":
         return None
     condition = {
@@ -30,7 +30,7 @@ def disrupted(
     pod: objects.Object, reason: str, message: str, now: float, *, failed: bool = False
 ) -> Operation | None:
     """Add the condition DisruptionTarget, with phase Failed if `failed`; None where that is so."""
-    present = podstate.condition(pod, DISRUPTION_TARGET)
+    present = conditions.find(pod, DISRUPTION_TARGET)
     same = present is not None and (present.get("status"), present.get("reason")) == (
         "True",
         reason,

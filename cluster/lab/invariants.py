@@ -5,7 +5,7 @@ The watching half sees each revision as it is written; the resting half looks at
 
 from collections.abc import Iterator
 
-from cluster.api import objects, quantity
+from cluster.api import objects, podrequests, quantity
 from cluster.lab.mirror import Change, Mirror
 
 _Demand = tuple[int, int]
@@ -52,7 +52,7 @@ class Watchdog:
         used = self._used.setdefault(name, {})
         used[uid] = demand(change.new or {})
         has = objects.status(node).get("allocatable") or {}
-        offer = _amounts(has)
+        offer = _pair(podrequests.amounts(has))
         for at, resource in enumerate(("cpu", "memory")):
             total = sum(one[at] for one in used.values())
             if resource in has and total > offer[at]:
@@ -73,28 +73,12 @@ class Watchdog:
 
 
 def demand(pod: objects.Object) -> _Demand:
-    """What a pod asks for: its containers together, or its largest init container where that is
-    more, and its overhead.
-    """
-    spec = objects.spec(pod)
-    together, largest = [0, 0], [0, 0]
-    for container in spec.get("containers") or ():
-        together = [have + more for have, more in zip(together, _asks(container), strict=True)]
-    for container in spec.get("initContainers") or ():
-        largest = [max(pair) for pair in zip(largest, _asks(container), strict=True)]
-    overhead = _amounts(spec.get("overhead") or {})
-    cpu, memory = (
-        max(run, start) + over for run, start, over in zip(together, largest, overhead, strict=True)
-    )
-    return cpu, memory
+    """What a pod asks for."""
+    return _pair(podrequests.of(pod))
 
 
-def _asks(container: objects.Object) -> _Demand:
-    return _amounts((container.get("resources") or {}).get("requests") or {})
-
-
-def _amounts(amounts: objects.Object) -> _Demand:
-    return quantity.milli(amounts.get("cpu", 0)), quantity.value(amounts.get("memory", 0))
+def _pair(amounts: podrequests.Amounts) -> _Demand:
+    return amounts.get(podrequests.CPU, 0), amounts.get(podrequests.MEMORY, 0)
 
 
 def at_rest(mirror: Mirror) -> list[str]:

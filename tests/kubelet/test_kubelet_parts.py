@@ -65,6 +65,7 @@ def asks(cpu, memory="0", **fields):
         (pod(asks("1"), init=[asks("300m", restartPolicy="Always")]), 1300),
         (pod(asks("1"), overhead={"cpu": "250m"}), 1250),
         (pod({"name": "c"}), 0),
+        (pod(asks("1"), resources={"requests": {"cpu": "3"}}), 3000),
     ],
 )
 def test_what_a_pod_asks_for(spec, cpu):

@@ -136,6 +136,9 @@ def test_demand_is_the_larger_of_init_and_the_rest_and_the_overhead():
         "overhead": {"cpu": "250m", "memory": "1Ki"},
     }
     assert invariants.demand({"spec": spec}) == (2250, 1024)
+    sidecar = container("750m") | {"restartPolicy": "Always"}
+    spec["initContainers"] = [sidecar, container("1")]
+    assert invariants.demand({"spec": spec}) == (2500, 1024)
 
 
 def _resting():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scheduling import node, pod, scheduler
 
+from cluster.api import podrequests
 from cluster.scheduler import core, pods
 from cluster.scheduler.nodes.cache import Cache
 
@@ -128,7 +129,7 @@ class Reference:
 
     def _free(self, name: str, resource: str) -> int:
         text = self.nodes[name]["status"]["allocatable"].get(resource, "0")
-        return int(pods.requests.amount(resource, text)) - self._used(name, resource)
+        return int(podrequests.amount(resource, text)) - self._used(name, resource)
 
     def _used(self, name: str, resource: str) -> int:
         here = self.pods.get(name, [])

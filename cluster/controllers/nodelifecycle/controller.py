@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from cluster.aio import tasks
-from cluster.api import errors, objects, timestamps
+from cluster.api import conditions, errors, objects, timestamps
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context
 from cluster.controllers.nodelifecycle import health, marking, pacing, taints, zones
@@ -252,7 +252,7 @@ class NodeLifecycleController:
 
     async def _evict_node(self, pace: pacing.Pace, name: str) -> None:
         node = self._nodes.store.get(name)
-        ready = health.ready_condition(node) if node is not None else None
+        ready = conditions.find(node, "Ready") if node is not None else None
         if node is None or ready is None or ready["status"] == "True":
             return
         try:
@@ -276,8 +276,8 @@ class NodeLifecycleController:
 def _taint_inputs(node: objects.Object) -> tuple[object, ...]:
     """What NoSchedule taints depend on."""
     spec = objects.spec(node)
-    conditions = [
+    shown = [
         (found.get("type"), found.get("status"))
         for found in objects.status(node).get("conditions") or ()
     ]
-    return spec.get("unschedulable"), spec.get("taints"), conditions
+    return spec.get("unschedulable"), spec.get("taints"), shown

@@ -6,7 +6,7 @@ change. Source: the page "Nodes" of the Kubernetes documentation ("Heartbeats").
 
 from dataclasses import dataclass, replace
 
-from cluster.api import objects, timestamps
+from cluster.api import conditions, objects, timestamps
 
 UNKNOWN = "Unknown"
 _HEARTBEAT_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
@@ -39,14 +39,6 @@ class Assessment:
     conditions: list[objects.Object] | None
 
 
-def ready_condition(node: objects.Object) -> objects.Object | None:
-    """The condition Ready, or None."""
-    for found in objects.status(node).get("conditions") or ():
-        if found.get("type") == "Ready":
-            return dict(found)
-    return None
-
-
 def assess(
     node: objects.Object,
     lease: objects.Object | None,
@@ -57,15 +49,15 @@ def assess(
     startup_grace: float,
 ) -> Assessment:
     """Look at a node at `now`. `known` are the signs of the last pass, None for a new node."""
-    ready = ready_condition(node)
+    ready = conditions.find(node, "Ready")
     signs = _signs(node, lease, ready, known, now)
     observed = ready["status"] if ready is not None else UNKNOWN
     current = ready["status"] if ready is not None else None
     if now <= signs.probed + (grace if ready is not None else startup_grace):
         return Assessment(signs, observed, current, None)
-    conditions = _silenced(node, now)
-    changed = conditions != (objects.status(node).get("conditions") or [])
-    return Assessment(signs, observed, UNKNOWN, conditions if changed else None)
+    silenced = _silenced(node, now)
+    changed = silenced != (objects.status(node).get("conditions") or [])
+    return Assessment(signs, observed, UNKNOWN, silenced if changed else None)
 
 
 def _signs(
@@ -92,12 +84,12 @@ def _signs(
 
 def _silenced(node: objects.Object, now: float) -> list[objects.Object]:
     """The conditions with those that the kubelet posts set to Unknown."""
-    conditions = [dict(found) for found in objects.status(node).get("conditions") or ()]
-    by_type = {found.get("type"): found for found in conditions}
+    silenced = [dict(found) for found in objects.status(node).get("conditions") or ()]
+    by_type = {found.get("type"): found for found in silenced}
     for kind in _HEARTBEAT_CONDITIONS:
         found = by_type.get(kind)
         if found is None:
-            conditions.append(
+            silenced.append(
                 {
                     "type": kind,
                     "status": UNKNOWN,
@@ -114,4 +106,4 @@ def _silenced(node: objects.Object, now: float) -> list[objects.Object]:
                 message="Kubelet stopped posting node status.",
                 lastTransitionTime=timestamps.encode(now),
             )
-    return conditions
+    return silenced

@@ -6,10 +6,9 @@ The kubelet would, but it is silent. Services stop sending traffic to them by th
 import structlog
 
 from cluster.aio import tasks
-from cluster.api import errors, objects
+from cluster.api import conditions, errors, objects
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context, podwrites
-from cluster.controllers.nodelifecycle import health
 
 
 class PodMarker:
@@ -87,5 +86,5 @@ class PodMarker:
 
 def _is_down(node: objects.Object) -> bool:
     """Whether the node says that it is not ready; one that never said anything is not down."""
-    ready = health.ready_condition(node)
+    ready = conditions.find(node, "Ready")
     return ready is not None and ready["status"] != "True"

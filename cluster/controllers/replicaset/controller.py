@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from cluster.aio import tasks
-from cluster.api import errors, objects
+from cluster.api import conditions, errors, objects
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import (
     adoption,
@@ -259,7 +259,7 @@ def _matters(old: objects.Object, new: objects.Object) -> bool:
     """Whether a pod's change can change what its ReplicaSet does or says."""
     return (
         podstate.is_finished(old) != podstate.is_finished(new)
-        or podstate.condition(old, "Ready") != podstate.condition(new, "Ready")
+        or conditions.find(old, "Ready") != conditions.find(new, "Ready")
         or objects.labels(old) != objects.labels(new)
         or objects.meta(old).get("ownerReferences") != objects.meta(new).get("ownerReferences")
     )

@@ -62,14 +62,13 @@ def victims(
 def _standing(pod: objects.Object, per_node: Mapping[str, int]) -> _Standing:
     node = objects.spec(pod).get("nodeName") or ""
     status = objects.status(pod)
-    ready = podstate.is_ready(pod)
-    since = (podstate.condition(pod, "Ready") or {}).get("lastTransitionTime") if ready else None
+    since = podstate.ready_since(pod)
     created = objects.meta(pod).get("creationTimestamp")
     return _Standing(
         plain=(
             bool(node),
             _PHASES.get(status.get("phase") or "Pending", 0),
-            ready,
+            since is not None,
             deletion_cost(pod),
             -per_node.get(node, 0) if node else 0,
         ),

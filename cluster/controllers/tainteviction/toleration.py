@@ -6,26 +6,13 @@ Source: the page "Taints and Tolerations" of the Kubernetes documentation.
 from collections.abc import Iterable, Sequence
 
 from cluster.api import objects
+from cluster.api import tolerations as rules
+from cluster.api.tolerations import NO_EXECUTE
 
 
 def no_execute(node: objects.Object) -> list[objects.Object]:
     """The node's taints that evict."""
-    return [t for t in objects.spec(node).get("taints") or () if t.get("effect") == "NoExecute"]
-
-
-def tolerates(toleration: objects.Object, taint: objects.Object) -> bool:
-    """Whether a toleration matches a taint."""
-    effect, key = toleration.get("effect") or "", toleration.get("key") or ""
-    if effect and effect != taint.get("effect"):
-        return False
-    if key and key != taint.get("key"):
-        return False
-    operator = toleration.get("operator") or "Equal"
-    if operator == "Exists":
-        return True
-    if operator == "Equal":
-        return bool(key) and (toleration.get("value") or "") == (taint.get("value") or "")
-    return False
+    return [t for t in objects.spec(node).get("taints") or () if t.get("effect") == NO_EXECUTE]
 
 
 def seconds_left(
@@ -37,9 +24,14 @@ def seconds_left(
     """
     limits: list[float] = []
     for taint in taints:
-        used = next((t for t in tolerations if tolerates(t, taint)), None)
+        used = next((t for t in tolerations if _tolerates(t, taint)), None)
         if used is None:
             return 0.0
         if used.get("tolerationSeconds") is not None:
             limits.append(max(0.0, float(used["tolerationSeconds"])))
     return min(limits) if limits else None
+
+
+def _tolerates(toleration: objects.Object, taint: objects.Object) -> bool:
+    key, value = taint.get("key") or "", taint.get("value") or ""
+    return rules.tolerates(toleration, key, value, taint.get("effect") or "")

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.api import objects
+from cluster.api import objects, podrequests
 from cluster.scheduler import requests
 from cluster.scheduler.nodes.columns import (
     Ints,
@@ -26,7 +26,7 @@ from cluster.scheduler.requests import Requests
 
 CPU_COLUMN, MEMORY_COLUMN, EPHEMERAL_COLUMN, PODS_COLUMN = range(4)
 _FIRST_RESOURCES: Final = (
-    requests.CPU, requests.MEMORY, requests.EPHEMERAL_STORAGE, requests.PODS,
+    podrequests.CPU, podrequests.MEMORY, podrequests.EPHEMERAL_STORAGE, requests.PODS,
 )  # fmt: skip
 _LABEL_COLUMNS: Final = 256
 _FIRST_CAPACITY: Final = 16
@@ -181,7 +181,7 @@ class NodeTable:
         self.allocatable[:, row] = 0
         for name, text in amounts.items():
             column = self.column(name)  # may replace the array: before it is looked up
-            self.allocatable[column, row] = requests.amount(name, text)
+            self.allocatable[column, row] = podrequests.amount(name, text)
 
     def _set_labels(self, row: int, labels: Mapping[str, str] | None) -> None:
         for column in self._labels.values():

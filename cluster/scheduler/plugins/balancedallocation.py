@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from cluster.api.podrequests import CPU, MEMORY
 from cluster.scheduler.framework.points import MAX_NODE_SCORE, CycleState, Reads, Scores
 from cluster.scheduler.framework.status import SKIP, SUCCESS, Status
 from cluster.scheduler.nodes.columns import Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.pods import PodInfo
-from cluster.scheduler.requests import CPU, MEMORY
 
 
 class NodeResourcesBalancedAllocation:

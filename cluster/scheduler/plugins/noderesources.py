@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cluster.api import objects
+from cluster.api import objects, podrequests
 from cluster.scheduler import requests
 from cluster.scheduler.framework import events
 from cluster.scheduler.framework.events import Event, Occurrence
@@ -99,10 +99,10 @@ class NodeResourcesFit:
 def _hint_node(pod: PodInfo, occurrence: Occurrence) -> bool:
     """The node, were it empty, would hold the pod."""
     allocatable = objects.status(occurrence.new).get("allocatable") or {}
-    if requests.amount(requests.PODS, allocatable.get(requests.PODS, "0")) < 1:
+    if podrequests.amount(requests.PODS, allocatable.get(requests.PODS, "0")) < 1:
         return False
     return all(
-        amount <= requests.amount(name, allocatable.get(name, "0"))
+        amount <= podrequests.amount(name, allocatable.get(name, "0"))
         for name, amount in pod.requests.amounts
     )
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from cluster.api import objects
+from cluster.api.tolerations import NO_SCHEDULE
 from cluster.scheduler.framework import events
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads
@@ -12,7 +13,7 @@ from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import tolerations
 from cluster.scheduler.pods import PodInfo
 
-_TAINT: Final[Taint] = ("node.kubernetes.io/unschedulable", "", tolerations.NO_SCHEDULE)
+_TAINT: Final[Taint] = ("node.kubernetes.io/unschedulable", "", NO_SCHEDULE)
 
 
 class NodeUnschedulable:

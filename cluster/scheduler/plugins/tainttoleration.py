@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster.api.tolerations import NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE
 from cluster.scheduler.framework import events, points
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
@@ -15,12 +16,7 @@ from cluster.scheduler.framework.status import Status, unresolvable
 from cluster.scheduler.nodes.columns import Rows, Taint, taints_of
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import tolerations
-from cluster.scheduler.plugins.tolerations import (
-    NO_EXECUTE,
-    NO_SCHEDULE,
-    PREFER_NO_SCHEDULE,
-    Tolerations,
-)
+from cluster.scheduler.plugins.tolerations import Tolerations
 from cluster.scheduler.pods import PodInfo
 
 _HARD = (NO_SCHEDULE, NO_EXECUTE)
