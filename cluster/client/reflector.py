@@ -60,6 +60,7 @@ class Reflector:
         self._log = structlog.get_logger().bind(reflector=resource)
         self.revision = 0
         """Everything up to this revision has reached the sink; 0: nothing has yet."""
+        self._listed = 0
 
     async def run(self) -> None:
         """List and watch until cancelled. Errors of the API are logged and tried again."""
@@ -70,6 +71,9 @@ class Reflector:
                 await self._watch()
             except errors.Expired:
                 self._log.info("watch expired; listing again", revision=self.revision)
+                if self.revision == self._listed:
+                    # Lists that no watch can follow must not be asked for in a tight circle.
+                    await self._backoff.wait()
                 self.revision = 0
             except TimeoutError:
                 self._log.warning("list not answered in time", seconds=_LIST_SECONDS)
@@ -84,7 +88,7 @@ class Reflector:
                 self._resource, self._namespace, labels=self._labels, fields=self._fields
             )
         self._sink.replace(listing.items, listing.revision)
-        self.revision = listing.revision
+        self.revision = self._listed = listing.revision
 
     async def _watch(self) -> None:
         """One watch, to its end or its rotation."""

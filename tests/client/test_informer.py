@@ -180,6 +180,18 @@ def test_a_server_that_ends_watches_at_once_is_not_asked_in_a_circle():
     _follow(scenario)
 
 
+def test_lists_that_no_watch_can_follow_are_asked_for_less_and_less():
+    async def scenario(api, pods, seen, group):
+        await _started(api, pods, group)
+        api.put("pods", pod("a"))
+        api.oldest = 10**9
+        api.end_watches()
+        await asyncio.sleep(60)
+        return len([call for call in api.calls if call[0] == "list"])
+
+    assert 5 <= _follow(scenario) <= 30
+
+
 def test_a_late_handler_hears_of_what_is_there():
     async def scenario(api, pods, seen, group):
         api.put("pods", pod("a"))
