@@ -13,7 +13,7 @@ import structlog
 from cluster.aio import backoff, clock
 from cluster.api import errors, objects, timestamps
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.client import cause, eventcorrelation
+from cluster.client import cause, draining, eventcorrelation
 from cluster.client.client import Client
 from cluster.client.eventcorrelation import Series
 
@@ -23,7 +23,6 @@ WARNING = "Warning"
 MAX_QUEUED = 10_000
 MAX_TRIES = 12
 _BATCH = 512
-_TRY_AGAIN = (errors.ServiceUnavailable, errors.Timeout, errors.TooManyRequests)
 
 
 class Recorder:
@@ -81,14 +80,7 @@ class Recorder:
     async def run(self) -> None:
         """Write what is said, until cancelled."""
         pause = backoff.Backoff(self._random, initial=0.1, maximum=10.0)
-        while True:
-            await self._wake.wait()
-            if await self._write():
-                pause.reset()
-            else:
-                await pause.wait()
-            if not self._pending:
-                self._wake.clear()
+        await draining.drain(self._pending, self._wake, self._write, pause)
 
     def _queue(self, series: Series) -> None:
         if id(series) not in self._pending and len(self._pending) >= MAX_QUEUED:
@@ -165,7 +157,7 @@ class Recorder:
             return True
         gone = series.stored and isinstance(outcome, errors.NotFound)
         taken = not series.stored and isinstance(outcome, errors.AlreadyExists)
-        later = isinstance(outcome, _TRY_AGAIN)
+        later = isinstance(outcome, draining.AWAY)
         series.attempts += 1
         if (gone or taken or later) and series.attempts < MAX_TRIES:
             series.stored = series.stored and not gone

@@ -15,6 +15,7 @@ import structlog
 from cluster.aio import backoff
 from cluster.api import errors, objects
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.client import draining
 from cluster.client.client import Client
 from cluster.kubelet.pods import Pod
 
@@ -25,8 +26,6 @@ _SYNC_PERIOD: Final = 10.0
 status manager does.
 """
 _encode = msgspec.json.Encoder().encode
-
-_TRY_AGAIN = (errors.ServiceUnavailable, errors.Timeout, errors.TooManyRequests)
 
 
 class StatusWriter:
@@ -61,14 +60,7 @@ class StatusWriter:
     async def run(self) -> None:
         """Write until cancelled."""
         pause = backoff.Backoff(self._random, initial=0.1, maximum=5.0)
-        while True:
-            await self._wake.wait()
-            if await self._write():
-                pause.reset()
-            else:
-                await pause.wait()
-            if not self._dirty:
-                self._wake.clear()
+        await draining.drain(self._dirty, self._wake, self._write, pause)
 
     async def _write(self) -> bool:
         """Write a batch of what waits; False where the API should be left alone a while."""
@@ -110,7 +102,7 @@ class StatusWriter:
             # The newer pod comes by the informer, which puts it again; this is the net under it.
             self._later(_CONFLICT_RETRY, pod)
             return True
-        if isinstance(outcome, _TRY_AGAIN):
+        if isinstance(outcome, draining.AWAY):
             self.put(pod)
             return False
         self._log.warning("status not written", pod=pod.key, error=str(outcome))

@@ -18,7 +18,7 @@ from cluster.aio import backoff
 from cluster.aio import clock as clocks
 from cluster.api import errors, objects
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.client import delayqueue
+from cluster.client import delayqueue, draining
 from cluster.client.client import Client
 from cluster.client.informer import Change
 from cluster.kubelet.config import Config
@@ -30,7 +30,6 @@ _BEAT: Final = 0.25
 """Seconds between the moments at which renewals fall due."""
 _RETRY: Final = 1.0
 _LEASES: Final = "leases.coordination.k8s.io"
-_TRY_AGAIN = (errors.ServiceUnavailable, errors.Timeout, errors.TooManyRequests)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,14 +101,7 @@ class NodeKeeper:
     async def run(self) -> None:
         """Write what is due, until cancelled."""
         pause = backoff.Backoff(self._random, initial=0.1, maximum=5.0)
-        while True:
-            await self._wake.wait()
-            if await self._write():
-                pause.reset()
-            else:
-                await pause.wait()
-            if not self._dirty:
-                self._wake.clear()
+        await draining.drain(self._dirty, self._wake, self._write, pause)
 
     def _due(self, key: str) -> None:
         self._dirty[key] = None
@@ -151,7 +143,7 @@ class NodeKeeper:
     def _failed(
         self, key: str, node: Node, operation: Operation, failure: errors.StatusError
     ) -> bool:
-        later = isinstance(failure, _TRY_AGAIN)
+        later = isinstance(failure, draining.AWAY)
         if later:
             self._due(key)
             return False
