@@ -7,12 +7,13 @@ from typing import NoReturn
 
 import click
 
-from cluster.cli import app
+from cluster.cli import app, grpcnoise
 from cluster.launcher import faults
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was called wrongly."""
+    grpcnoise.silence()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = app.kubemu.main(arguments, prog_name="kubemu", standalone_mode=False)

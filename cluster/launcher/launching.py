@@ -20,17 +20,20 @@ class Launch:
     """A daemon on its way. Use it in `with`: leaving it before `go` sends the daemon away.
 
     `command` starts the program that calls `daemon.main`; the folder's path and the descriptor of
-    its end of the socket pair follow as arguments.
+    its end of the socket pair follow as arguments. It holds the descriptors `kept` for as long as
+    it lives.
     """
 
-    def __init__(self, folder: state.Folder, command: Sequence[str]) -> None:
+    def __init__(
+        self, folder: state.Folder, command: Sequence[str], kept: Sequence[int] = ()
+    ) -> None:
         self._folder = folder
         self._ours, theirs = socket.socketpair()
         files.make_private(folder.logs)
         with theirs, folder.log("supervisor").open("ab") as log:
             arguments = [*command, str(folder.path), str(theirs.fileno())]
             self._child = subprocess.Popen(
-                arguments, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log,
+                arguments, pass_fds=[theirs.fileno(), *kept], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, env=_environment(),
             )  # fmt: skip
 

@@ -20,8 +20,9 @@ class InUse(faults.Fault):
 class Claims:
     """Chooses ports, and keeps other clusters that start at the same time from choosing them too.
 
-    Use it inside `with`, until the ports are listened on. A claim is a lock on a file in `folder`,
-    so it ends with its process, however that ends.
+    Use it inside `with`, until the ports are listened on. A claim is a lock on a file in `folder`:
+    it ends with the last process that has its descriptor, however that ends. A supervisor that
+    inherits `descriptors` keeps the ports for its cluster while the API server is down.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -36,6 +37,11 @@ class Claims:
     def __exit__(self, *_: object) -> None:
         while self._held:
             os.close(self._held.pop())
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The open files that hold the claims."""
+        return tuple(self._held)
 
     def choose(self, asked: int, first: int = _FIRST_API, flag: str = "--port") -> int:
         """`asked`, or (for 0) the first port from `first` on that nobody has. InUse."""

@@ -83,6 +83,16 @@ def test_a_port_in_use_is_told(clusters: Callable[..., Cluster]) -> None:
     assert not other.folder.exists()
 
 
+def test_the_port_of_a_stopped_api_server_is_not_given_away(
+    clusters: Callable[..., Cluster],
+) -> None:
+    one = clusters("resting", "--nodes", "1")
+    one.kubemu("stop", "apiserver")
+    clusters("newcomer", "--nodes", "1")
+    one.kubemu("start", "apiserver")
+    until("its API server serves again", lambda: one.is_in("apiserver", "RUNNING"))
+
+
 def test_a_component_that_cannot_start_is_named_and_nothing_is_left(
     clusters: Callable[..., Cluster], tmp_path: Path
 ) -> None:

@@ -122,7 +122,8 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
     folder.prepare()
     from cluster.cli import supervise
 
-    with launching.Launch(folder, (*supervise.PROGRAM, "supervise")) as launch:
+    command = (*supervise.PROGRAM, "supervise")
+    with launching.Launch(folder, command, claims.descriptors) as launch:
         from cluster.launcher import preparing
 
         preparing.prepare(wanted, folder, chosen, clock.SystemClock().now())
