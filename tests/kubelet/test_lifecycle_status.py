@@ -4,7 +4,7 @@ import pytest
 
 from cluster.api import timestamps
 from cluster.kubelet import version
-from cluster.kubelet.lifecycle import qos, status
+from cluster.kubelet.lifecycle import status
 from cluster.kubelet.lifecycle.model import (
     NOTHING,
     Container,
@@ -250,34 +250,3 @@ def test_older_versions_leave_out_what_they_do_not_have():
     found = status.generate(pod(), seen(one()), Memory(), host, NOW).status
     assert "observedGeneration" not in found
     assert "PodReadyToStartContainers" not in conditions(found)
-
-
-@pytest.mark.parametrize(
-    ("resources", "expected"),
-    [
-        ([{}], "BestEffort"),
-        ([{"requests": {"cpu": "1"}}], "Burstable"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}}], "Guaranteed"),
-        ([{"limits": {"cpu": "1", "memory": "1Gi"}}, {}], "Burstable"),
-        (
-            [
-                {
-                    "requests": {"cpu": "1000m", "memory": "1Gi"},
-                    "limits": {"cpu": "1", "memory": "1Gi"},
-                }
-            ],
-            "Guaranteed",
-        ),
-        (
-            [{"requests": {"cpu": "500m"}, "limits": {"cpu": "1", "memory": "1Gi"}}],
-            "Burstable",
-        ),
-        ([{"requests": {"cpu": "0"}}], "BestEffort"),
-    ],
-)
-def test_the_class_of_service(resources, expected):
-    spec = pod()
-    spec["spec"]["containers"] = [
-        {"name": f"c{number}", "resources": one} for number, one in enumerate(resources)
-    ]
-    assert qos.of(spec) == expected

@@ -1,19 +1,12 @@
-"""Pod: a fresh one is Pending; its quality of service follows from its resources.
+"""Pod: a fresh one is Pending; its quality of service follows from its resources."""
 
-The classes: pkg/apis/core/helper/qos (ComputePodQOS).
-"""
-
-from typing import Final
-
-from cluster.api import quantity
+from cluster.api import qos
 from cluster.api.objects import Object
-
-_COUNTED: Final = ("cpu", "memory")
 
 
 def on_create(obj: Object) -> None:
     """status.phase Pending and qosClass; nothing else of status."""
-    obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj.get("spec") or {})}
+    obj["status"] = {"phase": "Pending", "qosClass": qos.of(obj.get("spec") or {})}
 
 
 def on_status(old: Object, new: Object) -> None:
@@ -21,36 +14,3 @@ def on_status(old: Object, new: Object) -> None:
     quality = (old.get("status") or {}).get("qosClass")
     if quality:
         new.setdefault("status", {})["qosClass"] = quality
-
-
-def qos_class(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, by the requests and limits of cpu and memory."""
-    holders = [spec["resources"]] if spec.get("resources") else _container_resources(spec)
-    if not any(holders):
-        return "BestEffort"
-    requests: dict[str, quantity.Amount] = {}
-    limits: dict[str, quantity.Amount] = {}
-    everywhere = True
-    for holder in holders:
-        _add(requests, holder.get("requests"))
-        limited = _add(limits, holder.get("limits"))
-        everywhere = everywhere and limited == len(_COUNTED)
-    if not requests and not limits:
-        return "BestEffort"
-    return "Guaranteed" if everywhere and requests == limits else "Burstable"
-
-
-def _container_resources(spec: Object) -> list[Object]:
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    return [container.get("resources") or {} for container in containers]
-
-
-def _add(total: dict[str, quantity.Amount], amounts: dict[str, str] | None) -> int:
-    """Add the counted amounts that are not zero; how many there were."""
-    count = 0
-    for name in _COUNTED:
-        amount = quantity.parse((amounts or {}).get(name, "0"))
-        if amount > 0:
-            total[name] = total.get(name, 0) + amount
-            count += 1
-    return count

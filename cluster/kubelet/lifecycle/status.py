@@ -6,12 +6,11 @@ The rules are those of generateAPIPodStatus and getPhase of the kubelet (pkg/kub
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.api import objects, timestamps
+from cluster.api import objects, qos, timestamps
 from cluster.kubelet.lifecycle import (
     containerstatus,
     podconditions,
     podspec,
-    qos,
     readiness,
 )
 from cluster.kubelet.lifecycle.model import Memory, Seen, Waiting
@@ -78,7 +77,7 @@ def generate(
     if inits:
         status["initContainerStatuses"] = inits
     status["containerStatuses"] = sorted(apps, key=lambda one: str(one["name"]))
-    status["qosClass"] = old.get("qosClass") or qos.of(pod)
+    status["qosClass"] = old.get("qosClass") or qos.of(objects.spec(pod))
     later = [at for at in ready_at.values() if at > now]
     return Report(status, min(later) if later else None)
 
@@ -185,7 +184,7 @@ def _rejected(
         "message": memory.rejection.message,
         "conditions": podconditions.foreign(old),
         "startTime": old.get("startTime") or timestamps.encode(now),
-        "qosClass": old.get("qosClass") or qos.of(pod),
+        "qosClass": old.get("qosClass") or qos.of(objects.spec(pod)),
     }
     if host.version.tracks_generation and "generation" in objects.meta(pod):
         status["observedGeneration"] = objects.meta(pod)["generation"]
