@@ -9,7 +9,7 @@ _COUNTED: Final = ("cpu", "memory")
 
 
 def of(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, by a pod spec's requests and limits of cpu and memory."""
+    """Guaranteed, Burstable or BestEffort, by requests and limits of cpu and memory."""
     holders = [spec["resources"]] if spec.get("resources") else _container_resources(spec)
     if not any(holders):
         return "BestEffort"
