@@ -15,30 +15,51 @@ _SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 _FIRST: Final = ("apiVersion", "kind", "metadata")
 
 
+class Undecodable(errors.BadRequest):
+    """A document that is no object of its resource.
+
+    `why` is the decoder's complaint alone; `converter` is that of Kubernetes' converter of
+    unstructured objects, which strategic merge patches go through.
+    """
+
+    def __init__(self, message: str, why: str, converter: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+        self.converter = converter or why
+
+
 def decoded(
-    resource: Resource, document: Any, version: str, field_validation: str
+    resource: Resource,
+    document: Any,
+    version: str,
+    field_validation: str,
+    repeated: tuple[str, ...] = (),
 ) -> tuple[Object, tuple[str, ...]]:
     """A new object of `resource`, and warnings about fields that were dropped.
 
     It has apiVersion, kind and metadata first. `field_validation` is Strict (unknown fields are an
-    error), Warn or Ignore. Parts without a schema are shared with `document`. errors.BadRequest.
+    error), Warn or Ignore; so are `repeated` fields, those that the text of the document gave more
+    than once. Parts without a schema are shared with `document`. errors.BadRequest.
     """
     if not isinstance(document, dict):
         raise errors.BadRequest(_unrecognized(resource, document))
     api_version = document.get("apiVersion") or resource.api_version
     kind = document.get("kind") or resource.kind
     if api_version != resource.api_version or kind != resource.kind:
-        raise errors.BadRequest(_wrong_kind(resource, api_version, kind, version))
+        why = _wrong_kind(resource, api_version, kind, version)
+        raise Undecodable(why, why)
     node = schema.for_kind(resource.api_version, resource.kind, version)
     unknown = walker.Unknown()
     try:
         walked = _walked(node, document, kind, version, unknown)
     except walker.Malformed as error:
-        raise errors.BadRequest(_cannot_be_handled(resource, str(error))) from None
-    complaints = [f'unknown field "{path}"' for path in unknown.paths]
+        why = str(error)
+        raise Undecodable(_cannot_be_handled(resource, why), why, error.converter) from None
+    complaints = [f'duplicate field "{path}"' for path in repeated]
+    complaints += [f'unknown field "{path}"' for path in unknown.paths]
     if complaints and field_validation == "Strict":
         told = f"strict decoding error: {', '.join(complaints)}"
-        raise errors.BadRequest(_cannot_be_handled(resource, told))
+        raise Undecodable(_cannot_be_handled(resource, told), told)
     warnings = tuple(complaints) if field_validation != "Ignore" else ()
     return _ordered(resource, walked), warnings
 

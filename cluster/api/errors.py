@@ -198,14 +198,16 @@ def forbidden(resource: str, name: str, why: str) -> Forbidden:
 
 
 def invalid(kind: str, group: str, name: str, causes: Iterable[Cause]) -> Invalid:
-    """`Pod "web" is invalid: <field: message>`, several in brackets; kind may carry the group."""
+    """`Pod "web" is invalid: <field: message>`, several in brackets.
+
+    Of kind, group and name, details have those that are not empty.
+    """
     found = list(causes)
     texts = [f"{cause.field}: {cause.message}" for cause in found]
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     shown = f"{kind}.{group}" if group else kind
-    details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
-    if not group:
-        del details["group"]
+    named = {"name": name, "group": group, "kind": kind}
+    details: dict[str, Any] = {field: value for field, value in named.items() if value}
     details["causes"] = [
         {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in found
     ]

@@ -6,16 +6,12 @@ Errors are those of k8s.io/apiserver/pkg/endpoints/handlers/patch.go: a body tha
 
 from typing import Any, Final
 
-import msgspec
-
-from cluster.api import errors, operations, schema, strategic
+from cluster.api import causes, decoding, errors, json_text, operations, schema, strategic
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
 JSON_PATCH_LIMIT: Final = 10_000  # operations
 REJECTED: Final = "the server rejected our request due to an error in our request"
-
-_decode = msgspec.json.Decoder().decode
 
 
 def patched(
@@ -43,6 +39,31 @@ def patched(
     return result
 
 
+def unfit(
+    body: bytes, patch_type: str, result: Object, error: decoding.Undecodable
+) -> errors.Invalid:
+    """What Kubernetes says where the `result` of a patch is no object of its kind.
+
+    It shows the whole result, and of a strategic merge patch, which it applies to the object in
+    memory and not to its JSON text, the patch as Go prints it.
+    """
+    shown, why = causes.shown(result), error.why
+    if patch_type == operations.STRATEGIC_PATCH:
+        shown, why = _go_text(json_text.decoded(body)), error.converter
+    return errors.invalid("", "", "", [causes.invalid("patch", shown, why)])
+
+
+def _go_text(value: Any) -> str:
+    """A value as Go's `%+v` prints it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_go_text(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go_text, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def merged(target: Any, patch: Any) -> Any:
     """RFC 7386: `target` with the merge patch applied; nothing that comes in is changed."""
     if not isinstance(patch, dict):
@@ -58,8 +79,8 @@ def merged(target: Any, patch: Any) -> Any:
 
 def _decoded(body: bytes, prefix: str) -> Any:
     try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return json_text.decoded(body)
+    except json_text.Malformed as error:
         raise errors.BadRequest(f"{prefix}{error}") from None
 
 
@@ -93,8 +114,8 @@ def _strategic(resource: Resource, old: Object, body: bytes, version: str) -> Ob
         accepted = (operations.JSON_PATCH, operations.MERGE_PATCH)
         raise errors.UnsupportedMediaType(_unknown_format(accepted))
     try:
-        patch = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        patch = json_text.decoded(body)
+    except json_text.Malformed:
         patch = None
     if not isinstance(patch, dict):
         raise errors.BadRequest("invalid JSON document")

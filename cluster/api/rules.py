@@ -30,7 +30,8 @@ FieldValidation = Literal["Warn", "Strict", "Ignore"]
 class Request:
     """What a rule needs to know of the request. `now` is in seconds since the epoch.
 
-    `version` is the Kubernetes version emulated (`1.37`), which chooses the schemas.
+    `version` is the Kubernetes version emulated (`1.37`), which chooses the schemas. `repeated` are
+    paths of fields that the body gave more than once.
     """
 
     now: float
@@ -38,6 +39,7 @@ class Request:
     user: identity.User
     field_validation: FieldValidation = "Warn"
     version: str = schema.NEWEST
+    repeated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def for_create(resource: Resource, obj: Any, request: Request) -> Outcome:
 
     metadata.namespace is the request's already. errors.BadRequest, errors.Invalid.
     """
-    new, warnings = decoding.decoded(resource, obj, request.version, request.field_validation)
+    new, warnings = _decoded(resource, obj, request)
     meta = new["metadata"]
     if meta.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
@@ -77,7 +79,7 @@ def for_update(
     all but status. resourceVersion is the caller's to compare. errors.BadRequest, errors.Invalid,
     errors.Conflict where `new` names another uid.
     """
-    wanted, warnings = decoding.decoded(resource, new, request.version, request.field_validation)
+    wanted, warnings = _decoded(resource, new, request)
     meta = wanted["metadata"]
     _same_uid(resource, old, meta)
     defaults.apply(resource, wanted)
@@ -87,6 +89,12 @@ def for_update(
     found += validation.of_update(resource, old, wanted, subresource)
     _refuse(resource, meta, found)
     return Outcome(wanted, warnings)
+
+
+def _decoded(resource: Resource, obj: Any, request: Request) -> tuple[Object, tuple[str, ...]]:
+    return decoding.decoded(
+        resource, obj, request.version, request.field_validation, request.repeated
+    )
 
 
 def _same_uid(resource: Resource, old: Object, meta: Object) -> None:

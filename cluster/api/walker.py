@@ -22,7 +22,15 @@ UNKNOWN_LIMIT: Final = 100  # complaints kept, as Kubernetes' strict decoder kee
 
 
 class Malformed(ValueError):
-    """A value that Go could not decode; the message is the decoder's."""
+    """A value that Go could not decode; the message is the decoder's.
+
+    `converter` is the message of Kubernetes' converter of unstructured objects
+    (k8s.io/apimachinery/pkg/runtime/converter.go), which knows neither fields nor JSON.
+    """
+
+    def __init__(self, message: str, converter: str = "") -> None:
+        super().__init__(message)
+        self.converter = converter or message
 
 
 class Unknown:
@@ -52,7 +60,7 @@ def walk(node: schema.Node, document: Any, unknown: Unknown) -> Any:
     try:
         return _walk_of(node)(document, (), unknown)
     except _Mismatch as error:
-        raise Malformed(_unmarshal_message(node, error)) from None
+        raise Malformed(_unmarshal_message(node, error), _converter_message(error)) from None
 
 
 def shown(path: Path) -> str:
@@ -88,6 +96,20 @@ def _unmarshal_message(root: schema.Node, error: _Mismatch) -> str:
         return f"json: cannot unmarshal {error.found} into Go value of type {error.go}"
     field = f"{struct}.{'.'.join(names)}"
     return f"json: cannot unmarshal {error.found} into Go struct field {field} of type {error.go}"
+
+
+_GO_KINDS: Final = {"object": "map", "array": "slice", "number": "int64"}
+
+
+def _converter_message(error: _Mismatch) -> str:
+    found = _GO_KINDS.get(error.found, error.found)
+    if error.go.startswith("[]"):
+        return f"cannot restore slice from {found}"
+    if error.go.startswith("map["):
+        return f"cannot restore map from {found}"
+    if "." in error.go:
+        return f"cannot restore struct from: {found}"
+    return f"unrecognized type: {error.go}"
 
 
 def json_type(value: Any) -> str:

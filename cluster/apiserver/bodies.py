@@ -5,11 +5,9 @@ Words: transformDecodeError in k8s.io/apiserver/pkg/endpoints/handlers/response.
 
 from typing import Any
 
-import msgspec
-
-from cluster.api import errors, objects
+from cluster.api import errors, json_text, objects
+from cluster.api.operations import Operation
 from cluster.api.resources import Resource
-from cluster.apiserver import codec
 
 MAX_BODY = 3 << 20
 """Bytes; MaxRequestBodyBytes of kube-apiserver."""
@@ -24,13 +22,23 @@ def decoded(body: bytes, kind: str) -> objects.Object:
     if len(body) > MAX_BODY:
         raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BODY}")
     try:
-        found = codec.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = json_text.decoded(body)
+    except json_text.Malformed as error:
         raise _unrecognized(body, kind, f"json parse error: {error}") from None
     if not isinstance(found, dict):
         why = f"json parse error: cannot unmarshal {_go_type(found)} into an object"
         raise _unrecognized(body, kind, why)
     return found
+
+
+def repeated(operation: Operation, document: Any) -> tuple[str, ...]:
+    """Paths of the fields that a body gives more than once, where anybody wants to know.
+
+    `document` is the body, decoded.
+    """
+    if operation.field_validation == "Ignore":
+        return ()
+    return json_text.repeated(operation.body, document)
 
 
 def check_place(row: Resource, obj: objects.Object, namespace: str) -> objects.Object:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cluster.api import errors, objects, patching, rules
+from cluster.api import decoding, errors, objects, patching, rules
 from cluster.api.objects import Object
 from cluster.api.operations import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from cluster.apiserver import bodies, codec, deletion
@@ -35,6 +35,7 @@ def create(call: Call, body: Object, chain: Chain) -> Plan:
 def update(call: Call, chain: Chain) -> Plan | Entry:
     """Another state of an object, whole. errors.NotFound, errors.Conflict."""
     body = bodies.decoded(call.operation.body, call.row.kind)
+    call.repeated = bodies.repeated(call.operation, body)
     bodies.check_place(call.row, body, call.namespace)
     bodies.check_name(body, call.operation.name)
     entry = call.entry()
@@ -52,7 +53,12 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     old = entry.document()
     new = patching.patched(call.row, old, operation.body, operation.patch_type, call.version)
     bodies.check_name(new, operation.name)
-    return stored(call, chain, entry, old, new)
+    if operation.patch_type != JSON_PATCH:
+        call.repeated = bodies.repeated(operation, codec.decode(operation.body))
+    try:
+        return stored(call, chain, entry, old, new)
+    except decoding.Undecodable as error:
+        raise patching.unfit(operation.body, operation.patch_type, new, error) from None
 
 
 def stored(

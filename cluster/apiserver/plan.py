@@ -41,7 +41,8 @@ class Call:
     """One attempt at an operation. `body` is the decoded body where planning has decoded it.
 
     `settled` holds what to call when the attempt is over, however it ended: allocators put the
-    release of their reservations there. `warnings` is what the user should be told.
+    release of their reservations there. `warnings` is what the user should be told; `repeated` are
+    the fields that the body gives more than once.
     """
 
     operation: Operation
@@ -53,6 +54,7 @@ class Call:
     version: str = schema.NEWEST
     settled: list[Callable[[], None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    repeated: tuple[str, ...] = ()
 
     @property
     def namespace(self) -> str:
@@ -69,7 +71,9 @@ class Call:
     def rules(self) -> rules.Request:
         """The request, as the rules want to know it."""
         validation: Any = self.operation.field_validation or "Warn"
-        return rules.Request(self.now, self.random, self.user, validation, self.version)
+        return rules.Request(
+            self.now, self.random, self.user, validation, self.version, self.repeated
+        )
 
     def settle(self) -> None:
         """The attempt is over."""

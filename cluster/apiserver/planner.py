@@ -76,6 +76,7 @@ _PLANNERS: dict[Verb, subresources.Planner] = {
 
 def _create(operation: Operation, row: Resource, chain: Chain) -> Job:
     body = bodies.decoded(operation.body, row.kind)
+    repeated = bodies.repeated(operation, body)
     metadata = body.get("metadata")
     said = metadata.get("name") if isinstance(metadata, dict) else None
     name = said if isinstance(said, str) else operation.name
@@ -85,6 +86,7 @@ def _create(operation: Operation, row: Resource, chain: Chain) -> Job:
     key = codec.key(row.id, namespace, name) if name else ""
 
     def plan(call: Call) -> Plan | Entry:
+        call.repeated = repeated
         return changes.create(call, _own(body), chain)
 
     return Job(operation, row, key, plan)

@@ -334,7 +334,7 @@ def test_scale_reads_and_sets_the_replicas():
             await world.patch(
                 "deployments.apps", "web", {"spec": {"replicas": -1}}, subresource="scale"
             )
-        with pytest.raises(errors.BadRequest):
+        with pytest.raises(errors.Invalid, match="of type int32"):
             await world.patch(
                 "deployments.apps", "web", {"spec": {"replicas": "many"}}, subresource="scale"
             )

@@ -8,6 +8,7 @@ from cluster.apiserver import bodies, reader
 from cluster.apiserver.rest import documents
 
 MERGE = {"Content_Type": "application/merge-patch+json"}
+JSON_PATCH = {"Content_Type": "application/json-patch+json"}
 STRATEGIC = {"Content_Type": "application/strategic-merge-patch+json"}
 YAML = {"Content_Type": "application/yaml"}
 LONG = "n" * 254
@@ -74,6 +75,36 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
     ("PUT", f"{MAPS}/old", config_map("other"), {}, 400, "BadRequest", "does not match the name"),
     ("PUT", f"{MAPS}/none", config_map("none"), {}, 404, "NotFound", 'configmaps "none" not found'),
     ("PUT", MAPS, config_map("x"), {}, 405, "MethodNotAllowed", "does not allow"),
+    ("PATCH", f"{DEPLOY}/d", {"spec": {"replicas": "x"}}, STRATEGIC, 422, "Invalid",
+     ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": unrecognized type: int32'),
+    ("PATCH", f"{DEPLOY}/d", {"spec": {"template": []}}, STRATEGIC, 422, "Invalid",
+     'Invalid value: "map[spec:map[template:[]]]": cannot restore struct from: slice'),
+    ("PATCH", f"{DEPLOY}/d", {"spec": {"replicas": "x"}}, MERGE, 422, "Invalid",
+     "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type "
+     "int32"),
+    ("PATCH", f"{DEPLOY}/d", b'[{"op":"replace","path":"/spec","value":5}]', JSON_PATCH, 422,
+     "Invalid", "cannot unmarshal number into Go struct field Deployment.spec"),
+    ("PATCH", f"{DEPLOY}/d/scale", {"spec": {"replicas": "x"}}, MERGE, 422, "Invalid",
+     "json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32"),
+    ("PUT", f"{DEPLOY}/d/scale", {"metadata": {"name": "d"}, "spec": []}, {}, 400, "BadRequest",
+     "json: cannot unmarshal array into Go struct field Scale.spec"),
+    ("PATCH", f"{MAPS}/old", {"kind": "Secret"}, MERGE, 422, "Invalid", "unknown conversion"),
+    ("PATCH", f"{DEPLOY}/d?fieldValidation=Strict", {"spec": {"x": 1}}, MERGE, 422, "Invalid",
+     'strict decoding error: unknown field "spec.x"'),
+    ("PATCH", f"{MAPS}/old?fieldValidation=Strict", b'{"data":{"a":"b","a":"c"}}', MERGE, 422,
+     "Invalid", 'strict decoding error: duplicate field "data.a"'),
+    ("POST", f"{MAPS}?fieldValidation=Strict",
+     b'{"metadata":{"name":"x"},"data":{"a":"b", "a":"c"},"colour":1}', {}, 400, "BadRequest",
+     'strict decoding error: duplicate field "data.a", unknown field "colour"'),
+    ("PUT", f"{MAPS}/old?fieldValidation=Strict",
+     b'{"metadata":{"name":"old"},"data":{"a":"b","a":"c"}}', {}, 400, "BadRequest",
+     'strict decoding error: duplicate field "data.a"'),
+    ("POST", "/api/v1/watch/namespaces/default/configmaps", config_map("x"), {}, 405,
+     "MethodNotAllowed", "does not allow"),
+    ("DELETE", f"{MAPS}/old", b"[" * 9999, {}, 400, "BadRequest", "exceeded max depth"),
+    ("POST", f"{PODS}/x/binding", b'{"target":{"name":"\xff"}}', {}, 400, "BadRequest",
+     "invalid UTF-8"),
+    ("POST", f"{PODS}/x/binding", b'{"a":' * 9999, {}, 400, "BadRequest", "exceeded max depth"),
     ("PATCH", f"{MAPS}/old", b"{", MERGE, 400, "BadRequest", ""),
     ("PATCH", f"{MAPS}/old", b"[]", STRATEGIC, 400, "BadRequest", ""),
     ("PATCH", f"{MAPS}/old", {}, {}, 415, "UnsupportedMediaType", "merge-patch"),

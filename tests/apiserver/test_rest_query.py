@@ -32,6 +32,12 @@ def test_list_options() -> None:
     ("text", "message"),
     [
         ("limit=many", 'strconv.ParseInt: parsing "many": invalid syntax'),
+        ("limit=1_000", 'strconv.ParseInt: parsing "1_000": invalid syntax'),
+        (
+            "limit=9223372036854775808",
+            'strconv.ParseInt: parsing "9223372036854775808": value out of range',
+        ),
+        (f"limit={'9' * 5000}", f'strconv.ParseInt: parsing "{"9" * 5000}": value out of range'),
         ("timeoutSeconds=1s", 'strconv.ParseInt: parsing "1s": invalid syntax'),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.api import errors, objects, timestamps
+from cluster.api import errors, json_text, objects, timestamps
 from cluster.api.protobuf import wire
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -141,8 +141,8 @@ def _int_or_string(raw: int | float | bytes) -> int | str:
 def _json(raw: int | float | bytes) -> Any:
     text = _bytes(dict(wire.fields(_bytes(raw))).get(1, b""))
     try:
-        return msgspec.json.decode(text) if text else None
-    except msgspec.DecodeError as error:
+        return json_text.decoded(text) if text else None
+    except json_text.Malformed as error:
         raise wire.Malformed(f"embedded JSON: {error}") from error
 
 

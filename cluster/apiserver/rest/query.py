@@ -4,6 +4,7 @@ Shapes: ListOptions, CreateOptions, UpdateOptions, PatchOptions and DeleteOption
 meta.k8s.io/v1; checks: their validation packages.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -14,6 +15,8 @@ Query = Mapping[str, str]
 
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _MANAGER_BYTES = 128
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+_DIGITS = 100  # more are not worth reading, and Python would refuse to
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,11 @@ def number(query: Query, name: str) -> int:
     value = query.get(name)
     if not value:
         return 0
-    try:
-        return int(value)
-    except ValueError:
-        raise errors.BadRequest(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None
+    if _NUMBER.fullmatch(value) is None:
+        raise errors.BadRequest(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+    if len(value) > _DIGITS or not -(2**63) <= int(value) < 2**63:
+        raise errors.BadRequest(f'strconv.ParseInt: parsing "{value}": value out of range')
+    return int(value)
 
 
 def for_list(query: Query) -> ListOptions:

@@ -115,6 +115,8 @@ def _cut(http: web.BaseRequest) -> web.Response:
 
 def _verb(method: str, target: Target, parameters: query.Query) -> str:
     """The API's verb. errors.MethodNotAllowed, errors.NotFound, errors.NotImplementedYet."""
+    if target.watch and method != "GET":
+        raise errors.MethodNotAllowed(_NOT_ALLOWED)
     verb = (_OF_ONE if target.name else _OF_MANY).get(method, "")
     if method == "GET" and (target.watch or (verb == "list" and _watches(parameters))):
         verb = "watch"

@@ -134,7 +134,7 @@ async def _deletion(call: Call) -> tuple[bytes, bool]:
         return _from_query(call), False
     try:
         return body, bool(_delete_options(body).dryRun)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body, False  # the registry says what is wrong with it
 
 

@@ -61,7 +61,7 @@ def _decoded(call: Call) -> _Binding:
         raise errors.BadRequest(
             f'Binding in version "v1" cannot be handled as a Binding: json: {error}'
         ) from None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         bodies.decoded(call.operation.body, "Binding")
         raise
 

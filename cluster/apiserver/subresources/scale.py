@@ -1,8 +1,6 @@
 """`scale`: how many replicas an object wants and has, as an autoscaling/v1 Scale."""
 
-import msgspec
-
-from cluster.api import errors, objects, patching, selectors
+from cluster.api import decoding, errors, objects, patching, selectors
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.apiserver import bodies, changes, codec
@@ -31,10 +29,12 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     """Patch the Scale of an object."""
     entry = call.entry()
     before = scale_of(entry.document())
-    after = patching.patched(
-        _ROW, before, call.operation.body, call.operation.patch_type, call.version
-    )
-    return _scaled(call, chain, entry, after)
+    body, patch_type = call.operation.body, call.operation.patch_type
+    after = patching.patched(_ROW, before, body, patch_type, call.version)
+    try:
+        return _scaled(call, chain, entry, after)
+    except decoding.Undecodable as error:
+        raise patching.unfit(body, patch_type, after, error) from None
 
 
 def scale_of(obj: Object) -> Object:
@@ -54,7 +54,7 @@ def scale_of(obj: Object) -> Object:
 
 
 def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Entry:
-    replicas = _replicas(scale, call.operation.name)
+    replicas = _replicas(call, scale)
     old = entry.document()
     said = bodies.named_revision(scale)
     if said and said != str(entry.revision):
@@ -64,19 +64,11 @@ def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Ent
     return changes.stored(call, chain, entry, old, new, subresource="", render=get)
 
 
-def _replicas(scale: Object, name: str) -> int:
-    try:
-        wanted = msgspec.convert(scale.get("spec") or {}, _Spec).replicas
-    except msgspec.ValidationError as error:
-        raise errors.BadRequest(
-            f'Scale in version "v1" cannot be handled as a Scale: json: {error}'
-        ) from None
+def _replicas(call: Call, scale: Object) -> int:
+    found, _ = decoding.decoded(_ROW, scale, call.version, "Ignore")
+    wanted: int = objects.spec(found).get("replicas", 0)
     if wanted < 0:
         why = f"Invalid value: {wanted}: must be greater than or equal to 0"
         cause = errors.Cause("FieldValueInvalid", why, "spec.replicas")
-        raise errors.invalid("Scale", "autoscaling", name, [cause])
+        raise errors.invalid("Scale", "autoscaling", call.operation.name, [cause])
     return wanted
-
-
-class _Spec(msgspec.Struct):
-    replicas: int = 0
