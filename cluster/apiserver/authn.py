@@ -35,7 +35,7 @@ class Authenticator:
         """The user of `Bearer TOKEN`. errors.Unauthorized."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() == "bearer":
-            said = token.strip().encode()
+            said = token.strip().encode(errors="surrogateescape")  # a header may hold any bytes
             for known, user in self._tokens.items():
                 if hmac.compare_digest(known, said):
                     return user

@@ -3,7 +3,7 @@
 What resourceVersion means: https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 
 from cluster.api import errors, selectors
@@ -185,11 +185,6 @@ class Reader:
             },
             retry_after=1,
         )
-
-
-def joined(items: Sequence[Entry]) -> bytes:
-    """The items of a list as JSON text, without the brackets."""
-    return b",".join([entry.json for entry in items])
 
 
 def _selection(row: Resource, namespace: str, labels: str, fields: str) -> Selection:

@@ -1,8 +1,8 @@
 """Carries out batches of operations: plans them, commits them together, answers in order.
 
-A batch goes in rounds. A round plans every operation whose object no earlier one of the round
-writes to, and commits all plans by one write of the store. Those that were overtaken by somebody
-else are planned again, on what is there now, in the next round.
+A batch goes in rounds. A round plans the first operations, leaving out those whose object an
+earlier one of the round writes to, and commits all plans by one write of the store. Those that were
+overtaken by somebody else are planned again, on what is there now, in the next round.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +30,8 @@ Warn = Callable[[int, str], None]
 
 ATTEMPTS = 32
 """How often an operation is planned before it gives up on a contended object."""
+TOGETHER = 512
+"""Operations of one round: planning them keeps everybody else waiting."""
 GENERATED_NAMES = 8
 """How many generated names are tried; maxNameGenerationCreateAttempts of kube-apiserver."""
 _FRESH_SECONDS = 10.0
@@ -91,7 +93,7 @@ class Writer:
             now = _Round(results, warn)
             self._plan_all(now, open_jobs, user)
             again = await self._commit(now.attempts, user, results) if now.attempts else []
-            open_jobs = sorted(again + now.later, key=_place) if again else now.later
+            open_jobs = sorted(again + now.later, key=_place)
         return results
 
     def _jobs(self, batch: Sequence[Operation], results: list[Result]) -> list[tuple[int, Job]]:
@@ -108,7 +110,8 @@ class Writer:
     def _plan_all(
         self, now: _Round, open_jobs: Sequence[tuple[int, Job]], user: identity.User
     ) -> None:
-        for index, job in open_jobs:
+        now.later += open_jobs[TOGETHER:]
+        for index, job in open_jobs[:TOGETHER]:
             if job.key in now.keys:
                 now.later.append((index, job))
                 continue

@@ -9,7 +9,7 @@ import registry_world as rw
 from cluster.aio import virtual
 from cluster.api import errors
 from cluster.api.operations import APPLY_PATCH, JSON_PATCH, Operation, Verb
-from cluster.apiserver import expiry
+from cluster.apiserver import expiry, writer
 from cluster.storage import interface as storage
 
 
@@ -68,6 +68,25 @@ def test_a_batch_is_one_commit():
         batch = [rw.create("configmaps", rw.config_map(f"c{n}")) for n in range(20)]
         await world.registry.write(batch, rw.USER)
         assert store.calls == before + 1
+
+    run(test, store=store)
+
+
+def test_a_large_batch_goes_in_parts_so_that_others_have_their_turn():
+    store = rw.LateStorage()
+
+    async def test(world):
+        names = [f"c{number}" for number in range(1, writer.TOGETHER + 2)] + ["c1"]
+        batch = [rw.create("configmaps", rw.config_map(name)) for name in names]
+        before = store.calls
+        large = world.group.spawn(world.registry.write(batch, rw.USER), "large")
+        await asyncio.sleep(0)
+        await world.create("configmaps", rw.config_map("other"))
+        assert not large.done()
+        *made, twice = await large
+        assert [entry.name for entry in made] == names[:-1]
+        assert isinstance(twice, errors.AlreadyExists)
+        assert store.calls == before + 3
 
     run(test, store=store)
 

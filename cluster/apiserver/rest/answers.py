@@ -3,6 +3,7 @@
 `web.Response` with a ready dict of headers is the cheapest answer that aiohttp can give.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 
@@ -22,6 +23,8 @@ _TEXT = {
     "Cache-Control": _CACHE,
     "X-Content-Type-Options": "nosniff",
 }
+ANSWER_SECONDS = 60.0
+"""How long a client may take to read a large answer: request-timeout of kube-apiserver."""
 _LARGE = 1 << 20
 _CHUNK = 1 << 18
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
@@ -36,17 +39,21 @@ async def pieces(http: web.BaseRequest, parts: Sequence[bytes]) -> web.StreamRes
     """An answer of JSON text in pieces.
 
     A large one goes out chunk by chunk, so that the client reads while the server encrypts, and
-    nothing as large as the whole is ever copied.
+    nothing as large as the whole is ever copied. ConnectionError where the client does not read.
     """
     length = sum(map(len, parts))
     if length <= _LARGE:
         return json(b"".join(parts))
     response = web.StreamResponse(headers=_JSON)
     response.content_length = length
-    await response.prepare(http)
-    for chunk in _chunks(parts):
-        await response.write(chunk)
-    await response.write_eof()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await response.prepare(http)
+            for chunk in _chunks(parts):
+                await response.write(chunk)
+            await response.write_eof()
+    except TimeoutError:
+        raise ConnectionAbortedError("the client does not read its answer") from None
     return response
 
 

@@ -1,5 +1,6 @@
 """A request, taken apart: who asks for what, how, and in which form the answer shall be."""
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from cluster.apiserver.rest.negotiation import Form
 from cluster.apiserver.rest.paths import Target
 from cluster.apiserver.rest.query import Query
 
+BODY_SECONDS = 60.0
+"""How long a body may take to come: request-timeout of kube-apiserver."""
 _UNKNOWN_FORMAT = (
     "the body of the request was in an unknown format - accepted media types include: "
 )
@@ -75,7 +78,13 @@ async def _read(http: web.BaseRequest) -> bytes:
     if length is not None and length > bodies.MAX_BODY:
         raise too_large()
     try:
-        return await http.read()
+        if http.content.is_eof():
+            return await http.read()
+        async with asyncio.timeout(BODY_SECONDS):
+            return await http.read()
+    except TimeoutError:
+        why = "Timeout: request did not complete within the allotted timeout"
+        raise errors.Timeout(why) from None
     except web.HTTPRequestEntityTooLarge:
         raise too_large() from None
     except web.RequestPayloadError as error:

@@ -75,10 +75,6 @@ class Watch:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def aclose(self) -> None:
-        """Stop, for contextlib.aclosing."""
-        self.close()
-
     async def __aenter__(self) -> Self:
         return self
 
