@@ -199,6 +199,32 @@ def test_addresses_outside_the_ranges_are_refused():
     run(test)
 
 
+def test_a_health_check_port_may_be_chosen_once():
+    def balanced(name, port):
+        spec = {"externalTrafficPolicy": "Local", "healthCheckNodePort": port}
+        return service(name, "LoadBalancer", **spec)
+
+    async def test(world):
+        made = await world.create("services", balanced("a", 30100))
+        assert made["spec"]["healthCheckNodePort"] == 30100
+        for name, port, why in (
+            ("b", 30100, "provided port is already allocated"),
+            ("c", 80, "provided port is not in the valid range. The range of valid ports is "),
+        ):
+            with pytest.raises(errors.InternalError) as refusal:
+                await world.create("services", balanced(name, port))
+            assert refusal.value.message.startswith(
+                "Internal error occurred: failed to allocate requested HealthCheck NodePort "
+                f"{port}: {why}"
+            )
+        again = await world.patch("services", "a", {"metadata": {"labels": {"x": "y"}}})
+        assert again["spec"]["healthCheckNodePort"] == 30100
+        await world.delete("services", "a")
+        await world.create("services", balanced("b", 30100))
+
+    run(test)
+
+
 def test_a_failed_create_gives_its_address_back():
     async def test(world):
         bad = service("x", "NodePort", clusterIP="10.96.0.60")

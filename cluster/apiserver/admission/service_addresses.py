@@ -120,25 +120,39 @@ class ServiceAddresses(Plugin):
         for port in wanted:
             if not port.get("nodePort"):
                 port["nodePort"] = self._pick_port(request, port, spec, own)
-        if service_carry.has_health_check(spec) and not spec.get("healthCheckNodePort"):
+        if service_carry.has_health_check(spec):
+            self._admit_health_check(request, spec, old)
+
+    def _admit_health_check(self, request: Request, spec: Object, old: Object) -> None:
+        port = spec.get("healthCheckNodePort")
+        if not port:
             spec["healthCheckNodePort"] = self._new_port(request)
+        elif port != old.get("healthCheckNodePort") and (why := self._reserve_port(request, port)):
+            raise errors.InternalError(
+                "Internal error occurred: failed to allocate requested HealthCheck NodePort "
+                f"{port}: {why}"
+            )
 
     def _allocate_port(self, request: Request, port: int, index: int) -> None:
+        why = self._reserve_port(request, port)
+        if why:
+            raise _invalid_port(request, port, index, why)
+
+    def _reserve_port(self, request: Request, port: int) -> str:
+        """Hold a node port; why it cannot be had, "" where it is held."""
         if port not in self._node_ports:
             first, last = self._node_ports[0], self._node_ports[-1]
-            why = (
+            return (
                 "provided port is not in the valid range. The range of valid ports is "
                 f"{first}-{last}"
             )
-            raise _invalid_port(request, port, index, why)
         number = port - self._node_ports[0]
         try:
             self._ports.reserve(number, _owner(request))
         except pool.Taken:
-            raise _invalid_port(
-                request, port, index, "provided port is already allocated"
-            ) from None
+            return "provided port is already allocated"
         request.call.settled.append(functools.partial(self._ports.release, number))
+        return ""
 
     def _pick_port(
         self, request: Request, port: Object, spec: Object, own: dict[int, list[str]]
