@@ -21,6 +21,12 @@ _INT_OR_STRING: Final = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _REFERENCE: Final = "#/$defs/"
 
+ONE_OF: Final[Mapping[str, tuple[str, str]]] = {
+    _INT_OR_STRING: ("integer", "string"),
+    _QUANTITY: ("string", "number"),
+}
+"""Definitions that take values of two types. OpenAPI v3 can say so, v2 calls them strings."""
+
 Kind = Literal[
     "struct", "map", "list", "string", "integer", "number", "boolean", "bytes", "quantity",
     "int-or-string", "time", "micro-time", "any", "json-object",
@@ -105,6 +111,11 @@ def for_kind(api_version: str, kind: str, version: str = NEWEST) -> Node | None:
 def kind_exists(api_version: str, kind: str, version: str = NEWEST) -> bool:
     """Whether the version's schemas know the kind."""
     return (api_version, kind) in _kinds(version)
+
+
+def kinds(api_version: str, version: str = NEWEST) -> list[str]:
+    """The kinds that the version's schemas know under `api_version`."""
+    return [kind for api, kind in _kinds(version) if api == api_version]
 
 
 def object_meta(version: str = NEWEST) -> Node:

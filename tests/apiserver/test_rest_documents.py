@@ -157,6 +157,17 @@ def test_every_reference_of_a_document_leads_somewhere(version: str) -> None:
         assert lost == []
 
 
+def test_v3_tells_of_values_of_two_types() -> None:
+    schemas = v3.document(resources.built_in(), "apps", "v1", schema.NEWEST)["components"][
+        "schemas"
+    ]
+    either = schemas["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
+    assert either["oneOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert "type" not in either
+    amount = schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]
+    assert amount["oneOf"] == [{"type": "string"}, {"type": "number"}]
+
+
 def test_a_new_row_is_told_at_once() -> None:
     table = resources.built_in()
     row = resources.Resource("cats.io", "v1", "Cat", "cats", short_names=("meow",))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.api import schema
 from cluster.api.openapi.operations import PATCH, Operation
 
 _REFERENCE = "#/$defs/"
@@ -30,7 +31,8 @@ def needed(operations: Iterable[Operation], definitions: Schemas) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a document writes references: what they begin with (`#/definitions/`), and whether they
-    stand alone inside `allOf`, as v3 wants, or beside a description, as v2 clients expect.
+    stand alone inside `allOf`, as v3 wants, or beside a description, as v2 clients expect. v3 also
+    tells of the two types that an IntOrString or a Quantity may have.
     """
 
     prefix: str
@@ -40,7 +42,16 @@ class Style:
 def rendered(names: Iterable[str], definitions: Schemas, style: Style) -> dict[str, Any]:
     """Definitions by name, in the style of a document."""
     shown = {name: _rendered(definitions[name], style) for name in names}
+    if style.alone:
+        for name, types in schema.ONE_OF.items():
+            if name in shown:
+                shown[name] = _one_of(shown[name], types)
     return {PATCH: _PATCH} | shown
+
+
+def _one_of(body: Mapping[str, Any], types: Iterable[str]) -> dict[str, Any]:
+    plain = {keyword: value for keyword, value in body.items() if keyword != "type"}
+    return plain | {"oneOf": [{"type": one} for one in types]}
 
 
 def _references(body: Mapping[str, Any]) -> Iterator[str]:

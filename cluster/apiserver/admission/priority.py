@@ -10,6 +10,7 @@ from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.events import Event
 
 _PREEMPT = "PreemptLowerPriority"
+_KEPT = ("priority", "preemptionPolicy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,17 @@ class Priority(Plugin):
     def open(self, cache: WatchCache) -> None:
         """Follow the priority classes."""
         cache.of("priorityclasses.scheduling.k8s.io").observe(self._follow)
+
+    def review(self, request: Request) -> None:
+        """An update that is silent about a pod's priority keeps it."""
+        if request.row.id != "pods" or request.act is not Act.UPDATE or request.subresource:
+            return
+        spec = request.object.get("spec")
+        if request.old is not None and isinstance(spec, dict):
+            old = objects.spec(request.old)
+            kept = {field: old[field] for field in _KEPT if field in old and field not in spec}
+            if kept:
+                request.object["spec"] = spec | kept
 
     def admit(self, request: Request) -> None:
         """errors.Forbidden where a class is unknown or contradicts the pod."""
