@@ -4,8 +4,11 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import click
+
+from cluster.api import metadata
 from cluster.cli import flags
 from cluster.launcher import faults, state, topology
 
@@ -21,9 +24,25 @@ class NotRunning(faults.Fault):
     """There is no such cluster, or it does not run."""
 
 
+class _Name(flags.ParamType):
+    """A cluster's name is that of a folder, which `kubemu down` removes: nothing but a label."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        for complaint in metadata.dns1123_label(value):
+            self.fail(f"{value!r}: {complaint}", param, ctx)
+        return str(value)
+
+
+NAME: Final = _Name()
+
+
 def name_option(function: F) -> F:
     """`--name`, which cluster is meant."""
-    return flags.option("name", "Name of the cluster.", default=topology.DEFAULT_NAME)(function)
+    return flags.option("name", "Name of the cluster.", NAME, default=topology.DEFAULT_NAME)(
+        function
+    )
 
 
 def folder(name: str) -> state.Folder:

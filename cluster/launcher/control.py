@@ -34,7 +34,7 @@ class Control:
 
     async def Start(self, request: Any, context: Any) -> Any:
         """Start a process."""
-        await self._try(context, lambda: self._supervisor.start(request.name))
+        await self._try(context, request.name, lambda: self._supervisor.start(request.name))
         return _message(await self._supervisor.running(request.name))
 
     async def Stop(self, request: Any, context: Any) -> Any:
@@ -50,17 +50,17 @@ class Control:
     async def Kill(self, request: Any, context: Any) -> Any:
         """Send a signal to a process."""
         number = request.signal or signal.SIGKILL
-        await self._try(context, lambda: self._supervisor.kill(request.name, number))
+        await self._try(context, request.name, lambda: self._supervisor.kill(request.name, number))
         return _message(self._supervisor.view(request.name))
 
     async def Pause(self, request: Any, context: Any) -> Any:
         """Let a process hang."""
-        await self._try(context, lambda: self._supervisor.pause(request.name))
+        await self._try(context, request.name, lambda: self._supervisor.pause(request.name))
         return _message(self._supervisor.view(request.name))
 
     async def Resume(self, request: Any, context: Any) -> Any:
         """Let a process go on."""
-        await self._try(context, lambda: self._supervisor.resume(request.name))
+        await self._try(context, request.name, lambda: self._supervisor.resume(request.name))
         return _message(self._supervisor.view(request.name))
 
     async def ShutDown(self, request: Any, _context: Any) -> Any:
@@ -70,15 +70,15 @@ class Control:
         return pb.ShutDownResponse()
 
     async def _known(self, context: Any, name: str) -> None:
-        await self._try(context, lambda: self._supervisor.view(name))
+        await self._try(context, name, lambda: self._supervisor.view(name))
 
-    async def _try(self, context: Any, act: Callable[[], object]) -> None:
+    async def _try(self, context: Any, name: str, act: Callable[[], object]) -> None:
         try:
             act()
         except Unknown as error:
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except lifecycle.Impossible as error:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{name}: {error}")
 
 
 def _listing(views: Iterable[View]) -> Any:

@@ -123,12 +123,25 @@ class Folder:
         """Whether there is such a cluster, running or not."""
         return self.plan.exists() or self.processes.exists()
 
+    def used(self) -> bool:
+        """Whether there is, or was, a cluster here: something may be left of it."""
+        return self.exists() or self.lock.exists()
+
     def remove(self, *, keep_data: bool = False) -> None:
-        """Forget the cluster; with `keep_data` only what a next start makes anew."""
+        """Forget the cluster; with `keep_data` only what a next start makes anew.
+
+        What is not of a cluster stays, and the folder with it.
+        """
         shutil.rmtree(self.run, ignore_errors=True)
         self.processes.unlink(missing_ok=True)
-        if not keep_data:
-            shutil.rmtree(self.path, ignore_errors=True)
+        if keep_data:
+            return
+        for folder in (self.pki, self.conf, self.data, self.logs):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.kubeconfig, self.plan, self.lock, *self.path.glob(".*.new")):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
 
 def home(environment: Mapping[str, str]) -> Path:

@@ -201,6 +201,9 @@ class Supervisor:
             return
         wanted = watched.life.phase is Phase.STOPPING
         commands = watched.life.exited(status, self._now())
+        # Only one that fails by itself says why; what others said is of the time before.
+        if status is None or status <= 0:
+            watched.status = ""
         tell = log.info if wanted else log.warning
         tell("ended", process=watched.process.name, pid=pid, how=watched.life.last_exit)
         self._do(watched, commands)

@@ -83,6 +83,10 @@ def test_flags_of_components_can_come_from_the_environment(name: str) -> None:
         (("up", "--nodes", "0"), "A cluster needs a node"),
         (("up", "--wiat"), "No such option"),
         (("up", "-f", "/nothing.yaml"), "/nothing.yaml cannot be read (No such file"),
+        (("up", "--name", "../other"), "'../other': a lowercase RFC 1123 label must"),
+        (("down", "--name", ".."), "'..': a lowercase RFC 1123 label must"),
+        (("down", "--name", ""), "'': a lowercase RFC 1123 label must"),
+        (("status", "--name", "Upper"), "'Upper': a lowercase RFC 1123 label must"),
         (("scheduler",), "Nothing says where the API server is: give --kubeconfig or --server."),
         (("apiserver",), "needs --tls-cert-file and --tls-private-key-file"),
         (("apiserver", "--storage-backend=paper"), "'paper' is not one of"),
@@ -181,3 +185,10 @@ def test_the_page_of_a_command_shows_the_flags_that_it_has(name: str) -> None:
         if isinstance(parameter, click.Option)
     }
     assert shown - {"--help"} == has, "run scripts/gen-command-docs"
+
+
+def test_down_leaves_a_folder_alone_that_is_no_cluster(tmp_path: Path) -> None:
+    (tmp_path / "projects" / "data").mkdir(parents=True)
+    done = kubemu("down", "--name", "projects", home=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "there is no cluster named projects\n")
+    assert (tmp_path / "projects" / "data").is_dir()

@@ -186,6 +186,17 @@ def test_grpc_works_in_forked_processes(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_what_a_process_said_before_it_was_stopped_is_not_said_of_it_later(tmp_path: Path) -> None:
+    async def story() -> None:
+        made = process(tmp_path, "a", "converse", str(tmp_path / "a.sock"), component="grpc")
+        async with daemon(tmp_path, made) as (_, remote):
+            await until(remote, is_in("a", pb.Process.RUNNING))
+            assert (await remote.processes())[0].status == "health 1"
+            assert (await remote.stop("a")).status == ""
+
+    asyncio.run(story())
+
+
 def test_a_zygote_that_dies_takes_no_process_with_it(tmp_path: Path) -> None:
     async def story() -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (folder, remote):
@@ -226,10 +237,10 @@ def test_unknown_processes_and_impossible_demands_are_told(tmp_path: Path) -> No
             with pytest.raises(controlling.Failed, match='no process "b"; there are a'):
                 await remote.stop("b")
             await until(remote, is_in("a", pb.Process.RUNNING))
-            with pytest.raises(controlling.Failed, match="it is running already"):
+            with pytest.raises(controlling.Failed, match="a: it is running already"):
                 await remote.start("a")
             await remote.stop("a")
-            with pytest.raises(controlling.Failed, match="does not run"):
+            with pytest.raises(controlling.Failed, match="a: it does not run"):
                 await remote.kill("a")
 
     asyncio.run(story())

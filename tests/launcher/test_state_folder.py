@@ -75,3 +75,23 @@ def test_an_unwritable_place_is_told_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(files.Unwritable, match="set KUBEMU_HOME to a folder"):
         state.Folder(tmp_path / "file" / "demo").prepare()
+
+
+def test_a_cluster_is_removed_without_a_trace(tmp_path: Path) -> None:
+    folder = state.Folder(tmp_path / "demo")
+    folder.prepare()
+    os.close(state.acquire(folder))
+    for path in (folder.plan, folder.kubeconfig, folder.data / "store.db", folder.log("x")):
+        files.write_private(path, b"")
+    folder.path.joinpath(".plan.json.new").write_text("cut short")
+    folder.remove()
+    assert not folder.path.exists()
+
+
+def test_what_is_not_of_a_cluster_is_never_removed(tmp_path: Path) -> None:
+    folder = state.Folder(tmp_path / "demo")
+    folder.prepare()
+    mine = folder.path / "thesis.txt"
+    mine.write_text("three years of work")
+    folder.remove()
+    assert [path.name for path in folder.path.iterdir()] == ["thesis.txt"]

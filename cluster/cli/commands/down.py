@@ -47,7 +47,7 @@ def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> 
 
     supervisor = state.holder(folder)
     left = state.leftovers(folder)
-    if supervisor is None and not left and not folder.path.exists():
+    if supervisor is None and not left and not folder.used():
         say(f"there is no cluster named {folder.name}")
         return
     if supervisor is not None:

@@ -14,7 +14,7 @@ _ANSWER_WITHIN = 5.0
 
 
 @click.command()
-@flags.option("name", "Only this cluster, with its nodes.", default=None)
+@flags.option("name", "Only this cluster, with its nodes.", clusters.NAME, default=None)
 def status(name: str | None) -> None:
     """Show clusters: whether they run, their nodes and pods, and what is wrong."""
     names = [name] if name else clusters.names()

@@ -43,7 +43,9 @@ class Exists(faults.Fault):
     default=None,
     show_default="0",
 )
-@flags.option("name", "Name of the cluster.", default=None, show_default=topology.DEFAULT_NAME)
+@flags.option(
+    "name", "Name of the cluster.", clusters.NAME, default=None, show_default=topology.DEFAULT_NAME
+)
 @flags.option(
     "port",
     "Port of the API server.",
