@@ -4,14 +4,20 @@ Errors are those of k8s.io/apiserver/pkg/endpoints/handlers/patch.go: a body tha
 400, a patch that does not fit (a failed test, a missing path) is 422.
 """
 
+import copy
 from typing import Any, Final
+
+import msgspec
 
 from cluster.api import causes, decoding, errors, json_text, operations, schema, strategic
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
 JSON_PATCH_LIMIT: Final = 10_000  # operations
+COPY_LIMIT: Final = 3 << 20  # bytes that the copies of a JSON patch add; kube-apiserver's own
 REJECTED: Final = "the server rejected our request due to an error in our request"
+
+_encode = msgspec.json.Encoder().encode
 
 
 def patched(
@@ -99,13 +105,34 @@ def _json_patched(old: Object, patch: Any) -> Any:
             f"got {len(patch)}"
         )
     try:
-        return jsonpatch.JsonPatch(patch).apply(old)
+        whole = jsonpatch.JsonPatch(patch)
+        if any(step.get("op") == "copy" for step in patch):
+            return _copied(old, patch)
+        return whole.apply(old)
     except (
         jsonpatch.JsonPatchException, jsonpatch.JsonPointerException,
         AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError,
     ) as error:  # fmt: skip
         # The library answers odd documents with all of these.
         raise errors.Invalid(REJECTED) from error
+
+
+def _copied(old: Object, patch: list[Object]) -> Any:
+    """A patch that copies, step by step: each copy may double the document, so they are counted.
+
+    ValueError past COPY_LIMIT.
+    """
+    import jsonpatch
+
+    result: Any = copy.deepcopy(old)
+    size = 0
+    for step in patch:
+        if step["op"] == "copy":
+            size += len(_encode(jsonpatch.JsonPointer(step["from"]).resolve(result)))
+            if size > COPY_LIMIT:
+                raise ValueError(f"the copies of a patch are larger than {COPY_LIMIT} bytes")
+        result = jsonpatch.JsonPatch([step]).apply(result, in_place=True)
+    return result
 
 
 def _strategic(resource: Resource, old: Object, body: bytes, version: str) -> Object:

@@ -233,3 +233,20 @@ JSON = st.recursive(
 def test_a_merge_patch_is_idempotent(target: Any, patch: Any) -> None:
     once = patching.merged(target, patch)
     assert patching.merged(once, patch) == once
+
+
+def _doubling(times: int) -> bytes:
+    steps = [{"op": "copy", "from": "/data", "path": f"/data/x{n}"} for n in range(times)]
+    return json.dumps(steps).encode()
+
+
+def test_the_copies_of_a_json_patch_are_bounded() -> None:
+    row = resources.built_in().get("configmaps")
+    assert row is not None
+    old = {"metadata": {"name": "a"}, "data": {"k": "v" * 100}}
+    before = copy.deepcopy(old)
+    made = patching.patched(row, old, _doubling(3), operations.JSON_PATCH)
+    assert made["data"]["x2"]["x1"]["x0"] == {"k": "v" * 100}
+    with pytest.raises(errors.Invalid):
+        patching.patched(row, old, _doubling(26), operations.JSON_PATCH)
+    assert old == before
