@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -24,6 +25,24 @@ T = TypeVar("T")
 _TOKEN = "bench-token"
 _IDS = {"ConfigMap": "configmaps", "Pod": "pods"}
 _BATCH = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a server by gRPC; another process can use it as well."""
+
+    address: str
+    tls: channel.ChannelTls
+
+    def call(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Run `work` on a transport of its own."""
+        return asyncio.run(self._call(work))
+
+    async def _call(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        async with channel.connect([self.address], self.tls) as opened:
+            transport = GrpcTransport(opened)
+            transport.channel = opened  # type: ignore[attr-defined]
+            return await work(transport)
 
 
 class ApiServer:
@@ -58,7 +77,7 @@ class ApiServer:
 
     def call(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Run `work` on a transport of its own."""
-        return asyncio.run(self._call(work))
+        return self.connection.call(work)
 
     def size(self, url: str) -> int:
         """How many bytes the answer to a GET has."""
@@ -69,12 +88,16 @@ class ApiServer:
         authority = pki.ensure_authority(folder, now)
         serving = authority.serving("apiserver", ["localhost", "127.0.0.1"], now)
         self._ca = authority.pair.certificate
-        self._client = authority.client(pki.Subject("admin", ("system:masters",)), now)
+        admin = authority.client(pki.Subject("admin", ("system:masters",)), now)
         (folder / "tls.crt").write_bytes(serving.certificate)
         (folder / "tls.key").write_bytes(serving.key)
         (folder / "tokens").write_text(f'{_TOKEN},bench,1,"system:masters"\n')
         rest, grpc = _free_port(), _free_port()
-        self.url, self._grpc = f"https://127.0.0.1:{rest}", f"127.0.0.1:{grpc}"
+        self.url = f"https://127.0.0.1:{rest}"
+        self.connection = Connection(
+            f"127.0.0.1:{grpc}",
+            channel.ChannelTls(ca=self._ca, certificate=admin.certificate, key=admin.key),
+        )
         command = [
             sys.executable, "-m", "cluster.cli", "apiserver", "--bind-address", "127.0.0.1",
             "--secure-port", str(rest), "--grpc-port", str(grpc),
@@ -99,15 +122,6 @@ class ApiServer:
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})
         with urllib.request.urlopen(request, timeout=20, context=context) as answer:
             return answer.read()
-
-    async def _call(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        tls = channel.ChannelTls(
-            ca=self._ca, certificate=self._client.certificate, key=self._client.key
-        )
-        async with channel.connect([self._grpc], tls) as connection:
-            transport = GrpcTransport(connection)
-            transport.channel = connection  # type: ignore[attr-defined]
-            return await work(transport)
 
 
 def _creation(obj: dict[str, Any]) -> Operation:
