@@ -16,6 +16,8 @@ from cluster.api.resources import Resource
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 POLICIES = ("Orphan", "Background", "Foreground")
+LONGEST_GRACE = 2**31 - 1
+"""Seconds; sixty-eight years. Longer ones would end when no calendar has a name for it."""
 _RETURNS_OBJECT = (
     "pods", "podtemplates", "persistentvolumeclaims", "persistentvolumes", "resourcequotas",
     "serviceaccounts",
@@ -56,6 +58,8 @@ def options(body: Object) -> Options:
     grace = body.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
         raise errors.BadRequest("DeleteOptions.gracePeriodSeconds must be an integer")
+    if grace is not None and not -(2**63) <= grace < 2**63:
+        raise errors.BadRequest("DeleteOptions.gracePeriodSeconds is out of range")
     policy = body.get("propagationPolicy")
     orphan = body.get("orphanDependents")
     if policy is not None and orphan is not None:
@@ -144,7 +148,7 @@ def pod_grace(pod: Object, asked: int | None) -> int:
     period = objects.spec(pod).get("terminationGracePeriodSeconds") if asked is None else asked
     if period is None:
         return 0
-    return 1 if period < 0 else int(period)
+    return 1 if period < 0 else min(int(period), LONGEST_GRACE)
 
 
 def _already_graceful(obj: Object, asked: Options) -> tuple[bool, Object | None]:

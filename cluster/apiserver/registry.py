@@ -9,7 +9,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import bootstrap, planner
+from cluster.apiserver import bodies, bootstrap, deletion, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.ledger import Ledger
@@ -167,6 +167,8 @@ class Registry:
         no failure; the first other failure is raised.
         """
         row = self._reader.row(resource, "deletecollection")
+        if body:  # wrong options are wrong even where nothing is selected
+            deletion.options(bodies.decoded(body, "DeleteOptions"))
         page = await self._reader.list(resource, namespace, labels=labels, fields=fields)
         for start in range(0, len(page.items), _DELETE_TOGETHER):
             batch = [

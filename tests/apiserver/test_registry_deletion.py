@@ -132,6 +132,7 @@ def test_the_last_finalizer_lets_an_object_go(resource, old, new, ends):
         ({"propagationPolicy": "Sideways"}, errors.Invalid),
         ({"propagationPolicy": "Orphan", "orphanDependents": True}, errors.Invalid),
         ({"gracePeriodSeconds": "soon"}, errors.BadRequest),
+        ({"gracePeriodSeconds": 2**63}, errors.BadRequest),
         ({"preconditions": []}, None),
         ({"preconditions": "x"}, errors.BadRequest),
     ],
@@ -165,6 +166,28 @@ def test_a_deletion_answers_with_a_status_or_the_pod():
         await world.create("pods", rw.pod())
         assert (await world.delete("pods", "web"))["kind"] == "Pod"
         assert not await world.exists("pods", "web")
+
+    run(test)
+
+
+def test_a_pod_may_take_longer_than_calendars_last():
+    async def test(world):
+        await world.create("pods", rw.pod(node="n"))
+        marked = await world.delete("pods", "web", gracePeriodSeconds=2**63 - 1)
+        assert marked["metadata"]["deletionGracePeriodSeconds"] == deletion.LONGEST_GRACE
+        sooner = await world.delete("pods", "web", gracePeriodSeconds=5)
+        assert sooner["metadata"]["deletionGracePeriodSeconds"] == 5
+        assert sooner["metadata"]["deletionTimestamp"] == timestamps.encode(rw.EPOCH + 5)
+
+    run(test)
+
+
+def test_a_collection_is_deleted_by_options_that_make_sense_or_not_at_all():
+    async def test(world):
+        with pytest.raises(errors.Invalid):
+            await world.registry.delete_collection(
+                "pods", "default", rw.USER, body=b'{"propagationPolicy":"Sideways"}'
+            )
 
     run(test)
 

@@ -157,6 +157,15 @@ def test_every_reference_of_a_document_leads_somewhere(version: str) -> None:
         assert lost == []
 
 
+def test_the_root_names_the_paths() -> None:
+    async def scenario() -> Any:
+        async with serving() as api:
+            return (await api.get("/")).json["paths"]
+
+    paths = asyncio.run(scenario())
+    assert {"/api/v1", "/apis/apps", "/apis/apps/v1", "/openapi/v3", "/version"} <= set(paths)
+
+
 def test_v3_tells_of_values_of_two_types() -> None:
     schemas = v3.document(resources.built_in(), "apps", "v1", schema.NEWEST)["components"][
         "schemas"

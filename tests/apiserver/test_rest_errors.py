@@ -233,3 +233,22 @@ def test_a_slow_down_says_when_to_come_back(impatient: None) -> None:
             assert answer.headers["Retry-After"] == "1"
 
     asyncio.run(scenario())
+
+
+def test_what_is_no_http_is_told_so_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> list[bytes]:
+        answers = []
+        async with serving() as api:
+            host, port = api.url.removeprefix("http://").split(":")
+            for text in (
+                b"NONSENSE\r\n\r\n",
+                b"GET /api HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n",
+            ):
+                reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(text)
+                answers.append(await reader.readline())
+                writer.close()
+        return answers
+
+    assert all(b" 400 " in answer for answer in asyncio.run(scenario()))
+    assert [record.message for record in caplog.records if record.name != "asyncio"] == []

@@ -60,3 +60,9 @@ def test_an_error_fits_on_one_line() -> None:
     assert str(told.value) == (
         "error converting YAML to JSON: yaml: control characters are not allowed"
     )
+
+
+def test_what_is_too_deep_for_yaml_is_not_acceptable() -> None:
+    with pytest.raises(errors.NotAcceptable, match="nested too deeply"):
+        yaml_text.from_json(b"[" * 900 + b"]" * 900)
+    assert yaml_text.from_json(b'{"a":["b"]}') == b"a:\n- b\n"

@@ -81,7 +81,7 @@ class Documents:
                 return lambda: discovery.group(self._table, group)
             case ["apis", group, version]:
                 return lambda: discovery.resource_list(self._table, group, version)
-            case [""]:
+            case []:
                 return self._root
         return None
 

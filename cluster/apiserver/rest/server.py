@@ -1,13 +1,14 @@
 """The sockets of the REST face: HTTPS on aiohttp's low-level server, with our own routing."""
 
 import asyncio
+import logging
 import ssl
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Self
 
-from aiohttp import abc, http_parser, streams, web
+from aiohttp import abc, http_exceptions, http_parser, streams, web
 
 from cluster.aio.clock import Clock
 from cluster.api import schema
@@ -119,6 +120,16 @@ class RestServer:
             end()
 
 
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether a record tells of more than a request that is no HTTP, whose sender is told 400."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, http_exceptions.HttpProcessingError)
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_ours)
+
+
 class _Server(web.Server):
     """aiohttp's server, which tells of lost connections and takes bodies of our size."""
 
@@ -132,6 +143,7 @@ class _Server(web.Server):
             handler,  # type: ignore[arg-type]
             request_factory=self._request,
             access_log=None,
+            logger=_LOG,
             max_line_size=_LINE_BYTES,
             max_field_size=_LINE_BYTES,
         )

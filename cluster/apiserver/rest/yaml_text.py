@@ -68,11 +68,15 @@ def to_json(body: bytes) -> bytes:
 
 
 def from_json(body: bytes) -> bytes:
-    """The YAML text of a JSON document."""
+    """The YAML text of a JSON document. errors.NotAcceptable for one that is very deep."""
     document = _decode(body)
-    text: bytes = yaml.dump(
-        document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8"
-    )
+    try:
+        text: bytes = yaml.dump(
+            document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8"
+        )
+    except RecursionError:
+        why = "the object is nested too deeply to be given as YAML: ask for application/json"
+        raise errors.NotAcceptable(why) from None
     return text
 
 
