@@ -3,10 +3,11 @@
 A JSON line has `time` (RFC 3339, UTC), `level`, `component` and `event`, then what belongs to it.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -40,12 +41,27 @@ def configure(
             _console(out) if console else _json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Patient(out))),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(_number(level), logging.WARNING))
+
+
+class _Patient:
+    """A stream whose failures (a full disk, a terminal that was closed) end nobody who logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class _Bridge(logging.Handler):

@@ -85,6 +85,7 @@ async def connect(socket: Path) -> AsyncIterator[Remote]:
 
 
 def _words(error: grpc.aio.AioRpcError) -> str:
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
+    # CANCELLED: it ended while it was answering.
+    if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return "the cluster's supervisor does not answer; `kubemu down` clears up what is left"
     return str(error.details())

@@ -12,7 +12,7 @@ import structlog
 
 from cluster.aio import clock, grpcserver
 from cluster.aio.tasks import Group
-from cluster.launcher import control, daemon, processes, spawning, state
+from cluster.launcher import control, daemon, files, processes, spawning, state
 from cluster.launcher.supervisor import Supervisor
 from cluster.pb.cluster.v1 import control_pb2_grpc
 
@@ -111,7 +111,11 @@ class _Pids:
             everything[state.ZYGOTE] = self._spawner.helper
         self._known = {pid: self._started(pid) for pid in everything.values()}
         running = {name: state.Running(pid, self._known[pid]) for name, pid in everything.items()}
-        state.record(self._folder, running)
+        try:
+            state.record(self._folder, running)
+        except files.Unwritable as error:
+            # A full disk is no reason to leave processes alone.
+            log.warning("cannot write down which processes run", error=str(error))
 
     def _started(self, pid: int) -> float:
         return self._known.get(pid) or state.started(pid) or 0.0

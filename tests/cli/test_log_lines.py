@@ -1,5 +1,6 @@
 """Logs: JSON lines in files, lines for people on terminals."""
 
+import errno
 import io
 import json
 import logging
@@ -85,3 +86,17 @@ def test_libraries_log_the_same_way() -> None:
 )
 def test_lines_of_files_are_shown_to_people(line: str, shown: str) -> None:
     assert loglines.from_json(line, colours=False).strip() == shown.strip()
+
+
+class Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        self.write("")
+
+
+def test_a_log_on_a_full_disk_ends_nobody() -> None:
+    logformat.configure("kubelet", At(), stream=Full())
+    structlog.get_logger().info("pod started")
+    logging.getLogger("asyncio").error("and by the standard library")

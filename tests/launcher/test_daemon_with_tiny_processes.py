@@ -231,6 +231,38 @@ def test_a_supervisor_that_dies_leaves_no_process(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_processes_are_kept_running_where_nothing_can_be_written_down(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (folder, remote):
+            await until(remote, is_in("a", pb.Process.RUNNING))
+            folder.processes.unlink()
+            folder.processes.mkdir()
+            await remote.kill("a")
+            await until(
+                remote,
+                lambda known: known["a"].restarts == 1 and known["a"].phase == pb.Process.RUNNING,
+            )
+            folder.processes.rmdir()
+            assert (await remote.restart("a")).pid == state.recorded(folder)["a"].pid
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_that_ends_meanwhile_is_told_of(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (folder, remote):
+            watch = remote.watch()
+            await anext(watch)
+            supervisor = state.holder(folder) or 0
+            os.kill(supervisor, signal.SIGTERM)
+            with pytest.raises(controlling.Failed, match="supervisor does not answer"):
+                async for _ in watch:
+                    pass
+            assert await status_of(supervisor, psutil.STATUS_ZOMBIE)
+
+    asyncio.run(story())
+
+
 def test_unknown_processes_and_impossible_demands_are_told(tmp_path: Path) -> None:
     async def story() -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (_, remote):

@@ -1,7 +1,8 @@
 """`kubemu up`: from a topology to a cluster whose nodes are Ready."""
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -73,7 +74,7 @@ def up(
     began = clock.SystemClock().now()
     wanted = _topology(path, nodes, hollow, name, port)
     folder = clusters.folder(wanted.name)
-    with ports.Claims() as claims:
+    with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
             _start(wanted, folder, claims)
         else:
@@ -85,9 +86,17 @@ def up(
         except progress.Hopeless:
             down.take_down(folder, keep_data=True, quiet=True)
             raise
-        except KeyboardInterrupt:
-            click.echo(f"\nIt goes on starting; end it with: kubemu down --name {wanted.name}")
-            raise
+
+
+@contextlib.contextmanager
+def _interruptible(folder: state.Folder) -> Iterator[None]:
+    """Say what an interrupted start leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if state.holder(folder) is not None:
+            click.echo(f"\nIt goes on starting; end it with: kubemu down --name {folder.name}")
+        raise
 
 
 def _topology(
