@@ -9,7 +9,7 @@ docs/operations.md describes every field.
 """
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cluster.api import metadata, quantity, schema
@@ -20,23 +20,31 @@ _MOST_NODES = 10_000
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
-def load(path: Path) -> topology.Topology:
+FlagCheck = Callable[[str, str, str], Iterable[str]]
+"""Takes component, flag and value, and gives complaints about them."""
+
+
+def _any_flag(_component: str, _flag: str, _value: str) -> Iterable[str]:
+    return ()
+
+
+def load(path: Path, flag_check: FlagCheck = _any_flag) -> topology.Topology:
     """Read the file at `path`. marked_yaml.InvalidFile; OSError where it cannot be read."""
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    return parse(path.read_text(encoding="utf-8"), str(path), flag_check)
 
 
-def parse(text: str, file: str) -> topology.Topology:
+def parse(text: str, file: str, flag_check: FlagCheck = _any_flag) -> topology.Topology:
     """Read a cluster file's text; `file` is its name in messages. marked_yaml.InvalidFile."""
     problems: list[marked_yaml.Problem] = []
     top = marked_yaml.read(text, file, problems)
-    found = _topology(top)
+    found = _topology(top, flag_check)
     top.finish()
     if problems:
         raise marked_yaml.InvalidFile(problems)
     return found
 
 
-def _topology(top: Section) -> topology.Topology:
+def _topology(top: Section, flag_check: FlagCheck) -> topology.Topology:
     top.take_text("apiVersion", check=_exactly(topology.API_VERSION))
     top.take_text("kind", check=_exactly(topology.KIND))
     for field in ("apiVersion", "kind"):
@@ -55,7 +63,7 @@ def _topology(top: Section) -> topology.Topology:
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
-        flags=_flags(top.take_section("flags")),
+        flags=_flags(top.take_section("flags"), flag_check),
     )
     for section in (ports, network):
         if section is not None:
@@ -152,17 +160,23 @@ def _taints(section: Section) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _flags(section: Section | None) -> dict[str, dict[str, str]]:
-    """Flags by component. The component's own command checks names and values."""
+def _flags(section: Section | None, check: FlagCheck) -> dict[str, dict[str, str]]:
+    """Flags by component, without dashes in front."""
     if section is None:
         return {}
     inner = {name: section.take_section(name) for name in topology.COMPONENTS}
     section.finish()
-    return {
-        name: {key.removeprefix("--"): value for key, value in flags.take_all_texts().items()}
-        for name, flags in inner.items()
-        if flags is not None
-    }
+    return {name: _given(name, flags, check) for name, flags in inner.items() if flags is not None}
+
+
+def _given(component: str, section: Section, check: FlagCheck) -> dict[str, str]:
+    found = {}
+    for key, value in section.take_all_texts().items():
+        flag = key.removeprefix("--")
+        for complaint in check(component, flag, value):
+            section.complain(complaint, key)
+        found[flag] = value
+    return found
 
 
 def _port(section: Section | None, field: str) -> int:

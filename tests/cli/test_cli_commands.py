@@ -136,12 +136,18 @@ def test_a_cluster_file_with_errors_names_lines_and_fields(tmp_path: Path) -> No
     path = tmp_path / "cluster.yaml"
     path.write_text(
         "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\nnodes:\n- count: x\n  mem: 4Gi\n"
+        "flags:\n  scheduler: {permit-timeout: soon}\n  kubelet: {max-podz: 3}\n"
+        "  apiserver: {--etcd-compaction-interval: 10m, storage-backend: memory}\n"
     )
     done = kubemu("up", "-f", str(path), home=tmp_path / "home")
     assert done.returncode == 1
-    first, second = done.stderr.removeprefix("Error: ").splitlines()
+    first, second, third, fourth = done.stderr.removeprefix("Error: ").splitlines()
     assert first.startswith(f"{path}:4: nodes[0].count: must be a whole number")
     assert second.startswith(f"{path}:5: nodes[0].mem: unknown field; did you mean memory?")
+    assert third.startswith(f"{path}:7: flags.scheduler.permit-timeout: 'soon' is no duration")
+    assert fourth == (
+        f"{path}:8: flags.kubelet.max-podz: kubelet has no such flag; did you mean max-pods?"
+    )
     assert not (tmp_path / "home").exists()
 
 

@@ -99,12 +99,12 @@ def test_a_component_that_cannot_start_is_named_and_nothing_is_left(
     path = tmp_path / "cluster.yaml"
     path.write_text(
         "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\nnodes: [{count: 1}]\n"
-        "flags: {scheduler: {permit-timeout: soon}}\n"
+        "flags: {scheduler: {permit-timeout: 0s}}\n"
     )
     cluster = Cluster(clusters("other", "--nodes", "1").home, "broken")
     said = cluster.kubemu("up", "-f", str(path), code=1)
     assert said.startswith("Error: scheduler does not start: ")
-    assert "'soon' is no duration" in said
+    assert "permit_timeout and bind_timeout must be more than 0 seconds" in said
     assert said.count("\n") == 1
     assert state.holder(cluster.folder) is None
     cluster.end()

@@ -107,3 +107,13 @@ def test_every_error_of_a_file_is_told_at_once_in_line_order() -> None:
 @pytest.mark.parametrize("text", ["", "- a\n", "just words"])
 def test_a_file_without_fields_is_refused(text: str) -> None:
     assert problems(text)[0].startswith("cluster.yaml:1: must have fields at its top")
+
+
+def test_flags_are_checked_where_they_are_written() -> None:
+    def check(component: str, flag: str, value: str) -> list[str]:
+        return [] if value == "good" else [f"{component} does not take {flag}"]
+
+    text = HEAD + "flags:\n  kubelet:\n    one: good\n    --two: bad\n"
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        topology_file.parse(text, "cluster.yaml", check)
+    assert str(caught.value) == "cluster.yaml:6: flags.kubelet.--two: kubelet does not take two"

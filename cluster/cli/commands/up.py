@@ -110,10 +110,11 @@ def _topology(
 
 
 def _read(path: Path) -> Topology:
+    from cluster.cli import flagcheck
     from cluster.launcher import topology_file
 
     try:
-        return topology_file.load(path)
+        return topology_file.load(path, flagcheck.complaints)
     except OSError as error:
         raise click.UsageError(f"{path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
