@@ -14,7 +14,7 @@ _ANSWER_WITHIN = 5.0
 
 
 @click.command()
-@flags.option("name", "Only this cluster, with its nodes.", clusters.NAME, default=None)
+@flags.option("name", "Only this cluster.", clusters.NAME, default=None)
 def status(name: str | None) -> None:
     """Show clusters: whether they run, their nodes and pods, and what is wrong."""
     names = [name] if name else clusters.names()
@@ -71,11 +71,17 @@ async def _look(folder: state.Folder) -> tuple[list[str], str, str]:
 
 
 def _trouble(process: Any, folder: state.Folder) -> str:
-    """What is wrong with a process; "" where nothing is."""
+    """What is wrong with a process, and the way out; "" where nothing is."""
     phase = process.Phase.Name(process.phase)
+    where = f"{process.name} --name {folder.name}"
     if process.paused:
-        return f"{folder.name}: {process.name} is paused"
-    if phase == "RUNNING":
+        trouble = f"is paused; let it go on with: kubemu resume {where}"
+    elif phase == "RUNNING":
         return ""
-    why = f" ({process.status or process.last_exit})" if process.last_exit else ""
-    return f"{folder.name}: {process.name} is {phase.lower()}{why}"
+    elif phase == "STOPPED":
+        # Its last words are of when it ran: they say nothing of why somebody stopped it.
+        trouble = f"is stopped; start it with: kubemu start {where}"
+    else:
+        why = f" ({process.status or process.last_exit})" if process.last_exit else ""
+        trouble = f"is {phase.lower()}{why}"
+    return f"{folder.name}: {process.name} {trouble}"
