@@ -214,8 +214,10 @@ def _write_until_killed(path: Path, seconds: float) -> dict[int, str]:
     return {int(revision): key for revision, key in pairs}
 
 
-def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path):
-    """Twelve rounds under load in one file, with deletions and compactions on the way."""
+@pytest.mark.parametrize("rounds", [12, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.timeout(600)
+def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path, rounds):
+    """Rounds under load in one file, with deletions and compactions on the way."""
     path = tmp_path / "db"
     moments = random.Random(7)
     acknowledged: dict[int, str] = {}
@@ -223,7 +225,7 @@ def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path):
     async def look(storage):
         return storage.revision, {r.key: r.value for r in (await storage.range("/")).records}
 
-    for _ in range(12):
+    for _ in range(rounds):
         acknowledged |= _write_until_killed(path, moments.uniform(0.0, 0.35))
         expected: dict[str, int] = {}
         for revision in sorted(acknowledged):
