@@ -252,3 +252,12 @@ def test_what_is_no_http_is_told_so_and_not_logged(caplog: pytest.LogCaptureFixt
 
     assert all(b" 400 " in answer for answer in asyncio.run(scenario()))
     assert [record.message for record in caplog.records if record.name != "asyncio"] == []
+
+
+def test_nobody_acts_as_another_while_that_is_not_built() -> None:
+    async def main() -> None:
+        async with serving() as api:
+            answer = await api.get(PODS, Impersonate_User="jane")
+            assert (answer.status, answer.json["reason"]) == (501, "NotImplemented")
+
+    asyncio.run(main())
