@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import click
@@ -106,17 +105,15 @@ def _shut_down(folder: state.Folder, supervisor: int) -> None:
 
 
 def _forget_context(folder: state.Folder) -> None:
-    """Take the cluster out of kubectl's own kubeconfig, if it was merged into it."""
+    """Take the cluster out of kubectl's own kubeconfigs, if it was merged into one."""
     if not folder.kubeconfig.exists():
         return
-    from cluster.cli.commands.kubeconfig import usual_path
+    from cluster.cli.commands.kubeconfig import usual_paths
     from cluster.launcher import kubeconfig
 
-    path: Path = usual_path()
-    if path.resolve() == folder.kubeconfig.resolve():
-        return
-    try:
-        if kubeconfig.remove_from(path, kubeconfig.read(folder.kubeconfig)):
-            click.echo(f"taken out of {path}")
-    except faults.Fault as error:
-        click.echo(f"Warning: {error}", err=True)
+    for path in usual_paths(folder.kubeconfig):
+        try:
+            if kubeconfig.remove_from(path, kubeconfig.read(folder.kubeconfig)):
+                click.echo(f"taken out of {path}")
+        except faults.Fault as error:
+            click.echo(f"Warning: {error}", err=True)

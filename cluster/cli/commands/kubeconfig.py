@@ -8,10 +8,13 @@ import click
 from cluster.cli import clusters
 
 
-def usual_path() -> Path:
-    """Where kubectl looks: the first of $KUBECONFIG, or ~/.kube/config."""
+def usual_paths(own: Path) -> list[Path]:
+    """Where kubectl may look: what $KUBECONFIG names, but for the cluster's `own` file, as `up`
+    tells people to set it; and ~/.kube/config.
+    """
     named = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return Path(named[0]) if named else Path.home() / ".kube" / "config"
+    others = [Path(part) for part in named if Path(part).resolve() != own.resolve()]
+    return [*others, Path.home() / ".kube" / "config"]
 
 
 @click.command()
@@ -21,8 +24,8 @@ def usual_path() -> Path:
 def kubeconfig(name: str, show: str | None) -> None:
     """Print the administrator's kubeconfig of a cluster.
 
-    With --merge it goes into $KUBECONFIG or ~/.kube/config, where its context becomes the current
-    one; kubemu down takes it out again.
+    With --merge it goes into the first file of $KUBECONFIG that is not the cluster's own, or into
+    ~/.kube/config; its context becomes the current one there. kubemu down takes it out again.
     """
     from cluster.launcher import kubeconfig as kubeconfigs
 
@@ -32,7 +35,7 @@ def kubeconfig(name: str, show: str | None) -> None:
     if show == "path":
         click.echo(found.kubeconfig)
     elif show == "merge":
-        path = usual_path()
+        path = usual_paths(found.kubeconfig)[0]
         document = kubeconfigs.read(found.kubeconfig)
         kubeconfigs.merge_into(path, document)
         click.echo(f"context {document['current-context']} is current in {path}")
