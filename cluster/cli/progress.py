@@ -23,7 +23,7 @@ _HOPELESS_AFTER: Final = 2
 
 
 class NotUp(faults.Fault):
-    """The cluster is not up in time; it goes on starting."""
+    """The cluster is not up in time, or not all of it may be; what runs goes on."""
 
 
 class Hopeless(faults.Fault):
@@ -57,9 +57,10 @@ class _Line:
 class _Watch:
     """What is known of a cluster that starts."""
 
-    def __init__(self, line: _Line, nodes: int) -> None:
+    def __init__(self, line: _Line, nodes: int, flag: str) -> None:
         self._line = line
         self._wanted = nodes
+        self._flag = flag
         self._processes: dict[str, Any] = {}
         self._once_ready: set[str] = set()
         self._ready: dict[str, bool] = {}
@@ -68,9 +69,12 @@ class _Watch:
         self.nodes_ready = asyncio.Event()
 
     def processes(self, changed: list[Any]) -> None:
-        """The supervisor tells of processes. Hopeless where one cannot start."""
+        """The supervisor tells of processes. Hopeless where one cannot start, NotUp where somebody
+        has stopped or paused one.
+        """
         for process in changed:
             self._processes[process.name] = process
+            self._check_wanted(process)
             if process.phase == pb.Process.RUNNING:
                 self._once_ready.add(process.name)
                 if process.component == "apiserver":
@@ -80,6 +84,14 @@ class _Watch:
         if all(each.phase == pb.Process.RUNNING for each in self._processes.values()):
             self.processes_ready.set()
         self._say()
+
+    def _check_wanted(self, process: Any) -> None:
+        where = f"{process.name}{self._flag}"
+        if process.paused:
+            raise NotUp(f"{process.name} is paused; let it go on with: kubemu resume {where}")
+        # Before its first start it has not ended either.
+        if process.phase == pb.Process.STOPPED and process.last_exit:
+            raise NotUp(f"{process.name} is stopped; start it with: kubemu start {where}")
 
     def node(self, change: Any) -> None:
         """The API server tells of a node."""
@@ -114,7 +126,7 @@ async def show(
     """Wait for the cluster, if asked to, and draw it. NotUp, Hopeless."""
     with _Line() as line:
         if wait:
-            await _wait(folder, _Watch(line, wanted.size), within)
+            await _wait(folder, _Watch(line, wanted.size, _flag(folder.name)), within)
     taken = clock.SystemClock().now() - began
     _picture(wanted, folder, taken if wait else None)
 
