@@ -111,6 +111,7 @@ def changed(
     hollow: int | None = None,
     name: str | None = None,
     api_port: int | None = None,
+    kubernetes_version: str | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
@@ -121,4 +122,6 @@ def changed(
         topology = replace(topology, name=name)
     if api_port is not None:
         topology = replace(topology, api_port=api_port)
+    if kubernetes_version is not None:
+        topology = replace(topology, kubernetes_version=kubernetes_version)
     return topology

@@ -83,6 +83,7 @@ def test_flags_of_components_can_come_from_the_environment(name: str) -> None:
         (("up", "--nodes", "0"), "A cluster needs a node"),
         (("up", "--wiat"), "No such option"),
         (("up", "-f", "/nothing.yaml"), "/nothing.yaml cannot be read (No such file"),
+        (("up", "--kubernetes-version", "1.99"), "'1.99' is not one of '1.25'"),
         (("up", "--name", "../other"), "'../other': a lowercase RFC 1123 label must"),
         (("down", "--name", ".."), "'..': a lowercase RFC 1123 label must"),
         (("down", "--name", ""), "'': a lowercase RFC 1123 label must"),

@@ -71,6 +71,13 @@ def test_hollow_groups_are_shared_out_and_addresses_go_on() -> None:
     assert flags(found["kubelet-g"])["node-ip"] == "10.128.9.197"
 
 
+def test_the_version_that_is_asked_for_reaches_every_part_that_differs_by_it() -> None:
+    one = topology.simple(1)
+    found = processes(topology.changed(one, hollow=1, kubernetes_version="1.30"))
+    told = {name for name in found if flags(found[name]).get("kubernetes-version") == "1.30"}
+    assert told == {"apiserver", "controller-manager", "kubelet-node-1", "kubelet-hollow"}
+
+
 def test_the_topologys_flags_win() -> None:
     wanted = Topology(
         nodes=topology.numbered(1),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cluster.aio import clock
+from cluster.api import schema
 from cluster.cli import clusters, flags
 from cluster.cli.commands import down
 from cluster.launcher import faults, launching, ports, state, topology
@@ -54,6 +55,14 @@ class Exists(faults.Fault):
     default=None,
     show_default="6443, or the next free one",
 )
+@flags.option(
+    "kubernetes-version",
+    f"Kubernetes version emulated, {schema.VERSIONS[0]} to {schema.VERSIONS[-1]}.",
+    click.Choice(schema.VERSIONS),
+    default=None,
+    metavar="VERSION",
+    show_default=topology.KUBERNETES_VERSION,
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -61,8 +70,9 @@ def up(
     nodes: int | None,
     hollow: int | None,
     name: str | None,
-    port: int | None,
     *,
+    port: int | None,
+    kubernetes_version: str | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -73,6 +83,7 @@ def up(
     """
     began = clock.SystemClock().now()
     wanted = _topology(path, nodes, hollow, name, port)
+    wanted = topology.changed(wanted, kubernetes_version=kubernetes_version)
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
