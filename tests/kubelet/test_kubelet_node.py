@@ -9,6 +9,7 @@ import kubeletworld as kw
 from cluster.aio import virtual
 from cluster.api import conditions, errors, timestamps
 from cluster.client.client import Client
+from cluster.kubelet.component import Kubelet
 from cluster.kubelet.config import Config
 from cluster.kubelet.hollow import HollowNodes, configs
 from cluster.runtime.config import Config as RuntimeConfig
@@ -223,5 +224,36 @@ def test_an_api_that_is_away_is_waited_for():
                 await asyncio.sleep(20)
                 flaky.down = False
                 await world.wait("web", kw.phase("Running"), 10)
+
+    virtual.run(main())
+
+
+def test_a_pod_cidr_that_is_given_before_the_registration_is_answered_is_not_missed():
+    async def main():
+        async with kw.world() as world:
+            direct = world.transport
+
+            class Late:
+                """Writes are carried out at once and answered a second later."""
+
+                def __getattr__(self, name):
+                    return getattr(direct, name)
+
+                async def write(self, batch):
+                    answer = await direct.write(batch)
+                    await asyncio.sleep(1)
+                    return answer
+
+            async with Client(Late()) as client:
+                kubelet = Kubelet(
+                    Config(node_name=kw.NODE, pod_cidr=""), client=client,
+                    cri=world.runtime().cri, clock=world.clock, random=random.Random(1),
+                )  # fmt: skip
+                world.group.spawn(kubelet.run(), "kubelet")
+                await asyncio.sleep(0.5)
+                cidr = {"spec": {"podCIDR": "10.244.9.0/24", "podCIDRs": ["10.244.9.0/24"]}}
+                await world.client.patch("nodes", kw.NODE, cidr)
+                await asyncio.sleep(10)
+                assert conditions.is_true(await world.client.get("nodes", kw.NODE), "Ready")
 
     virtual.run(main())

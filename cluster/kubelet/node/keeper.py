@@ -88,7 +88,12 @@ class NodeKeeper:
     def on_node(self, change: Change) -> None:
         """Hear of a Node: the handler of an informer. Others than the kept ones are ignored."""
         node = self._nodes.get(objects.name(change.object))
-        if node is None or not node.registered:
+        if node is None:
+            return
+        if not node.registered:
+            # The answer to its registration is older, and may come later.
+            if change.new is not None:
+                self._learn(node, change.new)
             return
         if change.new is None:
             # As with a kubelet: the node comes back when its kubelet is started again.
@@ -169,7 +174,8 @@ class NodeKeeper:
         node.registered = True
         self._unregistered -= 1
         self._learn(node, found)
-        if healths.told(found, node.health) and objects.status(found).get("capacity"):
+        shown = node.object or found
+        if healths.told(shown, node.health) and objects.status(shown).get("capacity"):
             self._heartbeat(node)
         else:
             self._due(f"node/{node.name}")
