@@ -6,7 +6,8 @@
     STOPPING ◄──stop── BACKOFF ──wake──► STARTING
 
 A process that ends by itself is started again after a delay that doubles with each failure, up to
-a cap, and starts small again once the process has stayed up for a while. Times are seconds of a
+a cap, and starts small again once the process has stayed up for a while. An end by a signal that
+was asked for is no failure: the delay is the first one, and does not grow by it. Times are seconds of a
 clock that only goes forward.
 """
 
@@ -77,6 +78,7 @@ class Lifecycle:
         self._deadline: float | None = None
         self._grace = policy.grace
         self._again = False
+        self._asked: set[int] = set()
 
     def start(self, _now: float) -> list[Command]:
         """Start it, if it is stopped or waits to be restarted. Impossible."""
@@ -105,7 +107,8 @@ class Lifecycle:
 
     def exited(self, status: int | None, now: float) -> list[Command]:
         """It ended: an exit code, a negative signal number, or None where nobody knows."""
-        return self._ended(described(status), now)
+        asked = status is not None and -status in self._asked
+        return self._ended(described(status), now, asked=asked)
 
     def wake(self, now: float) -> list[Command]:
         """A time that was asked for has come."""
@@ -131,7 +134,9 @@ class Lifecycle:
 
     def kill(self, number: int) -> list[Command]:
         """Send it a signal. Impossible where it does not run."""
-        return [Signal(self._running(), number)]
+        pid = self._running()
+        self._asked.add(number)
+        return [Signal(pid, number)]
 
     def pause(self) -> list[Command]:
         """Let it hang. Impossible where it does not run."""
@@ -154,6 +159,7 @@ class Lifecycle:
         self.phase = Phase.STARTING
         self.paused = False
         self._deadline = None
+        self._asked.clear()
         return [Spawn()]
 
     def _terminate(self, now: float) -> list[Command]:
@@ -163,7 +169,7 @@ class Lifecycle:
             commands.append(Signal(self.pid, signal.SIGCONT))
         return [*commands, Wake(self._deadline)]
 
-    def _ended(self, how: str, now: float) -> list[Command]:
+    def _ended(self, how: str, now: float, *, asked: bool = False) -> list[Command]:
         stable = bool(self.pid) and now - self._since >= self._policy.stable_after
         self.pid = 0
         self.paused = False
@@ -175,8 +181,9 @@ class Lifecycle:
             return self.start(now) if again else []
         self.restarts += 1
         self.phase = Phase.BACKOFF
-        delay = self._policy.first_delay if stable else self._delay
-        self._delay = min(delay * 2, self._policy.longest_delay)
+        delay = self._policy.first_delay if stable or asked else self._delay
+        if not asked:
+            self._delay = min(delay * 2, self._policy.longest_delay)
         self._deadline = now + delay
         return [Wake(self._deadline)]
 

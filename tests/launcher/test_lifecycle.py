@@ -61,6 +61,20 @@ def test_delays_start_small_again_after_a_stable_while() -> None:
     assert life.exited(1, 60.0) == [Wake(60.1)]
 
 
+def test_one_that_was_killed_on_request_does_not_wait_longer_each_time() -> None:
+    life = running()
+    for now in (1.0, 2.0, 3.0):
+        assert life.kill(signal.SIGKILL) == [Signal(7, signal.SIGKILL)]
+        assert life.exited(-signal.SIGKILL, now) == [Wake(now + 0.1)]
+        life.wake(now + 0.1)
+        life.spawned(7, now + 0.1)
+    life.kill(signal.SIGHUP)
+    assert life.exited(1, 4.0) == [Wake(4.1)]  # of something else: the first failure of its own
+    life.wake(4.1)
+    life.spawned(7, 4.1)
+    assert life.exited(1, 5.0) == [Wake(5.2)]
+
+
 def test_stopping_asks_first_and_kills_after_the_grace() -> None:
     life = running()
     assert life.stop(20.0) == [Signal(7, signal.SIGTERM), Wake(25.0)]
