@@ -7,8 +7,8 @@
 
 A process that ends by itself is started again after a delay that doubles with each failure, up to
 a cap, and starts small again once the process has stayed up for a while. An end by a signal that
-was asked for is no failure: the delay is the first one, and does not grow by it. Times are seconds of a
-clock that only goes forward.
+was asked for is no failure: the delay is the first one, and does not grow by it. Times are seconds
+of a clock that only goes forward.
 """
 
 import signal
