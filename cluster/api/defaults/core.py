@@ -1,6 +1,8 @@
 """Defaults of the small core kinds: Namespace, Node, PriorityClass, Secret."""
 
 import base64
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from cluster.api.objects import Object
 
@@ -36,3 +38,11 @@ def secret(obj: Object) -> None:
         data = obj.setdefault("data", {})
         for key, value in plain.items():
             data[key] = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
+
+
+BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
+    "namespaces": namespace,
+    "nodes": node,
+    "priorityclasses.scheduling.k8s.io": priority_class,
+    "secrets": secret,
+}

@@ -1,5 +1,8 @@
 """Defaults of EndpointSlice (pkg/apis/discovery/v1/defaults.go)."""
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from cluster.api.objects import Object
 
 
@@ -8,3 +11,8 @@ def endpoint_slice(obj: Object) -> None:
     for port in obj.get("ports") or ():
         port.setdefault("name", "")
         port.setdefault("protocol", "TCP")
+
+
+BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
+    "endpointslices.discovery.k8s.io": endpoint_slice,
+}

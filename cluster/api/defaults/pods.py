@@ -1,5 +1,6 @@
 """Defaults of Pod and of pod templates (pkg/apis/core/v1/defaults.go)."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cluster.api import quantity
@@ -113,3 +114,6 @@ def _probe(probe: Object) -> None:
 def _http_get(action: dict[str, Any]) -> None:
     action["path"] = action.get("path") or "/"
     action["scheme"] = action.get("scheme") or "HTTP"
+
+
+BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {"pods": pod}

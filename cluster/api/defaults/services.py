@@ -1,5 +1,6 @@
 """Defaults of Service (SetDefaults_Service in pkg/apis/core/v1/defaults.go)."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from cluster.api.objects import Object
@@ -42,3 +43,6 @@ def _ingress(obj: Object) -> None:
     for ingress in balancer.get("ingress") or ():
         if ingress.get("ip"):
             ingress.setdefault("ipMode", "VIP")
+
+
+BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {"services": service}

@@ -1,5 +1,6 @@
 """Defaults of Deployment and ReplicaSet (pkg/apis/apps/v1/defaults.go)."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from cluster.api.defaults import pods
@@ -30,3 +31,9 @@ def replica_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     spec.setdefault("replicas", 1)
     pods.template(spec)
+
+
+BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
+    "deployments.apps": deployment,
+    "replicasets.apps": replica_set,
+}

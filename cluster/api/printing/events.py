@@ -57,3 +57,7 @@ EVENTS = Printer(
     ),
     _cells,
 )
+
+BY_RESOURCE = {
+    "events": EVENTS,
+}

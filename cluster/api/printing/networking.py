@@ -98,3 +98,8 @@ ENDPOINT_SLICES = Printer(
     ),
     _slice,
 )
+
+BY_RESOURCE = {
+    "endpointslices.discovery.k8s.io": ENDPOINT_SLICES,
+    "services": SERVICES,
+}

@@ -77,3 +77,8 @@ NODES = Printer(
 NAMESPACES = Printer(
     (NAME, Column("Status", description="Active or Terminating."), AGE), _namespace
 )
+
+BY_RESOURCE = {
+    "namespaces": NAMESPACES,
+    "nodes": NODES,
+}

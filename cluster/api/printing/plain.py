@@ -50,3 +50,11 @@ PRIORITY_CLASSES = Printer(
      Column("PreemptionPolicy")),
     _priority_class,
 )  # fmt: skip
+
+BY_RESOURCE = {
+    "configmaps": CONFIG_MAPS,
+    "leases.coordination.k8s.io": LEASES,
+    "priorityclasses.scheduling.k8s.io": PRIORITY_CLASSES,
+    "secrets": SECRETS,
+    "serviceaccounts": SERVICE_ACCOUNTS,
+}

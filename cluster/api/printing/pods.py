@@ -183,3 +183,7 @@ PODS = Printer(
     _cells,
     _conditions,
 )
+
+BY_RESOURCE = {
+    "pods": PODS,
+}

@@ -72,3 +72,8 @@ REPLICA_SETS = Printer(
     ),
     _replica_set,
 )
+
+BY_RESOURCE = {
+    "deployments.apps": DEPLOYMENTS,
+    "replicasets.apps": REPLICA_SETS,
+}

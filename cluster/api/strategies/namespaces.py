@@ -1,8 +1,11 @@
 """Namespace: Active and held by the finalizer of the namespace controller."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from cluster.api import metadata
 from cluster.api.objects import Object
+from cluster.api.strategies.strategy import Strategy
 
 FINALIZER: Final = "kubernetes"
 
@@ -22,3 +25,13 @@ def on_create(obj: Object) -> None:
 def on_update(old: Object, new: Object) -> None:
     """spec.finalizers belong to the finalize subresource."""
     new.setdefault("spec", {})["finalizers"] = (old.get("spec") or {}).get("finalizers") or []
+
+
+BY_RESOURCE: Final[Mapping[str, Strategy]] = {
+    "namespaces": Strategy(
+        name_rule=metadata.dns1123_label,
+        generations=False,
+        on_create=on_create,
+        on_update=on_update,
+    ),
+}

@@ -1,7 +1,11 @@
 """Pod: a fresh one is Pending; its quality of service follows from its resources."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from cluster.api import qos
 from cluster.api.objects import Object
+from cluster.api.strategies.strategy import Strategy
 
 
 def on_create(obj: Object) -> None:
@@ -14,3 +18,8 @@ def on_status(old: Object, new: Object) -> None:
     quality = (old.get("status") or {}).get("qosClass")
     if quality:
         new.setdefault("status", {})["qosClass"] = quality
+
+
+BY_RESOURCE: Final[Mapping[str, Strategy]] = {
+    "pods": Strategy(status_keeps=("ownerReferences",), on_create=on_create, on_status=on_status),
+}

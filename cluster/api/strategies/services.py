@@ -4,9 +4,12 @@ Source: pkg/registry/core/service (strategy.go, storage/alloc.go). Allocating ad
 ports is the server's, which knows what is free.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from cluster.api import metadata
 from cluster.api.objects import Object
+from cluster.api.strategies.strategy import Strategy
 
 _WITH_ADDRESS: Final = ("ClusterIP", "NodePort", "LoadBalancer")
 _WITH_NODE_PORTS: Final = ("NodePort", "LoadBalancer")
@@ -61,3 +64,14 @@ def _normalize(spec: Object) -> None:
     if not spec.get("ipFamilies"):
         spec["ipFamilies"] = ["IPv6" if ":" in (spec.get("clusterIP") or "") else "IPv4"]
     spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
+
+
+BY_RESOURCE: Final[Mapping[str, Strategy]] = {
+    "services": Strategy(
+        name_rule=metadata.dns1035_label,
+        generations=False,
+        on_create=on_create,
+        on_update=on_update,
+        create_on_update=True,
+    ),
+}

@@ -7,7 +7,7 @@ from typing import Final
 
 from cluster.api import causes
 from cluster.api.objects import Object
-from cluster.api.validation import values
+from cluster.api.validation import family, values
 from cluster.api.validation.values import Causes
 
 LARGEST: Final = 1024 * 1024  # bytes of all values together: MaxSecretSize
@@ -101,3 +101,15 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+NEW: Final[family.Creates] = {
+    "configmaps": config_map,
+    "secrets": secret,
+}
+UPDATE: Final[family.Updates] = {
+    "configmaps": config_map_update,
+    "secrets": secret_update,
+}
+STATUS: Final[family.Updates] = {}
+OTHER: Final[family.Others] = {}

@@ -5,7 +5,7 @@ from typing import Final
 
 from cluster.api import causes, metadata
 from cluster.api.objects import Object
-from cluster.api.validation import values
+from cluster.api.validation import family, values
 from cluster.api.validation.values import Causes
 
 _TYPES: Final = ("FQDN", "IPv4", "IPv6")
@@ -76,3 +76,13 @@ def _ports(listed: list[Object]) -> Causes:
         if "port" in port:
             found += values.port_number(f"{at}.port", port["port"])
     return found
+
+
+NEW: Final[family.Creates] = {
+    "endpointslices.discovery.k8s.io": of_new,
+}
+UPDATE: Final[family.Updates] = {
+    "endpointslices.discovery.k8s.io": of_update,
+}
+STATUS: Final[family.Updates] = {}
+OTHER: Final[family.Others] = {}

@@ -1,8 +1,10 @@
 """Node: taints, capacity, and what may not change (core validation)."""
 
+from typing import Final
+
 from cluster.api import causes, metadata
 from cluster.api.objects import Object
-from cluster.api.validation import resourcelists, scheduling, values
+from cluster.api.validation import family, resourcelists, scheduling, values
 from cluster.api.validation.values import Causes
 
 
@@ -52,3 +54,15 @@ def _amounts(obj: Object) -> Causes:
         if amounts := status.get(field):
             found += resourcelists.amounts(f"status.{field}", amounts)
     return found
+
+
+NEW: Final[family.Creates] = {
+    "nodes": of_new,
+}
+UPDATE: Final[family.Updates] = {
+    "nodes": of_update,
+}
+STATUS: Final[family.Updates] = {
+    "nodes": of_status,
+}
+OTHER: Final[family.Others] = {}

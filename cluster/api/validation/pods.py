@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from cluster.api import causes
 from cluster.api.objects import Object
-from cluster.api.validation import podspec
+from cluster.api.validation import family, podspec
 from cluster.api.validation.values import Causes
 
 _MAY_CHANGE: Final = (
@@ -125,3 +125,13 @@ def _differences(path: str, old: Any, new: Any) -> list[str]:
         pairs = enumerate(zip(old, new, strict=True))
         return [line for at, (a, b) in pairs for line in _differences(f"{path}[{at}]", a, b)]
     return [f"{path}: {causes.shown(old)} -> {causes.shown(new)}"]
+
+
+NEW: Final[family.Creates] = {
+    "pods": of_new,
+}
+UPDATE: Final[family.Updates] = {
+    "pods": of_update,
+}
+STATUS: Final[family.Updates] = {}
+OTHER: Final[family.Others] = {}

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from cluster.api import causes, metadata, objectmeta
 from cluster.api.objects import Object
-from cluster.api.validation import values
+from cluster.api.validation import family, values
 from cluster.api.validation.values import Causes
 
 NONE: Final = "None"
@@ -142,8 +142,8 @@ def _addresses(spec: Object) -> Causes:
             found += values.ip(f"spec.clusterIPs[{index}]", address)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         found += values.ip(f"spec.externalIPs[{index}]", address)
-    for index, family in enumerate(spec.get("ipFamilies") or ()):
-        found += values.one_of(f"spec.ipFamilies[{index}]", family, _FAMILIES)
+    for index, each in enumerate(spec.get("ipFamilies") or ()):
+        found += values.one_of(f"spec.ipFamilies[{index}]", each, _FAMILIES)
     policy = spec.get("ipFamilyPolicy")
     if policy is not None:
         found += values.one_of("spec.ipFamilyPolicy", policy, _FAMILY_POLICIES)
@@ -162,3 +162,13 @@ def _policies(spec: Object, kind: str) -> Causes:
     if internal is not None:
         found += values.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
     return found
+
+
+NEW: Final[family.Creates] = {
+    "services": of_new,
+}
+UPDATE: Final[family.Updates] = {
+    "services": of_update,
+}
+STATUS: Final[family.Updates] = {}
+OTHER: Final[family.Others] = {}

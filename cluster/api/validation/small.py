@@ -4,7 +4,7 @@ from typing import Final
 
 from cluster.api import causes, metadata
 from cluster.api.objects import Object
-from cluster.api.validation import values
+from cluster.api.validation import family, values
 from cluster.api.validation.values import Causes
 
 HIGHEST_USER_PRIORITY: Final = 10**9
@@ -72,3 +72,20 @@ def priority_class_update(old: Object, new: Object) -> Causes:
         found.append(causes.forbidden("value", "may not be changed in an update."))
     before, after = old.get("preemptionPolicy"), new.get("preemptionPolicy")
     return found + values.immutable("preemptionPolicy", before, after)
+
+
+NEW: Final[family.Creates] = {
+    "events": event,
+    "leases.coordination.k8s.io": lease,
+    "namespaces": namespace,
+    "priorityclasses.scheduling.k8s.io": priority_class,
+}
+UPDATE: Final[family.Updates] = {
+    "events": lambda old, new: event(new),
+    "leases.coordination.k8s.io": lambda old, new: lease(new),
+    "priorityclasses.scheduling.k8s.io": priority_class_update,
+}
+STATUS: Final[family.Updates] = {}
+OTHER: Final[family.Others] = {
+    ("namespaces", "finalize"): lambda old, new: namespace(new),
+}

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from cluster.api import causes, objectmeta, selectors
 from cluster.api.objects import Object
-from cluster.api.validation import podspec, values
+from cluster.api.validation import family, podspec, values
 from cluster.api.validation import selectors as selector_rules
 from cluster.api.validation.values import Causes
 
@@ -138,3 +138,18 @@ def _rolling(path: str, rolling: Object) -> Causes:
 
 def _zero(value: Any) -> bool:
     return value in (None, 0) or values.percent(value) == 0
+
+
+NEW: Final[family.Creates] = {
+    "deployments.apps": deployment,
+    "replicasets.apps": replica_set,
+}
+UPDATE: Final[family.Updates] = {
+    "deployments.apps": deployment_update,
+    "replicasets.apps": replica_set_update,
+}
+STATUS: Final[family.Updates] = {
+    "deployments.apps": status,
+    "replicasets.apps": status,
+}
+OTHER: Final[family.Others] = {}

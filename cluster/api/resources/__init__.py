@@ -1,0 +1,35 @@
+"""The table of resources: what the API serves. Everything that speaks of kinds reads it.
+
+REST routes, gRPC, discovery, OpenAPI, printing, storage keys and admission all go by these rows;
+a custom resource adds rows at run time. One file a family of kinds holds the built-in rows, `model`
+says what a row and a table are.
+"""
+
+from cluster.api.resources import (
+    apps,
+    coordination,
+    core,
+    discovery,
+    scheduling,
+)
+from cluster.api.resources.model import ALL_VERBS, READ, Column, Resource, Table
+
+__all__ = ["ALL_VERBS", "BUILT_IN", "READ", "Column", "Resource", "Table", "built_in"]
+
+BUILT_IN: tuple[Resource, ...] = (
+    *core.ROWS,
+    *apps.ROWS,
+    *coordination.ROWS,
+    *discovery.ROWS,
+    *scheduling.ROWS,
+)
+
+
+def built_in(version: str = "") -> Table:
+    """A new table with every resource that kubemu serves by itself.
+
+    `version` is the Kubernetes version emulated (`1.37`), "" for the newest: kinds that were not
+    generally available in it are left out.
+    """
+    minor = int(version.partition(".")[2]) if version else None
+    return Table(row for row in BUILT_IN if minor is None or row.since <= minor <= row.until)
