@@ -7,7 +7,7 @@ from there; `api.crd` makes it from a CustomResourceDefinition.
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from cluster.api import errors, schema
+    from cluster.api import errors, schema, walker
     from cluster.api.objects import Object
     from cluster.api.printing.table import Printer
 
@@ -17,7 +17,7 @@ class Custom(Protocol):
     but where a method says that it changes one in place.
     """
 
-    def decoded(self, document: "Object", unknown: list[str]) -> "Object":
+    def decoded(self, document: "Object", unknown: "walker.Unknown") -> "Object":
         """The pruned copy of a document; paths of what was dropped go to `unknown`.
 
         walker.Malformed for a value of another type than metadata or the schema can hold, where

@@ -48,10 +48,13 @@ def decoded(
     if api_version != resource.api_version or kind != resource.kind:
         why = _wrong_kind(resource, api_version, kind, version)
         raise Undecodable(why, why)
-    node = schema.for_kind(resource.api_version, resource.kind, version)
     unknown = walker.Unknown()
     try:
-        walked = _walked(node, document, kind, version, unknown)
+        if resource.custom is not None:
+            walked = resource.custom.decoded(document, unknown)
+        else:
+            node = schema.for_kind(resource.api_version, resource.kind, version)
+            walked = _walked(node, document, kind, version, unknown)
     except walker.Malformed as error:
         why = str(error)
         raise Undecodable(_cannot_be_handled(resource, why), why, error.converter) from None

@@ -6,6 +6,7 @@ that comes in is never changed; the object that goes out is new, has apiVersion,
 first, and no resourceVersion (the store gives it one).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
 FieldValidation = Literal["Warn", "Strict", "Ignore"]
+Mutate = Callable[[Object], None]
+"""What admission does to an object between decoding and validation; it changes it in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,25 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def for_create(resource: Resource, obj: Any, request: Request) -> Outcome:
+def _nothing(_obj: Object) -> None:
+    pass
+
+
+def for_create(
+    resource: Resource, obj: Any, request: Request, mutate: Mutate = _nothing
+) -> Outcome:
     """The object to store for a create.
 
-    metadata.namespace is the request's already. errors.BadRequest, errors.Invalid.
+    metadata.namespace is the request's already. errors.BadRequest, errors.Invalid, and whatever
+    `mutate` raises.
     """
     new, warnings = _decoded(resource, obj, request)
     meta = new["metadata"]
     if meta.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
     defaults.apply(resource, new)
+    mutate(new)
+    meta = new["metadata"]
     objectmeta.stamp(meta, namespaced=resource.namespaced, now=request.now, random=request.random)
     strategies.prepare_for_create(resource, new)
     found = objectmeta.check(
@@ -71,7 +83,12 @@ def for_create(resource: Resource, obj: Any, request: Request) -> Outcome:
 
 
 def for_update(
-    resource: Resource, old: Object, new: Any, request: Request, subresource: str = ""
+    resource: Resource,
+    old: Object,
+    new: Any,
+    request: Request,
+    subresource: str = "",
+    mutate: Mutate = _nothing,
 ) -> Outcome:
     """The object to store in place of `old`.
 
@@ -83,6 +100,8 @@ def for_update(
     meta = wanted["metadata"]
     _same_uid(resource, old, meta)
     defaults.apply(resource, wanted)
+    mutate(wanted)
+    meta = wanted["metadata"]
     objectmeta.keep(meta, old.get("metadata") or {})
     strategies.prepare_for_update(resource, old, wanted, subresource)
     found = objectmeta.check_update(meta, old.get("metadata") or {})

@@ -20,15 +20,18 @@ def create(call: Call, body: Object, chain: Chain) -> Plan:
     obj = bodies.check_place(row, body, call.namespace)
     if operation.name and isinstance(obj["metadata"], dict):
         obj["metadata"].setdefault("name", operation.name)
-    chain.review(Request(Act.CREATE, call, obj))
-    outcome = rules.for_create(row, obj, call.rules())
+    outcome = rules.for_create(
+        row, obj, call.rules(), lambda new: chain.mutate(Request(Act.CREATE, call, new))
+    )
     call.warnings += outcome.warnings
     new = outcome.object
     name = objects.name(new)
     key = codec.key(row.id, call.namespace, name)
     if call.cache.of(row.id).get(key) is not None:
         raise errors.already_exists(row.id, name)
-    chain.admit(Request(Act.CREATE, call, new))
+    request = Request(Act.CREATE, call, new)
+    chain.complete(request)
+    chain.validate(request)
     return Plan(key, codec.encode(new), 0)
 
 
@@ -80,12 +83,20 @@ def stored(
     said = bodies.named_revision(new)
     if said and said != str(entry.revision):
         raise errors.conflict(row.id, operation.name, errors.MODIFIED)
-    chain.review(Request(Act.UPDATE, call, new, old))
     kind = operation.subresource if subresource is None else subresource
-    outcome = rules.for_update(row, old, new, call.rules(), kind)
+    outcome = rules.for_update(
+        row,
+        old,
+        new,
+        call.rules(),
+        kind,
+        lambda wanted: chain.mutate(Request(Act.UPDATE, call, wanted, old)),
+    )
     call.warnings += outcome.warnings
     wanted = outcome.object
-    chain.admit(Request(Act.UPDATE, call, wanted, old))
+    request = Request(Act.UPDATE, call, wanted, old)
+    chain.complete(request)
+    chain.validate(request)
     return settled(call, entry, old, wanted, firm=_names_revision(operation.body), render=render)
 
 

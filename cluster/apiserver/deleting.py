@@ -16,7 +16,9 @@ def delete(call: Call, chain: Chain) -> Plan | Entry:
     entry = call.entry()
     obj = entry.document()
     deletion.check_preconditions(call.row.id, obj, asked)
-    chain.review(Request(Act.DELETE, call, obj, obj))
+    request = Request(Act.DELETE, call, obj, obj)
+    chain.mutate(request)
+    chain.validate(request)
     verdict = deletion.judge(call.row, obj, asked, call.now)
     if verdict.fate is Fate.KEEP:
         return entry

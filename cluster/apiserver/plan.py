@@ -12,6 +12,7 @@ from cluster.api import errors, identity, rules, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
+from cluster.apiserver.outside import Answers
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 
@@ -40,6 +41,7 @@ class Plan:
 class Call:
     """One attempt at an operation. `body` is the decoded body where planning has decoded it.
 
+    `answers` holds what was asked outside, for planning that raises `outside.Ask`.
     `settled` holds what to call when the attempt is over, however it ended: allocators put the
     release of their reservations there. `warnings` is what the user should be told; `repeated` are
     the fields that the body gives more than once.
@@ -55,6 +57,7 @@ class Call:
     settled: list[Callable[[], None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     repeated: tuple[str, ...] = ()
+    answers: Answers = field(default_factory=Answers)
 
     @property
     def namespace(self) -> str:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.api import errors
 from cluster.api.objects import Object
@@ -10,6 +10,7 @@ from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
 from cluster.apiserver import bodies, changes, codec, deleting
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.outside import Answers
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.subresources import table as subresources
 from cluster.apiserver.watchcache.entry import Entry
@@ -20,11 +21,21 @@ _NAMES = {
 
 
 @dataclass(slots=True, eq=False)
+class Outside:
+    """What the plannings of an operation that asks outside have in common."""
+
+    now: float
+    seed: float
+    answers: Answers = field(default_factory=Answers)
+
+
+@dataclass(slots=True, eq=False)
 class Job:
     """An operation of a known resource and verb.
 
     `key` is the storage key of its object, "" while it has no name (one will be generated).
     `plan` makes a plan against the present state; it may be called again when that has changed.
+    `outside` is there once planning has asked somebody.
     """
 
     operation: Operation
@@ -32,6 +43,7 @@ class Job:
     key: str
     plan: Callable[[Call], Plan | Entry]
     attempts: int = 0
+    outside: "Outside | None" = None
 
 
 def job(operation: Operation, table: Table, chain: Chain) -> Job:

@@ -11,15 +11,16 @@ from random import Random
 
 import structlog
 
+from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.api import errors, identity, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Table
-from cluster.apiserver import codec, planner
+from cluster.apiserver import codec, outside, planner
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
-from cluster.apiserver.planner import Job
+from cluster.apiserver.planner import Job, Outside
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.storage import interface as storage
@@ -48,13 +49,17 @@ class Attempt:
 
 
 class _Round:
-    """What one pass over the open operations found; answers go to the whole batch's `results`."""
+    """What one pass over the open operations found; answers go to the whole batch's `results`.
+
+    `asking` are the operations that need an answer from outside before they can be planned.
+    """
 
     def __init__(self, results: list[Result], warn: Warn | None) -> None:
         self.results = results
         self.warn = warn
         self.attempts: list[Attempt] = []
         self.later: list[tuple[int, Job]] = []
+        self.asking: list[tuple[int, Job, outside.Ask]] = []
         self.keys: dict[str, None] = {}
 
 
@@ -93,6 +98,8 @@ class Writer:
             now = _Round(results, warn)
             self._plan_all(now, open_jobs, user)
             again = await self._commit(now.attempts, user, results) if now.attempts else []
+            if now.asking:
+                again += await self._ask(now.asking, results)
             open_jobs = sorted(again + now.later, key=_place)
         return results
 
@@ -118,12 +125,57 @@ class Writer:
             call = self._call(job, user)
             try:
                 self._plan(now, index, job, call)
+            except outside.Ask as ask:
+                call.settle()
+                self._defer(now, index, job, ask)
             except errors.StatusError as error:
                 call.settle()
                 now.results[index] = error
             except Exception as error:  # noqa: BLE001  (a fault must not end the server)
                 call.settle()
                 now.results[index] = self._fault(job.operation, error)
+
+    def _defer(self, now: _Round, index: int, job: Job, ask: outside.Ask) -> None:
+        """Put off an operation that asks outside, and those on its object behind it."""
+        if job.key:
+            now.keys[job.key] = None
+        if job.outside is None:
+            # What was drawn for this question cannot be drawn again: ask it anew with a seed.
+            job.outside = Outside(self._clock.now(), self._random.random())
+            now.later.append((index, job))
+        elif len(job.outside.answers) >= outside.ROUNDS:
+            why = f"{job.row.id} asks too many questions of webhooks: the object keeps changing"
+            now.results[index] = errors.InternalError(f"Internal error occurred: {why}")
+        else:
+            now.asking.append((index, job, ask))
+
+    async def _ask(
+        self, asking: Sequence[tuple[int, Job, outside.Ask]], results: list[Result]
+    ) -> list[tuple[int, Job]]:
+        """Await all answers at once; the operations that can be planned further."""
+        answered: list[tuple[int, Job]] = []
+        async with tasks.Group("outside questions") as group:
+            for index, job, ask in asking:
+                group.spawn(self._await(index, job, ask, answered, results), f"question {index}")
+        return answered
+
+    async def _await(
+        self,
+        index: int,
+        job: Job,
+        ask: outside.Ask,
+        answered: list[tuple[int, Job]],
+        results: list[Result],
+    ) -> None:
+        assert job.outside is not None
+        try:
+            job.outside.answers.put(ask.key, await ask.question())
+        except errors.StatusError as error:
+            results[index] = error
+        except Exception as error:  # noqa: BLE001  (a fault must not end the server)
+            results[index] = self._fault(job.operation, error)
+        else:
+            answered.append((index, job))
 
     def _plan(self, now: _Round, index: int, job: Job, call: Call) -> None:
         plan = self._try_names(job, call, now)
@@ -265,15 +317,19 @@ class Writer:
         return plan.render(entry) if plan.render is not None else entry
 
     def _call(self, job: Job, user: identity.User) -> Call:
-        return Call(
+        asked = job.outside
+        call = Call(
             job.operation,
             job.row,
             user,
-            self._clock.now(),
-            self._random,
+            self._clock.now() if asked is None else asked.now,
+            self._random if asked is None else Random(asked.seed),  # noqa: S311  (repeats)
             self._cache,
             self._version,
         )
+        if asked is not None:
+            call.answers = asked.answers
+        return call
 
     def _fault(self, operation: Operation, error: Exception) -> errors.InternalError:
         self._log.error(

@@ -18,15 +18,22 @@ class Chain:
         for plugin in self._plugins:
             plugin.open(cache)
 
-    def review(self, request: Request) -> None:
-        """Before the rules. errors.StatusError."""
+    def mutate(self, request: Request) -> None:
+        """Before validation: plugins may change the object. errors.StatusError, outside.Ask."""
         for plugin in self._of(request.row.id):
-            plugin.review(request)
+            plugin.mutate(request)
 
-    def admit(self, request: Request) -> None:
-        """After the rules: plugins may change the object. errors.StatusError."""
+    def complete(self, request: Request) -> None:
+        """After validation: plugins fill in what only the server knows. errors.StatusError."""
         for plugin in self._of(request.row.id):
-            plugin.admit(request)
+            plugin.complete(request)
+
+    def validate(self, request: Request) -> None:
+        """At the end: plugins may refuse the object as it would be stored. errors.StatusError,
+        outside.Ask.
+        """
+        for plugin in self._of(request.row.id):
+            plugin.validate(request)
 
     def _of(self, resource: str) -> tuple[Plugin, ...]:
         found = self._concerned.get(resource)

@@ -26,27 +26,17 @@ class DefaultTolerationSeconds(Plugin):
             "node.kubernetes.io/unreachable": seconds.unreachable,
         }
 
-    def review(self, request: Request) -> None:
-        """An update has to bring what the pod was given when it was new: add that here too."""
-        if request.act is not Act.UPDATE or request.subresource:
+    def mutate(self, request: Request) -> None:
+        """Complete spec.tolerations. An update has to bring what the pod was given when it was new:
+        that is added here too.
+        """
+        if request.act not in (Act.CREATE, Act.UPDATE) or request.subresource:
             return
-        spec = request.object.get("spec")
-        if not isinstance(spec, dict):
-            return
+        spec = request.object.setdefault("spec", {})
         said = spec.get("tolerations") or []
-        if isinstance(said, list) and all(isinstance(toleration, dict) for toleration in said):
-            missing = self._missing(said)
-            if missing:
-                request.object["spec"] = spec | {"tolerations": [*said, *missing]}
-
-    def admit(self, request: Request) -> None:
-        """Complete spec.tolerations of a new pod."""
-        if request.act is Act.CREATE:
-            spec = request.object["spec"]
-            said = spec.get("tolerations") or []
-            missing = self._missing(said)
-            if missing:
-                spec["tolerations"] = [*said, *missing]
+        missing = self._missing(said)
+        if missing:
+            spec["tolerations"] = [*said, *missing]
 
     def _missing(self, tolerations: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [

@@ -23,7 +23,7 @@ class NamespaceLifecycle(Plugin):
         """Follow the namespaces."""
         cache.of("namespaces").observe(self._follow)
 
-    def review(self, request: Request) -> None:
+    def mutate(self, request: Request) -> None:
         """errors.NotFound, errors.Forbidden."""
         row = request.row
         if request.act is Act.DELETE and row.id == "namespaces":

@@ -11,19 +11,20 @@ from cluster.apiserver.watchcache.cache import WatchCache
 
 
 class Act(Enum):
-    """What a request wants of the object; a patch is an update."""
+    """What a request wants of the object; a patch is an update, exec and its like connect."""
 
     CREATE = "CREATE"
     UPDATE = "UPDATE"
     DELETE = "DELETE"
+    CONNECT = "CONNECT"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request, as admission sees it.
 
-    `object` is the new object (for DELETE the present one), which `admit` may change in place;
-    `old` the one it replaces.
+    `object` is the new object (for DELETE the present one; for CONNECT the options); `old` the one
+    it replaces.
     """
 
     act: Act
@@ -51,7 +52,8 @@ class Plugin:
     """Looks at writes before they are made. Raises errors.StatusError to refuse one.
 
     `resources` are the ids that it wants to see; empty: all. Plugins are synchronous and read
-    nothing but the cache; one that hands out something unique reserves it until
+    nothing but the cache; one that must ask somebody raises `outside.Ask`, and is called again when
+    the answer is in `request.call.answers`. One that hands out something unique reserves it until
     `request.call.settled` says that the attempt is over.
     """
 
@@ -61,8 +63,15 @@ class Plugin:
     def open(self, cache: WatchCache) -> None:
         """The cache is filled: build from it what is needed."""
 
-    def review(self, request: Request) -> None:
-        """Before the rules: the object is as the user sent it, and may hold anything."""
+    def mutate(self, request: Request) -> None:
+        """The object is decoded and defaulted, not yet validated. It may be changed in place.
 
-    def admit(self, request: Request) -> None:
-        """After the rules: the object is complete and valid."""
+        A new object has no uid yet, and no name where the server will generate one. For DELETE it
+        is the present object, and not to be changed.
+        """
+
+    def complete(self, request: Request) -> None:
+        """The object is valid, and about to be stored: fill in what the server allocates."""
+
+    def validate(self, request: Request) -> None:
+        """The object is as it will be stored, but for its managed fields: refuse it or not."""

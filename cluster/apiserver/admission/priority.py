@@ -11,6 +11,7 @@ from cluster.apiserver.watchcache.events import Event
 
 _PREEMPT = "PreemptLowerPriority"
 _KEPT = ("priority", "preemptionPolicy")
+_WRITES = (Act.CREATE, Act.UPDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +36,24 @@ class Priority(Plugin):
         """Follow the priority classes."""
         cache.of("priorityclasses.scheduling.k8s.io").observe(self._follow)
 
-    def review(self, request: Request) -> None:
-        """An update that is silent about a pod's priority keeps it."""
-        if request.row.id != "pods" or request.act is not Act.UPDATE or request.subresource:
-            return
-        spec = request.object.get("spec")
-        if request.old is not None and isinstance(spec, dict):
-            old = objects.spec(request.old)
-            kept = {field: old[field] for field in _KEPT if field in old and field not in spec}
-            if kept:
-                request.object["spec"] = spec | kept
-
-    def admit(self, request: Request) -> None:
+    def mutate(self, request: Request) -> None:
         """errors.Forbidden where a class is unknown or contradicts the pod."""
-        if request.row.id == "pods":
-            if request.act is Act.CREATE:
-                self._admit_pod(request)
-        elif request.object.get("globalDefault"):
+        if request.row.id != "pods" or request.subresource:
+            return
+        if request.act is Act.CREATE:
+            self._admit_pod(request)
+        elif request.act is Act.UPDATE and request.old is not None:
+            _keep(request.object.setdefault("spec", {}), objects.spec(request.old))
+
+    def validate(self, request: Request) -> None:
+        """errors.Forbidden where there would be two default classes."""
+        if request.row.id == "pods" or request.act not in _WRITES:
+            return
+        if request.object.get("globalDefault"):
             self._check_default(request)
 
     def _admit_pod(self, request: Request) -> None:
-        spec = request.object["spec"]
+        spec = request.object.setdefault("spec", {})
         name = spec.get("priorityClassName") or ""
         found: _Class | None
         if name:
@@ -94,6 +92,13 @@ class Priority(Plugin):
                 obj.get("preemptionPolicy") or _PREEMPT,
                 bool(obj.get("globalDefault")),
             )
+
+
+def _keep(spec: dict[str, Any], old: dict[str, Any]) -> None:
+    """An update that is silent about a pod's priority keeps it."""
+    for field in _KEPT:
+        if field in old and field not in spec:
+            spec[field] = old[field]
 
 
 def _settle(request: Request, spec: dict[str, Any], found: _Class) -> None:

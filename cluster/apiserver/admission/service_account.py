@@ -13,10 +13,10 @@ class ServiceAccount(Plugin):
     name: ClassVar[str] = "ServiceAccount"
     resources: ClassVar[tuple[str, ...]] = ("pods",)
 
-    def admit(self, request: Request) -> None:
+    def mutate(self, request: Request) -> None:
         """Fill in spec.serviceAccountName, and its old alias spec.serviceAccount."""
         if request.act is not Act.CREATE:
             return
-        spec = request.object["spec"]
+        spec = request.object.setdefault("spec", {})
         account = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = account

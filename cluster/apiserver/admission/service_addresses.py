@@ -43,18 +43,18 @@ class ServiceAddresses(Plugin):
         """Follow the Services."""
         cache.of("services").observe(self._follow)
 
-    def review(self, request: Request) -> None:
+    def mutate(self, request: Request) -> None:
         """An update that is silent about what was allocated keeps it, and one that changes the
         type lets go of what the new type does not have.
         """
         if request.act is Act.UPDATE and not request.subresource and request.old is not None:
             spec = request.object.get("spec")
-            if isinstance(spec, dict):
+            if spec is not None:
                 request.object["spec"] = service_carry.carried(
                     objects.spec(request.old), dict(spec)
                 )
 
-    def admit(self, request: Request) -> None:
+    def complete(self, request: Request) -> None:
         """Allocate what the Service needs and does not have. errors.Invalid."""
         if request.act is Act.DELETE or request.subresource:
             return

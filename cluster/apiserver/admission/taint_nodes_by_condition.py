@@ -13,7 +13,7 @@ class TaintNodesByCondition(Plugin):
     name: ClassVar[str] = "TaintNodesByCondition"
     resources: ClassVar[tuple[str, ...]] = ("nodes",)
 
-    def admit(self, request: Request) -> None:
+    def mutate(self, request: Request) -> None:
         """Complete spec.taints of a new node."""
         if request.act is not Act.CREATE:
             return
