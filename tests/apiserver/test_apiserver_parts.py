@@ -1,6 +1,8 @@
 """Authentication, settings and compaction of the API server."""
 
 import asyncio
+import hashlib
+import ssl
 
 import pytest
 
@@ -20,11 +22,15 @@ def test_a_certificate_names_user_and_groups():
     authority = pki.Authority.create(NOW)
     subject = pki.Subject("system:node:n1", ("system:nodes",))
     known = authn.Authenticator()
-    user = known.by_pem(authority.client(subject, NOW).certificate)
-    assert user == identity.User("system:node:n1", ("system:nodes", "system:authenticated"))
+    pem = authority.client(subject, NOW).certificate
+    der = ssl.PEM_cert_to_DER_cert(pem.decode())
+    user = known.by_pem(pem)
+    assert (user.name, user.groups) == ("system:node:n1", ("system:nodes", "system:authenticated"))
+    credential = f"X509SHA256={hashlib.sha256(der).hexdigest()}"
+    assert user.extra == (("authentication.kubernetes.io/credential-id", (credential,)),)
     assert known.by_pem(b"nonsense") is None
     told = ((("organizationName", "system:nodes"),), (("commonName", "system:node:n1"),))
-    assert known.by_certificate(told) == user
+    assert known.by_certificate(told, der) == user
     assert known.by_certificate(((("organizationName", "system:nodes"),),)) is None
 
 

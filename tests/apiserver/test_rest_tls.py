@@ -62,8 +62,8 @@ def test_a_client_certificate_tells_who_asks(
     asked = []
     find = authn.Authenticator.by_certificate
 
-    def spied(self: authn.Authenticator, subject: authn.Subject) -> object:
-        user = find(self, subject)
+    def spied(self: authn.Authenticator, subject: authn.Subject, der: bytes = b"") -> object:
+        user = find(self, subject, der)
         asked.append(user)
         return user
 

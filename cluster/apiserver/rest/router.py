@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from aiohttp import web
 
-from cluster.api import errors, identity
+from cluster.api import errors
 from cluster.apiserver import authn
 from cluster.apiserver.rest import answers, health, negotiation, paths, query, reads
+from cluster.apiserver.rest.asking import Asking
 from cluster.apiserver.rest.documents import Documents
 from cluster.apiserver.rest.paths import Target
 from cluster.apiserver.rest.reads import Reads
@@ -38,7 +39,7 @@ class Router:
     ) -> None:
         self._table = reads.registry.table
         self._documents = documents
-        self._authenticator = authenticator
+        self.asking = Asking(authenticator)
         self._checks = checks
         self._log = structlog.get_logger().bind(component="apiserver")
         self._acts: dict[str, Act] = {
@@ -75,7 +76,7 @@ class Router:
         if "Impersonate-User" in http.headers:
             # To act as the administrator who asked, where less was wanted, would be worse.
             raise errors.NotImplementedYet("impersonation is not built yet in this kubemu")
-        user = self._user(http)
+        user = self.asking.user(http)
         target = paths.parse(path, self._table)
         parameters = query.parse(text)
         if target is None:
@@ -94,19 +95,6 @@ class Router:
         if path.strip("/").partition("/")[0] in health.PATHS:
             return health.answer(path, parameters, self._checks)
         return self._documents.answer(path, parameters, http)
-
-    def _user(self, http: web.BaseRequest) -> identity.User:
-        """Who asks: the certificate, which TLS has read once, tells; else the token does."""
-        transport = http.transport
-        certificate = transport.get_extra_info("peercert") if transport is not None else None
-        if certificate:
-            user = self._authenticator.by_certificate(certificate["subject"])
-            if user is not None:
-                return user
-        authorization = http.headers.get("Authorization")
-        if authorization is None:
-            raise authn.unauthorized()
-        return self._authenticator.by_header(authorization)
 
 
 def _cut(http: web.BaseRequest) -> web.Response:

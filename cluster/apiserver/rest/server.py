@@ -116,6 +116,7 @@ class RestServer:
         return forget
 
     def _lost(self, connection: object) -> None:
+        self._router.asking.forget(connection)
         for end in self._connections.pop(connection, {}):
             end()
 
