@@ -12,6 +12,7 @@ from cluster.api import errors, identity, rules, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
+from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.outside import Answers
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
@@ -44,7 +45,8 @@ class Call:
     `answers` holds what was asked outside, for planning that raises `outside.Ask`.
     `settled` holds what to call when the attempt is over, however it ended: allocators put the
     release of their reservations there. `warnings` is what the user should be told; `repeated` are
-    the fields that the body gives more than once.
+    the fields that the body gives more than once. `issuer` signs service account tokens, if
+    there is a key for that.
     """
 
     operation: Operation
@@ -58,6 +60,7 @@ class Call:
     warnings: list[str] = field(default_factory=list)
     repeated: tuple[str, ...] = ()
     answers: Answers = field(default_factory=Answers)
+    issuer: Issuer | None = None
 
     @property
     def namespace(self) -> str:

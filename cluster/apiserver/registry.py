@@ -12,6 +12,7 @@ from cluster.api.resources import Resource, Table
 from cluster.apiserver import bodies, bootstrap, deletion, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
 from cluster.apiserver.reader import Reader
@@ -27,7 +28,8 @@ _DELETE_TOGETHER = 200
 class Registry:
     """Gets, lists, watches and writes. Between `open` and `close`; on one event loop.
 
-    `version` is the Kubernetes version emulated (`1.37`), "" for the newest. The store is the
+    `version` is the Kubernetes version emulated (`1.37`), "" for the newest. `issuer` signs service
+    account tokens. The store is the
     caller's, to open before and to close after.
     """
 
@@ -43,6 +45,7 @@ class Registry:
         limits: Limits | None = None,
         version: str = "",
         initial: bootstrap.Initial | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
         self.table = table
         self.cache = WatchCache(table, store, limits)
@@ -60,6 +63,7 @@ class Registry:
             random=random,
             ledger=self.ledger,
             version=version,
+            issuer=issuer,
         )
         self._log = structlog.get_logger().bind(component="apiserver")
 

@@ -18,6 +18,7 @@ from cluster.api.operations import Operation
 from cluster.api.resources import Table
 from cluster.apiserver import codec, outside, planner
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.planner import Job, Outside
@@ -77,6 +78,7 @@ class Writer:
         random: Random,
         ledger: Ledger,
         version: str = "",
+        issuer: Issuer | None = None,
     ) -> None:
         self._table = table
         self._store = store
@@ -86,6 +88,7 @@ class Writer:
         self._random = random
         self._ledger = ledger
         self._version = version or schema.NEWEST
+        self._issuer = issuer
         self._log = structlog.get_logger().bind(component="apiserver")
 
     async def write(
@@ -326,6 +329,7 @@ class Writer:
             self._random if asked is None else Random(asked.seed),  # noqa: S311  (repeats)
             self._cache,
             self._version,
+            issuer=self._issuer,
         )
         if asked is not None:
             call.answers = asked.answers

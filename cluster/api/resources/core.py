@@ -32,7 +32,10 @@ ROWS: tuple[Resource, ...] = (
         ),
     ),
     Resource("", "v1", "Secret", "secrets", fields=paths("type")),
-    Resource("", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",), fields=META),
+    Resource(
+        "", "v1", "ServiceAccount", "serviceaccounts", short_names=("sa",),
+        subresources=("token",), fields=META,
+    ),
     Resource(
         "", "v1", "Service", "services", short_names=("svc",), categories=("all",),
         subresources=("status",), fields=paths("spec.clusterIP", "spec.type"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan
-from cluster.apiserver.subresources import binding, finalize, scale, status
+from cluster.apiserver.subresources import binding, finalize, scale, status, token
 from cluster.apiserver.watchcache.entry import Entry
 
 Planner = Callable[[Call, Chain], Plan | Entry]
@@ -28,5 +28,6 @@ SUBRESOURCES: Mapping[str, Subresource] = {
     "binding": Subresource(create=binding.create),
     "finalize": Subresource(update=finalize.update),
     "scale": Subresource(scale.get, update=scale.update, patch=scale.patch),
+    "token": Subresource(create=token.create),
     "status": Subresource(status.get, update=status.update, patch=status.patch),
 }
