@@ -29,7 +29,7 @@ class Operation:
 
     `resource` is the row's id (`deployments.apps`). `cause` is the revision of the event that
     made the writer act, 0 where a person asked. With `want_object` false the answer leaves the
-    object out.
+    object out. `version` is that in which bodies and the answer are, "" for the one that is stored.
     """
 
     verb: Verb
@@ -44,3 +44,4 @@ class Operation:
     field_manager: str = ""
     field_validation: str = ""
     want_object: bool = True
+    version: str = ""

@@ -26,13 +26,13 @@ def create(call: Call, body: Object, chain: Chain) -> Plan:
     call.warnings += outcome.warnings
     new = outcome.object
     name = objects.name(new)
-    key = codec.key(row.id, call.namespace, name)
-    if call.cache.of(row.id).get(key) is not None:
+    key = codec.key(call.stored.id, call.namespace, name)
+    if call.cache.of(call.stored.id).get(key) is not None:
         raise errors.already_exists(row.id, name)
     request = Request(Act.CREATE, call, new)
     chain.complete(request)
     chain.validate(request)
-    return Plan(key, codec.encode(new), 0)
+    return Plan(key, call.storable(new), 0)
 
 
 def update(call: Call, chain: Chain) -> Plan | Entry:
@@ -42,7 +42,7 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
     bodies.check_place(call.row, body, call.namespace)
     bodies.check_name(body, call.operation.name)
     entry = call.entry()
-    return stored(call, chain, entry, entry.document(), body)
+    return stored(call, chain, entry, call.document(entry), body)
 
 
 def patch(call: Call, chain: Chain) -> Plan | Entry:
@@ -53,7 +53,7 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     if operation.patch_type not in _PATCHES:  # whether the object is there or not
         patching.patched(call.row, {}, operation.body, operation.patch_type, call.version)
     entry = call.entry()
-    old = entry.document()
+    old = call.document(entry)
     new = patching.patched(call.row, old, operation.body, operation.patch_type, call.version)
     bodies.check_name(new, operation.name)
     if operation.patch_type != JSON_PATCH:
@@ -114,7 +114,7 @@ def settled(
         return Plan(entry.key, None, entry.revision, entry, firm, render)
     if _same(old, wanted):
         return render(entry) if render is not None else entry
-    return Plan(entry.key, codec.encode(wanted), entry.revision, entry, firm, render)
+    return Plan(entry.key, call.storable(wanted), entry.revision, entry, firm, render)
 
 
 def _same(old: Object, wanted: Object) -> bool:

@@ -14,6 +14,7 @@ from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.apiserver import authn, codec, wire
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.watch import Watch
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 
@@ -47,7 +48,7 @@ class GrpcFace:
     def __init__(self, registry: Registry, authenticator: authn.Authenticator) -> None:
         self._registry = registry
         self._authenticator = authenticator
-        self._watches: dict[Watch, None] = {}
+        self._watches: dict[Watch | ConvertedWatch, None] = {}
         self._log = structlog.get_logger().bind(component="apiserver")
 
     def close(self) -> None:
@@ -99,7 +100,7 @@ class GrpcFace:
             token=getattr(request, "continue"),
         )
 
-    async def _open(self, request: Any, context: Any) -> Watch:
+    async def _open(self, request: Any, context: Any) -> Watch | ConvertedWatch:
         self._user(context)
         return await self._registry.watch(
             request.resource,
@@ -159,7 +160,7 @@ def _handler(make: Callable[..., Any], method: Callable[..., Any], request: Any)
     return make(method, request_deserializer=request.FromString, response_serializer=None)
 
 
-async def _next(watch: Watch) -> bytes | None:
+async def _next(watch: Watch | ConvertedWatch) -> bytes | None:
     """The next message of a watch; None at its end."""
     try:
         batch = await anext(watch)

@@ -9,11 +9,13 @@ from random import Random
 from typing import Any
 
 from cluster.api import errors, identity, rules, schema
+from cluster.api.objects import Object
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.outside import Answers
+from cluster.apiserver.views import Views
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 
@@ -40,21 +42,24 @@ class Plan:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One attempt at an operation. `body` is the decoded body where planning has decoded it.
+    """One attempt at an operation.
 
-    `answers` holds what was asked outside, for planning that raises `outside.Ask`.
-    `settled` holds what to call when the attempt is over, however it ended: allocators put the
-    release of their reservations there. `warnings` is what the user should be told; `repeated` are
-    the fields that the body gives more than once. `issuer` signs service account tokens, if
-    there is a key for that.
+    `row` is the version that the request names, in which bodies are and rules apply; `stored` is
+    the row in whose form the object is kept. `answers` holds what was asked outside, for planning
+    that raises `outside.Ask`. `settled` holds what to call when the attempt is over, however it
+    ended: allocators put the release of their reservations there. `warnings` is what the user
+    should be told; `repeated` are the fields that the body gives more than once. `issuer` signs
+    service account tokens, if there is a key for that.
     """
 
     operation: Operation
     row: Resource
+    stored: Resource
     user: identity.User
     now: float
     random: Random
     cache: WatchCache
+    views: Views
     version: str = schema.NEWEST
     settled: list[Callable[[], None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -69,10 +74,23 @@ class Call:
 
     def entry(self) -> Entry:
         """The object that the operation names. errors.NotFound."""
-        found = self.cache.get(self.row.id, self.namespace, self.operation.name)
+        found = self.cache.get(self.stored.id, self.namespace, self.operation.name)
         if found is None:
             raise errors.not_found(self.row.id, self.operation.name)
         return found
+
+    def document(self, entry: Entry) -> Object:
+        """An object as the request's version shows it: the caller's own. outside.Ask."""
+        found = entry.document()
+        if self.row is self.stored and self.row.custom is None:
+            return found
+        return self.views.document(self.row, found, self.answers)
+
+    def storable(self, obj: Object) -> bytes:
+        """The bytes to store of an object in the request's version. outside.Ask."""
+        if self.row is self.stored:
+            return codec.encode(obj)
+        return codec.encode(self.views.storable(self.row, obj, self.answers))
 
     def rules(self) -> rules.Request:
         """The request, as the rules want to know it."""

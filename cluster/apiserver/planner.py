@@ -40,6 +40,7 @@ class Job:
 
     operation: Operation
     row: Resource
+    stored: Resource
     key: str
     plan: Callable[[Call], Plan | Entry]
     attempts: int = 0
@@ -52,21 +53,23 @@ def job(operation: Operation, table: Table, chain: Chain) -> Job:
     errors.NotFound for an unknown resource or subresource, errors.MethodNotAllowed for a verb that
     it does not have, errors.BadRequest for a body that is no JSON.
     """
-    row = table.get(operation.resource)
+    row = table.get(operation.resource, operation.version)
     if row is None:
         raise unknown()
+    stored = table.stored(row)
     if operation.subresource:
         planner = _of_subresource(row, operation)
-        return Job(operation, row, _key(row, operation), lambda call: planner(call, chain))
+        key = _key(stored, operation)
+        return Job(operation, row, stored, key, lambda call: planner(call, chain))
     verb = _NAMES.get(operation.verb, "")
     if verb not in row.verbs:
         raise not_allowed(row, verb)
     if operation.verb is Verb.CREATE:
-        return _create(operation, row, chain)
+        return _create(operation, row, stored, chain)
     if not operation.name:
         raise errors.BadRequest("name must be provided")
     planner = _PLANNERS[operation.verb]
-    return Job(operation, row, _key(row, operation), lambda call: planner(call, chain))
+    return Job(operation, row, stored, _key(stored, operation), lambda call: planner(call, chain))
 
 
 def unknown() -> errors.NotFound:
@@ -86,7 +89,7 @@ _PLANNERS: dict[Verb, subresources.Planner] = {
 }
 
 
-def _create(operation: Operation, row: Resource, chain: Chain) -> Job:
+def _create(operation: Operation, row: Resource, stored: Resource, chain: Chain) -> Job:
     body = bodies.decoded(operation.body, row.kind)
     repeated = bodies.repeated(operation, body)
     metadata = body.get("metadata")
@@ -95,13 +98,13 @@ def _create(operation: Operation, row: Resource, chain: Chain) -> Job:
     if said and operation.name:
         bodies.check_name(body, operation.name)
     namespace = operation.namespace if row.namespaced else ""
-    key = codec.key(row.id, namespace, name) if name else ""
+    key = codec.key(stored.id, namespace, name) if name else ""
 
     def plan(call: Call) -> Plan | Entry:
         call.repeated = repeated
         return changes.create(call, _own(body), chain)
 
-    return Job(operation, row, key, plan)
+    return Job(operation, row, stored, key, plan)
 
 
 def _own(body: Object) -> Object:

@@ -11,6 +11,7 @@ from cluster.api.resources import Resource, Table
 from cluster.apiserver import codec, pages, planner
 from cluster.apiserver.pages import Page
 from cluster.apiserver.subresources.table import SUBRESOURCES
+from cluster.apiserver.views import ConvertedWatch, Views
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.selection import Selection
@@ -27,16 +28,27 @@ _CHUNK = 1000
 class Reader:
     """Reads for all faces. Every method raises errors.StatusError."""
 
-    def __init__(self, table: Table, store: storage.Storage, cache: WatchCache) -> None:
+    def __init__(
+        self, table: Table, store: storage.Storage, cache: WatchCache, views: Views
+    ) -> None:
         self._table = table
+        self._views = views
         self._store = store
         self._cache = cache
 
     async def get(
-        self, resource: str, namespace: str, name: str, *, subresource: str = "", revision: str = ""
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        subresource: str = "",
+        revision: str = "",
+        version: str = "",
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
-        row = self.row(resource, "get")
+        row = self.row(resource, "get", version)
+        stored = self._views.stored(row)
         view = None
         if subresource:
             served = SUBRESOURCES.get(subresource) if subresource in row.subresources else None
@@ -46,10 +58,10 @@ class Reader:
             if view is None:
                 raise planner.not_allowed(row, "get")
         await self._not_older(_revision(revision))
-        entry = self._cache.get(row.id, namespace if row.namespaced else "", name)
+        entry = self._cache.get(stored.id, namespace if row.namespaced else "", name)
         if entry is None:
             raise errors.not_found(row.id, name)
-        return view(entry) if view is not None else entry
+        return await self._views.entry(row, view(entry) if view is not None else entry)
 
     async def list(
         self,
@@ -62,13 +74,28 @@ class Reader:
         token: str = "",
         revision: str = "",
         match: str = "",
+        version: str = "",
     ) -> Page:
-        """Objects in key order. `revision` and `match` are resourceVersion and
-        resourceVersionMatch; `token` is `continue`.
+        """Objects in key order, as `version` shows them. `revision` and `match` are resourceVersion
+        and resourceVersionMatch; `token` is `continue`.
         """
-        row = self.row(resource, "list")
-        selection = _selection(row, namespace, labels, fields)
+        served = self.row(resource, "list", version)
+        selection = _selection(served, namespace, labels, fields)
         _check_match(revision, match, token)
+        row = self._views.stored(served)
+        page = await self._listed(row, selection, limit, token, revision, match=match)
+        return await self._views.page(served, page)
+
+    async def _listed(
+        self,
+        row: Resource,
+        selection: Selection,
+        limit: int,
+        token: str,
+        revision: str,
+        *,
+        match: str,
+    ) -> Page:
         if limit < 0:
             raise errors.BadRequest("limit must not be negative")
         prefix = codec.prefix(row.id, selection.namespace)
@@ -91,20 +118,23 @@ class Reader:
         labels: str = "",
         fields: str = "",
         initial: bool = False,
-    ) -> Watch:
+        version: str = "",
+    ) -> Watch | ConvertedWatch:
         """Events after `revision`. With "" or "0", or where `initial` asks for it, the present
         objects come first as ADDED, and then a bookmark whose event says `initial_end`.
         """
-        row = self.row(resource, "watch")
+        row = self.row(resource, "watch", version)
         selection = _selection(row, namespace, labels, fields)
         asked = _revision(revision)
         await self._not_older(asked)
         after = None if initial or not asked else asked
-        return self._cache.of(row.id).watch(selection, after, self._cache.revision)
+        stored = self._views.stored(row)
+        watch = self._cache.of(stored.id).watch(selection, after, self._cache.revision)
+        return self._views.watch(row, watch)
 
-    def row(self, resource: str, verb: str) -> Resource:
+    def row(self, resource: str, verb: str, version: str = "") -> Resource:
         """The row of a resource that has this verb. errors.NotFound, errors.MethodNotAllowed."""
-        row = self._table.get(resource)
+        row = self._table.get(resource, version)
         if row is None:
             raise planner.unknown()
         if verb not in row.verbs:

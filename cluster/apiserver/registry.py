@@ -16,6 +16,7 @@ from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
 from cluster.apiserver.reader import Reader
+from cluster.apiserver.views import ConvertedWatch, Views
 from cluster.apiserver.watchcache.cache import Limits, WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.watch import Watch
@@ -52,12 +53,14 @@ class Registry:
         self.ledger = ledger if ledger is not None else Ledger()
         self.clock = clock
         self._chain = admission if admission is not None else defaults.chain()
-        self._reader = Reader(table, store, self.cache)
+        self.views = Views(table)
+        self._reader = Reader(table, store, self.cache, self.views)
         self._initial = initial if initial is not None else bootstrap.Initial()
         self._writer = Writer(
             table,
             store,
             self.cache,
+            self.views,
             self._chain,
             clock=clock,
             random=random,
@@ -83,11 +86,18 @@ class Registry:
         return self.cache.revision
 
     async def get(
-        self, resource: str, namespace: str, name: str, *, subresource: str = "", revision: str = ""
+        self,
+        resource: str,
+        namespace: str,
+        name: str,
+        *,
+        subresource: str = "",
+        revision: str = "",
+        version: str = "",
     ) -> Entry:
         """See `reader.Reader.get`. errors.NotFound."""
         return await self._reader.get(
-            resource, namespace, name, subresource=subresource, revision=revision
+            resource, namespace, name, subresource=subresource, revision=revision, version=version
         )
 
     async def list(
@@ -101,6 +111,7 @@ class Registry:
         token: str = "",
         revision: str = "",
         match: str = "",
+        version: str = "",
     ) -> Page:
         """See `reader.Reader.list`. errors.Expired, errors.BadRequest."""
         return await self._reader.list(
@@ -112,6 +123,7 @@ class Registry:
             token=token,
             revision=revision,
             match=match,
+            version=version,
         )
 
     async def watch(
@@ -123,7 +135,8 @@ class Registry:
         labels: str = "",
         fields: str = "",
         initial: bool = False,
-    ) -> Watch:
+        version: str = "",
+    ) -> Watch | ConvertedWatch:
         """See `reader.Reader.watch`. Close the watch when done. errors.Expired."""
         return await self._reader.watch(
             resource,
@@ -132,6 +145,7 @@ class Registry:
             labels=labels,
             fields=fields,
             initial=initial,
+            version=version,
         )
 
     async def write(
@@ -164,16 +178,19 @@ class Registry:
         fields: str = "",
         body: bytes = b"",
         dry_run: bool = False,
+        version: str = "",
     ) -> Page:
         """Delete every selected object; the page holds them as they were. errors.StatusError.
 
         `body` is the DeleteOptions for each. Objects that somebody else deletes meanwhile are
         no failure; the first other failure is raised.
         """
-        row = self._reader.row(resource, "deletecollection")
+        row = self._reader.row(resource, "deletecollection", version)
         if body:  # wrong options are wrong even where nothing is selected
             deletion.options(bodies.decoded(body, "DeleteOptions"))
-        page = await self._reader.list(resource, namespace, labels=labels, fields=fields)
+        page = await self._reader.list(
+            resource, namespace, labels=labels, fields=fields, version=version
+        )
         for start in range(0, len(page.items), _DELETE_TOGETHER):
             batch = [
                 Operation(
@@ -184,6 +201,7 @@ class Registry:
                     body=body,
                     dry_run=dry_run,
                     want_object=False,
+                    version=version,
                 )
                 for entry in page.items[start : start + _DELETE_TOGETHER]
             ]

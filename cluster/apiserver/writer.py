@@ -15,13 +15,14 @@ from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.api import errors, identity, schema
 from cluster.api.operations import Operation
-from cluster.api.resources import Table
+from cluster.api.resources import Resource, Table
 from cluster.apiserver import codec, outside, planner
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.planner import Job, Outside
+from cluster.apiserver.views import Views
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.storage import interface as storage
@@ -72,6 +73,7 @@ class Writer:
         table: Table,
         store: storage.Storage,
         cache: WatchCache,
+        views: Views,
         chain: Chain,
         *,
         clock: Clock,
@@ -83,6 +85,7 @@ class Writer:
         self._table = table
         self._store = store
         self._cache = cache
+        self._views = views
         self._chain = chain
         self._clock = clock
         self._random = random
@@ -97,6 +100,7 @@ class Writer:
         """The answers to a batch, in order; never raises for what an operation did wrong."""
         results: list[Result] = [None] * len(batch)
         open_jobs = self._jobs(batch, results)
+        viewed = [(index, job.row) for index, job in open_jobs if not self._views.plain(job.row)]
         while open_jobs:
             now = _Round(results, warn)
             self._plan_all(now, open_jobs, user)
@@ -104,7 +108,18 @@ class Writer:
             if now.asking:
                 again += await self._ask(now.asking, results)
             open_jobs = sorted(again + now.later, key=_place)
+        for index, row in viewed:
+            results[index] = await self._shown(row, results[index])
         return results
+
+    async def _shown(self, row: Resource, result: Result) -> Result:
+        """An answer in the version that was asked for."""
+        if not isinstance(result, Entry):
+            return result
+        try:
+            return await self._views.entry(row, result)
+        except errors.StatusError as error:
+            return error
 
     def _jobs(self, batch: Sequence[Operation], results: list[Result]) -> list[tuple[int, Job]]:
         found: list[tuple[int, Job]] = []
@@ -264,7 +279,7 @@ class Writer:
 
     async def _hear_of_end(self, attempt: Attempt) -> None:
         """An object gone from the store may still be in the cache: its end is on its way."""
-        plan, cache = attempt.plan, self._cache.of(attempt.job.row.id)
+        plan, cache = attempt.plan, self._cache.of(attempt.job.stored.id)
         while (entry := cache.get(plan.key)) is not None and entry.revision == plan.expected:
             await self._hear_of(self._cache.revision + 1)
 
@@ -284,7 +299,7 @@ class Writer:
         if not job.operation.want_object:
             return None
         if isinstance(outcome, storage.Record):
-            entry = self._cache.of(job.row.id).entry(outcome)
+            entry = self._cache.of(job.stored.id).entry(outcome)
         else:
             entry = _last(plan, outcome.revision)
         return plan.render(entry) if plan.render is not None else entry
@@ -315,7 +330,7 @@ class Writer:
             revision = plan.expected
             json = codec.with_revision(plan.value, revision) if revision else plan.value
             created = plan.old.created if plan.old is not None else revision
-            shape = self._cache.of(job.row.id).shape
+            shape = self._cache.of(job.stored.id).shape
             entry = Entry(shape, plan.key, json, revision, created)
         return plan.render(entry) if plan.render is not None else entry
 
@@ -324,10 +339,12 @@ class Writer:
         call = Call(
             job.operation,
             job.row,
+            job.stored,
             user,
             self._clock.now() if asked is None else asked.now,
             self._random if asked is None else Random(asked.seed),  # noqa: S311  (repeats)
             self._cache,
+            self._views,
             self._version,
             issuer=self._issuer,
         )

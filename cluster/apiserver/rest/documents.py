@@ -47,6 +47,7 @@ class Documents:
         self._table = table
         self._release = release
         self._kept: dict[str, Kept] = {}
+        table.on_change(lambda _resource: self.forget())
 
     def forget(self) -> None:
         """Make every document anew: the table has changed."""

@@ -36,6 +36,7 @@ class Reads:
             target.name,
             subresource=target.subresource,
             revision=call.query.get("resourceVersion", ""),
+            version=target.resource.version,
         )
         return self.shown(call, entry.json, entry.revision)
 
@@ -58,6 +59,7 @@ class Reads:
             token=options.token,
             revision=options.revision,
             match=options.match,
+            version=target.resource.version,
         )
         return await self.listed(call, page)
 

@@ -68,10 +68,12 @@ class RestServer:
         self._http: web.Server | None = None
         reads = Reads(registry, clock)
         self.documents = Documents(registry.table, version or schema.NEWEST)
+        watches = Watches(registry, clock, random, self._follow)
+        registry.table.on_change(lambda _resource: watches.forget())
         self._router = Router(
             reads=reads,
             writes=Writes(registry, reads),
-            watches=Watches(registry, clock, random, self._follow),
+            watches=watches,
             documents=self.documents,
             authenticator=authenticator,
             checks=_all_checks(checks or {}),

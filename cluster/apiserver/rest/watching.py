@@ -22,6 +22,7 @@ from cluster.apiserver.rest.negotiation import Form
 from cluster.apiserver.rest.query import ListOptions
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.rest.tables import Include, Style
+from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.events import Encoder, Event
 from cluster.apiserver.watchcache.watch import Watch
@@ -82,7 +83,7 @@ class Watches:
                 forget()
         return response
 
-    async def _open(self, call: Call, options: ListOptions) -> Watch:
+    async def _open(self, call: Call, options: ListOptions) -> Watch | ConvertedWatch:
         revision, fields = options.revision, options.fields
         if options.initial_events is False and revision in ("", "0"):
             revision = str(self.registry.revision)
@@ -96,11 +97,16 @@ class Watches:
             labels=options.labels,
             fields=fields,
             initial=bool(options.initial_events),
+            version=call.target.resource.version,
         )
+
+    def forget(self) -> None:
+        """The table has changed. Encoders of old rows serve their watchers to the end."""
+        self._encoders.clear()
 
     def _encoder(self, wish: Wish) -> Encoder:
         """The one encoder of a wish: batches remember what an encoder made of them."""
-        about = (wish.resource.id, wish.form, wish.included, wish.bookmarks, wish.initial_end)
+        about = (id(wish.resource), wish.form, wish.included, wish.bookmarks, wish.initial_end)
         found = self._encoders.get(about)
         if found is None:
             found = self._encoders[about] = encoder(wish, self.clock)
@@ -118,7 +124,7 @@ def encoder(wish: Wish, clock: Clock) -> Encoder:
 
 
 async def _send(
-    watch: Watch, encoder: Encoder, response: web.StreamResponse, seconds: float
+    watch: Watch | ConvertedWatch, encoder: Encoder, response: web.StreamResponse, seconds: float
 ) -> None:
     try:
         async with asyncio.timeout(seconds):

@@ -73,6 +73,7 @@ class Writes:
             fields=selected.fields,
             body=body,
             dry_run=dry_run or options.dry_run,
+            version=call.target.resource.version,
         )
         return await self.reads.listed(call, page)
 
@@ -108,6 +109,7 @@ def _operation(
         dry_run=options.dry_run,
         field_manager=options.manager,
         field_validation=options.validation,
+        version=target.resource.version,
     )
 
 

@@ -45,6 +45,7 @@ class WatchCache:
         self._ticking: asyncio.TimerHandle | None = None
         self._expected: list[tuple[int, asyncio.Future[None]]] = []
         self._start = 0
+        table.on_change(self._reshape)
         self.revision = 0
 
     async def open(self) -> None:
@@ -101,6 +102,11 @@ class WatchCache:
         finally:
             self._expected.remove(item)
         return self.revision >= revision
+
+    def _reshape(self, resource: str) -> None:
+        found = self._resources.get(resource)
+        if found is not None:
+            found.reshape(Shape(resource, self._table.get(resource)))
 
     def _take(self, changes: Sequence[storage.Event]) -> None:
         touched: dict[ResourceCache, None] = {}

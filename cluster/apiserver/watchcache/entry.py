@@ -55,7 +55,8 @@ class Entry:
     """
 
     __slots__ = (
-        "_fields", "_labels", "created", "json", "key", "name", "namespace", "revision", "shape",
+        "_fields", "_labels", "_views", "created", "json", "key", "name", "namespace", "revision",
+        "shape",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, key: str, json: bytes, revision: int, created: int) -> None:
@@ -67,6 +68,25 @@ class Entry:
         self.created = created
         self._labels: dict[str, str] | None = None
         self._fields: dict[str, str] | None = None
+        self._views: tuple[tuple[resources.Resource, Entry], ...] = ()
+
+    def reshape(self, shape: Shape) -> None:
+        """What selectors can ask has changed."""
+        self.shape = shape
+        self._labels = self._fields = None
+
+    def view(self, row: resources.Resource) -> "Entry | None":
+        """This entry as `row` shows it, where that is kept."""
+        for known, entry in self._views:
+            if known is row:
+                return entry
+        return None
+
+    def keep_view(self, row: resources.Resource, json: bytes) -> "Entry":
+        """Keep how `row` shows this entry; views of rows that are gone make room."""
+        entry = Entry(self.shape, self.key, json, self.revision, self.created)
+        self._views = (*self._views[-3:], (row, entry))
+        return entry
 
     @property
     def labels(self) -> dict[str, str]:

@@ -60,6 +60,12 @@ class ResourceCache:
         json = codec.with_revision(record.value, record.revision)
         return Entry(self.shape, record.key, json, record.revision, record.created)
 
+    def reshape(self, shape: Shape) -> None:
+        """The row of the resource has changed, and with it what selectors can ask for."""
+        self.shape = shape
+        for entry in self._entries.values():
+            entry.reshape(shape)
+
     def load(self, records: Sequence[storage.Record]) -> None:
         """Take the state that the store had at the start, in key order."""
         for record in records:
