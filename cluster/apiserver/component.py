@@ -12,6 +12,8 @@ from cluster.aio.grpcserver import GrpcServer
 from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
+from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.config import Config
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.cache import Limits
@@ -36,7 +38,8 @@ class ApiServer:
         self.ready = asyncio.Event()
         self.port = 0
         self.grpc_port = 0
-        self.authenticator = authn.Authenticator(config.tokens)
+        settings = config.service_accounts
+        self._issuer = Issuer(settings, settings.signing) if settings.signing is not None else None
         self.registry = Registry(
             resources.built_in(),
             storage,
@@ -52,6 +55,19 @@ class ApiServer:
             initial=bootstrap.Initial(
                 config.service_range, config.advertise, config.port or bootstrap.Initial().port
             ),
+            issuer=self._issuer,
+        )
+        self.authenticator = self._authenticator()
+
+    def _authenticator(self) -> authn.Authenticator:
+        config, cache = self._config, self.registry.cache
+        known = ServiceAccounts(config.service_accounts, cache, self._clock)
+        return authn.Authenticator(
+            config.tokens,
+            service_accounts=known if config.service_accounts.all_keys else None,
+            bootstrap=BootstrapTokens(cache, self._clock) if config.bootstrap_tokens else None,
+            proxy=config.proxy,
+            anonymous=config.anonymous,
         )
 
     async def run(self) -> None:

@@ -9,6 +9,7 @@ from cluster.aio.grpcserver import ServerTls
 from cluster.api import identity
 from cluster.apiserver import bootstrap, expiry
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.authn import requestheader, serviceaccounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ class Config:
     grpc_address: str = "127.0.0.1:6444"
     grpc_tls: ServerTls | None = None
     tokens: Mapping[str, identity.User] = field(default_factory=dict)
+    service_accounts: serviceaccounts.Settings = field(default_factory=serviceaccounts.Settings)
+    bootstrap_tokens: bool = False
+    """Whether secrets of type bootstrap.kubernetes.io/token let in."""
+    proxy: requestheader.RequestHeader | None = None
+    """The front proxy that may tell whom it asks for."""
+    anonymous: bool = False
+    """Whether who shows no credentials is system:anonymous."""
     service_range: str = bootstrap.SERVICE_RANGE
     node_ports: range = defaults.NODE_PORTS
     advertise: str = ""

@@ -2,7 +2,9 @@
 
 Names and lifetimes are kubeadm's (kubernetes.io/docs/setup/best-practices/certificates); a user's
 name is the common name and its groups are the organisations. Keys are ECDSA P-256: an RSA key
-takes a thousand times as long to make. Files are `NAME.crt` and `NAME.key`, of mode 0600.
+takes a thousand times as long to make. (So is the key of service account tokens: ES256 is
+as good to clients as RS256, and kube-apiserver takes both.) Files are `NAME.crt` and `NAME.key`, of
+mode 0600.
 """
 
 import datetime
@@ -148,6 +150,31 @@ def ensure_serving(
             f"{path} does not cover {', '.join(missing)}; remove it to have it issued again"
         )
     return Pair(*(file.read_bytes() for file in _paths(folder, name)))
+
+
+def ensure_service_account_key(folder: Path) -> None:
+    """The key pair of service account tokens, kept as `sa.key` and `sa.pub`; made where absent.
+
+    Unusable where what is there is no key; files.Unwritable.
+    """
+    path, public = folder / "sa.key", folder / "sa.pub"
+    if path.exists():
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), None)
+        except (OSError, ValueError, TypeError) as error:
+            raise Unusable(
+                f"{path} is not a usable key ({error}); remove it for a new one"
+            ) from error
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+        files.write_private(path, _key_pem(key))
+    if not public.exists():
+        files.write_private(
+            public,
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ),
+        )
 
 
 def _read(folder: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

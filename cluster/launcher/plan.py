@@ -80,6 +80,7 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
             "tls-cert-file": str(folder.pki / "apiserver.crt"),
             "tls-private-key-file": str(folder.pki / "apiserver.key"),
             "client-ca-file": str(folder.pki / "ca.crt"),
+            "service-account-signing-key-file": str(folder.pki / "sa.key"),
             "service-cluster-ip-range": wanted.service_cidr,
             "data-dir": str(folder.data),
             "kubernetes-version": wanted.kubernetes_version,

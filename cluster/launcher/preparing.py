@@ -25,6 +25,7 @@ def prepare(
         return kubeconfig.document(cluster, f"{cluster}-{name}", access)
 
     pki.ensure_serving(folder.pki, "apiserver", plans.hosts(wanted), authority, now)
+    pki.ensure_service_account_key(folder.pki)
     for name, subject in plans.subjects(wanted).items():
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject))

@@ -15,10 +15,11 @@ import msgspec
 
 from cluster.aio.clock import Clock
 from cluster.api import identity, timestamps
+from cluster.api.tokens import claims
+from cluster.api.tokens.claims import Claims, Reference, Refused
+from cluster.api.tokens.jws import Signer
+from cluster.api.tokens.keys import PublicKey, SigningKey
 from cluster.apiserver import codec
-from cluster.apiserver.authn import claims
-from cluster.apiserver.authn.claims import Claims, Reference, Refused
-from cluster.apiserver.authn.keys import PublicKey, SigningKey, encoded
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.resource import ResourceCache
@@ -29,7 +30,6 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 KNOWN = 4096
 """Tokens that are remembered; the oldest makes room for the next."""
 _LONGEST = 1 << 15
-_encode = msgspec.json.Encoder().encode
 
 
 class _Meta(msgspec.Struct):
@@ -89,8 +89,7 @@ class Issuer:
 
     def __init__(self, settings: Settings, key: SigningKey) -> None:
         self.settings = settings
-        self._key = key
-        self._head = head_of(key)
+        self._signer = Signer(key)
 
     def issue(
         self,
@@ -119,7 +118,7 @@ class Issuer:
             extended=extended,
             id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
         )
-        return sign(self._head, payload, self._key)
+        return self._signer.sign(payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,21 +206,6 @@ class ServiceAccounts:
         if until <= now:
             raise Refused("service account token has been invalidated")
         return entry, until
-
-
-def sign(head: bytes, payload: Mapping[str, Any], key: SigningKey) -> str:
-    """A JWS in its compact form (RFC 7515)."""
-    message = head + b"." + _part(payload)
-    return f"{message.decode()}.{encoded(key.sign(message))}"
-
-
-def head_of(key: SigningKey) -> bytes:
-    """The first part of tokens of this key."""
-    return _part({"alg": key.public.algorithm, "kid": key.public.id})
-
-
-def _part(document: Mapping[str, Any]) -> bytes:
-    return encoded(_encode(document)).encode()
 
 
 def _payload(token: str, keys: Sequence[PublicKey], issuers: Sequence[str]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 from cluster.api import causes, decoding, errors, objects, timestamps
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
+from cluster.api.tokens.claims import Reference
 from cluster.apiserver import bodies
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
-from cluster.apiserver.authn.claims import Reference
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.plan import Call, Plan, document
 from cluster.apiserver.watchcache.entry import Entry

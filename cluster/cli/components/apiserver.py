@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.apiserver import config as configs
-from cluster.cli import connection, flags, process, servertls
+from cluster.cli import authnflags, flags, process, servertls
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _SETTINGS = (
 @flags.settings(configs.Config, *_SETTINGS)
 @flags.option("service-node-port-range", "Ports of NodePort services.", default="30000-32767")
 @servertls.options
-@flags.option("token-auth-file", "Static tokens: lines token,user,uid,groups.", connection.FILE)
+@authnflags.options
 @flags.option(
     "storage-backend",
     "Where objects are kept.",
@@ -55,15 +55,15 @@ _SETTINGS = (
 def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     """Run the API server: Kubernetes REST over TLS, and gRPC for components."""
     tls = _tls(values)
-    tokens = _tokens(values.pop("token_auth_file"))
+    known = authnflags.from_flags(values)
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
     backend, folder = values.pop("storage_backend"), values.pop("data_dir")
 
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
-            host=address, grpc_address=f"{_bracketed(address)}:{grpc_port}", tokens=tokens,
-            node_ports=ports, **tls, **fields,
+            host=address, grpc_address=f"{_bracketed(address)}:{grpc_port}",
+            node_ports=ports, **tls, **known, **fields,
         )  # fmt: skip
 
     config = flags.built(make, _SETTINGS, values)
@@ -97,17 +97,6 @@ def _tls(values: dict[str, Any]) -> dict[str, Any]:
             f"{certificate} and {key} are not a usable certificate: {error}"
         ) from error
     return {"ssl_context": context, "grpc_tls": grpc_tls}
-
-
-def _tokens(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    from cluster.apiserver import authn
-
-    try:
-        return authn.read_tokens(path.read_text())
-    except ValueError as error:
-        raise click.UsageError(f"--token-auth-file {path}: {error}") from error
 
 
 def _storage(backend: str, folder: Path) -> "Storage":
