@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 
 from cluster.api import errors, identity
 from cluster.api.operations import Operation
+from cluster.apiserver import outside
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.events import Event
-from cluster.client.transport import Raw, RawEvent, RawPage
+from cluster.apiserver.writer import Result
+from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 
 
 class DirectTransport:
@@ -43,15 +45,18 @@ class DirectTransport:
             async for batch in watch:
                 yield [_raw(event) for event in batch.events]
 
-    async def write(self, batch: Sequence[Operation]) -> Sequence[Raw | errors.StatusError | None]:
+    async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""
-        results = await self._registry.write(batch, self._user)
-        return [
-            result
-            if result is None or isinstance(result, errors.StatusError)
-            else Raw(result.json, result.revision)
-            for result in results
-        ]
+        results = await self._registry.write(batch, self._user, prompt=len(batch) > 1)
+        return [_outcome(result) for result in results]
+
+
+def _outcome(result: Result) -> Outcome:
+    if isinstance(result, outside.Deferred):
+        return ALONE
+    if result is None or isinstance(result, errors.StatusError):
+        return result
+    return Raw(result.json, result.revision)
 
 
 def _raw(event: Event) -> RawEvent:

@@ -113,7 +113,8 @@ class GrpcFace:
     async def _write(self, request: Any, context: Any) -> bytes:
         user = self._user(context)
         batch = [_operation(operation) for operation in request.operations]
-        return wire.write_response(await self._registry.write(batch, user))
+        results = await self._registry.write(batch, user, prompt=request.prompt)
+        return wire.write_response(results)
 
     def _user(self, context: Any) -> identity.User:
         """Who asks: by certificate, else by token. errors.Unauthorized."""

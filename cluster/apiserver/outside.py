@@ -7,7 +7,8 @@ that it comes to the same questions in the same order, as long as the state it r
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 ROUNDS = 64
 """How many questions one operation may ask before it is given up."""
@@ -26,6 +27,17 @@ class Ask(Exception):
         super().__init__(f"an answer is needed: {key!r}")
         self.key = key
         self.question = question
+
+
+class Deferred(Enum):
+    """In a batch that may not be kept waiting: the answer to an operation that asks outside. It was
+    not carried out.
+    """
+
+    DEFERRED = 1
+
+
+DEFERRED: Final = Deferred.DEFERRED
 
 
 class Answers:

@@ -9,7 +9,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import bodies, bootstrap, deletion, planner
+from cluster.apiserver import bodies, bootstrap, deletion, outside, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
@@ -149,15 +149,21 @@ class Registry:
         )
 
     async def write(
-        self, batch: Sequence[Operation], user: identity.User, warn: Warn | None = None
+        self,
+        batch: Sequence[Operation],
+        user: identity.User,
+        warn: Warn | None = None,
+        *,
+        prompt: bool = False,
     ) -> Results:
         """Carry out a batch; the answers are in its order.
 
         An answer is the object (or the Status or Scale that the operation answers with), None
         where the object was not wanted, or the error. `warn(index, text)` hears what a user should
-        be warned of. Whoever reads after this returns sees what was written.
+        be warned of. With `prompt`, operations that have to ask a webhook are not carried out, and
+        answered `outside.DEFERRED`. Whoever reads after this returns sees what was written.
         """
-        return await self._writer.write(batch, user, warn)
+        return await self._writer.write(batch, user, warn, prompt=prompt)
 
     async def one(
         self, operation: Operation, user: identity.User, warn: Warn | None = None
@@ -166,6 +172,7 @@ class Registry:
         (result,) = await self._writer.write([operation], user, warn)
         if isinstance(result, errors.StatusError):
             raise result
+        assert not isinstance(result, outside.Deferred)
         return result
 
     async def delete_collection(

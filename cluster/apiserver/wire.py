@@ -8,7 +8,7 @@ of proto/cluster/v1/resources.proto; a test reads what this writes with the gene
 from collections.abc import Iterator, Sequence
 
 from cluster.api import errors
-from cluster.apiserver import codec
+from cluster.apiserver import codec, outside
 from cluster.apiserver.pages import Page
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.events import Event
@@ -18,6 +18,7 @@ CHUNK = 768 << 10
 
 _TYPES = {"ADDED": b"\x08\x01", "MODIFIED": b"\x08\x02", "DELETED": b"\x08\x03"}
 _BOOKMARK = b"\x08\x04"
+_ALONE = b"\x0a\x02\x22\x00"  # results { alone {} }
 _EMPTY_DONE = b"\x0a\x02\x1a\x00"  # results { done {} }
 
 
@@ -69,12 +70,16 @@ def list_responses(page: Page) -> Iterator[bytes]:
     yield b"".join((*parts, revision, last))
 
 
-def write_response(results: Sequence[Entry | errors.StatusError | None]) -> bytes:
+def write_response(
+    results: Sequence[Entry | errors.StatusError | outside.Deferred | None],
+) -> bytes:
     """A WriteResponse."""
     parts: list[bytes] = []
     for result in results:
         if result is None:
             parts.append(_EMPTY_DONE)
+        elif isinstance(result, outside.Deferred):
+            parts.append(_ALONE)
         elif isinstance(result, errors.StatusError):
             parts.append(_field(b"\x0a", _field(b"\x12", codec.document(result.status()))))
         else:

@@ -27,7 +27,7 @@ from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.storage import interface as storage
 
-Result = Entry | errors.StatusError | None
+Result = Entry | errors.StatusError | outside.Deferred | None
 Results = list[Result]
 Warn = Callable[[int, str], None]
 
@@ -53,10 +53,15 @@ class Attempt:
 class _Round:
     """What one pass over the open operations found; answers go to the whole batch's `results`.
 
-    `asking` are the operations that need an answer from outside before they can be planned.
+    `deferred` are the keys of operations that were put off, and keep others behind them. `asking`
+    are the operations that need an answer from outside before they can be planned.
     """
 
-    def __init__(self, results: list[Result], warn: Warn | None) -> None:
+    def __init__(
+        self, results: list[Result], warn: Warn | None, deferred: dict[str, None], *, prompt: bool
+    ) -> None:
+        self.prompt = prompt
+        self.deferred = deferred
         self.results = results
         self.warn = warn
         self.attempts: list[Attempt] = []
@@ -95,14 +100,23 @@ class Writer:
         self._log = structlog.get_logger().bind(component="apiserver")
 
     async def write(
-        self, batch: Sequence[Operation], user: identity.User, warn: Warn | None = None
+        self,
+        batch: Sequence[Operation],
+        user: identity.User,
+        warn: Warn | None = None,
+        *,
+        prompt: bool = False,
     ) -> list[Result]:
-        """The answers to a batch, in order; never raises for what an operation did wrong."""
+        """The answers to a batch, in order; never raises for what an operation did wrong.
+
+        With `prompt`, what has to ask outside is answered DEFERRED and not carried out.
+        """
         results: list[Result] = [None] * len(batch)
         open_jobs = self._jobs(batch, results)
         viewed = [(index, job.row) for index, job in open_jobs if not self._views.plain(job.row)]
+        deferred: dict[str, None] = {}
         while open_jobs:
-            now = _Round(results, warn)
+            now = _Round(results, warn, deferred, prompt=prompt)
             self._plan_all(now, open_jobs, user)
             again = await self._commit(now.attempts, user, results) if now.attempts else []
             if now.asking:
@@ -137,6 +151,9 @@ class Writer:
     ) -> None:
         now.later += open_jobs[TOGETHER:]
         for index, job in open_jobs[:TOGETHER]:
+            if job.key in now.deferred:
+                now.results[index] = outside.DEFERRED
+                continue
             if job.key in now.keys:
                 now.later.append((index, job))
                 continue
@@ -155,6 +172,11 @@ class Writer:
 
     def _defer(self, now: _Round, index: int, job: Job, ask: outside.Ask) -> None:
         """Put off an operation that asks outside, and those on its object behind it."""
+        if now.prompt:
+            now.results[index] = outside.DEFERRED
+            if job.key:
+                now.deferred[job.key] = None
+            return
         if job.key:
             now.keys[job.key] = None
         if job.outside is None:

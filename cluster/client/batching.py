@@ -2,7 +2,8 @@
 
 Coroutines that write in the same turn share a batch, and writes that arrive while the allowed
 number of batches is under way wait and share the next one: the busier the client, the larger its
-batches. Batches start in the order of submission. Writes to one object never overtake each other:
+batches. An operation that would keep its batch waiting (for a webhook) is sent again alone. Batches
+start in the order of submission. Writes to one object never overtake each other:
 one whose object is in a batch under way waits for that batch's end.
 """
 
@@ -15,9 +16,9 @@ from typing import Self
 from cluster.aio import tasks
 from cluster.api import errors
 from cluster.api.operations import Operation
-from cluster.client.transport import Raw
+from cluster.client.transport import Alone, Outcome, Raw
 
-Outcome = Raw | errors.StatusError | None
+Answer = Raw | errors.StatusError | None
 Write = Callable[[Sequence[Operation]], Awaitable[Sequence[Outcome]]]
 _Target = tuple[str, str, str]
 
@@ -46,7 +47,7 @@ class Limits:
 @dataclass(slots=True, eq=False)
 class _Entry:
     operation: Operation
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[Answer]
     queued: float
 
     @property
@@ -83,7 +84,7 @@ class Batcher:
             group.cancel()
             await group.__aexit__(None, None, None)
 
-    def enqueue(self, operation: Operation) -> asyncio.Future[Outcome]:
+    def enqueue(self, operation: Operation) -> asyncio.Future[Answer]:
         """Queue an operation for this turn's batch; the future gives what became of it.
 
         The future never fails: an error is a StatusError as its result (TooManyRequests where too
@@ -146,22 +147,63 @@ class Batcher:
         return batch
 
     async def _carry(self, batch: list[_Entry]) -> None:
+        alone: list[_Entry] = []
+        try:
+            alone = await self._deliver(batch)
+        finally:
+            kept = {entry.target: None for entry in alone}
+            self._release([entry for entry in batch if entry.target not in kept])
+            self._in_flight -= 1
+            self._flush()
+        self._send_alone(alone)
+
+    def _send_alone(self, entries: list[_Entry]) -> None:
+        """Send operations in batches of their own, beside those under way; those on one object one
+        after the other. They are bounded by the queue: each was in it, and its writer waits for it.
+        """
+        if self._group is None:
+            self._refuse(entries, _closed())
+            return
+        chains: dict[object, list[_Entry]] = {}
+        for entry in entries:
+            chains.setdefault(entry.target or entry, []).append(entry)
+        for chain in chains.values():
+            self._group.spawn(self._carry_alone(chain), "carry alone")
+
+    async def _carry_alone(self, chain: list[_Entry]) -> None:
+        try:
+            for entry in chain:
+                await self._deliver([entry])
+        except asyncio.CancelledError:
+            self._refuse(chain, _closed())
+            raise
+        finally:
+            self._release(chain)
+            self._flush()
+
+    async def _deliver(self, batch: list[_Entry]) -> list[_Entry]:
+        """Answer every writer of a batch but those whose operations want to be sent alone."""
+        alone: list[_Entry] = []
         try:
             outcomes = await self._outcomes([entry.operation for entry in batch])
-            for entry, outcome in zip(batch, outcomes, strict=True):
-                if not entry.answer.done():
-                    entry.answer.set_result(outcome)
         except asyncio.CancelledError:
             self._refuse(batch, _closed())
             raise
         except Exception as fault:  # noqa: BLE001  (it reaches every writer of the batch)
             self._refuse(batch, errors.InternalError(f"the write failed: {fault!r}"))
-        finally:
-            for entry in batch:
-                if entry.target:
-                    self._busy.pop(entry.target, None)
-            self._in_flight -= 1
-            self._flush()
+            return alone
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Alone):
+                alone.append(entry)
+            elif not entry.answer.done():
+                entry.answer.set_result(outcome)
+        return alone
+
+    def _release(self, entries: Sequence[_Entry]) -> None:
+        """Others may write to these objects again."""
+        for entry in entries:
+            if entry.target:
+                self._busy.pop(entry.target, None)
 
     async def _outcomes(self, operations: list[Operation]) -> Sequence[Outcome]:
         deadline = self._limits.deadline

@@ -208,7 +208,7 @@ class Client:
         )
 
 
-def _result(outcome: batching.Outcome) -> objects.Object | errors.StatusError:
+def _result(outcome: batching.Answer) -> objects.Object | errors.StatusError:
     if isinstance(outcome, errors.StatusError):
         return outcome
     return _decode(outcome.json) if outcome is not None else {}

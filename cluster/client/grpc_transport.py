@@ -7,7 +7,7 @@ import grpc
 import msgspec
 
 from cluster.api import errors, operations
-from cluster.client.transport import Raw, RawEvent, RawPage
+from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 from cluster.pb.cluster.v1 import resources_pb2_grpc as pb_grpc
 
@@ -100,11 +100,11 @@ class GrpcTransport:
         finally:
             call.cancel()
 
-    async def write(
-        self, batch: Sequence[operations.Operation]
-    ) -> Sequence[Raw | errors.StatusError | None]:
+    async def write(self, batch: Sequence[operations.Operation]) -> Sequence[Outcome]:
         """Carry out a batch; the results are in order."""
-        request = pb.WriteRequest(operations=[_operation(operation) for operation in batch])
+        request = pb.WriteRequest(
+            operations=[_operation(operation) for operation in batch], prompt=len(batch) > 1
+        )
         try:
             answer = await self._stub.Write(request, timeout=self._deadline, wait_for_ready=True)
         except grpc.aio.AioRpcError as failure:
@@ -129,13 +129,13 @@ def _operation(operation: operations.Operation) -> pb.Operation:
     )
 
 
-def _outcome(result: pb.Result) -> Raw | errors.StatusError | None:
+def _outcome(result: pb.Result) -> Outcome:
     kind = result.WhichOneof("outcome")
     if kind == "object":
         return Raw(result.object.json, result.object.revision)
     if kind == "status":
         return errors.from_status(msgspec.json.decode(result.status))
-    return None
+    return ALONE if kind == "alone" else None
 
 
 def status_error(failure: grpc.aio.AioRpcError) -> errors.StatusError:

@@ -5,7 +5,8 @@ Objects cross it as JSON text, so that a component can never share a dict with a
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Final, Protocol
 
 from cluster.api import errors, operations
 
@@ -36,6 +37,18 @@ class RawEvent:
     revision: int
 
 
+class Alone(Enum):
+    """The answer to an operation that would have kept its batch waiting for a webhook: it was not
+    carried out, and has to be sent again in a batch of its own.
+    """
+
+    ALONE = 1
+
+
+ALONE: Final = Alone.ALONE
+Outcome = Raw | errors.StatusError | Alone | None
+
+
 class Transport(Protocol):
     """Reaches the API. Every method raises `cluster.api.errors.StatusError`.
 
@@ -58,8 +71,9 @@ class Transport(Protocol):
         """Batches of events after `revision`, with bookmarks, until closed. errors.Expired."""
         ...
 
-    async def write(
-        self, batch: Sequence[operations.Operation]
-    ) -> Sequence[Raw | errors.StatusError | None]:
-        """Carry out a batch; the results are in order. None: done, and no object was wanted."""
+    async def write(self, batch: Sequence[operations.Operation]) -> Sequence[Outcome]:
+        """Carry out a batch; the results are in order. None: done, and no object was wanted.
+
+        ALONE is an answer in batches of several only.
+        """
         ...

@@ -10,9 +10,10 @@ from cluster.api import errors, identity
 from cluster.api.operations import Operation
 from cluster.apiserver.direct import DirectTransport
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.events import Batch
 from cluster.apiserver.watchcache.watch import Watch
-from cluster.client.transport import Raw, RawEvent, RawPage
+from cluster.client.transport import Outcome, Raw, RawEvent, RawPage
 
 Delay = Callable[[], float]
 
@@ -22,7 +23,7 @@ class ApiSocket:
 
     def __init__(self) -> None:
         self.registry: Registry | None = None
-        self._watches: dict[Watch, None] = {}
+        self._watches: dict[Watch | ConvertedWatch, None] = {}
 
     def up(self, registry: Registry) -> None:
         """Connect clients to `registry` from now on."""
@@ -94,7 +95,7 @@ class LabTransport:
                 await asyncio.sleep(self._delay())
                 yield [RawEvent(event.type, event.json, event.revision) for event in batch.events]
 
-    async def write(self, batch: Sequence[Operation]) -> Sequence[Raw | errors.StatusError | None]:
+    async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""
         direct = await self._reach()
         return await direct.write(batch)

@@ -5,11 +5,13 @@ import asyncio
 import pytest
 import registry_world as rw
 
-from cluster.aio import virtual
+from cluster.aio import tasks, virtual
 from cluster.api import errors, objects
 from cluster.api.operations import Operation, Verb
+from cluster.apiserver import direct, outside
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Plugin
+from cluster.client.client import Client
 
 
 class Labels(Plugin):
@@ -107,3 +109,44 @@ def test_an_operation_that_never_stops_asking_fails():
     endless = Endless()
     endless.resources = ("configmaps",)
     run(test, Chain((endless,)))
+
+
+def test_a_batch_that_may_not_wait_puts_off_what_asks_and_what_follows_on_its_object():
+    plugin = Labels()
+
+    async def test(world):
+        batch = [
+            rw.create("secrets", {"metadata": {"name": "s"}}),
+            rw.create("configmaps", rw.config_map("a")),
+            Operation(Verb.DELETE, "configmaps", "default", "a"),
+        ]
+        secret, put_off, behind = await world.registry.write(batch, rw.USER, prompt=True)
+        assert secret.name == "s"
+        assert put_off is behind is outside.DEFERRED
+        assert not plugin.asked
+
+    run(test, Chain((plugin,)))
+
+
+def test_a_client_sends_what_was_put_off_again_alone():
+    plugin = Labels()
+
+    async def test(world):
+        transport = direct.DirectTransport(world.registry, rw.USER)
+        async with Client(transport, manager="tester") as client:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            took = {}
+
+            async def made(resource, name):
+                await client.create(resource, {"metadata": {"name": name, "namespace": "default"}})
+                took[name] = loop.time() - started
+
+            async with tasks.Group("writers") as group:
+                for name in ("a", "b"):
+                    group.spawn(made("configmaps", name), name)
+                group.spawn(made("secrets", "quick"), "quick")
+            assert took["quick"] < 1
+            assert took["a"] == took["b"] == pytest.approx(6, abs=0.1)
+
+    run(test, Chain((plugin,)))

@@ -98,10 +98,12 @@ class Event(_message.Message):
     def __init__(self, type: _Optional[_Union[Event.Type, str]] = ..., json: _Optional[bytes] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class WriteRequest(_message.Message):
-    __slots__ = ("operations",)
+    __slots__ = ("operations", "prompt")
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
     operations: _containers.RepeatedCompositeFieldContainer[Operation]
-    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ...) -> None: ...
+    prompt: bool
+    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., prompt: _Optional[bool] = ...) -> None: ...
 
 class Operation(_message.Message):
     __slots__ = ("verb", "resource", "namespace", "name", "subresource", "body", "patch_type", "cause", "dry_run", "field_manager", "field_validation", "omit_object")
@@ -150,14 +152,16 @@ class WriteResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("object", "status", "done")
+    __slots__ = ("object", "status", "done", "alone")
     OBJECT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
     object: Object
     status: bytes
     done: Done
-    def __init__(self, object: _Optional[_Union[Object, _Mapping]] = ..., status: _Optional[bytes] = ..., done: _Optional[_Union[Done, _Mapping]] = ...) -> None: ...
+    alone: Done
+    def __init__(self, object: _Optional[_Union[Object, _Mapping]] = ..., status: _Optional[bytes] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., alone: _Optional[_Union[Done, _Mapping]] = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ()
