@@ -37,6 +37,10 @@ class Form:
         return not self.shape and self.media == JSON
 
 
+PLAIN = Form()
+"""Objects as they are, in JSON; what answers that are no objects go by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One media range of an Accept header: its type, and parameters in lower-case names."""

@@ -25,7 +25,9 @@ _OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 
 
 class Router:
-    """Answers requests. `checks` are those of health.PATHS."""
+    """Answers requests. `checks` are those of health.PATHS, `connects` the subresources that are
+    not objects (log, exec, proxy…), by name.
+    """
 
     def __init__(
         self,
@@ -36,11 +38,13 @@ class Router:
         documents: Documents,
         authenticator: authn.Authenticator,
         checks: Mapping[str, Mapping[str, health.Check]],
+        connects: Mapping[str, Act],
     ) -> None:
         self._table = reads.registry.table
         self._documents = documents
         self.asking = Asking(authenticator)
         self._checks = checks
+        self._connects = connects
         self._log = structlog.get_logger().bind(component="apiserver")
         self._acts: dict[str, Act] = {
             "get": reads.get,
@@ -83,6 +87,10 @@ class Router:
             if http.method != "GET":
                 raise errors.MethodNotAllowed(_NOT_ALLOWED)
             return self._documents.answer(path, parameters, http)
+        if target.subresource in self._connects:
+            verb = _connect_verb(http.method, target)
+            act = self._connects[target.subresource]
+            return await act(Call(http, user, target, parameters, negotiation.PLAIN))
         verb = _verb(http.method, target, parameters)
         form = negotiation.form(http.headers.get("Accept", ""))
         return await self._acts[verb](Call(http, user, target, parameters, form))
@@ -115,6 +123,20 @@ def _verb(method: str, target: Target, parameters: query.Query) -> str:
         reads.check_subresource(target, verb)
     elif not _served(target, verb):
         raise errors.MethodNotAllowed(_NOT_ALLOWED)
+    return verb
+
+
+def _connect_verb(method: str, target: Target) -> str:
+    """The API's verb for what a pod, a service or a node itself answers (exec, proxy…).
+
+    errors.MethodNotAllowed, errors.NotFound.
+    """
+    verb = "get" if method in ("HEAD", "OPTIONS") else _OF_ONE.get(method, "")
+    if method in ("HEAD", "OPTIONS") and target.subresource != "proxy":
+        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+    if target.tail and target.subresource != "proxy":
+        raise errors.NotFound(paths.NOT_FOUND)
+    reads.check_subresource(target, verb)
     return verb
 
 

@@ -13,13 +13,16 @@ from aiohttp import abc, http_exceptions, http_parser, streams, web
 from cluster.aio.clock import Clock
 from cluster.api import schema
 from cluster.apiserver import authn, bodies
+from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import health
 from cluster.apiserver.rest.documents import Documents
 from cluster.apiserver.rest.reads import Reads
-from cluster.apiserver.rest.router import Router
+from cluster.apiserver.rest.router import Act, Router
 from cluster.apiserver.rest.watching import Watches
 from cluster.apiserver.rest.writes import Writes
+from cluster.apiserver.streaming.face import Streams
+from cluster.apiserver.streaming.sessions import Sessions
 
 _LINE_BYTES = 1 << 16
 _CLOSE_SECONDS = 2.0
@@ -44,7 +47,7 @@ class RestServer:
     """Serves `registry` at `host:port` (port 0: a free one). Use it inside `async with`.
 
     `checks` adds to the checks of /readyz. Without `ssl_context` it speaks plain HTTP, over which
-    only tokens tell who asks.
+    only tokens tell who asks. `kubelets` reaches the kubelets of nodes: for logs, exec and so on.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class RestServer:
         port: int = 0,
         version: str = "",
         checks: Mapping[str, health.Check] | None = None,
+        kubelets: Connector | None = None,
     ) -> None:
         self._ssl = ssl_context
         self._host = host
@@ -77,7 +81,19 @@ class RestServer:
             documents=self.documents,
             authenticator=authenticator,
             checks=_all_checks(checks or {}),
+            connects=self._connects(registry, kubelets or Nowhere()),
         )
+
+    def _connects(self, registry: Registry, kubelets: Connector) -> dict[str, Act]:
+        """What pods, services and nodes answer themselves, by subresource."""
+        sessions = Sessions(self._follow)
+        streams = Streams(registry, kubelets, sessions)
+        return {
+            "log": streams.log,
+            "exec": streams.exec,
+            "attach": streams.attach,
+            "portforward": streams.port_forward,
+        }
 
     @property
     def port(self) -> int:

@@ -1,0 +1,177 @@
+"""Kubelets over gRPC: a channel for each address, kept while it is used and a while after."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import grpc
+
+from cluster.aio import tasks
+from cluster.api import objects
+from cluster.apiserver.kubelets import location
+from cluster.apiserver.kubelets.protocol import Kubelet, Unreachable
+from cluster.client import channel as channels
+from cluster.client import grpc_transport
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.pb.cluster.v1 import kubelet_pb2_grpc
+
+CONNECT_SECONDS: Final = 10.0
+PAGE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 300.0
+MAX_IDLE: Final = 64
+"""Channels kept that nobody uses."""
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """A channel, how many use it, and what will close it when nobody does."""
+
+    address: str
+    channel: Any
+    users: int = 0
+    closing: asyncio.TimerHandle | None = None
+
+
+class GrpcConnector:
+    """Connects with mutual TLS, or without where `tls` is None. Use it inside `async with`."""
+
+    def __init__(
+        self,
+        tls: channels.ChannelTls | None = None,
+        preferred: Sequence[str] = location.PREFERRED,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._tls = tls
+        self._preferred = preferred
+        self._connect_seconds = connect_seconds
+        self._idle_seconds = idle_seconds
+        self._links: dict[str, _Link] = {}
+        self._group = tasks.Group("kubelets")
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close every channel."""
+        for link in list(self._links.values()):
+            self._close(link)
+        await self._group.__aexit__(None, None, None)
+
+    @asynccontextmanager
+    async def kubelet(self, node: objects.Object) -> AsyncIterator[Kubelet]:
+        """See `protocol.Connector`. Unreachable within CONNECT_SECONDS, errors.InternalError."""
+        address = location.address(node, self._preferred)
+        link = self._links.get(address)
+        if link is None:
+            link = self._links[address] = _Link(address, channels.connect([address], self._tls))
+        self._use(link)
+        try:
+            await self._connected(link)
+            yield GrpcKubelet(link.channel)
+        finally:
+            self._leave(link)
+
+    async def _connected(self, link: _Link) -> None:
+        ready, failed = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        channel, tried = link.channel, False
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                state = channel.get_state(try_to_connect=True)
+                while state != ready:
+                    if state == failed and tried:
+                        break
+                    # A failure of the last time is not this time's: wait for the next attempt.
+                    tried = tried or state == grpc.ChannelConnectivity.CONNECTING
+                    await channel.wait_for_state_change(state)
+                    state = channel.get_state(try_to_connect=True)
+        except TimeoutError:
+            raise Unreachable(f"dial tcp {link.address}: i/o timeout") from None
+        if state != ready:
+            raise Unreachable(await self._why(link.address))
+
+    async def _why(self, address: str) -> str:
+        """What keeps a connection from being made, in Go's words: gRPC does not tell."""
+        host, _, port = address.rpartition(":")
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except TimeoutError:
+            return f"dial tcp {address}: i/o timeout"
+        except OSError as error:
+            number = error.errno
+            words = os.strerror(number).lower() if number and number > 0 else str(error)
+            return f"dial tcp {address}: connect: {words}"
+        writer.close()
+        return f"dial tcp {address}: tls: the kubelet's certificate, or ours, was not accepted"
+
+    def _use(self, link: _Link) -> None:
+        link.users += 1
+        if link.closing is not None:
+            link.closing.cancel()
+            link.closing = None
+
+    def _leave(self, link: _Link) -> None:
+        link.users -= 1
+        if link.users or self._links.get(link.address) is not link:
+            return
+        loop = asyncio.get_running_loop()
+        link.closing = loop.call_later(self._idle_seconds, self._close, link)
+        idle = [each for each in self._links.values() if not each.users]
+        if len(idle) > MAX_IDLE:
+            self._close(idle[0])
+
+    def _close(self, link: _Link) -> None:
+        if link.closing is not None:
+            link.closing.cancel()
+        if self._links.pop(link.address, None) is None:
+            return
+        self._group.spawn(link.channel.close(), f"close/{link.address}")
+
+
+class GrpcKubelet:
+    """A `protocol.Kubelet` across a channel."""
+
+    def __init__(self, channel: Any) -> None:
+        self._stub: Any = kubelet_pb2_grpc.KubeletStub(channel)
+
+    def logs(self, request: pb.LogsRequest) -> AsyncIterator[pb.LogsResponse]:
+        """See `protocol.Kubelet`."""
+        return _answers(self._stub.Logs(request))
+
+    def exec(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
+        """See `protocol.Kubelet`."""
+        return _answers(self._stub.Exec(inputs))
+
+    def attach(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
+        """See `protocol.Kubelet`."""
+        return _answers(self._stub.Attach(inputs))
+
+    def port_forward(
+        self, inputs: AsyncIterator[pb.PortForwardInput]
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        """See `protocol.Kubelet`."""
+        return _answers(self._stub.PortForward(inputs))
+
+    async def page(self, request: pb.PageRequest) -> pb.PageResponse:
+        """See `protocol.Kubelet`."""
+        try:
+            found: pb.PageResponse = await self._stub.Page(request, timeout=PAGE_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise grpc_transport.status_error(error) from error
+        return found
+
+
+async def _answers(call: Any) -> AsyncIterator[Any]:
+    try:
+        async for message in call:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        raise grpc_transport.status_error(error) from error
+    finally:
+        call.cancel()
