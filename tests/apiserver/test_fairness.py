@@ -201,7 +201,10 @@ def test_no_seat_too_many_and_no_wake_up_lost(wanted, seed, steps):
                 if d.admit(level, width):
                     running.append((level, width))
                 elif (found := d.wait(level, f"user-{chance.randrange(5)}", width)) is not None:
-                    waiting.append(found)
+                    if found.given:
+                        running.append((level, width))
+                    else:
+                        waiting.append(found)
             case 2 if running:
                 take(d.release(*running.pop(chance.randrange(len(running)))))
             case 3 if waiting:
