@@ -47,10 +47,11 @@ _SCALARS: Final[Mapping[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A property of a struct and how a strategic merge patch treats it.
+    """A property of a struct, how a strategic merge patch treats it, and how its parts are owned.
 
     `merge` lists are joined by `merge_key` (or as sets of scalars where it is ""); `retain_keys`
-    structs obey `$retainKeys`.
+    structs obey `$retainKeys`. `list_type` is atomic, set, map or "", `map_type` atomic, granular
+    or "", as server-side apply goes by them.
     """
 
     node: "Node"
@@ -58,6 +59,10 @@ class Field:
     retain_keys: bool = False
     replace: bool = False
     merge_key: str = ""
+    list_type: str = ""
+    list_map_keys: tuple[str, ...] = ()
+    map_type: str = ""
+    required: bool = False
 
 
 class Node:
@@ -84,8 +89,18 @@ class Node:
         """The properties of a struct, by their JSON names; {} for other kinds."""
         if self.kind != "struct":
             return {}
-        properties = _raw(self.version)[self.name].get("properties") or {}
-        return {name: _field(self.version, body) for name, body in properties.items()}
+        found = _raw(self.version)[self.name]
+        properties, required = found.get("properties") or {}, found.get("required") or ()
+        return {
+            name: _field(self.version, body, name in required) for name, body in properties.items()
+        }
+
+    @cached_property
+    def map_type(self) -> str:
+        """Whether a struct is owned as a whole: atomic, granular or ""."""
+        if self.kind != "struct" or not self.name:
+            return ""
+        return str(_raw(self.version)[self.name].get("x-kubernetes-map-type") or "")
 
 
 def definitions(version: str = NEWEST) -> dict[str, dict[str, Any]]:
@@ -170,7 +185,7 @@ def _struct(version: str, name: str) -> Node:
     return Node(version, "json-object" if "type" in body else "any", go, name)
 
 
-def _field(version: str, body: Mapping[str, Any]) -> Field:
+def _field(version: str, body: Mapping[str, Any], required: bool) -> Field:
     strategies = str(body.get("x-kubernetes-patch-strategy") or "").split(",")
     return Field(
         _node(version, body),
@@ -178,6 +193,10 @@ def _field(version: str, body: Mapping[str, Any]) -> Field:
         retain_keys="retainKeys" in strategies,
         replace="replace" in strategies,
         merge_key=str(body.get("x-kubernetes-patch-merge-key") or ""),
+        list_type=str(body.get("x-kubernetes-list-type") or ""),
+        list_map_keys=tuple(body.get("x-kubernetes-list-map-keys") or ()),
+        map_type=str(body.get("x-kubernetes-map-type") or ""),
+        required=required,
     )
 
 

@@ -1,0 +1,184 @@
+"""Sets of fields, as FieldsV1 documents: nested dicts keyed by path elements.
+
+An element with an empty dict is a member. One with a dict of others is the way to those, and a
+member besides where it holds `.`. Dicts are kept in the order of their elements, and are shared
+and never changed: every operation gives a new one, or one of its operands. An empty set is {}.
+Operations: fieldpath/set.go.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from cluster.api.managedfields import elements
+from cluster.api.managedfields.elements import SELF, Malformed
+
+Set = dict[str, Any]
+
+MEMBER: Final[Set] = {}
+"""What a member without members below it is."""
+NOTHING: Final[Set] = {}
+
+_DEPTH: Final = 200
+
+
+def decoded(document: Any, depth: int = 0) -> Set:
+    """The set of a FieldsV1 document that a client sent, put in order. Malformed."""
+    if not isinstance(document, dict):
+        raise Malformed("a set of fields is not an object")
+    if depth > _DEPTH:
+        raise Malformed("a set of fields is too deep")
+    found: Set = {}
+    for text, below in document.items():
+        element = elements.canonical(text)
+        if element is None:
+            continue
+        inner = decoded(below, depth + 1)
+        if element == SELF and (inner or not depth):
+            raise Malformed("a set of fields has something below itself")
+        found[element] = inner if element not in found else _joined(found[element], inner)
+    if len(found) == 1 and SELF in found:
+        return MEMBER
+    return ordered(found)
+
+
+def ordered(found: Set) -> Set:
+    """`found` with its own elements in order; those below are not looked at."""
+    if len(found) < 2:
+        return found
+    return {element: found[element] for element in sorted(found, key=elements.order)}
+
+
+def of_paths(paths: Iterable[tuple[str, ...]]) -> Set:
+    """The set of these paths, each a tuple of elements."""
+    found: Set = {}
+    for path in paths:
+        single: Set = MEMBER
+        for element in reversed(path):
+            single = {element: single}
+        found = union(found, single)
+    return found
+
+
+def paths(found: Set) -> Iterator[tuple[str, ...]]:
+    """The members, in order."""
+    for element, below in found.items():
+        if element == SELF:
+            continue
+        if not below or SELF in below:
+            yield (element,)
+        for rest in paths(below):
+            yield (element, *rest)
+
+
+def shown(path: Iterable[str]) -> str:
+    """A path as people read it: `.spec.containers[name="web"].image`."""
+    return "".join(map(elements.shown, path))
+
+
+def has(found: Set, path: Iterable[str]) -> bool:
+    """Whether a path is a member."""
+    at: Any = found
+    for element in path:
+        at = at.get(element)
+        if at is None:
+            return False
+    return not at or SELF in at
+
+
+def union(one: Set, other: Set) -> Set:
+    """Members of either."""
+    if not one or one is other:
+        return other
+    return _joined(one, other) if other else one
+
+
+def _joined(one: Set, other: Set) -> Set:
+    """Both of an element; neither stands for no member."""
+    if one is other or one == other:
+        return one
+    if not one:
+        return other if SELF in other else {SELF: MEMBER, **other}
+    if not other:
+        return one if SELF in one else {SELF: MEMBER, **one}
+    result = dict(one)
+    for element, below in other.items():
+        present = result.get(element)
+        result[element] = below if present is None else _joined(present, below)
+    return ordered(result) if len(result) != len(one) else result
+
+
+def difference(one: Set, other: Set) -> Set:
+    """Members of `one` that are none of `other`; what stands below such a member stays."""
+    if not one or not other:
+        return one
+    result: Set = {}
+    for element, below in one.items():
+        taken = other.get(element)
+        if taken is None:
+            result[element] = below
+        elif element != SELF:
+            left = _less(below, taken)
+            if left is not None:
+                result[element] = left
+    return one if len(result) == len(one) and result == one else result
+
+
+def _less(one: Set, other: Set) -> Set | None:
+    """What is left of an element; None: nothing."""
+    if not other or SELF in other:  # the member goes
+        if not one:
+            return None
+        one = {element: below for element, below in one.items() if element != SELF}
+    elif not one:
+        return one
+    return difference(one, other) or None
+
+
+def without(one: Set, other: Set) -> Set:
+    """Members of `one` that are neither members of `other` nor stand below one."""
+    if not one or not other:
+        return one
+    result: Set = {}
+    for element, below in one.items():
+        taken = other.get(element)
+        if taken is None:
+            result[element] = below
+        elif taken and SELF not in taken:
+            if not below:
+                result[element] = below
+            elif left := without(below, taken):
+                result[element] = left
+    return one if len(result) == len(one) and result == one else result
+
+
+def intersection(one: Set, other: Set) -> Set:
+    """Members of both."""
+    if one is other or not one or not other:
+        return one if one is other else NOTHING
+    if len(one) > len(other):
+        one, other = other, one
+    result: Set = {}
+    for element, below in one.items():
+        beside = other.get(element)
+        if beside is not None:
+            common = _common(below, beside)
+            if common is not None:
+                result[element] = common
+    return result
+
+
+def _common(one: Set, other: Set) -> Set | None:
+    if one and other:
+        return intersection(one, other) or None
+    alone = one if one else other
+    return MEMBER if not alone or SELF in alone else None
+
+
+def child(found: Mapping[str, Any], element: str) -> tuple[bool, Set]:
+    """Whether an element is a member, and the set below it."""
+    below = found.get(element)
+    if below is None:
+        return False, NOTHING
+    if not below:
+        return True, NOTHING
+    return SELF in below, below
