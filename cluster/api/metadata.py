@@ -49,6 +49,14 @@ Complaints = tuple[str, ...]
 
 
 @lru_cache(4096)
+def path_segment(text: str) -> Complaints:
+    """Whether `text` can stand in a path (IsValidPathSegmentName)."""
+    if text in (".", ".."):
+        return (f"may not be '{text}'",)
+    return tuple(f"may not contain '{letter}'" for letter in "/%" if letter in text)
+
+
+@lru_cache(4096)
 def dns1123_label(text: str) -> Complaints:
     """Whether `text` is a DNS-1123 label (`web-0`)."""
     found = _long(text, DNS1123_LABEL_LENGTH)

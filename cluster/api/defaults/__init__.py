@@ -16,6 +16,7 @@ _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     **core.BY_RESOURCE,
     **endpointslices.BY_RESOURCE,
     **pods.BY_RESOURCE,
+    **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,
     **workloads.BY_RESOURCE,
 }

@@ -21,6 +21,8 @@ BUILT_IN: tuple[Resource, ...] = (
     *apps.ROWS,
     *coordination.ROWS,
     *discovery.ROWS,
+    *rbac.ROWS,
+    *reviews.ROWS,
     *scheduling.ROWS,
 )
 

@@ -19,6 +19,7 @@ _BY_RESOURCE: Final = {
     **core.BY_RESOURCE,
     **namespaces.BY_RESOURCE,
     **pods.BY_RESOURCE,
+    **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,
     **workloads.BY_RESOURCE,
 }

@@ -17,13 +17,14 @@ from cluster.api.validation import (
     endpointslices,
     nodes,
     pods,
+    rbac,
     services,
     small,
     workloads,
 )
 from cluster.api.validation.family import Check, Creates, Updates
 
-_FAMILIES: Final = (configs, endpointslices, nodes, pods, services, small, workloads)
+_FAMILIES: Final = (configs, endpointslices, nodes, pods, rbac, services, small, workloads)
 
 _NEW: Final[Creates] = {key: check for family in _FAMILIES for key, check in family.NEW.items()}
 _UPDATE: Final[Updates] = {

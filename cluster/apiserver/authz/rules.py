@@ -1,0 +1,193 @@
+"""Policy rules: what one allows, whether some cover others, and how they are written in messages.
+
+Pure. The rules are those of k8s.io/kubernetes pkg/apis/rbac (RuleAllows, Covers, CompactString).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Final
+
+ALL: Final = "*"
+MAX_BREAKDOWN: Final = 20_000
+"""Rights that one comparison looks at. Rules multiply (groups, resources, names, verbs), so that a
+small object could ask for years of work."""
+
+
+class TooLarge(ValueError):
+    """The rules multiply to more single rights than will be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An rbac.authorization.k8s.io/v1 PolicyRule."""
+
+    verbs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    def allows(self, verb: str, group: str, resource: str, subresource: str) -> bool:
+        """Whether it allows `verb` on the resource; `names` are not looked at."""
+        if verb not in self.verbs and ALL not in self.verbs:
+            return False
+        if group not in self.groups and ALL not in self.groups:
+            return False
+        return self._names_resource(resource, subresource)
+
+    def allows_path(self, verb: str, path: str) -> bool:
+        """Whether it allows `verb` on a path that is no resource's."""
+        if verb not in self.verbs and ALL not in self.verbs:
+            return False
+        return any(_url_covers(url, path) for url in self.urls)
+
+    def _names_resource(self, resource: str, subresource: str) -> bool:
+        if ALL in self.resources:
+            return True
+        if not subresource:
+            return resource in self.resources
+        return f"{resource}/{subresource}" in self.resources or f"*/{subresource}" in self.resources
+
+
+FULL: Final = (
+    Rule((ALL,), (ALL,), (ALL,)),
+    Rule((ALL,), urls=(ALL,)),
+)
+"""All there is."""
+
+
+def of(documents: Any) -> tuple[Rule, ...]:
+    """The `rules` of a role."""
+    if not isinstance(documents, list):
+        return ()
+    return tuple(_rule(document) for document in documents if isinstance(document, Mapping))
+
+
+def document(rule: Rule) -> dict[str, Any]:
+    """A rule as the API writes it."""
+    fields = {
+        "verbs": rule.verbs,
+        "apiGroups": rule.groups,
+        "resources": rule.resources,
+        "resourceNames": rule.names,
+        "nonResourceURLs": rule.urls,
+    }
+    return {name: list(values) for name, values in fields.items() if values or name == "verbs"}
+
+
+def missing(owned: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
+    """The single rights of `wanted` that no rule of `owned` covers. TooLarge."""
+    found: list[Rule] = []
+    looked = 0
+    for rule in wanted:
+        if any(covers(owner, rule) for owner in owned):
+            continue
+        for right in _broken_down(rule):
+            looked += 1
+            if looked > MAX_BREAKDOWN:
+                raise TooLarge(f"the rules grant more than {MAX_BREAKDOWN} single rights")
+            if not any(covers(owner, right) for owner in owned):
+                found.append(right)
+    return found
+
+
+def covers(owner: Rule, rule: Rule) -> bool:
+    """Whether everything that `rule` allows, `owner` allows."""
+    return (
+        _has_all(owner.verbs, rule.verbs)
+        and _has_all(owner.groups, rule.groups)
+        and all(_resource_covered(owner.resources, resource) for resource in rule.resources)
+        and _names_covered(owner.names, rule.names)
+        and all(any(_url_covers(url, path) for url in owner.urls) for path in rule.urls)
+    )
+
+
+def compacted(rights: Iterable[Rule]) -> list[Rule]:
+    """Rights that differ in their verb alone are joined."""
+    joined: dict[Rule, Rule] = {}
+    others: list[Rule] = []
+    for right in rights:
+        if len(right.groups) != 1 or len(right.resources) != 1 or len(right.names) > 1:
+            others.append(right)
+            continue
+        about = replace(right, verbs=())
+        held = joined.get(about)
+        verbs = right.verbs if held is None else tuple(dict.fromkeys(held.verbs + right.verbs))
+        joined[about] = replace(right, verbs=verbs)
+    return [*joined.values(), *others]
+
+
+def text(rule: Rule) -> str:
+    """`{APIGroups:[""], Resources:["pods"], Verbs:["get"]}`."""
+    parts = [
+        f"{name}:{quoted(values)}"
+        for name, values in (
+            ("APIGroups", rule.groups),
+            ("Resources", rule.resources),
+            ("NonResourceURLs", rule.urls),
+            ("ResourceNames", rule.names),
+            ("Verbs", rule.verbs),
+        )
+        if values
+    ]
+    return "{" + ", ".join(parts) + "}"
+
+
+def quoted(values: Iterable[str]) -> str:
+    """A list as Go's %q writes it: `["a" "b"]`."""
+    return "[" + " ".join(_quote(value) for value in values) + "]"
+
+
+def _quote(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _rule(document: Mapping[str, Any]) -> Rule:
+    return Rule(
+        _strings(document.get("verbs")),
+        _strings(document.get("apiGroups")),
+        _strings(document.get("resources")),
+        _strings(document.get("resourceNames")),
+        _strings(document.get("nonResourceURLs")),
+    )
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in values) if isinstance(values, list) else ()
+
+
+def _broken_down(rule: Rule) -> Iterator[Rule]:
+    """Its single rights: one group, resource, name and verb each, or one path and verb."""
+    for group, resource, verb in product(rule.groups, rule.resources, rule.verbs):
+        right = Rule((verb,), (group,), (resource,))
+        if not rule.names:
+            yield right
+        for name in rule.names:
+            yield replace(right, names=(name,))
+    for url, verb in product(rule.urls, rule.verbs):
+        yield Rule((verb,), urls=(url,))
+
+
+def _has_all(owned: Sequence[str], wanted: Sequence[str]) -> bool:
+    return ALL in owned or all(value in owned for value in wanted)
+
+
+def _resource_covered(owned: Sequence[str], resource: str) -> bool:
+    if ALL in owned or resource in owned:
+        return True
+    _, slash, subresource = resource.partition("/")
+    return bool(slash) and f"*/{subresource}" in owned
+
+
+def _names_covered(owned: Sequence[str], wanted: Sequence[str]) -> bool:
+    if not owned:
+        return True
+    return bool(wanted) and all(name in owned for name in wanted)
+
+
+def _url_covers(owned: str, path: str) -> bool:
+    if owned in (ALL, path):
+        return True
+    return owned.endswith("*") and path.startswith(owned.rstrip("*"))
