@@ -8,7 +8,7 @@ pkg/apis/*/v1/defaults.go and the `+default` marks of k8s.io/api.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cluster.api.defaults import core, endpointslices, pods, services, workloads
+from cluster.api.defaults import core, endpointslices, pods, rbac, services, workloads
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 

@@ -10,6 +10,8 @@ from cluster.api.resources import (
     coordination,
     core,
     discovery,
+    rbac,
+    reviews,
     scheduling,
 )
 from cluster.api.resources.model import ALL_VERBS, READ, Column, Resource, Table

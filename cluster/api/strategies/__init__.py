@@ -10,7 +10,7 @@ from typing import Final
 from cluster.api import objectmeta
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
-from cluster.api.strategies import core, namespaces, pods, services, workloads
+from cluster.api.strategies import core, namespaces, pods, rbac, services, workloads
 from cluster.api.strategies.strategy import PLAIN, Strategy
 
 __all__ = ["Strategy", "name_rule", "of", "prepare_for_create", "prepare_for_update"]
