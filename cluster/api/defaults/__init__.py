@@ -8,13 +8,14 @@ pkg/apis/*/v1/defaults.go and the `+default` marks of k8s.io/api.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cluster.api.defaults import core, endpointslices, pods, rbac, services, workloads
+from cluster.api.defaults import core, endpointslices, flowcontrol, pods, rbac, services, workloads
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
 _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     **core.BY_RESOURCE,
     **endpointslices.BY_RESOURCE,
+    **flowcontrol.BY_RESOURCE,
     **pods.BY_RESOURCE,
     **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,

@@ -15,6 +15,7 @@ from cluster.api.resources import Resource
 from cluster.api.validation import (
     configs,
     endpointslices,
+    flowcontrol,
     nodes,
     pods,
     rbac,
@@ -24,7 +25,7 @@ from cluster.api.validation import (
 )
 from cluster.api.validation.family import Check, Creates, Updates
 
-_FAMILIES: Final = (configs, endpointslices, nodes, pods, rbac, services, small, workloads)
+_FAMILIES: Final = (configs, endpointslices, flowcontrol, nodes, pods, rbac, services, small, workloads)
 
 _NEW: Final[Creates] = {key: check for family in _FAMILIES for key, check in family.NEW.items()}
 _UPDATE: Final[Updates] = {
