@@ -1,0 +1,79 @@
+"""The smallest valid object of each kind, which tests start from. A new kind has an entry here."""
+
+import copy
+from typing import Any
+
+from cluster.api import resources
+
+POD_SPEC: Any = {"containers": [{"name": "a", "image": "a"}]}
+_TEMPLATE: Any = {"metadata": {"labels": {"a": "b"}}, "spec": POD_SPEC}
+_SELECTED: Any = {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": _TEMPLATE}}
+_ONCE: Any = {"template": {"spec": POD_SPEC | {"restartPolicy": "Never"}}}
+_ROLE: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+_NAMED = "crontabs.stable.example.com"
+
+_BODIES: dict[str, Any] = {
+    "clusterrolebindings.rbac.authorization.k8s.io": {"roleRef": _ROLE},
+    "controllerrevisions.apps": {"data": {}, "revision": 1},
+    "cronjobs.batch": {"spec": {"schedule": "@hourly", "jobTemplate": {"spec": _ONCE}}},
+    "customresourcedefinitions.apiextensions.k8s.io": {
+        "metadata": {"name": _NAMED},
+        "spec": {
+            "group": "stable.example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "crontabs", "kind": "CronTab"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
+        },
+    },
+    "daemonsets.apps": _SELECTED,
+    "deployments.apps": _SELECTED,
+    "endpointslices.discovery.k8s.io": {"addressType": "IPv4", "endpoints": []},
+    "events": {"involvedObject": {"namespace": "default"}},
+    "flowschemas.flowcontrol.apiserver.k8s.io": {
+        "spec": {"priorityLevelConfiguration": {"name": "exempt"}}
+    },
+    "horizontalpodautoscalers.autoscaling": {
+        "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}
+    },
+    "jobs.batch": {"spec": _ONCE},
+    "persistentvolumeclaims": {
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+    },
+    "persistentvolumes": {
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"},
+            "hostPath": {"path": "/x"},
+        }
+    },
+    "pods": {"spec": POD_SPEC},
+    "podtemplates": {"template": _TEMPLATE},
+    "priorityclasses.scheduling.k8s.io": {"value": 5},
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": {
+        "spec": {
+            "type": "Limited",
+            "limited": {"nominalConcurrencyShares": 5, "limitResponse": {"type": "Reject"}},
+        }
+    },
+    "replicasets.apps": _SELECTED,
+    "replicationcontrollers": {"spec": {"selector": {"a": "b"}, "template": _TEMPLATE}},
+    "rolebindings.rbac.authorization.k8s.io": {"roleRef": _ROLE},
+    "services": {"spec": {"ports": [{"port": 80}]}},
+    "statefulsets.apps": {"spec": _SELECTED["spec"] | {"serviceName": "web"}},
+}
+
+
+def of(row: resources.Resource) -> dict[str, Any]:
+    """A new object of the row's kind, called `web` unless its kind wants otherwise."""
+    meta = {"name": "web"} | ({"namespace": "default"} if row.namespaced else {})
+    return {"metadata": meta} | copy.deepcopy(_BODIES.get(row.id, {}))
