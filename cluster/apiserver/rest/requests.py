@@ -59,6 +59,11 @@ async def body(call: Call) -> bytes:
     raise errors.UnsupportedMediaType(_UNKNOWN_FORMAT + ", ".join(_BODIES))
 
 
+async def raw(call: Call) -> bytes:
+    """The body as it came. errors.RequestEntityTooLarge, errors.Timeout."""
+    return await _read(call.http)
+
+
 async def patch(call: Call) -> tuple[bytes, str]:
     """A patch as JSON text, and its type. errors.UnsupportedMediaType."""
     media = _media(call.http)

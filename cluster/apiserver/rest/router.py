@@ -131,6 +131,8 @@ def _connect_verb(method: str, target: Target) -> str:
 
     errors.MethodNotAllowed, errors.NotFound.
     """
+    if target.watch:
+        raise errors.MethodNotAllowed(_NOT_ALLOWED)
     verb = "get" if method in ("HEAD", "OPTIONS") else _OF_ONE.get(method, "")
     if method in ("HEAD", "OPTIONS") and target.subresource != "proxy":
         raise errors.MethodNotAllowed(_NOT_ALLOWED)

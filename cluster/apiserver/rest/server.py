@@ -22,6 +22,7 @@ from cluster.apiserver.rest.router import Act, Router
 from cluster.apiserver.rest.watching import Watches
 from cluster.apiserver.rest.writes import Writes
 from cluster.apiserver.streaming.face import Streams
+from cluster.apiserver.streaming.proxying import Proxies
 from cluster.apiserver.streaming.sessions import Sessions
 
 _LINE_BYTES = 1 << 16
@@ -81,10 +82,10 @@ class RestServer:
             documents=self.documents,
             authenticator=authenticator,
             checks=_all_checks(checks or {}),
-            connects=self._connects(registry, kubelets or Nowhere()),
+            connects=self._connects(registry, kubelets or Nowhere(), random),
         )
 
-    def _connects(self, registry: Registry, kubelets: Connector) -> dict[str, Act]:
+    def _connects(self, registry: Registry, kubelets: Connector, random: Random) -> dict[str, Act]:
         """What pods, services and nodes answer themselves, by subresource."""
         sessions = Sessions(self._follow)
         streams = Streams(registry, kubelets, sessions)
@@ -93,6 +94,7 @@ class RestServer:
             "exec": streams.exec,
             "attach": streams.attach,
             "portforward": streams.port_forward,
+            "proxy": Proxies(registry, kubelets, sessions, random).proxy,
         }
 
     @property

@@ -1,0 +1,89 @@
+"""Which headers, and which path, a proxied request and its answer have. Pure.
+
+Source: httputil.ReverseProxy of Go, and upgradeaware.go and transport.go of k8s.io/apimachinery.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from cluster.apiserver.rest.requests import Call
+from cluster.apiserver.streaming.exchange import Headers
+
+_HOP_BY_HOP: Final = (
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+)  # fmt: skip
+# What tells the API server who asks is not the pod's business.
+_OURS: Final = ("authorization", "expect", "host", "x-forwarded-for", "x-forwarded-uri")
+_OURS_BEGIN: Final = ("impersonate-", "x-remote-")
+_PAGE: Final = "text/html"
+_ENCODINGS: Final = ("", "gzip")
+
+
+def prefix(call: Call) -> str:
+    """The path of a proxy itself, as the client wrote it: up to `/proxy`."""
+    return "/".join(_parts(call)[: _length(call)])
+
+
+def path(call: Call) -> str:
+    """The path behind a proxy, as the client wrote it; "" where not even a slash follows."""
+    rest = _parts(call)[_length(call) :]
+    return "/" + "/".join(rest) if rest else ""
+
+
+def forwarded(http: web.BaseRequest, uri: str, *, upgrading: bool) -> Headers:
+    """The headers of a request as it is passed on; `uri` is its path as the client wrote it."""
+    named = _named(http.headers.get("Connection", ""))
+    found = [("Host", http.headers.get("Host", ""))]
+    for name, value in http.headers.items():
+        low = name.lower()
+        if low in _HOP_BY_HOP or low in named or low in _OURS or low.startswith(_OURS_BEGIN):
+            continue
+        found.append((name, value))
+    if upgrading:
+        found += [("Connection", "Upgrade"), ("Upgrade", http.headers.get("Upgrade", ""))]
+    if "chunked" in http.headers.get("Transfer-Encoding", "").lower():
+        found.append(("Transfer-Encoding", "chunked"))
+    found += [("X-Forwarded-For", _clients(http)), ("X-Forwarded-Uri", uri)]
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in found]
+
+
+def answered(headers: Headers) -> "CIMultiDict[str]":
+    """The headers of an answer as it is passed back."""
+    known = [(name.decode("latin-1"), value.decode(errors="replace")) for name, value in headers]
+    named = _named(",".join(value for name, value in known if name == "connection"))
+    return CIMultiDict(
+        (name.title(), value)
+        for name, value in known
+        if name not in _HOP_BY_HOP and name not in named
+    )
+
+
+def is_page(headers: Mapping[str, str]) -> bool:
+    """Whether an answer is HTML that can be read."""
+    media = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media == _PAGE and headers.get("Content-Encoding", "") in _ENCODINGS
+
+
+def _clients(http: web.BaseRequest) -> str:
+    """The addresses that a request has come by: those said before, and the one it comes from."""
+    peer = http.transport.get_extra_info("peername") if http.transport is not None else None
+    address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
+    return ", ".join([*http.headers.getall("X-Forwarded-For", ()), address])
+
+
+def _named(connection: str) -> Iterable[str]:
+    """The headers that a Connection header declares to be of this hop only."""
+    return [name.strip().lower() for name in connection.split(",") if name.strip()]
+
+
+def _parts(call: Call) -> list[str]:
+    return call.http.raw_path.partition("?")[0].split("/")
+
+
+def _length(call: Call) -> int:
+    """How many parts a path has up to `proxy`: `/api/v1/[namespaces/NS/]PLURAL/NAME/proxy`."""
+    return 8 if call.target.resource.namespaced else 6
