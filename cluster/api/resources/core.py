@@ -20,12 +20,14 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         "", "v1", "Node", "nodes", namespaced=False, short_names=("no",),
-        subresources=("status",),
+        subresources=("proxy", "status"),
         fields=NAME | {"spec.unschedulable": ("spec", "unschedulable")},
     ),
     Resource(
         "", "v1", "Pod", "pods", short_names=("po",), categories=("all",),
-        subresources=("binding", "status"),
+        subresources=(
+            "attach", "binding", "exec", "log", "portforward", "proxy", "status",
+        ),
         fields=paths(
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
             "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName",
@@ -38,6 +40,6 @@ ROWS: tuple[Resource, ...] = (
     ),
     Resource(
         "", "v1", "Service", "services", short_names=("svc",), categories=("all",),
-        subresources=("status",), fields=paths("spec.clusterIP", "spec.type"),
+        subresources=("proxy", "status"), fields=paths("spec.clusterIP", "spec.type"),
     ),
 )  # fmt: skip
