@@ -155,11 +155,6 @@ def _strategic(resource: Resource, old: Object, body: bytes, version: str) -> Ob
 
 
 def _unsupported(patch_type: str) -> str:
-    if patch_type == operations.APPLY_PATCH:
-        return (
-            "server-side apply is not there yet: it comes with a later version of kubemu; "
-            "use client-side apply (kubectl apply without --server-side)"
-        )
     kinds = (operations.JSON_PATCH, operations.MERGE_PATCH, operations.STRATEGIC_PATCH)
     return _unknown_format(kinds)
 

@@ -3,9 +3,10 @@
 import msgspec
 
 from cluster.api import decoding, errors, objects, patching, rules
+from cluster.api.managedfields import entries
 from cluster.api.objects import Object
-from cluster.api.operations import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
-from cluster.apiserver import bodies, codec, deletion
+from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from cluster.apiserver import applies, bodies, codec, deletion, ownership
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.plan import Call, Plan, Render
@@ -20,9 +21,19 @@ def create(call: Call, body: Object, chain: Chain) -> Plan:
     obj = bodies.check_place(row, body, call.namespace)
     if operation.name and isinstance(obj["metadata"], dict):
         obj["metadata"].setdefault("name", operation.name)
-    outcome = rules.for_create(
-        row, obj, call.rules(), lambda new: chain.mutate(Request(Act.CREATE, call, new))
-    )
+    return made(call, obj, chain)
+
+
+def made(call: Call, obj: Object, chain: Chain, *, owned: bool = False) -> Plan:
+    """The plan that makes `obj`, by all the rules; `owned`: it says whose its fields are."""
+    row = call.row
+
+    def mutate(new: Object) -> None:
+        if not owned:
+            ownership.created(call, new)
+        chain.mutate(Request(Act.CREATE, call, new))
+
+    outcome = rules.for_create(row, obj, call.rules(), mutate)
     call.warnings += outcome.warnings
     new = outcome.object
     name = objects.name(new)
@@ -48,6 +59,8 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
 def patch(call: Call, chain: Chain) -> Plan | Entry:
     """A change to an object. errors.NotFound, errors.Conflict, errors.UnsupportedMediaType."""
     operation = call.operation
+    if operation.patch_type == APPLY_PATCH:
+        return _apply(call, chain)
     if len(operation.body) > bodies.MAX_BODY:
         raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
     if operation.patch_type not in _PATCHES:  # whether the object is there or not
@@ -64,6 +77,19 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
         raise patching.unfit(operation.body, operation.patch_type, new, error) from None
 
 
+def _apply(call: Call, chain: Chain) -> Plan | Entry:
+    """A configuration applied to an object, which need not be there yet."""
+    config = applies.configuration(call, call.row.kind)
+    entry = call.cache.get(call.stored.id, call.namespace, call.operation.name)
+    if entry is None:
+        new = bodies.check_place(call.row, applies.first(call, config), call.namespace)
+        return made(call, new, chain, owned=True)
+    old = call.document(entry)
+    new = applies.later(call, old, config)
+    bodies.check_name(new, call.operation.name)
+    return applies.existing(stored(call, chain, entry, old, new, owned=True))
+
+
 def stored(
     call: Call,
     chain: Chain,
@@ -73,25 +99,25 @@ def stored(
     *,
     subresource: str | None = None,
     render: Render | None = None,
+    owned: bool = False,
 ) -> Plan | Entry:
     """The plan that puts `new` in the place of `entry` (`old` decoded), by all the rules.
 
-    `subresource` says whose rules; by default those of the operation's. An entry instead of a
-    plan: nothing would change.
+    `subresource` says whose rules; by default those of the operation's. `owned`: `new` says
+    already whose its fields are. An entry instead of a plan: nothing would change.
     """
     operation, row = call.operation, call.row
     said = bodies.named_revision(new)
     if said and said != str(entry.revision):
         raise errors.conflict(row.id, operation.name, errors.MODIFIED)
     kind = operation.subresource if subresource is None else subresource
-    outcome = rules.for_update(
-        row,
-        old,
-        new,
-        call.rules(),
-        kind,
-        lambda wanted: chain.mutate(Request(Act.UPDATE, call, wanted, old)),
-    )
+
+    def mutate(wanted: Object) -> None:
+        if not owned:
+            ownership.changed(call, old, wanted)
+        chain.mutate(Request(Act.UPDATE, call, wanted, old))
+
+    outcome = rules.for_update(row, old, new, call.rules(), kind, mutate)
     call.warnings += outcome.warnings
     wanted = outcome.object
     request = Request(Act.UPDATE, call, wanted, old)
@@ -118,7 +144,7 @@ def settled(
 
 
 def _same(old: Object, wanted: Object) -> bool:
-    """Whether two states differ in their revision alone."""
+    """Whether two states differ in their revision, and the times of their managers, alone."""
     if len(old) != len(wanted):
         return False
     for field, value in wanted.items():
@@ -128,9 +154,11 @@ def _same(old: Object, wanted: Object) -> bool:
             return False
     meta = dict(old["metadata"])
     meta.pop("resourceVersion", None)
+    managers = meta.pop("managedFields", None) or []
     new_meta = dict(wanted["metadata"])
     new_meta.pop("resourceVersion", None)
-    return bool(meta == new_meta)
+    new_managers = new_meta.pop("managedFields", None) or []
+    return meta == new_meta and entries.same_but_for_times(managers, new_managers)
 
 
 class _Meta(msgspec.Struct):

@@ -188,4 +188,5 @@ def _operation(sent: Any) -> Operation:
         sent.field_manager,
         sent.field_validation,
         not sent.omit_object,
+        force=sent.force,
     )

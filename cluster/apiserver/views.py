@@ -41,6 +41,12 @@ class Views:
         """Whether stored objects are always in the form of `row` already."""
         return row.custom is None and not row.stored_as and self._table.get(row.id) is row
 
+    def row(self, plural: str, api_version: str, stored: Resource) -> Resource | None:
+        """The served version of the resource stored as `stored` that an apiVersion names."""
+        group, _, version = api_version.rpartition("/")
+        row = self._table.get(f"{plural}.{group}" if group else plural, version)
+        return row if row is not None and self.stored(row) is stored else None
+
     async def entry(self, row: Resource, entry: Entry) -> Entry:
         """An entry as `row` shows it. What is no object of the resource stays as it is."""
         if self.plain(row):

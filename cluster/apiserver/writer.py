@@ -351,7 +351,7 @@ class Writer:
         else:
             revision = plan.expected
             json = codec.with_revision(plan.value, revision) if revision else plan.value
-            created = plan.old.created if plan.old is not None else revision
+            created = 0 if plan.old is not None else revision
             shape = self._cache.of(job.stored.id).shape
             entry = Entry(shape, plan.key, json, revision, created)
         return plan.render(entry) if plan.render is not None else entry

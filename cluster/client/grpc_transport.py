@@ -126,6 +126,7 @@ def _operation(operation: operations.Operation) -> pb.Operation:
         field_manager=operation.field_manager,
         field_validation=operation.field_validation,
         omit_object=not operation.want_object,
+        force=operation.force,
     )
 
 

@@ -8,7 +8,7 @@ import registry_world as rw
 
 from cluster.aio import virtual
 from cluster.api import errors
-from cluster.api.operations import APPLY_PATCH, JSON_PATCH, Operation, Verb
+from cluster.api.operations import JSON_PATCH, Operation, Verb
 from cluster.apiserver import expiry, writer
 from cluster.storage import interface as storage
 
@@ -421,16 +421,5 @@ def test_events_go_an_hour_after_they_were_last_written():
             left.append([entry.name for entry in (await world.registry.list("events")).items])
         assert left == [["e1", "e2"], ["e1"], []]
         world.group.cancel()
-
-    run(test)
-
-
-def test_apply_says_that_it_is_not_there_yet():
-    async def test(world):
-        operation = Operation(
-            Verb.PATCH, "configmaps", "default", "a", body=b"{}", patch_type=APPLY_PATCH
-        )
-        with pytest.raises(errors.UnsupportedMediaType, match="server-side apply"):
-            await world.do(operation)
 
     run(test)

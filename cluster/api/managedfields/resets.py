@@ -4,7 +4,6 @@ Source: GetResetFields of each strategy in k8s.io/kubernetes pkg/registry, and o
 in k8s.io/apiextensions-apiserver pkg/registry/customresource.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -15,27 +14,29 @@ _STATUS: Final = fieldsets.of_paths([("f:status",)])
 _ALL_BUT_STATUS: Final = fieldsets.of_paths([("f:spec",)])
 _CUSTOM_BUT_STATUS: Final = fieldsets.of_paths([("f:metadata",), ("f:spec",)])
 
-# What more of metadata `/status` leaves alone.
-_STATUS_KEEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "deployments.apps": ("labels",),
-    "pods": ("deletionTimestamp", "ownerReferences"),
-}
+_OF_STATUS: Final = ("status", "approval")
+_LIKE_CUSTOM: Final = ("customresourcedefinitions.apiextensions.k8s.io",)
 
 
 @cache
-def of(resource: str, subresource: str, *, status: bool, custom: bool = False) -> Set:
+def of(
+    resource: str,
+    subresource: str,
+    *,
+    status: bool,
+    custom: bool = False,
+    keeps: tuple[str, ...] = (),
+) -> Set:
     """What a write to `subresource` ("" for the main resource) of `resource` resets.
 
-    `status`: the resource has that subresource. `custom`: it is a custom resource.
+    `status`: the resource has that subresource. `custom`: it is a custom resource. `keeps` is
+    metadata that `/status` may not write.
     """
     if not status:
         return NOTHING
-    if subresource != "status":
+    if subresource not in _OF_STATUS:
         return _STATUS
-    if custom:
+    if custom or resource in _LIKE_CUSTOM:
         return _CUSTOM_BUT_STATUS
-    if resource == "customresourcedefinitions.apiextensions.k8s.io":
-        return _CUSTOM_BUT_STATUS
-    more = _STATUS_KEEPS.get(resource, ())
-    kept = fieldsets.of_paths(("f:metadata", f"f:{name}") for name in more)
+    kept = fieldsets.of_paths(("f:metadata", f"f:{name}") for name in keeps)
     return fieldsets.union(_ALL_BUT_STATUS, kept)

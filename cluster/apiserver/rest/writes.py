@@ -110,6 +110,7 @@ def _operation(
         field_manager=options.manager,
         field_validation=options.validation,
         version=target.resource.version,
+        force=bool(options.force),
     )
 
 

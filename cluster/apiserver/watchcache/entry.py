@@ -51,7 +51,8 @@ def _typed(name: str, tree: dict[str, Any]) -> Any:
 class Entry:
     """One object at one revision. `json` is what every reader gets; treat an entry as frozen.
 
-    `created` is the revision that created the object: equal to `revision` just after creation.
+    `created` is the revision that created the object: equal to `revision` just after creation, 0
+    in an answer of which it matters only that the object was there before.
     """
 
     __slots__ = (

@@ -106,7 +106,7 @@ class WriteRequest(_message.Message):
     def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., prompt: _Optional[bool] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("verb", "resource", "namespace", "name", "subresource", "body", "patch_type", "cause", "dry_run", "field_manager", "field_validation", "omit_object")
+    __slots__ = ("verb", "resource", "namespace", "name", "subresource", "body", "patch_type", "cause", "dry_run", "field_manager", "field_validation", "omit_object", "force")
     class Verb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         VERB_UNSPECIFIED: _ClassVar[Operation.Verb]
@@ -131,6 +131,7 @@ class Operation(_message.Message):
     FIELD_MANAGER_FIELD_NUMBER: _ClassVar[int]
     FIELD_VALIDATION_FIELD_NUMBER: _ClassVar[int]
     OMIT_OBJECT_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     verb: Operation.Verb
     resource: str
     namespace: str
@@ -143,7 +144,8 @@ class Operation(_message.Message):
     field_manager: str
     field_validation: str
     omit_object: bool
-    def __init__(self, verb: _Optional[_Union[Operation.Verb, str]] = ..., resource: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., subresource: _Optional[str] = ..., body: _Optional[bytes] = ..., patch_type: _Optional[str] = ..., cause: _Optional[int] = ..., dry_run: _Optional[bool] = ..., field_manager: _Optional[str] = ..., field_validation: _Optional[str] = ..., omit_object: _Optional[bool] = ...) -> None: ...
+    force: bool
+    def __init__(self, verb: _Optional[_Union[Operation.Verb, str]] = ..., resource: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., subresource: _Optional[str] = ..., body: _Optional[bytes] = ..., patch_type: _Optional[str] = ..., cause: _Optional[int] = ..., dry_run: _Optional[bool] = ..., field_manager: _Optional[str] = ..., field_validation: _Optional[str] = ..., omit_object: _Optional[bool] = ..., force: _Optional[bool] = ...) -> None: ...
 
 class WriteResponse(_message.Message):
     __slots__ = ("results",)

@@ -1,0 +1,83 @@
+"""Who owns which field, kept up with every write: api.managedfields for the calls of the registry.
+
+It runs between defaults and admission, as in kube-apiserver: what admission adds is nobody's.
+"""
+
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from cluster.api import strategies
+from cluster.api.custom import Custom
+from cluster.api.managedfields import resets, types, updating
+from cluster.api.managedfields.updating import Writer
+from cluster.api.objects import Object
+from cluster.api.resources import Resource
+from cluster.apiserver.plan import Call
+
+_UNKNOWN: Final = "unknown"
+_CUSTOM: Final[WeakKeyDictionary[Custom, types.Type]] = WeakKeyDictionary()
+
+
+def created(call: Call, new: Object) -> None:
+    """Note in `new`, decoded and with its defaults, who has made its fields."""
+    _put(new, updating.update(type_of(call), None, new, writer(call)))
+
+
+def changed(call: Call, old: Object, new: Object) -> None:
+    """Note in `new`, decoded and with its defaults, whose fields it is made of."""
+    found = updating.update(type_of(call), old, new, writer(call), versions(call))
+    _put(new, found)
+
+
+def _put(new: Object, found: list[Object] | None) -> None:
+    if found:
+        new["metadata"]["managedFields"] = found
+    else:
+        new["metadata"].pop("managedFields", None)
+
+
+def writer(call: Call) -> Writer:
+    """Who writes, and what such a request does not write."""
+    operation, row = call.operation, call.row
+    manager = operation.field_manager or call.user.name.rpartition(":")[2] or _UNKNOWN
+    reset = resets.of(
+        row.id,
+        operation.subresource,
+        status="status" in row.subresources,
+        custom=row.custom is not None,
+        keeps=strategies.of(row).status_keeps,
+    )
+    return Writer(manager, row.api_version, call.now, operation.subresource, reset)
+
+
+def type_of(call: Call) -> types.Type:
+    """How the fields of the call's kind are owned."""
+    return _type(call.row, call.version)
+
+
+def _type(row: Resource, version: str) -> types.Type:
+    if row.custom is None:
+        return types.of_kind(row.api_version, row.kind, version)
+    found = _CUSTOM.get(row.custom)
+    if found is None:
+        found = _CUSTOM[row.custom] = types.of_custom(row.custom.document, version)
+    return found
+
+
+def versions(call: Call) -> updating.Versions:
+    """Gives objects of the call's version in others of the same resource. It may raise outside.Ask.
+
+    A version that is not served (any more), or not of this resource, is none.
+    """
+
+    def convert(obj: Object, api_version: str) -> tuple[types.Type, Object] | None:
+        if api_version == call.row.api_version:
+            return type_of(call), obj
+        row = call.views.row(call.row.plural, api_version, call.stored)
+        if row is None:
+            return None
+        kept = obj if call.row is call.stored else call.views.storable(call.row, obj, call.answers)
+        shown = kept if row is call.stored else call.views.document(row, kept, call.answers)
+        return _type(row, call.version), shown
+
+    return convert
