@@ -1,0 +1,224 @@
+"""The caller over HTTP: connections are kept, certificates checked, answers bounded."""
+
+import asyncio
+import functools
+import socket
+import ssl
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any, Self
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from cluster.aio import tasks
+from cluster.api import errors
+from cluster.apiserver.kubelets.protocol import Connector
+from cluster.apiserver.kubelets.protocol import Unreachable as NoKubelet
+from cluster.apiserver.outbound import services
+from cluster.apiserver.outbound.protocol import Answer, Outgoing, Unreachable
+from cluster.apiserver.streaming import podstream
+from cluster.apiserver.streaming.forwarding import Target
+from cluster.apiserver.watchcache.cache import WatchCache
+
+_LARGEST = 16 << 20
+"""Bytes of an answer that are read at most."""
+_CONNECTIONS = 100
+_CONTEXTS = 256
+_PIECE = 1 << 16
+
+
+class HttpCaller:
+    """Carries requests of an API server. Use it inside `async with`: it owns its connections."""
+
+    def __init__(self, cache: WatchCache, connector: Connector, random: Random) -> None:
+        self._cache = cache
+        self._connector = connector
+        self._random = random
+        self._contexts: dict[tuple[bytes, bool], ssl.SSLContext] = {}
+        self._stack = AsyncExitStack()
+        self._session: aiohttp.ClientSession | None = None
+        self._group: tasks.Group | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = await self._stack.enter_async_context(tasks.Group("outbound"))
+        self._stack.callback(self._group.cancel)
+        self._session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+                timeout=aiohttp.ClientTimeout(total=None),
+                auto_decompress=False,
+            )
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def call(self, request: Outgoing, seconds: float) -> Answer:
+        """See `Caller.call`."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._call(request)
+        except TimeoutError:
+            raise _trouble(request, "context deadline exceeded") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise _trouble(request, _certificate(error.certificate_error)) from None
+        except aiohttp.ClientConnectorError as error:
+            raise _trouble(request, _dialing(error)) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _trouble(request, str(error) or type(error).__name__) from None
+        except (errors.StatusError, NoKubelet, podstream.Refused) as error:
+            raise _trouble(request, str(error)) from None
+
+    async def _call(self, request: Outgoing) -> Answer:
+        if self._session is None:
+            raise RuntimeError("the caller is not open: use it inside `async with`")
+        context = self._context(request)
+        if request.service is None:
+            return await self._sent(self._session, request, request.url, context, None)
+        place = services.resolve(self._cache, request.service, self._random)
+        name = request.service.host
+        if isinstance(place, services.Host):
+            url = f"https://{_literal(place.name)}:{place.port}{request.path}"
+            return await self._sent(self._session, request, url, context, name)
+        tunnel = _Tunnel(functools.partial(self._tunnelled, place), name)
+        async with aiohttp.ClientSession(connector=tunnel, auto_decompress=False) as session:
+            url = f"https://{name}{request.path}"
+            return await self._sent(session, request, url, context, name)
+
+    async def _sent(
+        self,
+        session: aiohttp.ClientSession,
+        request: Outgoing,
+        url: str,
+        context: ssl.SSLContext,
+        server_name: str | None,
+    ) -> Answer:
+        async with session.request(
+            request.method,
+            url,
+            data=request.body or None,
+            headers=dict(request.headers),
+            ssl=context,
+            server_hostname=server_name,
+            allow_redirects=False,
+        ) as answer:
+            parts: list[bytes] = []
+            size = 0
+            async for part in answer.content.iter_chunked(_PIECE):
+                size += len(part)
+                if size > _LARGEST:
+                    raise ValueError(f"the answer is larger than {_LARGEST} bytes")
+                parts.append(part)
+            return Answer(answer.status, dict(answer.headers), b"".join(parts))
+
+    def _context(self, request: Outgoing) -> ssl.SSLContext:
+        about = (request.ca, request.verify)
+        found = self._contexts.get(about)
+        if found is None:
+            if len(self._contexts) >= _CONTEXTS:
+                self._contexts.clear()
+            found = self._contexts[about] = _new_context(request)
+        return found
+
+    async def _tunnelled(self, place: services.Pod) -> socket.socket:
+        """A socket whose other end is a port of a pod."""
+        assert self._group is not None
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        self._group.spawn(self._bridge(place, far), f"tunnel to {place.name}")
+        return near
+
+    async def _bridge(self, place: services.Pod, far: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=far)
+        try:
+            node = self._cache.get("nodes", "", place.node)
+            if node is None:
+                return
+            async with self._connector.kubelet(node.document()) as kubelet:
+                target = Target(kubelet, place.node, place.namespace, place.name, place.uid)
+                async with (
+                    podstream.dial(target, place.port) as stream,
+                    tasks.Group("bridge") as both,
+                ):
+                    both.spawn(_forward(reader, stream), "to the pod")
+                    while data := await stream.read():
+                        writer.write(data)
+                        await writer.drain()
+                    both.cancel()
+        except (NoKubelet, podstream.Refused, ConnectionError, errors.StatusError):
+            pass  # whoever waits at the near end sees it close
+        finally:
+            writer.close()
+
+
+async def _forward(reader: asyncio.StreamReader, stream: podstream.Stream) -> None:
+    while data := await reader.read(_PIECE):
+        await stream.write(data)
+
+
+class _Tunnel(aiohttp.BaseConnector):
+    """Connects by sockets that `dial` gives, whatever the URL says."""
+
+    def __init__(self, dial: Any, server_name: str) -> None:
+        super().__init__(force_close=True)
+        self._dial = dial
+        self._server_name = server_name
+
+    async def _create_connection(
+        self,
+        req: Any,
+        traces: Any,
+        timeout: Any,  # noqa: ASYNC109  (aiohttp's signature)
+    ) -> ResponseHandler:
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_connection(
+            self._factory, sock=await self._dial(), ssl=req.ssl, server_hostname=self._server_name
+        )
+        return protocol
+
+
+def _new_context(request: Outgoing) -> ssl.SSLContext:
+    """ValueError where the CA certificates cannot be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not request.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif request.ca:
+        try:
+            context.load_verify_locations(cadata=request.ca.decode("ascii"))
+        except (ssl.SSLError, UnicodeDecodeError) as error:
+            raise ValueError(f"unable to load root certificates: {error}") from None
+    else:
+        context.load_default_certs()
+    return context
+
+
+def _trouble(request: Outgoing, why: str) -> Unreachable:
+    return Unreachable(f'{request.method.capitalize()} "{request.shown}": {why}')
+
+
+def _certificate(error: Exception) -> str:
+    """What Go's TLS says of a certificate that is not trusted."""
+    code = getattr(error, "verify_code", 0)
+    said = {
+        10: "x509: certificate has expired or is not yet valid",
+        18: "x509: certificate signed by unknown authority",
+        19: "x509: certificate signed by unknown authority",
+        20: "x509: certificate signed by unknown authority",
+    }.get(code, f"x509: {getattr(error, 'verify_message', error)}")
+    return f"tls: failed to verify certificate: {said}"
+
+
+def _dialing(error: aiohttp.ClientConnectorError) -> str:
+    refused = isinstance(error.os_error, ConnectionRefusedError)
+    why = "connection refused" if refused else (error.os_error.strerror or str(error.os_error))
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"dial tcp: lookup {error.host}: no such host"
+    return f"dial tcp {_literal(error.host)}:{error.port}: connect: {why}"
+
+
+def _literal(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
