@@ -1,6 +1,7 @@
 """What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service.
 
-kube-apiserver makes these at its start and so does `ensure`; what is there already stays.
+kube-apiserver makes these at its start and so does `ensure`; what is there already stays. Where
+RBAC is a mode of authorization, its bootstrap policy belongs to it.
 """
 
 import ipaddress
@@ -14,6 +15,7 @@ from cluster.api import errors, identity, objects
 from cluster.api.objects import Object
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import codec
+from cluster.apiserver.authz.policy import ensuring
 
 if TYPE_CHECKING:
     from cluster.apiserver.registry import Registry
@@ -64,6 +66,8 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
                 result, errors.AlreadyExists
             ):
                 raise result
+    if registry.authz.enforced:
+        await ensuring.ensure(registry, USER)
     if initial.advertise:
         await _advertise(registry, initial)
 

@@ -16,6 +16,7 @@ from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.config import Config
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.storage import interface as storage
 
@@ -56,8 +57,10 @@ class ApiServer:
                 config.service_range, config.advertise, config.port or bootstrap.Initial().port
             ),
             issuer=self._issuer,
+            authorization=config.authorization,
         )
         self.authenticator = self._authenticator()
+        self.registry.virtual[who.TOKENS] = who.token_review(self.authenticator)
 
     def _authenticator(self) -> authn.Authenticator:
         config, cache = self._config, self.registry.cache

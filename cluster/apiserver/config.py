@@ -10,6 +10,7 @@ from cluster.api import identity
 from cluster.apiserver import bootstrap, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.authn import requestheader, serviceaccounts
+from cluster.apiserver.authz import modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Config:
     """The front proxy that may tell whom it asks for."""
     anonymous: bool = False
     """Whether who shows no credentials is system:anonymous."""
+    authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)
+    """The authorization modes, in the order in which they are asked."""
     service_range: str = bootstrap.SERVICE_RANGE
     node_ports: range = defaults.NODE_PORTS
     advertise: str = ""
@@ -55,6 +58,7 @@ class Config:
     """Recent events held for each resource, for watches to resume from."""
 
     def __post_init__(self) -> None:
+        modes.checked(self.authorization)
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
         if self.compaction_seconds <= 0:

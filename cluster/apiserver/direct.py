@@ -12,7 +12,10 @@ from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 
 
 class DirectTransport:
-    """Reaches `registry` as `user`. Implements `cluster.client.transport.Transport`."""
+    """Reaches `registry` as `user`, who may do what its authorization allows.
+
+    Implements `cluster.client.transport.Transport`.
+    """
 
     def __init__(self, registry: Registry, user: identity.User) -> None:
         self._registry = registry
@@ -20,6 +23,7 @@ class DirectTransport:
 
     async def get(self, resource: str, namespace: str, name: str) -> Raw:
         """See `Transport.get`."""
+        self._registry.check_read(self._user, "get", resource, (namespace, name))
         entry = await self._registry.get(resource, namespace, name)
         return Raw(entry.json, entry.revision)
 
@@ -27,6 +31,7 @@ class DirectTransport:
         self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
     ) -> RawPage:
         """See `Transport.list`."""
+        self._registry.check_read(self._user, "list", resource, (namespace, ""), fields)
         page = await self._registry.list(
             resource, namespace, labels=labels, fields=fields, limit=limit, token=token
         )
@@ -38,6 +43,7 @@ class DirectTransport:
         self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
     ) -> AsyncIterator[Sequence[RawEvent]]:
         """See `Transport.watch`."""
+        self._registry.check_read(self._user, "watch", resource, (namespace, ""), fields)
         watch = await self._registry.watch(
             resource, namespace, revision=str(revision), labels=labels, fields=fields
         )
@@ -47,7 +53,8 @@ class DirectTransport:
 
     async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""
-        results = await self._registry.write(batch, self._user, prompt=len(batch) > 1)
+        prompt = len(batch) > 1
+        results = await self._registry.write_allowed(batch, self._user, prompt=prompt)
         return [_outcome(result) for result in results]
 
 

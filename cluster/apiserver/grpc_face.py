@@ -85,12 +85,17 @@ class GrpcFace:
         return await self._answer(self._write(request, context), context)
 
     async def _get(self, request: Any, context: Any) -> bytes:
-        self._user(context)
+        user = self._user(context)
+        place = (request.namespace, request.name)
+        self._registry.check_read(user, "get", request.resource, place)
         entry = await self._registry.get(request.resource, request.namespace, request.name)
         return wire.get_response(entry)
 
     async def _list(self, request: Any, context: Any) -> Any:
-        self._user(context)
+        place = (request.namespace, "")
+        self._registry.check_read(
+            self._user(context), "list", request.resource, place, request.field_selector
+        )
         return await self._registry.list(
             request.resource,
             request.namespace,
@@ -101,7 +106,10 @@ class GrpcFace:
         )
 
     async def _open(self, request: Any, context: Any) -> Watch | ConvertedWatch:
-        self._user(context)
+        place = (request.namespace, "")
+        self._registry.check_read(
+            self._user(context), "watch", request.resource, place, request.field_selector
+        )
         return await self._registry.watch(
             request.resource,
             request.namespace,
@@ -113,7 +121,7 @@ class GrpcFace:
     async def _write(self, request: Any, context: Any) -> bytes:
         user = self._user(context)
         batch = [_operation(operation) for operation in request.operations]
-        results = await self._registry.write(batch, user, prompt=request.prompt)
+        results = await self._registry.write_allowed(batch, user, prompt=request.prompt)
         return wire.write_response(results)
 
     def _user(self, context: Any) -> identity.User:

@@ -14,6 +14,7 @@ from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
 from cluster.apiserver.authn.serviceaccounts import Issuer
+from cluster.apiserver.authz.modes import Built
 from cluster.apiserver.outside import Answers
 from cluster.apiserver.views import Views
 from cluster.apiserver.watchcache.cache import WatchCache
@@ -49,7 +50,7 @@ class Call:
     that raises `outside.Ask`. `settled` holds what to call when the attempt is over, however it
     ended: allocators put the release of their reservations there. `warnings` is what the user
     should be told; `repeated` are the fields that the body gives more than once. `issuer` signs
-    service account tokens, if there is a key for that.
+    service account tokens, if there is a key for that. `authz` tells what the user may do besides.
     """
 
     operation: Operation
@@ -66,6 +67,7 @@ class Call:
     repeated: tuple[str, ...] = ()
     answers: Answers = field(default_factory=Answers)
     issuer: Issuer | None = None
+    authz: Built | None = None
 
     @property
     def namespace(self) -> str:

@@ -13,11 +13,16 @@ from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.outside import Answers
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.subresources import table as subresources
+from cluster.apiserver.virtual import table as virtual_table
+from cluster.apiserver.virtual.table import Handler, Handlers
 from cluster.apiserver.watchcache.entry import Entry
 
 _NAMES = {
     Verb.CREATE: "create", Verb.UPDATE: "update", Verb.PATCH: "patch", Verb.DELETE: "delete",
 }  # fmt: skip
+
+
+_NO_HANDLERS: Handlers = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +52,9 @@ class Job:
     outside: "Outside | None" = None
 
 
-def job(operation: Operation, table: Table, chain: Chain) -> Job:
+def job(
+    operation: Operation, table: Table, chain: Chain, virtual: Handlers = _NO_HANDLERS
+) -> Job:
     """What an operation asks for.
 
     errors.NotFound for an unknown resource or subresource, errors.MethodNotAllowed for a verb that
@@ -65,6 +72,9 @@ def job(operation: Operation, table: Table, chain: Chain) -> Job:
     if verb not in row.verbs:
         raise not_allowed(row, verb)
     if operation.verb is Verb.CREATE:
+        handler = virtual.get(row.id)
+        if handler is not None:
+            return _asked(operation, row, handler)
         return _create(operation, row, stored, chain)
     if not operation.name:
         raise errors.BadRequest("name must be provided")
@@ -105,6 +115,18 @@ def _create(operation: Operation, row: Resource, stored: Resource, chain: Chain)
         return changes.create(call, _own(body), chain)
 
     return Job(operation, row, stored, key, plan)
+
+
+def _asked(operation: Operation, row: Resource, handler: Handler) -> Job:
+    """A create of a virtual resource, which is answered and never stored."""
+    body = bodies.decoded(operation.body, row.kind)
+    repeated = bodies.repeated(operation, body)
+
+    def plan(call: Call) -> Plan | Entry:
+        call.repeated = repeated
+        return virtual_table.planned(handler, call, _own(body))
+
+    return Job(operation, row, row, "", plan)
 
 
 def _own(body: Object) -> Object:

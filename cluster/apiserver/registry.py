@@ -13,10 +13,13 @@ from cluster.apiserver import bodies, bootstrap, deletion, outside, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
+from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
 from cluster.apiserver.reader import Reader
 from cluster.apiserver.views import ConvertedWatch, Views
+from cluster.apiserver.virtual import access, who
+from cluster.apiserver.virtual.table import Handler
 from cluster.apiserver.watchcache.cache import Limits, WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.watch import Watch
@@ -30,8 +33,9 @@ class Registry:
     """Gets, lists, watches and writes. Between `open` and `close`; on one event loop.
 
     `version` is the Kubernetes version emulated (`1.37`), "" for the newest. `issuer` signs service
-    account tokens. The store is the
-    caller's, to open before and to close after.
+    account tokens. `authorization` names the modes; the registry itself refuses nobody: whoever
+    gives it work asks `authz` first. `virtual` holds the handlers of resources that are not stored.
+    The store is the caller's, to open before and to close after.
     """
 
     def __init__(
@@ -47,11 +51,15 @@ class Registry:
         version: str = "",
         initial: bootstrap.Initial | None = None,
         issuer: Issuer | None = None,
+        authorization: Sequence[str] = (modes.ALWAYS_ALLOW,),
     ) -> None:
         self.table = table
         self.cache = WatchCache(table, store, limits)
         self.ledger = ledger if ledger is not None else Ledger()
         self.clock = clock
+        self.authz = modes.build(authorization, self.cache, version)
+        self.virtual: dict[str, Handler] = access.handlers(self.authz.authorizer)
+        self.virtual[who.SELF] = who.own
         self._chain = admission if admission is not None else defaults.chain()
         self.views = Views(table)
         self._reader = Reader(table, store, self.cache, self.views)
@@ -67,12 +75,15 @@ class Registry:
             ledger=self.ledger,
             version=version,
             issuer=issuer,
+            authz=self.authz,
+            virtual=self.virtual,
         )
         self._log = structlog.get_logger().bind(component="apiserver")
 
     async def open(self) -> None:
         """Load the cache and make what a cluster has from its birth."""
         await self.cache.open()
+        self.authz.open(self.cache)
         self._chain.open(self.cache)
         await bootstrap.ensure(self, self._initial)
 
@@ -174,6 +185,36 @@ class Registry:
             raise result
         assert not isinstance(result, outside.Deferred)
         return result
+
+    def check_read(
+        self,
+        user: identity.User,
+        verb: str,
+        resource: str,
+        place: tuple[str, str],
+        fields: str = "",
+    ) -> None:
+        """errors.Forbidden where the user may not get, list or watch at a place (namespace, name).
+
+        A resource that there is not is nobody's to refuse.
+        """
+        row = self.table.get(resource)
+        if row is not None:
+            gate.check(self.authz.authorizer, gate.of_read(user, verb, row, place, fields))
+
+    async def write_allowed(
+        self, batch: Sequence[Operation], user: identity.User, *, prompt: bool = False
+    ) -> Results:
+        """Carry out what of a batch the user may do; the rest is answered errors.Forbidden."""
+        refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
+        if not refused:
+            return await self.write(batch, user, prompt=prompt)
+        allowed = [index for index in range(len(batch)) if index not in refused]
+        made = await self.write([batch[index] for index in allowed], user, prompt=prompt)
+        results: Results = [refused.get(index) for index in range(len(batch))]
+        for index, result in zip(allowed, made, strict=True):
+            results[index] = result
+        return results
 
     async def delete_collection(
         self,

@@ -19,10 +19,12 @@ from cluster.api.resources import Resource, Table
 from cluster.apiserver import codec, outside, planner
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
+from cluster.apiserver.authz.modes import Built
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.planner import Job, Outside
 from cluster.apiserver.views import Views
+from cluster.apiserver.virtual.table import Handlers
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.storage import interface as storage
@@ -86,7 +88,11 @@ class Writer:
         ledger: Ledger,
         version: str = "",
         issuer: Issuer | None = None,
+        authz: Built | None = None,
+        virtual: Handlers | None = None,
     ) -> None:
+        self._authz = authz
+        self._virtual = virtual if virtual is not None else {}
         self._table = table
         self._store = store
         self._cache = cache
@@ -139,7 +145,8 @@ class Writer:
         found: list[tuple[int, Job]] = []
         for index, operation in enumerate(batch):
             try:
-                found.append((index, planner.job(operation, self._table, self._chain)))
+                job = planner.job(operation, self._table, self._chain, self._virtual)
+                found.append((index, job))
             except errors.StatusError as error:
                 results[index] = error
             except Exception as error:  # noqa: BLE001  (a fault must not end the server)
@@ -369,6 +376,7 @@ class Writer:
             self._views,
             self._version,
             issuer=self._issuer,
+            authz=self._authz,
         )
         if asked is not None:
             call.answers = asked.answers

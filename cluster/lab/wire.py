@@ -41,10 +41,19 @@ class ApiSocket:
         return LabTransport(self, user, delay)
 
     async def watch(
-        self, resource: str, namespace: str, revision: int, labels: str, fields: str
+        self,
+        user: identity.User,
+        resource: str,
+        namespace: str,
+        *,
+        revision: int,
+        labels: str,
+        fields: str,
     ) -> AsyncGenerator[Batch, None]:
-        """Batches of events, until the API server goes down."""
-        watch = await self.here().watch(
+        """Batches of events that `user` may watch, until the API server goes down."""
+        registry = self.here()
+        registry.check_read(user, "watch", resource, (namespace, ""), fields)
+        watch = await registry.watch(
             resource, namespace, revision=str(revision), labels=labels, fields=fields
         )
         self._watches[watch] = None
@@ -89,7 +98,9 @@ class LabTransport:
         self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
     ) -> AsyncGenerator[Sequence[RawEvent], None]:
         """See `Transport.watch`."""
-        stream = self._socket.watch(resource, namespace, revision, labels, fields)
+        stream = self._socket.watch(
+            self._user, resource, namespace, revision=revision, labels=labels, fields=fields
+        )
         async with contextlib.aclosing(stream):
             async for batch in stream:
                 await asyncio.sleep(self._delay())

@@ -18,6 +18,9 @@ LOOPBACK: Final = "127.0.0.1"
 _FIRST_HOLLOW: Final = ipaddress.IPv4Address("10.128.0.1")
 _MASTERS: Final = "system:masters"
 _NODES: Final = "system:nodes"
+# A hollow process speaks for many nodes: RBAC lets this group do what the Node authorizer lets
+# a node do (apiserver/authz/policy/components.py).
+_HOLLOW: Final = "kubemu:hollow-nodes"
 
 APISERVER: Final = "apiserver"
 SCHEDULER: Final = "scheduler"
@@ -54,7 +57,7 @@ def subjects(wanted: Topology) -> dict[str, pki.Subject]:
     for node in wanted.nodes:
         found[f"kubelet-{node.name}"] = pki.Subject(f"system:node:{node.name}", (_NODES,))
     for name, _, _ in _shares(wanted):
-        found[f"kubelet-{name}"] = pki.Subject(f"system:node:{name}", (_NODES,))
+        found[f"kubelet-{name}"] = pki.Subject(f"kubemu:hollow-node:{name}", (_HOLLOW,))
     return found
 
 

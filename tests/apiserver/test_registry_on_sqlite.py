@@ -59,7 +59,7 @@ def test_a_cluster_is_found_again_as_it_was(tmp_path):
 
     async def state(world):
         found = {}
-        for row in world.registry.table:
+        for row in (row for row in world.registry.table if "list" in row.verbs):
             page = await world.registry.list(row.id)
             found |= {entry.key: entry.json for entry in page.items}
         return found

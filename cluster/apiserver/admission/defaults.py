@@ -6,6 +6,7 @@ from cluster.apiserver.admission.default_toleration_seconds import (
     DefaultTolerationSeconds,
     TolerationSeconds,
 )
+from cluster.apiserver.admission.escalation import RbacEscalation
 from cluster.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from cluster.apiserver.admission.priority import Priority
 from cluster.apiserver.admission.service_account import ServiceAccount
@@ -32,5 +33,6 @@ def chain(
             Priority(),
             DefaultTolerationSeconds(toleration_seconds),
             ServiceAddresses(service_range, node_ports),
+            RbacEscalation(),
         )
     )

@@ -42,6 +42,11 @@ _SETTINGS = (
 @flags.option("grpc-port", "Port of gRPC for components; 0 takes a free one.", NUMBER, default=6444)
 @flags.settings(configs.Config, *_SETTINGS)
 @flags.option("service-node-port-range", "Ports of NodePort services.", default="30000-32767")
+@flags.option(
+    "authorization-mode",
+    "Who decides what may be done, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC.",
+    default="Node,RBAC",
+)
 @servertls.options
 @authnflags.options
 @flags.option(
@@ -58,12 +63,13 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     known = authnflags.from_flags(values)
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
+    modes = tuple(mode.strip() for mode in values.pop("authorization_mode").split(","))
     backend, folder = values.pop("storage_backend"), values.pop("data_dir")
 
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
             host=address, grpc_address=f"{_bracketed(address)}:{grpc_port}",
-            node_ports=ports, **tls, **known, **fields,
+            node_ports=ports, authorization=modes, **tls, **known, **fields,
         )  # fmt: skip
 
     config = flags.built(make, _SETTINGS, values)
