@@ -21,6 +21,11 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
     return Cause("FieldValueInvalid", _joined(f"Invalid value: {shown(value)}", detail), path)
 
 
+def invalid_without_value(path: str, detail: str) -> Cause:
+    """FieldValueInvalid of something too large to show."""
+    return Cause("FieldValueInvalid", f"Invalid value: {detail}", path)
+
+
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> Cause:
     """FieldValueNotSupported: the value is none of the known ones."""
     known = ", ".join(quoted(text) for text in supported)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cluster.api import autoscaling
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
@@ -23,7 +24,9 @@ class Pair:
     to_stored: Callable[[Object], Object]
 
 
-_PAIRS: Final[Mapping[tuple[str, str], Pair]] = {}
+_PAIRS: Final[Mapping[tuple[str, str], Pair]] = {
+    ("horizontalpodautoscalers.autoscaling", "v1"): Pair(autoscaling.to_v1, autoscaling.to_v2),
+}
 """By (id, version) of the served row."""
 
 
@@ -50,8 +53,6 @@ def restored(obj: Object, row: Resource, stored: Resource) -> Object:
 
 
 def _custom(obj: Object, row: Resource) -> Object:
-    if obj.get("apiVersion") == row.api_version:
-        return obj
     assert row.custom is not None
     found = row.custom.converted(obj, obj["apiVersion"])
     if found is None:

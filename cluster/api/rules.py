@@ -69,7 +69,7 @@ def for_create(
     meta = new["metadata"]
     if meta.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
-    defaults.apply(resource, new)
+    defaults.apply(resource, new, request.version)
     mutate(new)
     meta = new["metadata"]
     objectmeta.stamp(meta, namespaced=resource.namespaced, now=request.now, random=request.random)
@@ -99,7 +99,7 @@ def for_update(
     wanted, warnings = _decoded(resource, new, request)
     meta = wanted["metadata"]
     _same_uid(resource, old, meta)
-    defaults.apply(resource, wanted)
+    defaults.apply(resource, wanted, request.version)
     mutate(wanted)
     meta = wanted["metadata"]
     objectmeta.keep(meta, old.get("metadata") or {})

@@ -25,20 +25,25 @@ _SOURCES: Final[dict[str, dict[str, Any]]] = {
 
 def volume(volume: Object) -> None:
     """An emptyDir where no source is named; modes and the like of the source."""
-    source = next((name for name in volume if name != "name"), None)
-    if source is None:
+    name = next((name for name in volume if name != "name"), None)
+    if name is None:
         volume["emptyDir"] = {}
-        return
-    for field, value in _SOURCES.get(source, {}).items():
-        volume[source].setdefault(field, value)
-    if source == "downwardAPI":
-        _downward(volume[source])
-    elif source == "projected":
-        _projected(volume[source])
-    elif source == "image":
-        _image(volume[source])
-    elif source == "ephemeral":
-        claim = (volume[source].get("volumeClaimTemplate") or {}).get("spec")
+    else:
+        source(name, volume[name])
+
+
+def source(name: str, given: Object) -> None:
+    """Fill in one source, of a pod's volume or of a PersistentVolume."""
+    for field, value in _SOURCES.get(name, {}).items():
+        given.setdefault(field, value)
+    if name == "downwardAPI":
+        _downward(given)
+    elif name == "projected":
+        _projected(given)
+    elif name == "image":
+        _image(given)
+    elif name == "ephemeral":
+        claim = (given.get("volumeClaimTemplate") or {}).get("spec")
         if claim is not None:
             claim.setdefault("volumeMode", "Filesystem")
 

@@ -4,11 +4,37 @@ One file a family of kinds, which exports `BY_RESOURCE`. What a row says, and in
 what the printers of kube-apiserver (pkg/printers/internalversion) say.
 """
 
-from cluster.api.printing import events, flowcontrol, networking, nodes, plain, pods, rbac, workloads
+from cluster.api.printing import (
+    apiextensions,
+    batch,
+    bounds,
+    events,
+    flowcontrol,
+    networking,
+    nodes,
+    plain,
+    pods,
+    rbac,
+    volumes,
+    workloads,
+)
 from cluster.api.printing.table import Printer
 from cluster.api.resources import Resource
 
-_FAMILIES = (events, flowcontrol, networking, nodes, plain, pods, rbac, workloads)
+_FAMILIES = (
+    apiextensions,
+    batch,
+    bounds,
+    events,
+    flowcontrol,
+    networking,
+    nodes,
+    plain,
+    pods,
+    rbac,
+    volumes,
+    workloads,
+)
 _PRINTERS: dict[str, Printer] = {
     resource: printer for family in _FAMILIES for resource, printer in family.BY_RESOURCE.items()
 }

@@ -75,6 +75,22 @@ def _slice(obj: objects.Object, now: float) -> list[Any]:
     ]
 
 
+def _endpoints(obj: objects.Object, now: float) -> list[Any]:
+    found: list[str] = []
+    for subset in obj.get("subsets") or ():
+        addresses = [address.get("ip") or "" for address in subset.get("addresses") or ()]
+        ports = subset.get("ports")
+        if not ports:
+            found += addresses
+        for port in ports or ():
+            found += [_joined_port(address, port.get("port") or 0) for address in addresses]
+    return [objects.name(obj), _some(found) if found else NONE, age(obj, now)]
+
+
+def _joined_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 SERVICES = Printer(
     (
         NAME,
@@ -99,7 +115,12 @@ ENDPOINT_SLICES = Printer(
     _slice,
 )
 
+ENDPOINTS = Printer(
+    (NAME, Column("Endpoints", description="Addresses and ports."), AGE), _endpoints
+)
+
 BY_RESOURCE = {
+    "endpoints": ENDPOINTS,
     "endpointslices.discovery.k8s.io": ENDPOINT_SLICES,
     "services": SERVICES,
 }

@@ -6,11 +6,15 @@ says what a row and a table are.
 """
 
 from cluster.api.resources import (
+    apiextensions,
     apps,
+    autoscaling,
+    batch,
     coordination,
     core,
     discovery,
     flowcontrol,
+    policy,
     rbac,
     reviews,
     scheduling,
@@ -22,13 +26,18 @@ __all__ = ["ALL_VERBS", "BUILT_IN", "READ", "Column", "Resource", "Table", "buil
 BUILT_IN: tuple[Resource, ...] = (
     *core.ROWS,
     *apps.ROWS,
+    *apiextensions.ROWS,
+    *autoscaling.ROWS,
+    *batch.ROWS,
     *coordination.ROWS,
     *discovery.ROWS,
     *flowcontrol.ROWS,
+    *policy.ROWS,
     *rbac.ROWS,
     *reviews.ROWS,
     *scheduling.ROWS,
 )
+_NEWEST = 1 << 29  # a minor version newer than all
 
 
 def built_in(version: str = "") -> Table:
@@ -37,5 +46,5 @@ def built_in(version: str = "") -> Table:
     `version` is the Kubernetes version emulated (`1.37`), "" for the newest: kinds that were not
     generally available in it are left out.
     """
-    minor = int(version.partition(".")[2]) if version else None
-    return Table(row for row in BUILT_IN if minor is None or row.since <= minor <= row.until)
+    minor = int(version.partition(".")[2]) if version else _NEWEST
+    return Table(row for row in BUILT_IN if row.since <= minor <= row.until)

@@ -2,8 +2,21 @@
 
 from cluster.api.resources.model import META, NAME, Resource, paths
 
+_ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+_ENDPOINTS_DEPRECATED = 33
+
 ROWS: tuple[Resource, ...] = (
+    Resource("", "v1", "Binding", "bindings", verbs=("create",)),
     Resource("", "v1", "ConfigMap", "configmaps", short_names=("cm",), fields=META),
+    Resource(
+        "", "v1", "Endpoints", "endpoints", short_names=("ep",), fields=META,
+        singular="endpoints", list_kind="EndpointsList", until=_ENDPOINTS_DEPRECATED - 1,
+    ),
+    Resource(
+        "", "v1", "Endpoints", "endpoints", short_names=("ep",), fields=META,
+        singular="endpoints", list_kind="EndpointsList", since=_ENDPOINTS_DEPRECATED,
+        deprecated=_ENDPOINTS,
+    ),
     Resource(
         "", "v1", "Event", "events", short_names=("ev",),
         fields=paths(
@@ -12,6 +25,7 @@ ROWS: tuple[Resource, ...] = (
             "involvedObject.fieldPath", "reason", "reportingComponent", "type",
         ) | {"source": ("source", "component")},
     ),
+    Resource("", "v1", "LimitRange", "limitranges", short_names=("limits",), fields=META),
     Resource(
         "", "v1", "Namespace", "namespaces", namespaced=False, short_names=("ns",),
         subresources=("finalize", "status"),
@@ -24,14 +38,32 @@ ROWS: tuple[Resource, ...] = (
         fields=NAME | {"spec.unschedulable": ("spec", "unschedulable")},
     ),
     Resource(
+        "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short_names=("pvc",),
+        subresources=("status",), fields=META,
+    ),
+    Resource(
+        "", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, short_names=("pv",),
+        subresources=("status",), fields=NAME,
+    ),
+    Resource(
         "", "v1", "Pod", "pods", short_names=("po",), categories=("all",),
         subresources=(
-            "attach", "binding", "exec", "log", "portforward", "proxy", "status",
+            "attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward",
+            "proxy", "resize", "status",
         ),
         fields=paths(
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
             "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName",
         ),
+    ),
+    Resource("", "v1", "PodTemplate", "podtemplates", fields=META),
+    Resource(
+        "", "v1", "ReplicationController", "replicationcontrollers", short_names=("rc",),
+        categories=("all",), subresources=("scale", "status"), fields=paths("status.replicas"),
+    ),
+    Resource(
+        "", "v1", "ResourceQuota", "resourcequotas", short_names=("quota",),
+        subresources=("status",), fields=META,
     ),
     Resource("", "v1", "Secret", "secrets", fields=paths("type")),
     Resource(

@@ -10,15 +10,30 @@ from typing import Final
 from cluster.api import objectmeta
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
-from cluster.api.strategies import core, namespaces, pods, rbac, services, workloads
+from cluster.api.strategies import (
+    apiextensions,
+    batch,
+    claims,
+    core,
+    namespaces,
+    pods,
+    policy,
+    rbac,
+    services,
+    workloads,
+)
 from cluster.api.strategies.strategy import PLAIN, Strategy
 
 __all__ = ["Strategy", "name_rule", "of", "prepare_for_create", "prepare_for_update"]
 
 _BY_RESOURCE: Final = {
+    **batch.BY_RESOURCE,
+    **claims.BY_RESOURCE,
+    **apiextensions.BY_RESOURCE,
     **core.BY_RESOURCE,
     **namespaces.BY_RESOURCE,
     **pods.BY_RESOURCE,
+    **policy.BY_RESOURCE,
     **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,
     **workloads.BY_RESOURCE,
@@ -56,7 +71,10 @@ def prepare_for_update(resource: Resource, old: Object, new: Object, subresource
     """
     strategy = of(resource)
     if subresource == "status":
-        _only_status(strategy, old, new)
+        if resource.custom is not None:
+            _only_custom_status(old, new)
+        else:
+            _only_status(strategy, old, new)
     elif subresource == "finalize":
         _carry(old, new, "status")
     elif subresource in ("", "scale"):
@@ -64,7 +82,9 @@ def prepare_for_update(resource: Resource, old: Object, new: Object, subresource
             _carry(old, new, "status")
         if strategy.on_update is not None:
             strategy.on_update(old, new)
-        if _counts_generations(resource, strategy) and _desired(old) != _desired(new):
+        if _counts_generations(resource, strategy) and _desired(resource, old) != _desired(
+            resource, new
+        ):
             new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
     elif subresource in strategy.on_other:
         strategy.on_other[subresource](old, new)
@@ -95,8 +115,24 @@ def _counts_generations(resource: Resource, strategy: Strategy) -> bool:
     return "status" in resource.subresources or resource.custom is not None
 
 
-def _desired(obj: Object) -> Object:
-    return {field: value for field, value in obj.items() if field not in ("metadata", "status")}
+def _only_custom_status(old: Object, new: Object) -> None:
+    """Of a custom object, `/status` writes no metadata but that which tells who writes."""
+    managed = new["metadata"].get("managedFields")
+    metadata = {key: value for key, value in old["metadata"].items() if key != "managedFields"}
+    metadata.pop("resourceVersion", None)
+    if managed is not None:
+        metadata["managedFields"] = managed
+    status = {"status": new["status"]} if "status" in new else {}
+    new.clear()
+    new |= {key: value for key, value in old.items() if key != "status"} | status
+    new["metadata"] = metadata
+
+
+def _desired(resource: Resource, obj: Object) -> Object:
+    """What is wanted: all but metadata, and but status where that is written apart."""
+    apart = resource.custom is None or "status" in resource.subresources
+    observed = ("metadata", "status") if apart else ("metadata",)
+    return {field: value for field, value in obj.items() if field not in observed}
 
 
 def _carry(old: Object, new: Object, field: str) -> None:

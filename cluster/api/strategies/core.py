@@ -7,6 +7,7 @@ from cluster.api.strategies.strategy import Strategy
 
 BY_RESOURCE: Final[Mapping[str, Strategy]] = {
     "configmaps": Strategy(),
+    "endpoints": Strategy(create_on_update=True),
     "endpointslices.discovery.k8s.io": Strategy(generations=True),
     "events": Strategy(create_on_update=True),
     "leases.coordination.k8s.io": Strategy(create_on_update=True, unconditional=False),

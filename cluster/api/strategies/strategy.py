@@ -19,7 +19,8 @@ class Strategy:
     `on_create(obj)`, `on_update(old, new)` and `on_status(old, new)` change the new object in
     place. `on_other` has the like for further subresources, by name; there `new` is the whole
     object as the request would have it. `create_on_update`: a PUT of an object that is not there
-    makes it. `unconditional`: an update need not name a resourceVersion.
+    makes it. `unconditional`: an update need not name a resourceVersion. `orphans`: what an object
+    of it owns outlives it, unless whoever deletes it says otherwise.
     """
 
     name_rule: objectmeta.NameRule = metadata.dns1123_subdomain
@@ -33,6 +34,7 @@ class Strategy:
     on_other: Mapping[str, Callable[[Object, Object], None]] = field(default_factory=dict)
     create_on_update: bool = False
     unconditional: bool = True
+    orphans: bool = False
 
 
 PLAIN = Strategy()

@@ -13,19 +13,51 @@ from cluster.api import errors
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.validation import (
+    apiextensions,
+    autoscalers,
+    budgets,
+    claims,
     configs,
+    cronjobs,
+    endpoints,
     endpointslices,
     flowcontrol,
+    jobs,
+    limits,
     nodes,
+    persistentvolumes,
     pods,
     rbac,
+    replication,
     services,
+    sets,
     small,
     workloads,
 )
 from cluster.api.validation.family import Check, Creates, Updates
 
-_FAMILIES: Final = (configs, endpointslices, flowcontrol, nodes, pods, rbac, services, small, workloads)
+_FAMILIES: Final = (
+    apiextensions,
+    autoscalers,
+    budgets,
+    claims,
+    configs,
+    cronjobs,
+    endpoints,
+    endpointslices,
+    flowcontrol,
+    jobs,
+    limits,
+    nodes,
+    persistentvolumes,
+    pods,
+    rbac,
+    replication,
+    services,
+    sets,
+    small,
+    workloads,
+)
 
 _NEW: Final[Creates] = {key: check for family in _FAMILIES for key, check in family.NEW.items()}
 _UPDATE: Final[Updates] = {

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -79,6 +79,13 @@ def port_name(text: str) -> metadata.Complaints:
     return tuple(found)
 
 
+def path_segment(text: str) -> metadata.Complaints:
+    """A name that stands between the slashes of a path."""
+    if text in (".", ".."):
+        return (f"may not be '{text}'",)
+    return tuple(f"may not contain '{mark}'" for mark in "/%" if mark in text)
+
+
 @lru_cache(4096)
 def config_key(text: str) -> metadata.Complaints:
     """A key of a ConfigMap or Secret."""
@@ -103,6 +110,48 @@ def count_or_percent(path: str, value: Any) -> Causes:
     if value is not None and _PERCENT.fullmatch(value) is None:
         return [causes.invalid(path, value, _PERCENT_MESSAGE)]
     return []
+
+
+def not_over_hundred(path: str, value: Any) -> Causes:
+    """A percentage of at most 100."""
+    if (percent(value) or 0) > 100:
+        return [causes.invalid(path, value, "must not be greater than 100%")]
+    return []
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a count or percentage is none at all."""
+    return value in (None, 0) or percent(value) == 0
+
+
+def not_negatives(path: str, holder: Mapping[str, Any], *fields: str) -> Causes:
+    """Fields of `holder` at `path` that are numbers: absent, zero or more."""
+    return [
+        causes.invalid(f"{path}.{field}", holder[field], NOT_NEGATIVE)
+        for field in fields
+        if (holder.get(field) or 0) < 0
+    ]
+
+
+def at_most(path: str, holder: Mapping[str, Any], total: str, *fields: str) -> Causes:
+    """Counts of a status at `path` that may not exceed its count `total`."""
+    most = holder.get(total) or 0
+    detail = f"cannot be greater than {path}.{total}"
+    return [
+        causes.invalid(f"{path}.{field}", holder[field], detail)
+        for field in fields
+        if (holder.get(field) or 0) > most
+    ]
+
+
+def not_decremented(
+    path: str, field: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Causes:
+    """A count that only grows."""
+    before, after = old.get(field), new.get(field)
+    if before is None or (after is not None and after >= before):
+        return []
+    return [causes.invalid(f"{path}.{field}", after or 0, "cannot be decremented")]
 
 
 def percent(value: Any) -> int | None:

@@ -54,10 +54,11 @@ def _secret(path: str, source: Object) -> Causes:
     return found + _mode(path, source) + _items(path, source)
 
 
-def _host_path(path: str, source: Object) -> Causes:
+def host_path(path: str, source: Object) -> Causes:
+    """A place on the node."""
     if not source.get("path"):
         return [causes.required(f"{path}.path")]
-    found = _no_backsteps(f"{path}.path", source["path"])
+    found = no_backsteps(f"{path}.path", source["path"])
     kind = source.get("type", "")
     if kind not in _HOST_PATH_TYPES:
         found.append(causes.not_supported(f"{path}.type", kind, _HOST_PATH_TYPES))
@@ -142,10 +143,11 @@ def local_path(path: str, text: str) -> Causes:
     """A relative path without steps back."""
     if text.startswith("/"):
         return [causes.invalid(path, text, "must be a relative path")]
-    return _no_backsteps(path, text)
+    return no_backsteps(path, text)
 
 
-def _no_backsteps(path: str, text: str) -> Causes:
+def no_backsteps(path: str, text: str) -> Causes:
+    """A path that does not go up."""
     if ".." in text.split("/"):
         return [causes.invalid(path, text, "must not contain '..'")]
     return []
@@ -155,7 +157,7 @@ _BY_SOURCE: Final[Mapping[str, Any]] = {
     "configMap": _config_map,
     "downwardAPI": _downward,
     "emptyDir": _empty_dir,
-    "hostPath": _host_path,
+    "hostPath": host_path,
     "persistentVolumeClaim": _claim,
     "projected": _projected,
     "secret": _secret,

@@ -2,14 +2,13 @@
 
 from typing import Any, Final
 
-from cluster.api import causes, objectmeta, selectors
+from cluster.api import causes
 from cluster.api.objects import Object
-from cluster.api.validation import family, podspec, values
+from cluster.api.validation import family, templates, values
 from cluster.api.validation import selectors as selector_rules
 from cluster.api.validation.values import Causes
 
 _STRATEGIES: Final = ("Recreate", "RollingUpdate")
-_NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
 def deployment(obj: Object) -> Causes:
@@ -78,36 +77,11 @@ def _replicated(spec: Object) -> Causes:
         if selector_rules.is_empty(selector):
             detail = "empty selector is invalid for deployment"
             found.append(causes.invalid("spec.selector", selector, detail))
-    return found + _template(spec.get("template") or {}, selector)
-
-
-def _template(template: Object, selector: Object | None) -> Causes:
-    meta, spec = template.get("metadata") or {}, template.get("spec") or {}
-    labels = meta.get("labels") or {}
-    found: Causes = []
-    if not selector_rules.is_empty(selector) and not _matches(selector, labels):
-        found.append(causes.invalid("spec.template.metadata.labels", labels or None, _NO_MATCH))
-    found += objectmeta.check_labels(labels, "spec.template.labels")
-    annotations = meta.get("annotations") or {}
-    found += objectmeta.check_annotations(annotations, "spec.template.annotations")
-    found += podspec.pod_spec("spec.template.spec", spec)
-    if spec.get("restartPolicy") in ("OnFailure", "Never"):
-        at = "spec.template.spec.restartPolicy"
-        found.append(causes.not_supported(at, spec["restartPolicy"], ("Always",)))
-    if "activeDeadlineSeconds" in spec:
-        detail = "activeDeadlineSeconds in ReplicaSet is not Supported"
-        found.append(causes.forbidden("spec.template.spec.activeDeadlineSeconds", detail))
-    if spec.get("ephemeralContainers"):
-        detail = "ephemeral containers not allowed in pod template"
-        found.append(causes.forbidden("spec.template.spec.ephemeralContainers", detail))
-    return found
-
-
-def _matches(selector: Object | None, labels: dict[str, str]) -> bool:
-    try:
-        return selectors.of(selector).matches(labels)
-    except ValueError:
-        return True  # the selector's own fault is told already
+    template = spec.get("template") or {}
+    if not selector_rules.is_empty(selector) and not templates.matches(selector, template):
+        found.append(templates.mismatch("spec.template", template))
+    found += templates.template("spec.template", template)
+    return found + templates.always("spec.template", template, "ReplicaSet")
 
 
 def _strategy(strategy: Object) -> Causes:
@@ -126,18 +100,10 @@ def _rolling(path: str, rolling: Object) -> Causes:
     gone, extra = rolling.get("maxUnavailable"), rolling.get("maxSurge")
     found = values.count_or_percent(f"{path}.maxUnavailable", gone)
     found += values.count_or_percent(f"{path}.maxSurge", extra)
-    if _zero(gone) and _zero(extra):
+    if values.is_zero(gone) and values.is_zero(extra):
         detail = "may not be 0 when `maxSurge` is 0"
         found.append(causes.invalid(f"{path}.maxUnavailable", gone, detail))
-    if (values.percent(gone) or 0) > 100:
-        found.append(
-            causes.invalid(f"{path}.maxUnavailable", gone, "must not be greater than 100%")
-        )
-    return found
-
-
-def _zero(value: Any) -> bool:
-    return value in (None, 0) or values.percent(value) == 0
+    return found + values.not_over_hundred(f"{path}.maxUnavailable", gone)
 
 
 NEW: Final[family.Creates] = {
