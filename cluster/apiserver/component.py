@@ -15,6 +15,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.config import Config
+from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
@@ -94,6 +95,8 @@ class ApiServer:
         from cluster.apiserver.rest.server import RestServer  # late: brings all of aiohttp
 
         config = self._config
+        kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
+        await stack.enter_async_context(kubelets)
         server = RestServer(
             self.registry,
             self.authenticator,
@@ -104,6 +107,7 @@ class ApiServer:
             port=config.port,
             version=config.version,
             checks={"etcd": self._storage_answers},
+            kubelets=kubelets,
         )
         await stack.enter_async_context(server)
         self.port = server.port

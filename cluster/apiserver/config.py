@@ -10,6 +10,8 @@ from cluster.api import identity
 from cluster.apiserver import bootstrap, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.authn import requestheader, serviceaccounts
+from cluster.apiserver.kubelets import location
+from cluster.client.channel import ChannelTls
 from cluster.apiserver.authz import modes
 
 
@@ -42,6 +44,10 @@ class Config:
     """Whether who shows no credentials is system:anonymous."""
     authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)
     """The authorization modes, in the order in which they are asked."""
+    kubelet_tls: ChannelTls | None = None
+    """With what kubelets are asked for logs, exec and so on; without it, in plain text."""
+    kubelet_addresses: tuple[str, ...] = location.PREFERRED
+    """Which addresses of nodes their kubelets are reached at, best first."""
     service_range: str = bootstrap.SERVICE_RANGE
     node_ports: range = defaults.NODE_PORTS
     advertise: str = ""
@@ -59,6 +65,10 @@ class Config:
 
     def __post_init__(self) -> None:
         modes.checked(self.authorization)
+        unknown = [kind for kind in self.kubelet_addresses if kind not in location.ADDRESS_TYPES]
+        if unknown or not self.kubelet_addresses:
+            known = ", ".join(location.ADDRESS_TYPES)
+            raise ValueError(f"kubelet_addresses are {unknown}: give some of {known}")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
         if self.compaction_seconds <= 0:

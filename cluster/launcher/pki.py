@@ -152,6 +152,23 @@ def ensure_serving(
     return Pair(*(file.read_bytes() for file in _paths(folder, name)))
 
 
+def ensure_client(
+    folder: Path, name: str, subject: Subject, authority: Authority, now: float
+) -> None:
+    """The client certificate of `subject`, kept as `name`.crt; issued where absent.
+
+    Unusable where the one that is there does not fit; files.Unwritable.
+    """
+    if not any(path.exists() for path in _paths(folder, name)):
+        _write(folder, name, authority.client(subject, now))
+        return
+    certificate, _ = _read(folder, name)
+    path = folder / f"{name}.crt"
+    _check_lifetime(certificate, path, now)
+    if not authority.issued(certificate):
+        raise Unusable(f"{path} was not issued by {folder / 'ca.crt'}; remove both to start anew")
+
+
 def ensure_service_account_key(folder: Path) -> None:
     """The key pair of service account tokens, kept as `sa.key` and `sa.pub`; made where absent.
 

@@ -61,6 +61,9 @@ def subjects(wanted: Topology) -> dict[str, pki.Subject]:
     return found
 
 
+KUBELET_CLIENT: Final = "apiserver-kubelet-client"
+"""The name of the certificate that the API server shows to kubelets: kubeadm's."""
+KUBELET_CLIENT_SUBJECT: Final = pki.Subject("kube-apiserver-kubelet-client", (_MASTERS,))
 ADMINISTRATOR: Final = pki.Subject("kubernetes-admin", (_MASTERS,))
 
 
@@ -84,6 +87,9 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
             "tls-private-key-file": str(folder.pki / "apiserver.key"),
             "client-ca-file": str(folder.pki / "ca.crt"),
             "service-account-signing-key-file": str(folder.pki / "sa.key"),
+            "kubelet-certificate-authority": str(folder.pki / "ca.crt"),
+            "kubelet-client-certificate": str(folder.pki / f"{KUBELET_CLIENT}.crt"),
+            "kubelet-client-key": str(folder.pki / f"{KUBELET_CLIENT}.key"),
             "service-cluster-ip-range": wanted.service_cidr,
             "data-dir": str(folder.data),
             "kubernetes-version": wanted.kubernetes_version,

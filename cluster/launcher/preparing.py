@@ -26,6 +26,9 @@ def prepare(
 
     pki.ensure_serving(folder.pki, "apiserver", plans.hosts(wanted), authority, now)
     pki.ensure_service_account_key(folder.pki)
+    pki.ensure_client(
+        folder.pki, plans.KUBELET_CLIENT, plans.KUBELET_CLIENT_SUBJECT, authority, now
+    )
     for name, subject in plans.subjects(wanted).items():
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject))
