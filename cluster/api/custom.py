@@ -4,12 +4,29 @@ A row of the table with `custom` set gets its shape, defaults, validation, colum
 from there; `api.crd` makes it from a CustomResourceDefinition.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from cluster.api import errors, schema, walker
     from cluster.api.objects import Object
     from cluster.api.printing.table import Printer
+
+
+class Scale(Protocol):
+    """The scale of a custom object."""
+
+    def wanted(self, obj: "Object") -> int:
+        """The replicas that it asks for."""
+
+    def present(self, obj: "Object") -> int:
+        """The replicas that it has."""
+
+    def selector_text(self, obj: "Object") -> str:
+        """The label selector of its pods, as text."""
+
+    def put(self, obj: "Object", replicas: int) -> None:
+        """Ask for so many replicas, in place."""
 
 
 class Custom(Protocol):
@@ -34,8 +51,22 @@ class Custom(Protocol):
         """What is wrong with an object that shall replace `old`."""
 
     @property
+    def since(self) -> int:
+        """The revision from which on the rules have been as they are: what was stored before it
+        is read through `converted`.
+        """
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The structural schema (openAPIV3Schema), for server-side apply and OpenAPI."""
+
+    @property
+    def scale(self) -> "Scale | None":
+        """Where the scale subresource reads and writes; None without one."""
+
+    @property
     def node(self) -> "schema.Node":
-        """The shape, for server-side apply."""
+        """What is known of the shape as of a built-in kind's."""
 
     @property
     def printer(self) -> "Printer":

@@ -15,6 +15,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.config import Config
+from cluster.apiserver.extensions.controller import Extensions
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.virtual import who
@@ -81,9 +82,12 @@ class ApiServer:
             stack.push_async_callback(self._storage.close)
             stack.push_async_callback(self.registry.close)
             await self.registry.open()
+            extensions = Extensions(self.registry, self._random)
+            extensions.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
             await self._serve_rest(stack)
             await self._serve_grpc(stack)
+            group.spawn(extensions.run(), "extensions")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from cluster.api import errors, objects, timestamps
+from cluster.api.crd import names
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
@@ -105,6 +106,8 @@ def judge(row: Resource, obj: Object, asked: Options, now: float) -> Verdict:
     """The fate of `obj`, which is not changed."""
     if row.id == "namespaces":
         return _judge_namespace(obj, asked, now)
+    if row.id == "customresourcedefinitions.apiextensions.k8s.io":
+        obj = _with_cleanup(obj, now)
     graceful = False
     marked = obj
     if row.id == "pods":
@@ -234,6 +237,26 @@ def _judge_namespace(obj: Object, asked: Options, now: float) -> Verdict:
     if objects.status(marked).get("phase") != "Terminating":
         marked = marked | {"status": objects.status(marked) | {"phase": "Terminating"}}
     return _kept(obj, marked)
+
+
+def _with_cleanup(definition: Object, now: float) -> Object:
+    """A definition goes only after its custom objects, whose clean-up this asks for."""
+    meta = objects.meta(definition)
+    if meta.get("deletionTimestamp"):
+        return definition
+    finalizers = [*(meta.get("finalizers") or ())]
+    if names.FINALIZER not in finalizers:
+        finalizers.append(names.FINALIZER)
+    pending = names.terminating(
+        "True",
+        "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    )
+    conditions = names.with_conditions(definition, (pending,), now)
+    return definition | {
+        "metadata": meta | {"finalizers": finalizers},
+        "status": objects.status(definition) | {"conditions": conditions},
+    }
 
 
 def _quoted(value: Any) -> str:

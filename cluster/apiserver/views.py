@@ -59,7 +59,13 @@ class Views:
         if self.plain(row):
             return entries
         same = _OBJECT + row.api_version.encode() + b'"'
-        found = [entry if _is(entry.json, same) else entry.view(row) for entry in entries]
+        since = row.custom.since if row.custom is not None else 0
+        found = [
+            entry
+            if _is(entry.json, same) and (entry.revision >= since or _other(entry.json))
+            else entry.view(row)
+            for entry in entries
+        ]
         missing = [index for index, entry in enumerate(found) if entry is None]
         if missing:
             documents = [entries[index].document() for index in missing]
@@ -161,6 +167,11 @@ class ConvertedWatch:
 def _is(json: bytes, same: bytes) -> bool:
     """Whether JSON text begins as objects of a version do, or is no stored object (a Status)."""
     return json.startswith(same) or not json.startswith(_OBJECT)
+
+
+def _other(json: bytes) -> bool:
+    """Whether JSON text is no stored object but an answer about one (a Status, a Scale)."""
+    return not json.startswith(_OBJECT)
 
 
 def _json(obj: Object, revision: int) -> bytes:

@@ -65,7 +65,7 @@ def of_new(definition: Object) -> list[errors.Cause]:
 
 
 def of_update(old: Object, new: Object) -> list[errors.Cause]:
-    """What is wrong with a definition that shall replace `old`. A spec that stays is not checked."""
+    """What is wrong with a definition that shall replace `old`; a spec that stays is good."""
     before, spec = objects.spec(old), objects.spec(new)
     found: list[errors.Cause] = []
     if before != spec:

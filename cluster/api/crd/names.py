@@ -149,6 +149,12 @@ def is_true(definition: Object, kind: str) -> bool:
     return any(one.get("type") == kind and one.get("status") == "True" for one in found)
 
 
+def has_reason(definition: Object, kind: str, reasons: tuple[str, ...]) -> bool:
+    """Whether a condition of a definition gives one of these reasons."""
+    found = objects.status(definition).get("conditions") or ()
+    return any(one.get("type") == kind and one.get("reason") in reasons for one in found)
+
+
 def with_conditions(
     definition: Object, wanted: Iterable[Object | None], now: float
 ) -> list[Object]:

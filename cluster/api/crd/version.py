@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from cluster.api import causes, errors, schema, selectors, walker
+from cluster.api import causes, errors, objects, schema, selectors, walker
 from cluster.api.crd import (
     checking,
     columns,
@@ -37,18 +37,27 @@ Rules = Callable[[Object, Object | None], list[errors.Cause]]
 
 
 class Version:
-    """The rules of the version `said` (an entry of spec.versions). ValueError: no usable schema.
+    """The rules of the version `said`, an entry of spec.versions that passed `definition`.
 
     `webhook`: objects of other versions are converted by a webhook, not by changing apiVersion.
+    `since` is the revision from which on this version has been as it is: objects stored before it
+    are read with its defaults.
     """
 
     def __init__(
-        self, api_version: str, kind: str, said: Mapping[str, Any], *, webhook: bool
+        self,
+        api_version: str,
+        kind: str,
+        said: Mapping[str, Any],
+        *,
+        webhook: bool = False,
+        since: int = 0,
     ) -> None:
         self.api_version = api_version
         self.kind = kind
         self.said = said
         self.webhook = webhook
+        self.since = since
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -133,9 +142,14 @@ class Version:
         return self._ruled(new, old, found.causes)
 
     def converted(self, obj: Object, api_version: str) -> Object | None:
-        """The object in this version, from `api_version`; None where only a webhook can tell."""
+        """The object in this version, from `api_version`; None where only a webhook can tell.
+
+        What was stored before this version became as it is gets the defaults of now.
+        """
         if api_version == self.api_version:
-            return obj
+            if objects.revision(obj) >= self.since:
+                return obj
+            return self.restored(obj) or obj
         if self.webhook:
             return None
         return {"apiVersion": self.api_version, **_without(obj, "apiVersion")}

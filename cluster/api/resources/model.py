@@ -125,6 +125,10 @@ class Table:
             return row
         return self._by_path.get((row.group, version, row.plural))
 
+    def versions(self, resource: str) -> tuple[Resource, ...]:
+        """Every row of this id, served or not; none where there is no such resource."""
+        return self._rows.get(resource, ())
+
     def stored(self, row: Resource) -> Resource:
         """The row in whose form the objects of `row` are stored. KeyError where it is gone."""
         return self._by_id[row.stored_as or row.id]

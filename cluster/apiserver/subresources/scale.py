@@ -1,9 +1,11 @@
 """`scale`: how many replicas an object wants and has, as an autoscaling/v1 Scale."""
 
+import copy
+
 from cluster.api import decoding, errors, objects, patching, selectors
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
-from cluster.apiserver import bodies, changes, codec
+from cluster.apiserver import bodies, changes
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan, document
 from cluster.apiserver.watchcache.entry import Entry
@@ -14,7 +16,7 @@ _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 def get(entry: Entry) -> Entry:
     """The Scale of an object."""
-    return document(entry, scale_of(entry.document()))
+    return document(entry, scale_of(entry.document(), entry.shape.row))
 
 
 def update(call: Call, chain: Chain) -> Plan | Entry:
@@ -28,7 +30,7 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
 def patch(call: Call, chain: Chain) -> Plan | Entry:
     """Patch the Scale of an object."""
     entry = call.entry()
-    before = scale_of(entry.document())
+    before = scale_of(call.document(entry), call.row)
     body, patch_type = call.operation.body, call.operation.patch_type
     after = patching.patched(_ROW, before, body, patch_type, call.version)
     try:
@@ -37,30 +39,42 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
         raise patching.unfit(body, patch_type, after, error) from None
 
 
-def scale_of(obj: Object) -> Object:
-    """The Scale document of a Deployment, a ReplicaSet, …"""
+def scale_of(obj: Object, row: Resource) -> Object:
+    """The Scale document of a Deployment, a ReplicaSet, a custom object…"""
     meta = objects.meta(obj)
-    status: Object = {"replicas": objects.status(obj).get("replicas", 0)}
-    wanted = objects.spec(obj).get("selector")
-    if wanted:
-        status["selector"] = selectors.as_text(selectors.of(wanted))
+    custom = row.custom.scale if row.custom is not None else None
+    if custom is not None:
+        replicas, present, text = (
+            custom.wanted(obj), custom.present(obj), custom.selector_text(obj),
+        )  # fmt: skip
+    else:
+        replicas = objects.spec(obj).get("replicas", 0)
+        present = objects.status(obj).get("replicas", 0)
+        wanted = objects.spec(obj).get("selector")
+        text = selectors.as_text(selectors.of(wanted)) if wanted else ""
+    status: Object = {"replicas": present} | ({"selector": text} if text else {})
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: meta[field] for field in _KEPT if field in meta},
-        "spec": {"replicas": objects.spec(obj).get("replicas", 0)},
+        "spec": {"replicas": replicas},
         "status": status,
     }
 
 
 def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Entry:
     replicas = _replicas(call, scale)
-    old = entry.document()
+    old = call.document(entry)
     said = bodies.named_revision(scale)
     if said and said != str(entry.revision):
         raise errors.conflict(call.row.id, call.operation.name, errors.MODIFIED)
-    new = codec.decode(entry.json)
-    new.setdefault("spec", {})["replicas"] = replicas
+    new = call.document(entry)
+    custom = call.row.custom.scale if call.row.custom is not None else None
+    if custom is not None:
+        new = copy.deepcopy(new)
+        custom.put(new, replicas)
+    else:
+        new.setdefault("spec", {})["replicas"] = replicas
     return changes.stored(call, chain, entry, old, new, subresource="", render=get)
 
 

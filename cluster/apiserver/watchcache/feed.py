@@ -33,6 +33,7 @@ class Feed:
         self._bookmark = Batch([Event(events.BOOKMARK, b"", 0)])
         self._waiting: list[asyncio.Future[None]] = []
         self._late_wake: asyncio.TimerHandle | None = None
+        self.ended = False
 
     @property
     def end(self) -> int:
@@ -80,6 +81,11 @@ class Feed:
         """Offer a bookmark at `revision` to the watchers that have seen everything."""
         self._bookmark = Batch([Event(events.BOOKMARK, b"", revision)])
         self._wake()
+
+    def finish(self) -> None:
+        """Nothing will come any more: watchers end once they have read what is here."""
+        self.ended = True
+        self._wake_now()
 
     def bookmark(self) -> Batch:
         """The newest bookmark."""

@@ -34,6 +34,7 @@ class ResourceCache:
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
         self._hosts: dict[str, dict[str, Entry]] | None = None
+        self._capacity = ring
         self._ring = Feed(ring)
         self._watchers = Watchers(backlog)
         self._readers = 0
@@ -112,6 +113,13 @@ class ResourceCache:
             return
         self.oldest = max(self.oldest, self._ring.append(fresh))
         self._watchers.publish(fresh)
+
+    def end_watches(self) -> None:
+        """The resource is gone: its watches end, and none can go on from before now."""
+        ring, self._ring = self._ring, Feed(self._capacity)
+        self.oldest = max(self.oldest, self.changed)
+        ring.finish()
+        self._watchers.finish()
 
     def mark(self, revision: int) -> None:
         """Offer every watcher a bookmark."""

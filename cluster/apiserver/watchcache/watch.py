@@ -41,7 +41,7 @@ class Watch:
             batch = self.ready()
             if batch is not None:
                 return batch
-            if self._on_close is None:
+            if self._on_close is None:  # closed, by the reader or because nothing more will come
                 raise StopAsyncIteration
             self._waiter = self._feed.wait()
             await self._waiter
@@ -63,6 +63,8 @@ class Watch:
         elif self._feed.bookmarked > self.revision:
             batch = self._feed.bookmark()
         else:
+            if self._feed.ended:
+                self.close()
             return None
         self.revision = batch.revision
         return batch

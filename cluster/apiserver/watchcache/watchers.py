@@ -46,7 +46,7 @@ class Watchers:
     def leave(self, watched: Watched) -> None:
         """One watcher less; the last one takes the selection away."""
         watched.watchers -= 1
-        if watched.watchers:
+        if watched.watchers or self._all.get(watched.selection) is not watched:
             return
         del self._all[watched.selection]
         label, value = watched.pin
@@ -56,6 +56,13 @@ class Watchers:
             del same[value]
         if not same:
             del self._pinned[label]
+
+    def finish(self) -> None:
+        """End every watch: the resource is gone."""
+        finished = list(self._all.values())
+        self._all, self._pinned = {}, {}
+        for watched in finished:
+            watched.feed.finish()
 
     def publish(self, fresh: Sequence[Event]) -> None:
         """Show events to the selections that they can concern, and wake their watchers."""

@@ -1,9 +1,9 @@
-"""Custom objects against their schema: the words of kube-apiserver, pruning, defaults, ratcheting."""
+"""Custom objects against their schema: words, pruning, defaults, ratcheting."""
 
 from typing import Any
 
-import pytest
 import crd_schemas as schemas
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
