@@ -9,6 +9,7 @@ from cluster.aio import clock
 from cluster.api import identity, resources
 from cluster.apiserver import compaction
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.authz import modes
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.registry import Registry
 from cluster.client.client import Client
@@ -127,6 +128,7 @@ class Assembly:
             admission=defaults.chain(),
             ledger=ledger,
             version=self._config.kubernetes_version,
+            authorization=(modes.NODE, modes.RBAC),
         )
         server = _ApiServer(registry, self._store, self.api, self._config.compaction_seconds)
         await _run(part, server)
