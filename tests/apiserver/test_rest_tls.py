@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rest_world import MAPS, StillClock
 
+from cluster.aio import virtual
 from cluster.api import resources
 from cluster.apiserver import authn
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import health, server
+from cluster.apiserver.rest.query import parse
 from cluster.storage.memory import MemoryStorage
 
 BORN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -95,11 +97,42 @@ def test_a_client_certificate_tells_who_asks(
     ]
 
 
-def test_a_failed_check_is_told() -> None:
-    checks = {"readyz": {"ping": lambda: True, "etcd": lambda: False}}
-    failed = health.answer("/readyz", {}, checks)
-    assert failed.status == 500
-    assert failed.text is not None
-    assert "[-]etcd failed: reason withheld\nreadyz check failed\n" in failed.text
-    assert health.answer("/readyz", {"exclude": "etcd"}, checks).status == 200
-    assert health.answer("/readyz/ping", {}, checks).status == 200
+def _health(path: str, query: str = "", **more: health.Check) -> tuple[int, str]:
+    async def slow() -> bool:
+        await asyncio.sleep(health.SECONDS + 1)
+        return True
+
+    async def fails() -> bool:
+        raise OSError("disk on fire")
+
+    checks: dict[str, health.Check] = {"ping": lambda: True, "etcd": lambda: False}
+    checks |= {"slow": slow, "fails": fails, **more}
+    found = {"readyz": {name: checks[name] for name in ("ping", "etcd")}, "livez": checks}
+    answer = virtual.run(health.answer(path, parse(query), query, found))
+    assert answer.text is not None
+    return answer.status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "text"),
+    [
+        ("/readyz", "", 500, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"),
+        ("/readyz", "exclude=etcd", 200, "ok"),
+        ("/readyz", "exclude=ping&exclude=etcd", 200, "ok"),
+        (
+            "/readyz", "exclude=etcd&exclude=no&verbose", 200,
+            "[+]ping ok\n[+]etcd excluded: ok\n"
+            'warn: some health checks cannot be excluded: no matches for "no"\n'
+            "readyz check passed\n",
+        ),
+        ("/readyz/ping", "", 200, "ok"),
+        ("/readyz/etcd", "", 500, "internal server error: reason withheld\n"),
+        ("/readyz/none", "", 404, "404 page not found\n"),
+        ("/livez/slow", "", 500, "internal server error: reason withheld\n"),
+        ("/livez/fails", "", 500, "internal server error: reason withheld\n"),
+    ],
+)  # fmt: skip
+def test_checks_are_told_as_kube_apiserver_tells_them(
+    path: str, query: str, status: int, text: str
+) -> None:
+    assert _health(path, query) == (status, text)

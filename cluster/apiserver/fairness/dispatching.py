@@ -120,7 +120,7 @@ class Dispatcher:
         return True
 
     def wait(self, level: Level, flow: str, width: int) -> Waiting | None:
-        """Wait for seats, which may be `given` at once; None: the queue is full, or there is none."""
+        """Wait for seats, which may be `given` at once; None: there is no queue or room in it."""
         limit = level.limit
         if not limit.queues:
             return None

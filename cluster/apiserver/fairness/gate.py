@@ -30,7 +30,15 @@ _Key = tuple[str, tuple[str, ...], str, str, str]
 class Ticket(Protocol):
     """The right to be carried out, or the wait for it."""
 
-    headers: tuple[tuple[str, str], ...]
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What the answer tells of it."""
+        ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether it must be waited for."""
+        ...
 
     async def wait(self) -> None:
         """Until there is a seat. errors.TooManyRequests."""

@@ -126,6 +126,10 @@ def unchanged(etag: str) -> web.Response:
     return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
 
 
+GONE = web.Response(status=499)
+"""Stands for the answer of a request that was cut off, which nobody hears."""
+
+
 def _quoted(warning: str) -> str:
     """The text inside a quoted-string (RFC 7230): one line, with escapes."""
     plain = "".join(letter if letter.isprintable() else " " for letter in warning)

@@ -13,6 +13,8 @@ from cluster.apiserver.authz.attributes import Attributes
 from cluster.apiserver.rest import answers, health, negotiation, paths, query, reads
 from cluster.apiserver.rest.asking import Asking
 from cluster.apiserver.rest.documents import Documents
+from cluster.apiserver.rest.exchange import Exchange, Protection
+from cluster.apiserver.rest.pages import Page
 from cluster.apiserver.rest.paths import Target
 from cluster.apiserver.rest.reads import Reads
 from cluster.apiserver.rest.requests import Call
@@ -30,7 +32,7 @@ _OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 
 class Router:
     """Answers requests. `checks` are those of health.PATHS, `connects` the subresources that are
-    not objects (log, exec, proxy…), by name.
+    not objects (log, exec, proxy…), by name; `pages` are served beside the API, by path.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Router:
         authenticator: authn.Authenticator,
         checks: Mapping[str, Mapping[str, health.Check]],
         connects: Mapping[str, Act],
+        protection: Protection,
+        pages: Mapping[str, Page],
     ) -> None:
         self._table = reads.registry.table
         self._authorizer = reads.registry.authz.authorizer
@@ -50,6 +54,8 @@ class Router:
         self.asking = Asking(authenticator)
         self._checks = checks
         self._connects = connects
+        self._protection = protection
+        self._pages = pages
         self._log = structlog.get_logger().bind(component="apiserver")
         self._acts: dict[str, Act] = {
             "get": reads.get,
@@ -64,24 +70,35 @@ class Router:
 
     async def answer(self, http: web.BaseRequest) -> web.StreamResponse:
         """The answer to a request; never raises for what a client did."""
+        exchange = self._protection.begin(http)
+        response: web.StreamResponse = answers.GONE
+        panicked = False
         try:
-            return await self._route(http)
+            response = await self._route(http, exchange)
         except errors.StatusError as error:
-            return answers.failure(error)
+            response = answers.failure(error)
         except ConnectionError:
-            return _cut(http)  # the client went away
+            response = _cut(http)  # the client went away
         except Exception as error:  # noqa: BLE001  (a fault must not end the server)
             self._log.error(
                 "request failed unexpectedly", method=http.method, path=http.path, exc_info=error
             )
+            panicked = True
             if http.writer.output_size:
-                return _cut(http)  # too late for a Status: the client must see that it is cut
-            return answers.failure(errors.InternalError(f"Internal error occurred: {error}"))
+                response = _cut(http)  # too late for a Status: the client must see that it is cut
+            else:
+                failure = errors.InternalError(f"Internal error occurred: {error}")
+                response = answers.failure(failure)
+        finally:
+            exchange.end(response)
+        if self._protection.auditor is not None:
+            await exchange.audit(response, panicked=panicked)
+        return response
 
-    async def _route(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def _route(self, http: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
         path, _, text = http.raw_path.partition("?")
         if path.startswith(_OPEN):
-            return self._open(path, text, http)
+            return await self._open(path, text, http, exchange)
         user = self._user(http)
         try:
             target = paths.parse(path, self._table)
@@ -89,13 +106,20 @@ class Router:
             connects = target is not None and target.subresource in self._connects
             verb = self._verb(http.method, target, parameters, connects=connects)
         except errors.StatusError:
+            await exchange.admitted(user, http.method.lower(), None, path)
             self._check_path(user, http.method, path)  # who may not ask is told nothing else
             raise
         if target is None:
+            await exchange.admitted(user, http.method.lower(), None, path)
             self._check_path(user, http.method, path)
             if http.method != "GET":
                 raise errors.MethodNotAllowed(_NOT_ALLOWED)
-            return self._documents.answer(path, parameters, http)
+            page = self._pages.get(path)
+            return page(http) if page else self._documents.answer(path, parameters, http)
+        exchange.known(user, verb, target)
+        seat = exchange.enter(path)
+        if seat is not None and seat.pending:
+            await seat.wait()
         gate.check(self._authorizer, _asked(user, verb, target, parameters))
         if connects:
             act = self._connects[target.subresource]
@@ -124,18 +148,21 @@ class Router:
             return ""
         return _connect_verb(method, target) if connects else _verb(method, target, parameters)
 
-    def _open(self, path: str, text: str, http: web.BaseRequest) -> web.Response:
+    async def _open(
+        self, path: str, text: str, http: web.BaseRequest, exchange: Exchange
+    ) -> web.Response:
         """What may be asked for without credentials, where authorization lets the anonymous."""
         try:
             user = self._user(http)
         except errors.Unauthorized:
             user = identity.ANONYMOUS
+        await exchange.admitted(user, http.method.lower(), None, path)
         self._check_path(user, http.method, path)
         if http.method not in ("GET", "HEAD"):
             raise errors.MethodNotAllowed(_NOT_ALLOWED)
         parameters = query.parse(text)
         if path.strip("/").partition("/")[0] in health.PATHS:
-            return health.answer(path, parameters, self._checks)
+            return await health.answer(path, parameters, text, self._checks)
         return self._documents.answer(path, parameters, http)
 
 
@@ -176,9 +203,7 @@ def _connect_verb(method: str, target: Target) -> str:
     return verb
 
 
-def _asked(
-    user: identity.User, verb: str, target: Target, parameters: query.Query
-) -> Attributes:
+def _asked(user: identity.User, verb: str, target: Target, parameters: query.Query) -> Attributes:
     """The question that a request puts to authorization."""
     row, name, namespace, fields = target.resource, target.name, target.namespace, ""
     if not name and verb in _SELECTING:

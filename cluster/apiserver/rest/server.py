@@ -17,6 +17,8 @@ from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import health
 from cluster.apiserver.rest.documents import Documents
+from cluster.apiserver.rest.exchange import Protection, Request
+from cluster.apiserver.rest.pages import Page
 from cluster.apiserver.rest.reads import Reads
 from cluster.apiserver.rest.router import Act, Router
 from cluster.apiserver.rest.watching import Watches
@@ -64,6 +66,8 @@ class RestServer:
         version: str = "",
         checks: Mapping[str, health.Check] | None = None,
         kubelets: Connector | None = None,
+        protection: Protection | None = None,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         self._ssl = ssl_context
         self._host = host
@@ -82,6 +86,8 @@ class RestServer:
             documents=self.documents,
             authenticator=authenticator,
             checks=_all_checks(checks or {}),
+            protection=protection if protection is not None else Protection(random),
+            pages=pages or {},
             connects=self._connects(registry, kubelets or Nowhere(), random),
         )
 
@@ -186,7 +192,7 @@ class _Server(web.Server):
         writer: abc.AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        return web.BaseRequest(
+        return Request(
             message,
             payload,
             protocol,
@@ -198,8 +204,9 @@ class _Server(web.Server):
 
 
 def _all_checks(more: Mapping[str, health.Check]) -> dict[str, dict[str, health.Check]]:
-    alive: dict[str, health.Check] = {"ping": _true, "log": _true}
-    return {"healthz": alive, "livez": alive, "readyz": alive | dict(more)}
+    alive: dict[str, health.Check] = {"ping": _true, "log": _true} | dict(more)
+    ready: dict[str, health.Check] = {"informer-sync": _true, "shutdown": _true}
+    return {"healthz": alive, "livez": alive, "readyz": alive | ready}
 
 
 def _true() -> bool:
