@@ -14,6 +14,7 @@ from cluster.api.managedfields import (
     lastapplied,
     merging,
     pruning,
+    roots,
     types,
     updating,
     walking,
@@ -54,7 +55,11 @@ def _applied(kind: types.Type, live: Object, asked: Apply) -> Object:
     by, metadata = asked.by, asked.config.get("metadata")
     if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
         raise errors.BadRequest("metadata.managedFields must be nil")
-    found = checking.complaints(kind, asked.config)
+    root = roots.of(kind)
+    seen = root.sound(asked.config)
+    found = checking.complaints(kind, _envelope(asked.config) if seen else asked.config)
+    if not found and not seen:
+        root.found_sound(asked.config)
     if found:
         raise errors.BadRequest(
             f"failed to create typed patch object ({_named(asked.config)}): "
@@ -73,6 +78,11 @@ def _applied(kind: types.Type, live: Object, asked: Apply) -> Object:
     if by.manager == lastapplied.KUBECTL:
         new = lastapplied.refreshed(new, asked.config)
     return _with_managers(new, entries.encoded(managers))
+
+
+def _envelope(config: Object) -> Object:
+    """The part of a configuration that is looked at each time."""
+    return {name: config[name] for name in ("apiVersion", "kind", "metadata") if name in config}
 
 
 def without_managers(obj: Object) -> Object:
@@ -96,7 +106,7 @@ def _merged(
     """The new state and its managers. Conflicts."""
     by = asked.by
     new: Object = merging.merged(kind, live, asked.config)
-    claims = fieldsets.without(walking.root(kind).claims(asked.config) or {}, by.reset)
+    claims = fieldsets.without(roots.of(kind).claims(asked.config), by.reset)
     time = entries.now_text(by.now)
     mine = Entry(by.manager, "Apply", by.api_version, claims, time, by.subresource)
     last = before.get(mine.id)

@@ -11,6 +11,8 @@ _GO: Final = {bool: "bool", int: "int64", float: "float64", str: "string"}
 
 def complaints(kind: types.Type, value: Any) -> list[str]:
     """What is wrong with a configuration: `.spec.foo: field not declared in schema`."""
+    if _fits(kind, value):
+        return []
     found: list[str] = []
     for text in _check(kind, value, ""):
         found.append(text)
@@ -24,6 +26,51 @@ def joined(found: list[str]) -> str:
     if len(found) == 1:
         return found[0]
     return "\n".join(["errors:", *(f"  {text}" for text in sorted(found))])
+
+
+def _fits(kind: types.Type, value: Any) -> bool:
+    """Whether all is well, without words: it nearly always is."""
+    if kind.shape == "scalar":
+        return type(value) in _ACCEPTED[kind.scalar]
+    if value is None or kind.shape == "deduced":
+        return True
+    if kind.shape == "list":
+        return type(value) is list and _fits_list(kind, value)
+    if type(value) is not dict:
+        return False
+    fields = kind.fields
+    for name, item in value.items():
+        field = fields.get(name)
+        inner = field.type if field is not None else kind.element
+        if inner is None:
+            return False
+        if inner.shape == "scalar":
+            if type(item) not in _ACCEPTED[inner.scalar]:
+                return False
+        elif not _fits(inner, item):
+            return False
+    return True
+
+
+def _fits_list(kind: types.Type, value: list[Any]) -> bool:
+    element = kind.element or types.DEDUCED
+    if not kind.atomic:
+        try:
+            texts = set(map(walking.keyed(kind).element, value))
+        except walking.Unkeyed:
+            return False
+        if len(texts) < len(value):
+            return False
+    return all(_fits(element, item) for item in value)
+
+
+_NONE: Final = type(None)
+_ACCEPTED: Final[dict[str, tuple[type, ...]]] = {
+    "numeric": (int, float, _NONE),
+    "string": (str, _NONE),
+    "boolean": (bool, _NONE),
+    "untyped": (str, int, float, bool, _NONE),
+}
 
 
 def _check(kind: types.Type, value: Any, path: str) -> Iterator[str]:

@@ -45,7 +45,18 @@ def ordered(found: Set) -> Set:
     """`found` with its own elements in order; those below are not looked at."""
     if len(found) < 2:
         return found
-    return {element: found[element] for element in sorted(found, key=elements.order)}
+    texts = list(found)
+    right = sorted(texts, key=elements.order)
+    return found if right == texts else {element: found[element] for element in right}
+
+
+def ordered_fields(found: Set) -> Set:
+    """`found` in order, where all elements are fields: their texts sort as they do."""
+    if len(found) < 2:
+        return found
+    texts = list(found)
+    right = sorted(texts)
+    return found if right == texts else {element: found[element] for element in right}
 
 
 def of_paths(paths: Iterable[tuple[str, ...]]) -> Set:
@@ -94,33 +105,46 @@ def union(one: Set, other: Set) -> Set:
 
 def _joined(one: Set, other: Set) -> Set:
     """Both of an element; neither stands for no member."""
-    if one is other or one == other:
+    if one is other:
         return one
     if not one:
+        if not other:
+            return one
         return other if SELF in other else {SELF: MEMBER, **other}
     if not other:
         return one if SELF in one else {SELF: MEMBER, **one}
-    result = dict(one)
+    result: Set | None = None
     for element, below in other.items():
-        present = result.get(element)
-        result[element] = below if present is None else _joined(present, below)
+        present = one.get(element)
+        if present is below:
+            continue
+        both = below if present is None else _joined(present, below)
+        if both is not present:
+            if result is None:
+                result = one.copy()
+            result[element] = both
+    if result is None:
+        return one
     return ordered(result) if len(result) != len(one) else result
 
 
 def difference(one: Set, other: Set) -> Set:
     """Members of `one` that are none of `other`; what stands below such a member stays."""
-    if not one or not other:
-        return one
-    result: Set = {}
-    for element, below in one.items():
-        taken = other.get(element)
-        if taken is None:
-            result[element] = below
-        elif element != SELF:
-            left = _less(below, taken)
-            if left is not None:
-                result[element] = left
-    return one if len(result) == len(one) and result == one else result
+    result: Set | None = None
+    for element, taken in other.items():
+        below = one.get(element)
+        if below is None or element == SELF:
+            continue
+        left = _less(below, taken)
+        if left is below:
+            continue
+        if result is None:
+            result = one.copy()
+        if left is None:
+            del result[element]
+        else:
+            result[element] = left
+    return one if result is None else result
 
 
 def _less(one: Set, other: Set) -> Set | None:
@@ -128,7 +152,8 @@ def _less(one: Set, other: Set) -> Set | None:
     if not other or SELF in other:  # the member goes
         if not one:
             return None
-        one = {element: below for element, below in one.items() if element != SELF}
+        if SELF in one:
+            one = {element: below for element, below in one.items() if element != SELF}
     elif not one:
         return one
     return difference(one, other) or None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cluster.api import json_text, objectmeta, objects
-from cluster.api.managedfields import fieldsets, types, walking
+from cluster.api.managedfields import fieldsets, roots, types, walking
 from cluster.api.managedfields.fieldsets import NOTHING, Set
 from cluster.api.objects import Object
 
@@ -31,7 +31,7 @@ def fields(kind: types.Type, live: Object, api_version: str) -> Set:
         applied = json_text.decoded(text.encode())
         if not isinstance(applied, dict) or applied.get("apiVersion") != api_version:
             return NOTHING
-        root = walking.root(kind)
+        root = roots.of(kind)
         found = root.claims(applied) or NOTHING
         touched, removed = root.diff(applied, live)
     except (json_text.Malformed, walking.Unkeyed, UnicodeError):

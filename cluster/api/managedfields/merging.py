@@ -53,8 +53,9 @@ def _merged_list(kind: types.Type, live: list[Any], config: list[Any]) -> list[A
     with the same keys stay as they are, unless the configuration names them: then they become one.
     """
     element = kind.element or types.DEDUCED
-    theirs = [walking.element_of(kind, item) for item in config]
-    ours = [walking.element_of(kind, item) for item in live]
+    text_of = walking.keyed(kind).element
+    theirs = [text_of(item) for item in config]
+    ours = [text_of(item) for item in live]
     wanted = dict(zip(theirs, config, strict=True))
     present: dict[str, Any] = {}
     for text, item in zip(ours, live, strict=True):
@@ -146,10 +147,10 @@ def _removed_map(kind: types.Type, value: dict[str, Any], taken: Set) -> Any:
 
 
 def _removed_list(kind: types.Type, value: list[Any], taken: Set) -> Any:
-    element = kind.element or types.DEDUCED
+    element, text_of = kind.element or types.DEDUCED, walking.keyed(kind).element
     result = []
     for item in value:
-        below = taken.get(walking.element_of(kind, item))
+        below = taken.get(text_of(item))
         if below is not None:
             if not below or SELF in below:
                 continue

@@ -5,7 +5,7 @@ Source: prune, addBackOwnedItems and addBackDanglingItems in merge/update.go.
 
 from typing import Final
 
-from cluster.api.managedfields import elements, fieldsets, merging, types, walking
+from cluster.api.managedfields import elements, fieldsets, merging, roots, types
 from cluster.api.managedfields.elements import SELF
 from cluster.api.managedfields.entries import Entry, Managers
 from cluster.api.managedfields.fieldsets import MEMBER, NOTHING, Set
@@ -75,7 +75,7 @@ def _owned_back(
 
 
 def _all(kind: types.Type, obj: Object) -> Set:
-    return named(kind, walking.root(kind).claims(obj) or NOTHING)
+    return named(kind, roots.of(kind).claims(obj) or NOTHING)
 
 
 def _without(kind: types.Type, obj: Object, fields: Set) -> Object:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cluster.api.managedfields import entries, fieldsets, types, walking
+from cluster.api.managedfields import entries, fieldsets, roots, types, walking
 from cluster.api.managedfields.elements import Malformed
 from cluster.api.managedfields.entries import Entry, Managers
 from cluster.api.managedfields.fieldsets import NOTHING, Set
@@ -70,7 +70,7 @@ class Changes:
         return self._diff(new[0], old, new[1])
 
     def _diff(self, kind: types.Type, old: Object, new: Object) -> tuple[Set, Set]:
-        touched, removed = walking.root(kind).diff(old, new)
+        touched, removed = roots.of(kind).diff(old, new)
         reset = self._by.reset
         return (
             fieldsets.without(touched or NOTHING, reset),
@@ -135,19 +135,15 @@ def _updated(
     changes = Changes(kind, live, new, by, versions)
     if not changes.touched and not changes.removed and _one_version(managers, by.api_version):
         return managers
-    before = managers
-    managers = handed_over(managers, changes)
+    mine = Entry(
+        by.manager, "Update", by.api_version, changes.touched, entries.now_text(by.now),
+        by.subresource,
+    )  # fmt: skip
+    managers = handed_over(managers, changes, mine.id)
     if changes.touched:
-        mine = Entry(
-            by.manager, "Update", by.api_version, changes.touched, entries.now_text(by.now),
-            by.subresource,
-        )  # fmt: skip
-        present = managers.get(mine.id)
-        if present is not None:
-            mine = mine.having(fieldsets.union(present.fields, changes.touched))
-        owned = before.get(mine.id)
-        if owned is not None and owned.fields == mine.fields:
-            mine = mine.having(owned.fields)
+        kept = managers.get(mine.id)
+        if kept is not None:
+            mine = mine.having(fieldsets.union(kept.fields, changes.touched))
         managers[mine.id] = mine
     return entries.capped(managers)
 
@@ -156,15 +152,19 @@ def _one_version(managers: Managers, api_version: str) -> bool:
     return all(entry.api_version == api_version for entry in managers.values())
 
 
-def handed_over(managers: Managers, changes: Changes) -> Managers:
-    """The managers, less what was changed or removed under them. Who has nothing left is gone."""
+def handed_over(managers: Managers, changes: Changes, mine: entries.Id | None = None) -> Managers:
+    """The managers, less what was removed and, but for `mine`, changed under them.
+
+    Who has nothing left is gone.
+    """
     result: Managers = {}
     for name, entry in managers.items():
         found = changes.at(entry.api_version)
         if found is None:
             continue
         touched, removed = found
-        fields = fieldsets.difference(fieldsets.difference(entry.fields, touched), removed)
+        fields = entry.fields if name == mine else fieldsets.difference(entry.fields, touched)
+        fields = fieldsets.difference(fields, removed)
         if fields:
             result[name] = entry.having(fields)
     return result

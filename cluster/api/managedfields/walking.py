@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from cluster.api.managedfields import elements, types
 from cluster.api.managedfields.elements import SELF
-from cluster.api.managedfields.fieldsets import MEMBER, Set, ordered
+from cluster.api.managedfields.fieldsets import MEMBER, Set, ordered, ordered_fields
 
 Changes = tuple[Set | None, Set | None]
 """What came or changed, and what went; None: nothing."""
@@ -60,7 +60,7 @@ _LEAF: Final = _Leaf()
 _Rule = tuple[str, Walker | None, Any, bool]
 
 
-class _MapWalker:
+class MapWalker:
     """A struct or a map. `hidden` are properties that nobody owns."""
 
     def __init__(self, type: types.Type, hidden: Iterable[str] = ()) -> None:
@@ -75,6 +75,7 @@ class _MapWalker:
         self._rules[name] = (rule[0], walker, *rule[2:])
 
     def whole(self, value: Any) -> Set:
+        """All fields of a value, itself among them."""
         if not value or type(value) is not dict:
             return MEMBER
         keys = tuple(value)
@@ -90,6 +91,7 @@ class _MapWalker:
         return result
 
     def diff(self, old: Any, new: Any) -> Changes:
+        """What differs between two values."""
         if type(old) is not dict or type(new) is not dict or not (old or new):
             return _other(self, old, new)
         touched: Set = {}
@@ -105,9 +107,10 @@ class _MapWalker:
             for key, before in old.items():
                 if key not in new and (rule := self._rule(key)) is not None:
                     _compare(rule, before, _MISSING, touched, removed)
-        return (ordered(touched) or None, ordered(removed) or None)
+        return (ordered_fields(touched) or None, ordered_fields(removed) or None)
 
     def claims(self, value: Any) -> Set | None:
+        """What an applied value takes; None: nothing."""
         if not value or type(value) is not dict:
             return MEMBER
         result: Set = {}
@@ -120,7 +123,7 @@ class _MapWalker:
                 below = _itself(below)
             if below is not None:
                 result[rule[0]] = below
-        return ordered(result) or None
+        return ordered_fields(result) or None
 
     def _rule(self, key: str) -> _Rule | None:
         try:
@@ -149,7 +152,7 @@ class _MapWalker:
             template[rule[0]] = MEMBER
             if rule[1] is not None:
                 nested.append((rule[0], key, rule[1]))
-        template = {SELF: MEMBER, **ordered(template)} if template else MEMBER
+        template = {SELF: MEMBER, **ordered_fields(template)} if template else MEMBER
         if len(self._plans) >= _REMEMBERED:
             self._plans.clear()
         self._plans[keys] = plan = (template, tuple(nested))
@@ -197,7 +200,7 @@ def _itself(below: Set | None) -> Set:
     return below if SELF in below else {SELF: MEMBER, **below}
 
 
-class _ListWalker:
+class ListWalker:
     """A list of items told apart by their keys, or a set of values."""
 
     def __init__(self, type: types.Type) -> None:
@@ -208,11 +211,13 @@ class _ListWalker:
         self._names: dict[Any, str] = {}
 
     def whole(self, value: Any) -> Set:
+        """All fields of a value, itself among them."""
         if not value or type(value) is not list:
             return MEMBER
         return {SELF: MEMBER, **self._items(value, self._walker().whole)}
 
     def claims(self, value: Any) -> Set | None:
+        """What an applied value takes; None: nothing."""
         if value is None:
             return MEMBER
         if type(value) is not list:
@@ -221,10 +226,14 @@ class _ListWalker:
         return self._items(value, lambda item: _itself(inner.claims(item))) or None
 
     def diff(self, old: Any, new: Any) -> Changes:
+        """What differs between two values."""
         if type(old) is not list or type(new) is not list:
             return _other(self, old, new)
-        before, after = self._indexed(old), self._indexed(new)
         inner = self._walker()
+        texts = list(map(self.element, new))
+        if texts == list(map(self.element, old)) and len(set(texts)) == len(texts):
+            return _pairwise(inner, texts, old, new)
+        before, after = self._indexed(old), self._indexed(new)
         touched: Set = {}
         removed: Set = {}
         for element, values in after.items():
@@ -287,6 +296,21 @@ class _ListWalker:
         return known
 
 
+def _pairwise(inner: Walker, texts: list[str], old: list[Any], new: list[Any]) -> Changes:
+    """What differs between the same items in the same order."""
+    touched: Set = {}
+    removed: Set = {}
+    for text, before, after in zip(texts, old, new, strict=True):
+        if before == after:
+            continue
+        came, went = inner.diff(before, after)
+        if came is not None:
+            touched[text] = came
+        if went is not None:
+            removed[text] = went
+    return (ordered(touched) or None, ordered(removed) or None)
+
+
 def element_of(kind: types.Type, item: Any) -> str:
     """The path element of an item of a list that is not atomic. Unkeyed.
 
@@ -322,7 +346,7 @@ class _DeducedWalker:
     """A value that says itself what it is: a map, or a leaf."""
 
     def __init__(self) -> None:
-        self._map: _MapWalker | None = None
+        self._map: MapWalker | None = None
 
     def whole(self, value: Any) -> Set:
         return self._free().whole(value) if type(value) is dict else MEMBER
@@ -338,10 +362,18 @@ class _DeducedWalker:
             went = {key: below for key, below in self.whole(old).items() if key != SELF}
         return (self.whole(new), went or None)
 
-    def _free(self) -> _MapWalker:
+    def _free(self) -> MapWalker:
         if self._map is None:
-            self._map = _MapWalker(types.FREE)
+            self._map = MapWalker(types.FREE)
         return self._map
+
+
+def keyed(kind: types.Type) -> ListWalker:
+    """The walker of a list that is not atomic."""
+    if kind.walker is None:
+        kind.walker = ListWalker(kind)
+    found: ListWalker = kind.walker
+    return found
 
 
 _DEDUCED: Final = _DeducedWalker()
@@ -354,42 +386,6 @@ def walker(kind: types.Type) -> Walker | None:
     if kind.shape == "scalar" or kind.atomic:
         return None
     if kind.walker is None:
-        kind.walker = _ListWalker(kind) if kind.shape == "list" else _MapWalker(kind)
+        kind.walker = keyed(kind) if kind.shape == "list" else MapWalker(kind)
     found: Walker = kind.walker
     return found
-
-
-# What nobody owns: stripMeta in internal/stripmeta.go. (Not all of metadata is stripped.)
-_NOBODYS: Final = ("apiVersion", "kind")
-_NOBODYS_METADATA: Final = (
-    "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation",
-    "managedFields", "resourceVersion",
-)  # fmt: skip
-
-
-def root(kind: types.Type) -> Walker:
-    """The walker of whole objects of a kind, which leaves out what nobody owns."""
-    if kind.root is None:
-        found = _MapWalker(kind, _NOBODYS)
-        metadata = kind.fields.get("metadata")
-        if metadata is not None:
-            found.replace("metadata", _Metadata(_MapWalker(metadata.type, _NOBODYS_METADATA)))
-        kind.root = found
-    result: Walker = kind.root
-    return result
-
-
-class _Metadata:
-    """metadata, of which the parts are owned and never the whole."""
-
-    def __init__(self, inner: _MapWalker) -> None:
-        self._inner = inner
-
-    def whole(self, value: Any) -> Set:
-        return {key: below for key, below in self._inner.whole(value).items() if key != SELF}
-
-    def diff(self, old: Any, new: Any) -> Changes:
-        return self._inner.diff(old, new)
-
-    def claims(self, value: Any) -> Set | None:
-        return self._inner.claims(value) or None
