@@ -44,7 +44,7 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
     authority: Path | None = values.pop("kubelet_certificate_authority")
     certificate: Path | None = values.pop("kubelet_client_certificate")
     key: Path | None = values.pop("kubelet_client_key")
-    fields = {"kubelet_addresses": tuple(values.pop("kubelet_preferred_address_types"))}
+    fields: dict[str, Any] = {"kubelet_addresses": tuple(values.pop("kubelet_preferred_address_types"))}
     if (certificate is None) != (key is None):
         raise click.UsageError("--kubelet-client-certificate and --kubelet-client-key go together.")
     if authority is None:
@@ -55,5 +55,5 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
         return fields
     from cluster.client.channel import ChannelTls
 
-    shown = [path.read_bytes() if path is not None else b"" for path in (certificate, key)]
-    return fields | {"kubelet_tls": ChannelTls(authority.read_bytes(), *shown)}
+    shown, private = (path.read_bytes() if path else b"" for path in (certificate, key))
+    return fields | {"kubelet_tls": ChannelTls(authority.read_bytes(), shown, private)}

@@ -97,14 +97,16 @@ class Events:
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[Api]:
+async def serving(kubelets: Any = None) -> AsyncIterator[Api]:
     store = MemoryStorage()
     await store.open()
     clock = StillClock()
     registry = Registry(resources.built_in(), store, clock=clock, random=Random("registry"))
     await registry.open()
     users = authn.Authenticator({TOKEN: identity.User("admin", (identity.MASTERS,))})
-    server = RestServer(registry, users, clock=clock, random=Random("rest"))
+    server = RestServer(
+        registry, users, clock=clock, random=Random("rest"), kubelets=kubelets
+    )
     async with (
         contextlib.AsyncExitStack() as stack,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,

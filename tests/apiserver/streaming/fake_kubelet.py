@@ -23,7 +23,23 @@ class FakeKubelet:
         self.refusal: errors.StatusError | None = None
         self.ports: dict[int, Any] = {80: echo_port}
         self.page_answer = pb.PageResponse(status=200, content_type="text/plain", body=b"ok")
-        self.running = 0
+        self.said = 0
+        self._running = 0
+        self.idle = asyncio.Event()
+        """Whether nothing runs any more, since something did."""
+
+    @property
+    def running(self) -> int:
+        """How many logs, commands and connections are under way."""
+        return self._running
+
+    @running.setter
+    def running(self, count: int) -> None:
+        self._running = count
+        if count:
+            self.idle.clear()
+        else:
+            self.idle.set()
 
     async def logs(self, request: pb.LogsRequest) -> AsyncIterator[pb.LogsResponse]:
         self.asked.append(request)
@@ -51,6 +67,7 @@ class FakeKubelet:
         self.running += 1
         try:
             async for output in _run(list(start.command), inputs):
+                self.said += output.WhichOneof("output") != "exit"
                 yield output
         finally:
             self.running -= 1
@@ -112,8 +129,9 @@ async def echo_port(
     yield pb.PortForwardOutput(closed=True)
 
 
-def http_port(answer: bytes) -> Any:
-    """A server that answers every first request head with the same bytes."""
+def http_port(answer: bytes, seen: list[bytes] | None = None) -> Any:
+    """A server that answers every first request head with the same bytes, kept in `seen`."""
+    seen = seen if seen is not None else []
 
     async def serve(
         inputs: AsyncIterator[pb.PortForwardInput],
@@ -122,6 +140,7 @@ def http_port(answer: bytes) -> Any:
         async for item in inputs:
             head += item.data
             if b"\r\n\r\n" in head:
+                seen.append(head)
                 break
         yield pb.PortForwardOutput(data=answer)
         yield pb.PortForwardOutput(closed=True)
