@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cluster.api import resources
-from cluster.controllers import rootca, serviceaccount
+from cluster.controllers import clusterroleaggregation, rootca, serviceaccount
 from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.endpointslice import controller as endpointslice
@@ -33,6 +33,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
     config = context.config
     known: dict[str, Factory] = {
         "serviceaccount": serviceaccount.ServiceAccountController,
+        "clusterrole-aggregation": clusterroleaggregation.ClusterRoleAggregation,
         "nodeipam": nodeipam.NodeIpamController,
         "deployment": deployment.DeploymentController,
         "replicaset": replicaset.ReplicaSetController,
