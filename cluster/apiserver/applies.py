@@ -7,15 +7,16 @@ from cluster.api import errors
 from cluster.api.managedfields import applying
 from cluster.api.managedfields.applying import Apply
 from cluster.api.objects import Object
+from cluster.api.resources import Resource
 from cluster.apiserver import bodies, ownership
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.watchcache.entry import Entry
 
 
-def configuration(call: Call, kind: str) -> Object:
-    """The configuration that the body holds: of the call's version and kind, or it is refused."""
-    operation, row = call.operation, call.row
-    config = bodies.decoded(operation.body, kind)
+def configuration(call: Call, row: Resource) -> Object:
+    """The configuration that the body holds: of the version and kind of `row`, or it is refused."""
+    operation = call.operation
+    config = bodies.decoded(operation.body, row.kind)
     call.repeated = bodies.repeated(operation, config)
     version, said = config.get("apiVersion"), config.get("kind")
     if version != row.api_version or said != row.kind:

@@ -79,7 +79,7 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
 
 def _apply(call: Call, chain: Chain) -> Plan | Entry:
     """A configuration applied to an object, which need not be there yet."""
-    config = applies.configuration(call, call.row.kind)
+    config = applies.configuration(call, call.row)
     entry = call.cache.get(call.stored.id, call.namespace, call.operation.name)
     if entry is None:
         new = bodies.check_place(call.row, applies.first(call, config), call.namespace)

@@ -159,6 +159,24 @@ def test_a_scale_takes_the_replicas_from_an_applier():
     run(test)
 
 
+def test_a_scale_can_be_applied():
+    async def test(world):
+        scale = {
+            "apiVersion": "autoscaling/v1", "kind": "Scale",
+            "metadata": {"name": "web", "namespace": "default"}, "spec": {"replicas": 5},
+        }  # fmt: skip
+        await do(world, applied("web", deployment(), resource="deployments.apps"))
+        (forced,) = await do(
+            world, applied("web", scale, "s", resource="deployments.apps", subresource="scale")
+        )
+        assert document(forced)["spec"] == {"replicas": 5}
+        found = await world.get("deployments.apps", "web")
+        assert found["spec"]["replicas"] == 5
+        assert owners(found)["s/Apply/scale"] == {"f:spec": {"f:replicas": {}}}
+
+    run(test)
+
+
 def test_applying_makes_changes_and_leaves_in_peace():
     async def test(world):
         first, second, third = await do(

@@ -85,3 +85,27 @@ def test_write_options_that_are_wrong(text: str, message: str) -> None:
     with pytest.raises(errors.Invalid) as caught:
         query.for_write(query.parse(text), "", "CreateOptions")
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "manager"),
+    [
+        ("kubectl/v1.33.1 (linux/amd64) kubernetes/abc", "kubectl"),
+        ("", ""),
+        ("a\x07b\u200bc/1", "abc"),
+        ("x" * 200, "x" * 128),
+        ("ä" * 100, "ä" * 64),
+        ("x" + "ä" * 100, "x" + "ä" * 63),
+    ],
+)
+def test_a_client_without_a_field_manager_is_known_by_its_user_agent(user_agent, manager):
+    assert query.for_write({}, user_agent, "CreateOptions").manager == manager
+
+
+def test_a_field_manager_is_printable_and_not_too_long():
+    with pytest.raises(errors.Invalid) as caught:
+        query.for_write({"fieldManager": "a\x01b"}, "", "PatchOptions")
+    assert "fieldManager: Invalid value" in caught.value.message
+    assert "invalid character U+0001 (at position 1)" in caught.value.message
+    with pytest.raises(errors.Invalid, match="128"):
+        query.for_write({"fieldManager": "x" * 129}, "", "PatchOptions")

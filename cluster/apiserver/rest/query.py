@@ -114,8 +114,7 @@ def for_write(query: Query, user_agent: str, kind: str) -> WriteOptions:
         found.append(causes.not_supported("dryRun", [dry_run], ["All"]))
     if validation not in _VALIDATIONS:
         found.append(causes.not_supported("fieldValidation", validation, _VALIDATIONS))
-    if len(manager.encode()) > _MANAGER_BYTES:
-        found.append(causes.too_long("fieldManager", _MANAGER_BYTES))
+    found += _manager_causes(manager)
     if found:
         raise errors.invalid(kind, "meta.k8s.io", "", found)
     force = boolean(query, "force") if "force" in query else None
@@ -123,8 +122,25 @@ def for_write(query: Query, user_agent: str, kind: str) -> WriteOptions:
 
 
 def manager_of(user_agent: str) -> str:
-    """The field manager of a client that names none: `kubectl` of `kubectl/v1.33.1 (linux…)`."""
-    return user_agent.partition("/")[0][:_MANAGER_BYTES]
+    """The field manager of a client that names none: `kubectl` of `kubectl/v1.33.1 (linux…)`.
+
+    Of what cannot be printed nothing is left, and no more than 128 bytes (managerOrUserAgent).
+    """
+    said = user_agent.partition("/")[0]
+    if said.isascii() and said.isprintable():
+        return said[:_MANAGER_BYTES]
+    printable = "".join(letter for letter in said if letter.isprintable()).encode()
+    return printable[:_MANAGER_BYTES].decode(errors="ignore")
+
+
+def _manager_causes(manager: str) -> Iterable[errors.Cause]:
+    if len(manager.encode()) > _MANAGER_BYTES:
+        yield causes.too_long("fieldManager", _MANAGER_BYTES)
+    for at, letter in enumerate(manager):
+        if not letter.isprintable():
+            place = len(manager[:at].encode())
+            why = f"invalid character U+{ord(letter):04X} (at position {place})"
+            yield causes.invalid("fieldManager", manager, why)
 
 
 def _list_causes(options: ListOptions) -> Iterable[errors.Cause]:

@@ -4,13 +4,15 @@ import copy
 
 from cluster.api import decoding, errors, objects, patching, selectors
 from cluster.api.objects import Object
+from cluster.api.operations import APPLY_PATCH
 from cluster.api.resources import Resource
-from cluster.apiserver import bodies, changes
+from cluster.apiserver import applies, bodies, changes
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan, document
 from cluster.apiserver.watchcache.entry import Entry
 
 _ROW = Resource("autoscaling", "v1", "Scale", "scales")
+_SAID = ("name", "namespace", "uid", "resourceVersion")
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -30,6 +32,8 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
 def patch(call: Call, chain: Chain) -> Plan | Entry:
     """Patch the Scale of an object."""
     entry = call.entry()
+    if call.operation.patch_type == APPLY_PATCH:
+        return _applied(call, chain, entry)
     before = scale_of(call.document(entry), call.row)
     body, patch_type = call.operation.body, call.operation.patch_type
     after = patching.patched(_ROW, before, body, patch_type, call.version)
@@ -37,6 +41,33 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
         return _scaled(call, chain, entry, after)
     except decoding.Undecodable as error:
         raise patching.unfit(body, patch_type, after, error) from None
+
+
+def _applied(call: Call, chain: Chain, entry: Entry) -> Plan | Entry:
+    """Apply a Scale: it is as if its replicas were applied to the object itself."""
+    old = call.document(entry)
+    scale = applies.configuration(call, _ROW)
+    replicas = _replicas(call, scale)
+    config: Object = {
+        "apiVersion": call.row.api_version,
+        "kind": call.row.kind,
+        "metadata": {key: value for key, value in objects.meta(scale).items() if key in _SAID},
+    }
+    if "replicas" in objects.spec(scale):
+        _put(call.row, config, replicas)
+    new = applies.later(call, old, config)
+    if scale_of(new, call.row)["spec"]["replicas"] != replicas:  # applied no more: it is 0
+        new = copy.deepcopy(new)
+        _put(call.row, new, replicas)
+    return changes.stored(call, chain, entry, old, new, subresource="", render=get, owned=True)
+
+
+def _put(row: Resource, obj: Object, replicas: int) -> None:
+    custom = row.custom.scale if row.custom is not None else None
+    if custom is not None:
+        custom.put(obj, replicas)
+    else:
+        obj.setdefault("spec", {})["replicas"] = replicas
 
 
 def scale_of(obj: Object, row: Resource) -> Object:
@@ -69,12 +100,9 @@ def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Ent
     if said and said != str(entry.revision):
         raise errors.conflict(call.row.id, call.operation.name, errors.MODIFIED)
     new = call.document(entry)
-    custom = call.row.custom.scale if call.row.custom is not None else None
-    if custom is not None:
+    if call.row.custom is not None:
         new = copy.deepcopy(new)
-        custom.put(new, replicas)
-    else:
-        new.setdefault("spec", {})["replicas"] = replicas
+    _put(call.row, new, replicas)
     return changes.stored(call, chain, entry, old, new, subresource="", render=get)
 
 
