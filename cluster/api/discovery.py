@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.api import subresources
 from cluster.api.resources import Resource, Table
+from cluster.api.versions import preference
 
 Document = dict[str, Any]
 
@@ -28,6 +29,8 @@ def groups(table: Table) -> dict[str, list[str]]:
         versions = found.setdefault(row.group, [])
         if row.version not in versions:
             versions.append(row.version)
+        if row.custom is not None:  # several definitions share a group: theirs is no order
+            versions.sort(key=preference)
     return {group: found[group] for group in sorted(found, key=_priority)}
 
 

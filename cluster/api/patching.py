@@ -137,8 +137,8 @@ def _copied(old: Object, patch: list[Object]) -> Any:
 
 def _strategic(resource: Resource, old: Object, body: bytes, version: str) -> Object:
     node = schema.for_kind(resource.api_version, resource.kind, version)
-    if node is None:
-        accepted = (operations.JSON_PATCH, operations.MERGE_PATCH)
+    if node is None or resource.custom is not None:
+        accepted = (operations.JSON_PATCH, operations.MERGE_PATCH, operations.APPLY_PATCH)
         raise errors.UnsupportedMediaType(_unknown_format(accepted))
     try:
         patch = json_text.decoded(body)

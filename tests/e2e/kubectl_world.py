@@ -24,10 +24,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cluster.aio import tasks
 from cluster.aio.clock import SystemClock
 from cluster.api import identity, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import authn
+from cluster.apiserver.extensions.controller import Extensions
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import server
 from cluster.storage.memory import MemoryStorage
@@ -188,6 +190,15 @@ class World:
         await store.open()
         self.registry = Registry(resources.built_in(), store, clock=clock, random=Random("api"))
         await self.registry.open()
+        extensions = Extensions(self.registry, Random("extensions"))
+        extensions.open()
+        async with tasks.Group("extensions") as group:
+            group.spawn(extensions.run(), "run")
+            await self._serve_rest(pki, clock)
+            group.cancel()
+        await self.registry.close()
+
+    async def _serve_rest(self, pki: "Pki", clock: SystemClock) -> None:
         own = pki.issue("server")
         async with server.RestServer(
             self.registry,
@@ -200,7 +211,6 @@ class World:
             self.kubeconfig.write_text(_kubeconfig(rest.port, pki.ca, client))
             self._started.set()
             await self._over.wait()
-        await self.registry.close()
 
 
 class Pki:

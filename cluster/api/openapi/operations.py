@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cluster.api import discovery, schema, subresources
+from cluster.api.crd import openapi as custom
 from cluster.api.resources import Resource, Table
 from cluster.api.subresources import Subresource
 
@@ -29,6 +30,7 @@ class Operation:
     """One method at one path.
 
     `body` and `answer` are names of definitions, "" for none. `action` is x-kubernetes-action.
+    `strategic`: a patch may be a strategic merge patch, which custom resources do not know.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: str = ""
     answer: str = ""
+    strategic: bool = True
 
 
 _PRETTY = Parameter("pretty", "string", "If 'true', the answer is indented.")
@@ -119,8 +122,8 @@ def of_group_version(table: Table, group: str, version: str, release: str) -> li
 def _of_resource(row: Resource, release: str) -> Iterator[Operation]:
     places = _places(row)
     known = {
-        _KIND: _definition(row.group, row.version, row.kind, release),
-        _KIND_LIST: _definition(row.group, row.version, row.list_kind, release),
+        _KIND: _definition(row, (row.group, row.version, row.kind), release),
+        _KIND_LIST: _definition(row, (row.group, row.version, row.list_kind), release),
     }
     gvk = (row.group, row.version, row.kind)
     for rule in _RULES:
@@ -134,6 +137,7 @@ def _of_resource(row: Resource, release: str) -> Iterator[Operation]:
                 rule.parameters,
                 known.get(rule.body, rule.body),
                 known.get(rule.answer, rule.answer),
+                row.custom is None,
             )
     for name in sorted(row.subresources):
         sub = subresources.of(row, name)
@@ -163,7 +167,7 @@ def _of_subresource(
     row: Resource, sub: Subresource, path: str, release: str
 ) -> Iterator[Operation]:
     gvk = sub.gvk(row)
-    kind = _definition(*gvk, release)
+    kind = _definition(row, gvk, release)
     for verb in sub.verbs:
         method, action, prefix = _SUB_METHODS[verb]
         body = {"create": kind, "update": kind, "patch": PATCH}.get(verb, "")
@@ -171,10 +175,13 @@ def _of_subresource(
         if verb == "patch":
             parameters = (*_WRITE, _FORCE)
         name = _id(row, prefix) + sub.name.capitalize()
-        yield Operation(path, method, action, name, gvk, parameters, body, kind)
+        yield Operation(path, method, action, name, gvk, parameters, body, kind, row.custom is None)
 
 
-def _definition(group: str, version: str, kind: str, release: str) -> str:
+def _definition(row: Resource, gvk: Gvk, release: str) -> str:
+    group, version, kind = gvk
+    if row.custom is not None and group == row.group:
+        return custom.name(group, version, kind)
     api_version = f"{group}/{version}" if group else version
     return schema.definition_name(api_version, kind, release) or ""
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cluster.api import discovery, schema
+from cluster.api.crd import openapi as custom
 from cluster.api.openapi import components, operations
 from cluster.api.openapi.operations import Operation
 from cluster.api.resources import Table
@@ -20,7 +21,7 @@ def document(table: Table, release: str) -> dict[str, Any]:
         for version in versions
         for operation in operations.of_group_version(table, group, version, release)
     ]
-    definitions = schema.definitions(release)
+    definitions = schema.definitions(release) | custom.definitions(table, v2=True)
     names = components.needed(found, definitions)
     paths: dict[str, Any] = {}
     for operation in found:

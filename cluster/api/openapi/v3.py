@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster.api import discovery, schema
+from cluster.api.crd import openapi as custom
 from cluster.api.openapi import components, operations
 from cluster.api.openapi.operations import Operation, Parameter
 from cluster.api.resources import Table
@@ -41,7 +42,8 @@ def index(hashes: Mapping[str, str]) -> dict[str, Any]:
 def document(table: Table, group: str, version: str, release: str) -> dict[str, Any]:
     """The document of a group version, with every schema that it refers to."""
     found = operations.of_group_version(table, group, version, release)
-    definitions = schema.definitions(release)
+    rows = discovery.rows(table, group, version)
+    definitions = schema.definitions(release) | custom.definitions(rows)
     names = components.needed(found, definitions)
     shown: dict[str, Any] = {}
     for operation in found:
@@ -87,10 +89,16 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     }
     if operation.body:
-        media = _PATCHES if operation.method == "patch" else _BODIES
+        media = _media(operation)
         required = operation.method != "delete"
         found["requestBody"] = {"required": required} | _content(operation.body, media)
     return found
+
+
+def _media(operation: Operation) -> tuple[str, ...]:
+    if operation.method != "patch":
+        return _BODIES
+    return _PATCHES if operation.strategic else _PATCHES[:-1]
 
 
 def _content(name: str, media: tuple[str, ...]) -> dict[str, Any]:

@@ -47,11 +47,22 @@ class Documents:
         self._table = table
         self._release = release
         self._kept: dict[str, Kept] = {}
-        table.on_change(lambda _resource: self.forget())
+        table.on_change(self.forget)
 
-    def forget(self) -> None:
-        """Make every document anew: the table has changed."""
-        self._kept.clear()
+    def forget(self, resource: str) -> None:
+        """A resource (`plural.group`) has changed: make anew what tells of it.
+
+        What tells of other groups alone is kept: definitions come by the dozen, and a client asks
+        for everything after each.
+        """
+        group = resource.partition(".")[2]
+        own = (f"/apis/{group}", f"/openapi/v3/apis/{group}/") if group else ("/api/v1",)
+        kept = ("/api/", "/apis/", "/openapi/v3/")
+        self._kept = {
+            path: found
+            for path, found in self._kept.items()
+            if path.startswith(kept) and not path.startswith(own)
+        }
 
     def answer(self, path: str, query: Query, http: web.BaseRequest) -> web.Response:
         """The document at `path`. errors.NotFound, errors.NotAcceptable."""

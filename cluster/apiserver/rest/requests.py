@@ -54,9 +54,16 @@ async def body(call: Call) -> bytes:
         return raw
     if media in _YAML_TYPES:
         return _from_yaml(raw)
-    if media == protobuf.MEDIA_TYPE:
+    if media == protobuf.MEDIA_TYPE and not _without_protobuf(call):
         return codec.document(protobuf.decode(raw))
-    raise errors.UnsupportedMediaType(_UNKNOWN_FORMAT + ", ".join(_BODIES))
+    known = _BODIES[:-1] if _without_protobuf(call) else _BODIES
+    raise errors.UnsupportedMediaType(_UNKNOWN_FORMAT + ", ".join(known))
+
+
+def _without_protobuf(call: Call) -> bool:
+    """Whether a body is a custom object, for which no protobuf message exists."""
+    own = call.target.subresource in ("", "status") and call.http.method in ("POST", "PUT")
+    return own and call.target.resource.custom is not None
 
 
 async def raw(call: Call) -> bytes:
