@@ -14,8 +14,10 @@ from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
+from cluster.apiserver.authz import modes
 from cluster.apiserver.config import Config
 from cluster.apiserver.extensions.controller import Extensions
+from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.virtual import who
@@ -72,7 +74,8 @@ class ApiServer:
             service_accounts=known if config.service_accounts.all_keys else None,
             bootstrap=BootstrapTokens(cache, self._clock) if config.bootstrap_tokens else None,
             proxy=config.proxy,
-            anonymous=config.anonymous,
+            # As kube-apiserver: who is nobody may not do everything.
+            anonymous=config.anonymous and modes.ALWAYS_ALLOW not in config.authorization,
         )
 
     async def run(self) -> None:
@@ -84,10 +87,13 @@ class ApiServer:
             await self.registry.open()
             extensions = Extensions(self.registry, self._random)
             extensions.open()
+            upkeep = Upkeep(self.registry)
+            await upkeep.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
             await self._serve_rest(stack)
             await self._serve_grpc(stack)
             group.spawn(extensions.run(), "extensions")
+            group.spawn(upkeep.run(), "flow control")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
@@ -96,9 +102,12 @@ class ApiServer:
             await asyncio.get_running_loop().create_future()
 
     async def _serve_rest(self, stack: AsyncExitStack) -> None:
+        from cluster.apiserver.protecting import Protected
         from cluster.apiserver.rest.server import RestServer  # late: brings all of aiohttp
 
         config = self._config
+        protected = Protected(config, self.registry, self._clock, self._random)
+        stack.enter_context(protected)
         kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
         await stack.enter_async_context(kubelets)
         server = RestServer(
@@ -110,8 +119,10 @@ class ApiServer:
             host=config.host,
             port=config.port,
             version=config.version,
-            checks={"etcd": self._storage_answers},
+            checks={"etcd": self._storage_answers} | dict.fromkeys(_STARTED, _done),
             kubelets=kubelets,
+            protection=protected.protection,
+            pages=protected.pages,
         )
         await stack.enter_async_context(server)
         self.port = server.port
@@ -127,5 +138,18 @@ class ApiServer:
         stack.callback(face.close)
         await server.set_serving(True)
 
-    def _storage_answers(self) -> bool:
-        return self.registry.revision > 0
+    async def _storage_answers(self) -> bool:
+        await self._storage.check()
+        return True
+
+
+_STARTED = (
+    "poststarthook/rbac/bootstrap-roles",
+    "poststarthook/scheduling/bootstrap-system-priority-classes",
+    "poststarthook/priority-and-fairness-config-producer",
+)
+"""Checks of what is done before the first request is taken."""
+
+
+def _done() -> bool:
+    return True

@@ -9,10 +9,12 @@ from cluster.aio.grpcserver import ServerTls
 from cluster.api import identity
 from cluster.apiserver import bootstrap, expiry
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.audit import settings as audit_settings
 from cluster.apiserver.authn import requestheader, serviceaccounts
+from cluster.apiserver.authz import modes
+from cluster.apiserver.fairness import settings as fairness_settings
 from cluster.apiserver.kubelets import location
 from cluster.client.channel import ChannelTls
-from cluster.apiserver.authz import modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ class Config:
     """Whether secrets of type bootstrap.kubernetes.io/token let in."""
     proxy: requestheader.RequestHeader | None = None
     """The front proxy that may tell whom it asks for."""
-    anonymous: bool = False
-    """Whether who shows no credentials is system:anonymous."""
+    anonymous: bool = True
+    """Whether who shows no credentials is system:anonymous; never where all is allowed."""
+    fairness: fairness_settings.Settings = field(default_factory=fairness_settings.Settings)
+    audit: audit_settings.Settings | None = None
     authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)
     """The authorization modes, in the order in which they are asked."""
     kubelet_tls: ChannelTls | None = None

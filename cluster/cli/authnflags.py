@@ -18,6 +18,11 @@ _OPTIONS = (
         "token-auth-file", "Static tokens: lines token,user,uid,groups.", connection.FILE
     ),
     flags.option(
+        "anonymous-auth",
+        "Let requests without credentials be system:anonymous, whom RBAC may allow little.",
+        BOOLEAN, default="true",
+    ),
+    flags.option(
         "enable-bootstrap-token-auth", "Take tokens of bootstrap secrets of kube-system.",
         BOOLEAN, default="false",
     ),
@@ -77,6 +82,7 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
     """The Config's fields, out of `values`. click.UsageError."""
     return {
         "tokens": _tokens(values.pop("token_auth_file")),
+        "anonymous": values.pop("anonymous_auth"),
         "bootstrap_tokens": values.pop("enable_bootstrap_token_auth"),
         "service_accounts": _service_accounts(values),
         "proxy": _proxy(values),

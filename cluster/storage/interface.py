@@ -140,6 +140,10 @@ class Storage(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Return when the store is seen to take work. Unavailable where it does not."""
+        ...
+
     async def compact(self, revision: int) -> None:
         """Forget values that were no longer current at `revision`, and events up to it.
 

@@ -45,6 +45,9 @@ class MemoryStorage:
         """See `Storage.subscribe`."""
         return self._sinks.add(self._core.history(after), sink)
 
+    async def check(self) -> None:
+        """It always does."""
+
     async def compact(self, revision: int) -> None:
         """See `Storage.compact`."""
         self._core.compact(revision)

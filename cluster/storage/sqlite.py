@@ -59,6 +59,7 @@ class SqliteStorage:
         self._pending: list[_Row] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._garbage: list[int] = []
+        self._failed = False
         self._committing: asyncio.Future[None] | None = None
         self._database: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -119,6 +120,21 @@ class SqliteStorage:
     def subscribe(self, after: int, sink: Sink) -> Callable[[], None]:
         """See `Storage.subscribe`."""
         return self._sinks.add(self._core.history(after), sink)
+
+    async def check(self) -> None:
+        """See `Storage.check`. The thread that commits answers; after a commit that failed, it
+        must be able to write as well.
+        """
+        database = self._connection()
+        work: Callable[[], object] = functools.partial(_answers, database)
+        if self._failed:
+            mark = ("compacted", self._core.compacted)
+            work = functools.partial(database.execute, _SET_STATE, mark)
+        try:
+            await self._run(work)
+        except sqlite3.Error as error:
+            raise Unavailable(_sentence(self._path, error)) from error
+        self._failed = False
 
     async def compact(self, revision: int) -> None:
         """See `Storage.compact`. Rows go in small steps, between commits; what the disk refuses to
@@ -195,6 +211,7 @@ class SqliteStorage:
     def _refuse(self, failure: BaseException | None, waiting: list[asyncio.Future[None]]) -> None:
         """The disk said no: take back everything that is not durable, and tell every writer."""
         _log.error("a commit failed; its writes were refused", error=str(failure))
+        self._failed = True
         self._core.undo()
         self._pending.clear()
         waiting += self._waiting
@@ -240,6 +257,10 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc]:
         database.close()
         raise
     return database, core
+
+
+def _answers(database: sqlite3.Connection) -> object:
+    return database.execute("SELECT 1").fetchone()
 
 
 def _insert(database: sqlite3.Connection, rows: Sequence[_Row]) -> None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from cluster.api import errors, identity
+from cluster.api import errors, flowcontrol, identity
 from cluster.apiserver import codec
 from cluster.apiserver.fairness import schemas, settings
 from cluster.apiserver.fairness.dispatching import Dispatcher, Level, Waiting
@@ -211,11 +211,13 @@ class Gate:
     def _read(self) -> None:
         self._stale = False
         self._places.clear()
-        documents = list(_every(self._cache, LEVELS))
+        # Before they are made, and where an older version has none, the usual ones hold.
+        documents = list(_every(self._cache, LEVELS)) or list(flowcontrol.levels())
         self._uids = {d["metadata"]["name"]: d["metadata"].get("uid", "") for d in documents}
         given = self.dispatcher.configure(settings.limits(documents, self._seats), self._seats)
         levels = self.dispatcher.levels
-        found = [schemas.read(document) for document in _every(self._cache, SCHEMAS)]
+        rules = list(_every(self._cache, SCHEMAS)) or list(flowcontrol.schemas())
+        found = [schemas.read(document) for document in rules]
         self._schemas = schemas.ordered(schema for schema in found if schema.level in levels)
         self.wake(given)
 

@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from cluster.api.resources import Table
+from cluster.apiserver.audit.logfile import LogFile
 from cluster.apiserver.fairness.gate import Gate
 from cluster.apiserver.metrics.requests import BUCKETS, RequestMetrics
 from cluster.apiserver.watchcache.cache import WatchCache
@@ -32,13 +33,20 @@ class Exposition:
     """Tells what `requests`, `cache` and `gate` know, when asked."""
 
     def __init__(
-        self, requests: RequestMetrics, cache: WatchCache, table: Table, gate: Gate | None
+        self,
+        requests: RequestMetrics,
+        cache: WatchCache,
+        table: Table,
+        gate: Gate | None,
+        audit: LogFile | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Collected(lambda: _of_requests(requests)))
         self._registry.register(_Collected(lambda: _of_storage(cache, table)))
         if gate is not None:
             self._registry.register(_Collected(lambda: _of_gate(gate)))
+        if audit is not None:
+            self._registry.register(_Collected(lambda: _of_audit(audit)))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -117,6 +125,17 @@ def _of_storage(cache: WatchCache, table: Table) -> Iterator[Metric]:
     )
     revision.add_metric([], cache.revision)
     yield revision
+
+
+def _of_audit(audit: LogFile) -> Iterator[Metric]:
+    events = CounterMetricFamily("apiserver_audit_event_total", "Audit events made.")
+    events.add_metric([], audit.taken + audit.dropped)
+    yield events
+    lost = CounterMetricFamily(
+        "apiserver_audit_error_total", "Audit events lost.", labels=("plugin",)
+    )
+    lost.add_metric(["log"], audit.dropped)
+    yield lost
 
 
 def _of_gate(gate: Gate) -> Iterator[Metric]:

@@ -89,7 +89,8 @@ class Exchange:
     """One request on its way."""
 
     __slots__ = (
-        "_protection", "_seat", "_target", "_verb", "http", "id", "note", "start", "trail", "user",
+        "_protection", "_seat", "_target", "_verb", "asker", "http", "id", "note", "start", "trail",
+        "user",
     )  # fmt: skip
 
     def __init__(self, protection: Protection, http: web.BaseRequest) -> None:
@@ -103,6 +104,7 @@ class Exchange:
         self.id = said[:_LONGEST_ID] if said and said.isprintable() else protection.id()
         self.trail: Trail | None = None
         self.user: identity.User | None = None
+        self.asker: identity.User | None = None
         self.note: dict[str, str] | None = None
 
     def known(self, user: identity.User, verb: str, target: Target | None) -> None:
@@ -146,6 +148,11 @@ class Exchange:
             if self.note is None:
                 self.note = {}
             self.note[key] = value
+
+    def decided(self, allowed: bool, _denied: bool, reason: str) -> None:
+        """What authorization said, for audit."""
+        self.annotate("authorization.k8s.io/decision", "allow" if allowed else "forbid")
+        self.annotate("authorization.k8s.io/reason", reason)
 
     def prepare(self, response: web.StreamResponse) -> None:
         """The head of the answer is about to go out."""

@@ -99,7 +99,7 @@ class Router:
         path, _, text = http.raw_path.partition("?")
         if path.startswith(_OPEN):
             return await self._open(path, text, http, exchange)
-        user = self._user(http)
+        user = self._user(http, exchange)
         try:
             target = paths.parse(path, self._table)
             parameters = query.parse(text)
@@ -120,18 +120,22 @@ class Router:
         seat = exchange.enter(path)
         if seat is not None and seat.pending:
             await seat.wait()
-        gate.check(self._authorizer, _asked(user, verb, target, parameters))
+        asked = _asked(user, verb, target, parameters)
+        if exchange.trail is not None:
+            exchange.decided(*self._authorizer.authorize(asked))
+        gate.check(self._authorizer, asked)
         if connects:
             act = self._connects[target.subresource]
             return await act(Call(http, user, target, parameters, negotiation.PLAIN))
         form = negotiation.form(http.headers.get("Accept", ""))
         return await self._acts[verb](Call(http, user, target, parameters, form))
 
-    def _user(self, http: web.BaseRequest) -> identity.User:
+    def _user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
         """Who asks, or as whom he asks to act. errors.Unauthorized, errors.Forbidden."""
         user = self.asking.user(http)
         for name in http.headers:
             if name[:12].lower() == impersonation.PREFIX:
+                exchange.asker = user
                 return impersonation.impersonated(
                     self._authorizer, user, tuple(http.headers.items())
                 )
@@ -153,7 +157,7 @@ class Router:
     ) -> web.Response:
         """What may be asked for without credentials, where authorization lets the anonymous."""
         try:
-            user = self._user(http)
+            user = self._user(http, exchange)
         except errors.Unauthorized:
             user = identity.ANONYMOUS
         await exchange.admitted(user, http.method.lower(), None, path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.apiserver import config as configs
-from cluster.cli import authnflags, flags, kubeletflags, process, servertls
+from cluster.cli import authnflags, flags, kubeletflags, process, protectionflags, servertls
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ _SETTINGS = (
 )
 @servertls.options
 @authnflags.options
+@protectionflags.options
 @kubeletflags.options
 @flags.option(
     "storage-backend",
@@ -61,7 +62,11 @@ _SETTINGS = (
 def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     """Run the API server: Kubernetes REST over TLS, and gRPC for components."""
     tls = _tls(values)
-    known = authnflags.from_flags(values) | kubeletflags.from_flags(values)
+    known = (
+        authnflags.from_flags(values)
+        | protectionflags.from_flags(values)
+        | kubeletflags.from_flags(values)
+    )
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
     modes = tuple(mode.strip() for mode in values.pop("authorization_mode").split(","))

@@ -1,0 +1,77 @@
+"""The API server's flags of audit and of priority and fairness, as kube-apiserver has them."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cluster.apiserver.audit import logfile, policy
+from cluster.apiserver.audit.settings import Settings
+from cluster.apiserver.fairness import settings as fairness
+from cluster.cli import connection, flags
+from cluster.cli.flags import BOOLEAN, NUMBER
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    flags.option(
+        "enable-priority-and-fairness",
+        "Share the server by FlowSchemas; without it so many requests run and no more.",
+        BOOLEAN, default="true",
+    ),
+    flags.option(
+        "max-requests-inflight", "Reading requests carried out at a time.", NUMBER, default=400
+    ),
+    flags.option(
+        "max-mutating-requests-inflight",
+        "Writing ones; with priority and fairness both count together.", NUMBER, default=200,
+    ),
+    flags.option("audit-policy-file", "What the audit log tells (Policy, YAML).", connection.FILE),
+    flags.option("audit-log-path", "File of the audit log; - for standard output."),
+    flags.option(
+        "audit-log-maxsize", "Megabytes after which a new file is begun.", NUMBER, default=100
+    ),
+    flags.option("audit-log-maxage", "Days that old files stay; 0: for ever.", NUMBER, default=0),
+    flags.option("audit-log-maxbackup", "Old files that stay; 0: all.", NUMBER, default=0),
+)  # fmt: skip
+
+
+def options(function: F) -> F:
+    """The flags."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def from_flags(values: dict[str, Any]) -> dict[str, Any]:
+    """The Config's fields, out of `values`. click.UsageError."""
+    return {
+        "fairness": flags.checked(
+            fairness.Settings,
+            enabled=values.pop("enable_priority_and_fairness"),
+            reading=values.pop("max_requests_inflight"),
+            mutating=values.pop("max_mutating_requests_inflight"),
+        ),
+        "audit": _audit(values),
+    }
+
+
+def _audit(values: dict[str, Any]) -> Settings | None:
+    file, path = values.pop("audit_policy_file"), values.pop("audit_log_path")
+    rotation = flags.checked(
+        logfile.Rotation,
+        megabytes=values.pop("audit_log_maxsize"),
+        days=values.pop("audit_log_maxage"),
+        backups=values.pop("audit_log_maxbackup"),
+    )
+    if file is None or not path:
+        if file is not None or path:
+            raise click.UsageError("--audit-policy-file and --audit-log-path go together.")
+        return None
+    import yaml  # late: few audit
+
+    try:
+        found = policy.read(yaml.safe_load(file.read_text()))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise click.UsageError(f"--audit-policy-file {file}: {error}") from error
+    return Settings(found, path, rotation)
