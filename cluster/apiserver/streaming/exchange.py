@@ -86,7 +86,10 @@ class Exchange:
     async def _event(self) -> h11.Event:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                self._http.receive_data(await self._stream.read())
+                data = await self._stream.read()
+                if not data and self._http.their_state is h11.SEND_RESPONSE:
+                    raise Garbled("EOF")
+                self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
             raise Garbled(f"malformed HTTP response: {error}") from None
         return cast(h11.Event, event)

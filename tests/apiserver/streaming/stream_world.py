@@ -18,7 +18,6 @@ from cluster.apiserver.streaming.spdy.session import Ended, Received, Replied
 ADMIN = identity.User("admin", (identity.MASTERS,))
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 SERVICES = "/api/v1/namespaces/default/services"
-NODE = {"metadata": {"name": "n1"}, "status": {"addresses": []}}
 
 
 class World:
@@ -73,8 +72,19 @@ class World:
             "pods", {"metadata": {"name": name}, "spec": {"containers": containers} | spec}
         )
         status = {"phase": "Running", "podIP": "10.244.0.5", "podIPs": [{"ip": "10.244.0.5"}]}
+        await self.says("pods", name, status)
+
+    async def node(self, name: str, address: str) -> None:
+        await self.add("nodes", {"metadata": {"name": name}}, "")
+        addresses = [{"type": "InternalIP", "address": address}]
+        await self.says("nodes", name, {"addresses": addresses}, "")
+
+    async def says(
+        self, resource: str, name: str, status: dict[str, Any], namespace: str = "default"
+    ) -> None:
+        """Write a status, as a kubelet does."""
         body = json.dumps({"status": status}).encode()
-        patch = Operation(Verb.PATCH, "pods", "default", name, "status", body, MERGE_PATCH)
+        patch = Operation(Verb.PATCH, resource, namespace, name, "status", body, MERGE_PATCH)
         await self.api.registry.one(patch, ADMIN)
 
 
@@ -132,7 +142,7 @@ async def streaming() -> AsyncIterator[World]:
     connector = FakeConnector(FakeKubelet())
     async with serving(connector) as api:
         world = World(api, connector)
-        await world.add("nodes", NODE, "")
+        await world.node("n1", "10.0.0.1")
         await world.pod("web", nodeName="n1")
         await world.pod("idle")
         yield world
