@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ from cluster.api import identity, resources
 from cluster.apiserver import authn
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest.server import RestServer
+from cluster.apiserver.virtual import who
 from cluster.storage.memory import MemoryStorage
 
 TOKEN = "secret"
@@ -97,13 +98,20 @@ class Events:
 
 
 @contextlib.asynccontextmanager
-async def serving(kubelets: Any = None) -> AsyncIterator[Api]:
+async def serving(
+    kubelets: Any = None, others: Mapping[str, identity.User] | None = None, **settings: Any
+) -> AsyncIterator[Api]:
+    """`others` are further users by their tokens; `settings` are the registry's."""
     store = MemoryStorage()
     await store.open()
     clock = StillClock()
-    registry = Registry(resources.built_in(), store, clock=clock, random=Random("registry"))
+    registry = Registry(
+        resources.built_in(), store, clock=clock, random=Random("registry"), **settings
+    )
     await registry.open()
-    users = authn.Authenticator({TOKEN: identity.User("admin", (identity.MASTERS,))})
+    known = {TOKEN: identity.User("admin", (identity.MASTERS,))} | dict(others or {})
+    users = authn.Authenticator(known)
+    registry.virtual[who.TOKENS] = who.token_review(users)
     server = RestServer(
         registry, users, clock=clock, random=Random("rest"), kubelets=kubelets
     )

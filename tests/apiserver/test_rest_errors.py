@@ -136,9 +136,8 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
      "version of kubemu)"),
     ("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", b"{}", {}, 404,
      "NotFound", "(networkpolicies.networking.k8s.io is not built yet"),
-    ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", b"{}", {}, 404, "NotFound",
-     "(selfsubjectreviews.authentication.k8s.io is not built yet"),
-    ("GET", "/api/v1/endpoints", None, {}, 404, "NotFound", "(endpoints is not built yet"),
+    ("GET", "/apis/authentication.k8s.io/v1/selfsubjectreviews", None, {}, 405,
+     "MethodNotAllowed", "does not allow"),
     ("GET", "/cats", None, {}, 404, "NotFound", "could not find the requested resource"),
     ("GET", f"{PODS}/x/colour", None, {}, 404, "NotFound", "could not find the requested"),
     ("GET", f"{PODS}/x/log", None, {}, 404, "NotFound", 'pods "x" not found'),
@@ -255,10 +254,10 @@ def test_what_is_no_http_is_told_so_and_not_logged(caplog: pytest.LogCaptureFixt
     assert [record.message for record in caplog.records if record.name != "asyncio"] == []
 
 
-def test_nobody_acts_as_another_while_that_is_not_built() -> None:
+def test_who_acts_as_a_group_without_a_user_is_told_so() -> None:
     async def main() -> None:
         async with serving() as api:
-            answer = await api.get(PODS, Impersonate_User="jane")
-            assert (answer.status, answer.json["reason"]) == (501, "NotImplemented")
+            answer = await api.get(PODS, Impersonate_Group="dev")
+            assert (answer.status, answer.json["reason"]) == (400, "BadRequest")
 
     asyncio.run(main())

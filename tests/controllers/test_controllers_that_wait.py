@@ -72,10 +72,10 @@ def test_an_unbound_pod_that_ends_during_a_pass_does_not_wait_for_the_next() -> 
         async with running(nodes=0) as world:
             write, slow = world.registry.write, True
 
-            async def slowly(batch, user):
+            async def slowly(batch, user, **more):
                 if slow and user.name == "controllers" and batch[0].resource == "pods":
                     await asyncio.sleep(1)
-                return await write(batch, user)
+                return await write(batch, user, **more)
 
             world.registry.write = slowly
             for name in ("a", "b"):
