@@ -9,6 +9,7 @@ from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEG
 from cluster.apiserver import applies, bodies, codec, deletion, ownership
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
+from cluster.apiserver.authz import gate
 from cluster.apiserver.plan import Call, Plan, Render
 from cluster.apiserver.watchcache.entry import Entry
 
@@ -83,6 +84,7 @@ def _apply(call: Call, chain: Chain) -> Plan | Entry:
     entry = call.cache.get(call.stored.id, call.namespace, call.operation.name)
     if entry is None:
         new = bodies.check_place(call.row, applies.first(call, config), call.namespace)
+        gate.check_creation(call.authz, call.user, call.operation, call.row)
         return made(call, new, chain, owned=True)
     old = call.document(entry)
     new = applies.later(call, old, config)

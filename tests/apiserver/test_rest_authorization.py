@@ -205,6 +205,25 @@ def test_aggregation_takes_an_administrator() -> None:
     run(scenario)
 
 
+def test_what_an_update_or_an_apply_would_make_has_to_be_allowed_as_a_creation() -> None:
+    async def scenario(api: Api) -> None:
+        group = "rbac.authorization.k8s.io"
+        await grant(api, rule("update,patch", "configmaps"), rule("update", "roles", group))
+        applied = await as_jane(
+            api, "PATCH", f"{MAPS}/a?fieldManager=t", config_map("a"),
+            Content_Type="application/apply-patch+yaml",
+        )  # fmt: skip
+        assert applied.json["message"] == (
+            'configmaps "a" is forbidden: User "jane" cannot create resource "configmaps" in API '
+            'group "" in the namespace "default"'
+        )
+        path = f"{RBAC}/namespaces/default/roles/r"
+        put = await as_jane(api, "PUT", path, role("r", rule("update", "configmaps")))
+        assert (put.status, "cannot create resource" in put.text) == (403, True)
+
+    run(scenario)
+
+
 def test_the_role_of_a_binding_stays() -> None:
     async def scenario(api: Api) -> None:
         await grant(api, rule("get", "pods"))

@@ -7,6 +7,7 @@ from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
 from cluster.apiserver.authz.attributes import Attributes, Authorizer
+from cluster.apiserver.authz.modes import Built
 
 _VERBS: Final = {
     Verb.CREATE: "create",
@@ -26,6 +27,17 @@ def check(authorizer: Authorizer, asked: Attributes) -> None:
     decision = authorizer.authorize(asked)
     if not decision.allowed:
         raise forbidden(asked, decision.reason)
+
+
+def check_creation(
+    authz: Built | None, user: identity.User, operation: Operation, row: Resource
+) -> None:
+    """errors.Forbidden where an update or a patch would make an object that its author may not
+    create.
+    """
+    if authz is not None:
+        asked = of_operation(user, operation, row)
+        check(authz.authorizer, asked._replace(verb="create"))
 
 
 def forbidden(asked: Attributes, reason: str = "") -> errors.Forbidden:
