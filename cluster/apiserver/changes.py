@@ -2,7 +2,7 @@
 
 import msgspec
 
-from cluster.api import decoding, errors, objects, patching, rules
+from cluster.api import decoding, errors, objects, patching, rules, strategies
 from cluster.api.managedfields import entries
 from cluster.api.objects import Object
 from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
@@ -53,8 +53,37 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
     call.repeated = bodies.repeated(call.operation, body)
     bodies.check_place(call.row, body, call.namespace)
     bodies.check_name(body, call.operation.name)
+    makes = strategies.of(call.row).create_on_update and not call.operation.subresource
+    if makes and call.found() is None:
+        return _created_by_update(call, chain, body)
     entry = call.entry()
+    _check_conditional(call, body)
     return stored(call, chain, entry, call.document(entry), body)
+
+
+def _created_by_update(call: Call, chain: Chain, body: Object) -> Plan:
+    """The plan for a PUT of an object that is not there, of a kind whose objects it makes."""
+    metadata = body["metadata"] if isinstance(body["metadata"], dict) else {}
+    if uid := metadata.get("uid"):
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+        raise errors.conflict(call.row.id, call.operation.name, why)
+    kept = {field: value for field, value in metadata.items() if field != "resourceVersion"}
+    gate.check_creation(call.authz, call.user, call.operation, call.row)
+    return made(call, body | {"metadata": kept}, chain)
+
+
+def _check_conditional(call: Call, body: Object) -> None:
+    """errors.Invalid where an update must say which state it was made from, and does not."""
+    row = call.row
+    free = row.custom is None and strategies.of(row).unconditional
+    if free or bodies.named_revision(body):
+        return
+    # Kubernetes names the resource where an error about an object names the kind.
+    detail = "must be specified for an update"
+    cause = errors.Cause(
+        "FieldValueInvalid", f"Invalid value: 0x0: {detail}", "metadata.resourceVersion"
+    )
+    raise errors.invalid(row.plural, row.group, call.operation.name, [cause])
 
 
 def patch(call: Call, chain: Chain) -> Plan | Entry:
@@ -141,7 +170,7 @@ def settled(
     if deletion.finished(call.row, old, wanted):
         return Plan(entry.key, None, entry.revision, entry, firm, render)
     if _same(old, wanted):
-        return render(entry) if render is not None else entry
+        return render(entry) if render is not None else entry.unmoved()
     return Plan(entry.key, call.storable(wanted), entry.revision, entry, firm, render)
 
 

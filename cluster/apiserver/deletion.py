@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from cluster.api import errors, objects, timestamps
+from cluster.api import errors, objects, strategies, timestamps
 from cluster.api.crd import names
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
@@ -118,7 +118,9 @@ def judge(row: Resource, obj: Object, asked: Options, now: float) -> Verdict:
             marked, graceful = shortened, True
         elif not objects.deleting(obj):
             marked, graceful = _begin_grace(obj, pod_grace(obj, asked.grace), now), True
-    finalizers = _finalizers(objects.meta(obj).get("finalizers") or [], asked.policy)
+    orphans = row.custom is None and strategies.of(row).orphans
+    present = objects.meta(obj).get("finalizers") or []
+    finalizers = _finalizers(present, asked.policy, orphans=orphans)
     grace = objects.meta(marked).get("deletionGracePeriodSeconds")
     if not finalizers and not (graceful and grace):
         return Verdict(Fate.REMOVE, marked)
@@ -201,10 +203,14 @@ def _next_generation(meta: Object) -> Object:
     return meta | {"generation": generation + 1} if generation else dict(meta)
 
 
-def _finalizers(present: list[str], policy: str) -> list[str]:
-    """The finalizers that a propagation policy leaves and adds; "" leaves what is there."""
+def _finalizers(present: list[str], policy: str, *, orphans: bool = False) -> list[str]:
+    """The finalizers that a propagation policy leaves and adds; "" leaves what is there, but of a
+    kind that `orphans` if nothing else is said.
+    """
     if not policy:
-        return present
+        if not orphans or ORPHAN in present or FOREGROUND in present:
+            return present
+        policy = "Orphan"
     kept = [name for name in present if name not in (ORPHAN, FOREGROUND)]
     if policy == "Orphan":
         kept.append(ORPHAN)

@@ -30,7 +30,9 @@ class Plan:
     `value` None deletes. `expected` is the revision that was read, 0 where nothing was there.
     `old` is what was read. `firm`: the caller named the state that must be current, so that a
     change meanwhile is a conflict and no reason to try again. `render` turns the entry that came
-    to be (for a deletion: the last state, at the revision of its end) into the answer.
+    to be (for a deletion: the last state, at the revision of its end) into the answer. `then`: this
+    is but a step of the operation, which may be to another object; it is called when the step is
+    made, and the operation is planned again.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Plan:
     old: Entry | None = None
     firm: bool = False
     render: Render | None = None
+    then: Callable[[], None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -74,9 +77,13 @@ class Call:
         """The namespace of the object; "" for a cluster-scoped one."""
         return self.operation.namespace if self.row.namespaced else ""
 
+    def found(self) -> Entry | None:
+        """The object that the operation names, if it is there."""
+        return self.cache.get(self.stored.id, self.namespace, self.operation.name)
+
     def entry(self) -> Entry:
         """The object that the operation names. errors.NotFound."""
-        found = self.cache.get(self.stored.id, self.namespace, self.operation.name)
+        found = self.found()
         if found is None:
             raise errors.not_found(self.row.id, self.operation.name)
         return found

@@ -52,9 +52,7 @@ class Job:
     outside: "Outside | None" = None
 
 
-def job(
-    operation: Operation, table: Table, chain: Chain, virtual: Handlers = _NO_HANDLERS
-) -> Job:
+def job(operation: Operation, table: Table, chain: Chain, virtual: Handlers = _NO_HANDLERS) -> Job:
     """What an operation asks for.
 
     errors.NotFound for an unknown resource or subresource, errors.MethodNotAllowed for a verb that
@@ -65,7 +63,7 @@ def job(
         raise unknown()
     stored = table.stored(row)
     if operation.subresource:
-        planner = _of_subresource(row, operation)
+        operation, planner = _of_subresource(row, operation)
         key = _key(stored, operation)
         return Job(operation, row, stored, key, lambda call: planner(call, chain))
     verb = _NAMES.get(operation.verb, "")
@@ -137,7 +135,7 @@ def _own(body: Object) -> Object:
     return body | {"metadata": copy.copy(metadata)}
 
 
-def _of_subresource(row: Resource, operation: Operation) -> subresources.Planner:
+def _of_subresource(row: Resource, operation: Operation) -> tuple[Operation, subresources.Planner]:
     if operation.subresource not in row.subresources:
         raise unknown()
     served = subresources.SUBRESOURCES.get(operation.subresource)
@@ -146,11 +144,15 @@ def _of_subresource(row: Resource, operation: Operation) -> subresources.Planner
     planner = {
         Verb.CREATE: served.create, Verb.UPDATE: served.update, Verb.PATCH: served.patch,
     }.get(operation.verb)  # fmt: skip
-    if planner is None:
+    stepwise = served.prepare if operation.verb is Verb.CREATE else None
+    if planner is None and stepwise is None:
         raise not_allowed(row, _NAMES.get(operation.verb, ""))
     if not operation.name:
         raise errors.BadRequest("name must be provided")
-    return planner
+    if planner is not None:
+        return operation, planner
+    assert stepwise is not None
+    return stepwise(operation)
 
 
 def _key(row: Resource, operation: Operation) -> str:

@@ -282,6 +282,10 @@ class Writer:
         for attempt, outcome in zip(attempts, made, strict=True):
             if isinstance(outcome, storage.Mismatch):
                 results[attempt.index] = self._overtaken(attempt, again)
+            elif attempt.plan.then is not None:
+                self._record(attempt, outcome.revision, user)
+                attempt.plan.then()
+                again.append((attempt.index, attempt.job))
             else:
                 results[attempt.index] = self._made(attempt, outcome, user)
         return again
@@ -308,7 +312,8 @@ class Writer:
 
     async def _hear_of_end(self, attempt: Attempt) -> None:
         """An object gone from the store may still be in the cache: its end is on its way."""
-        plan, cache = attempt.plan, self._cache.of(attempt.job.stored.id)
+        plan = attempt.plan
+        cache = self._cache.of(codec.split(plan.key)[0])
         while (entry := cache.get(plan.key)) is not None and entry.revision == plan.expected:
             await self._hear_of(self._cache.revision + 1)
 
@@ -335,7 +340,7 @@ class Writer:
 
     def _record(self, attempt: Attempt, revision: int, user: identity.User) -> None:
         operation = attempt.job.operation
-        _, namespace, name = codec.split(attempt.plan.key)
+        resource, namespace, name = codec.split(attempt.plan.key)
         verb = operation.verb.name.lower()
         if operation.subresource:
             verb = f"{verb}/{operation.subresource}"
@@ -345,7 +350,7 @@ class Writer:
                 attempt.call.now,
                 user.name,
                 verb,
-                attempt.job.row.id,
+                attempt.job.row.id if attempt.plan.then is None else resource,
                 f"{namespace}/{name}" if namespace else name,
                 operation.cause,
             )

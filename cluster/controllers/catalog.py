@@ -7,6 +7,7 @@ from cluster.api import resources
 from cluster.controllers import clusterroleaggregation, rootca, serviceaccount
 from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
+from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpointslice import controller as endpointslice
 from cluster.controllers.garbagecollector import controller as garbagecollector
 from cluster.controllers.namespace import controller as namespace
@@ -40,6 +41,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "endpointslice": endpointslice.EndpointSliceController,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,
+        "disruption": disruption.DisruptionController,
         "podgc": podgc.PodGarbageCollector,
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
         "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),

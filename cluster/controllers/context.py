@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cluster.aio import clock
-from cluster.api import objects, selectors
+from cluster.api import objects, resources, selectors
 from cluster.client import client, indexer, informer, recorder, workqueue
 from cluster.controllers.config import Config
 
@@ -16,6 +16,7 @@ NAMESPACES = "namespaces"
 REPLICA_SETS = "replicasets.apps"
 DEPLOYMENTS = "deployments.apps"
 ENDPOINT_SLICES = "endpointslices.discovery.k8s.io"
+BUDGETS = "poddisruptionbudgets.policy"
 LEASES = "leases.coordination.k8s.io"
 
 CONTROLLER = "controller"
@@ -56,6 +57,7 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
     REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
     SERVICES: {NAMESPACE: _by_namespace},
+    BUDGETS: {NAMESPACE: _by_namespace},
     ENDPOINT_SLICES: {NAMESPACE: _by_namespace},
 }
 
@@ -85,6 +87,15 @@ class Context:
                 handler(change)
 
         source.on_change(hear)
+
+    def on_resource(self, table: resources.Table, handler: Callable[[str], None]) -> None:
+        """Call `handler` with the id of each resource that comes, goes or changes."""
+
+        def hear(resource: str) -> None:
+            if not self._closed:
+                handler(resource)
+
+        table.on_change(hear)
 
     def close(self) -> None:
         """The controller has ended."""

@@ -79,7 +79,8 @@ class Writes:
 
     async def _carried_out(self, call: Call, operation: Operation, status: int) -> web.Response:
         entry, warnings = await self._write(call, operation)
-        if entry.created == entry.revision and operation.patch_type == APPLY_PATCH:
+        makes = operation.patch_type == APPLY_PATCH or operation.verb is Verb.UPDATE
+        if makes and entry.created == entry.revision:
             status = HTTPStatus.CREATED
         response = self.reads.shown(call, entry.json, entry.revision, status)
         return answers.warned(response, warnings) if warnings else response

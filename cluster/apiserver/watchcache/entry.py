@@ -71,6 +71,12 @@ class Entry:
         self._fields: dict[str, str] | None = None
         self._views: tuple[tuple[resources.Resource, Entry], ...] = ()
 
+    def unmoved(self) -> "Entry":
+        """The entry as an answer to a write that changed nothing: nothing was created by it."""
+        if self.created != self.revision:
+            return self
+        return Entry(self.shape, self.key, self.json, self.revision, 0)
+
     def reshape(self, shape: Shape) -> None:
         """What selectors can ask has changed."""
         self.shape = shape

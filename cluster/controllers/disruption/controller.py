@@ -1,0 +1,140 @@
+"""The disruption controller: the shell around `decision`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from cluster.aio import tasks
+from cluster.api import objects
+from cluster.client import informer, reconciler, recorder
+from cluster.controllers import context, reporting
+from cluster.controllers.disruption import decision
+
+BUDGETS: Final = context.BUDGETS
+_SCALED: Final = {
+    ("apps", "ReplicaSet"): context.REPLICA_SETS,
+    ("apps", "StatefulSet"): "statefulsets.apps",
+    ("", "ReplicationController"): "replicationcontrollers",
+}
+_UNMANAGED: Final = (
+    "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. "
+    "As a result, the status of the PDB cannot be calculated correctly, which may result in "
+    'undefined behavior. To account for these pods please set ".spec.minAvailable" field of the '
+    "PDB to an integer value."
+)
+
+
+class DisruptionController:
+    """Keeps the status of every PodDisruptionBudget."""
+
+    def __init__(self, ctx: context.Context) -> None:
+        self._ctx = ctx
+        self._client = ctx.client
+        self._pods = ctx.shared(context.PODS)
+        self._budgets = ctx.shared(BUDGETS)
+        self._deployments = ctx.shared(context.DEPLOYMENTS)
+        self._owners = {kind: ctx.shared(resource) for kind, resource in _SCALED.items()}
+        self._queue = ctx.queue()
+        self._recorder = ctx.recorder("controllermanager")
+        ctx.on_change(self._budgets, self._budget_changed)
+        ctx.on_change(self._pods, self._pod_changed)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        for source in (self._pods, self._budgets, self._deployments, *self._owners.values()):
+            await source.synced()
+        async with tasks.Group("disruption") as group:
+            group.spawn(self._recorder.run(), "recorder")
+            work = reconciler.Reconciler("disruption", self._queue, self.reconcile)
+            group.spawn(work.run(), "work")
+
+    def _budget_changed(self, change: informer.Change) -> None:
+        if change.new is not None:
+            self._queue.add(change.key, change.revision)
+
+    def _pod_changed(self, change: informer.Change) -> None:
+        for budget in self._budgets.store.by_index(
+            context.NAMESPACE, objects.namespace(change.object)
+        ):
+            matches = _matcher(budget)
+            states = (state for state in (change.old, change.new) if state is not None)
+            if any(matches(objects.labels(state)) for state in states):
+                self._queue.add(objects.key(budget), change.revision)
+
+    async def reconcile(self, key: str) -> None:
+        """See to one budget."""
+        budget = self._budgets.store.get(key)
+        if budget is None:
+            return
+        matches = _matcher(budget)
+        space = objects.namespace(budget)
+        pods = [
+            pod
+            for pod in self._pods.store.by_index(context.NAMESPACE, space)
+            if matches(objects.labels(pod))
+        ]
+        if not pods:
+            self._recorder.event(budget, recorder.NORMAL, "NoPods", "No matching pods found")
+        now = self._ctx.clock.now()
+        try:
+            outcome = decision.decide(budget, pods, lambda owner: self._scale(space, owner), now)
+        except decision.Incalculable as failure:
+            await self._fail(budget, failure, now)
+            return
+        self._tell(budget, outcome)
+        await self._write(budget, outcome.status)
+        if outcome.recheck is not None:
+            self._queue.add_after(key, outcome.recheck)
+
+    async def _fail(
+        self, budget: objects.Object, failure: decision.Incalculable, now: float
+    ) -> None:
+        why = str(failure)
+        self._recorder.event(budget, recorder.WARNING, failure.reason, why)
+        text = f"Failed to calculate the number of expected pods: {why}"
+        reason = "CalculateExpectedPodCountFailed"
+        self._recorder.event(budget, recorder.WARNING, reason, text)
+        await self._write(budget, decision.failed(budget, why, now))
+
+    def _tell(self, budget: objects.Object, outcome: decision.Outcome) -> None:
+        if outcome.unmanaged:
+            selector = objects.spec(budget).get("selector")
+            text = _UNMANAGED.format(selector=selector)
+            self._recorder.event(budget, recorder.WARNING, "UnmanagedPods", text)
+        space, name = objects.namespace(budget), objects.name(budget)
+        for pod in outcome.overdue:
+            found = self._pods.store.get(f"{space}/{pod}")
+            if found is not None:
+                text = f"Pod was expected by PDB {space}/{name} to be deleted but it wasn't"
+                self._recorder.event(found, recorder.WARNING, "NotDeleted", text)
+
+    async def _write(self, budget: objects.Object, status: objects.Object) -> None:
+        if not reporting.same(objects.status(budget), status):
+            await self._client.update(BUDGETS, budget | {"status": status}, subresource="status")
+
+    def _scale(self, space: str, owner: Mapping[str, Any]) -> tuple[str, int] | None:
+        """The uid and replicas of a pod's controller, or of the Deployment above it."""
+        group = (owner.get("apiVersion") or "").rpartition("/")[0]
+        source = self._owners.get((group, owner.get("kind") or ""))
+        found = _named(source, space, owner) if source is not None else None
+        if found is None:
+            return None
+        above = objects.controller_of(found)
+        if above is not None and above.get("kind") == "Deployment":
+            found = _named(self._deployments, space, above)
+        if found is None:
+            return None
+        return objects.uid(found), objects.spec(found).get("replicas") or 0
+
+
+def _named(
+    source: informer.Informer, space: str, owner: Mapping[str, Any]
+) -> objects.Object | None:
+    found = source.store.get(f"{space}/{owner.get('name')}")
+    return found if found is not None and objects.uid(found) == owner.get("uid") else None
+
+
+def _matcher(budget: objects.Object) -> Callable[[Mapping[str, str]], bool]:
+    """Whether a budget covers pods with these labels; one without a selector covers none."""
+    if objects.spec(budget).get("selector") is None:
+        return lambda labels: False
+    return context.matcher_of(budget)

@@ -1,0 +1,154 @@
+"""The status of a PodDisruptionBudget. Pure: the budget, its pods and their owners' scales in.
+
+Source: pkg/controller/disruption. A pod whose eviction was granted counts as gone at once; if it is
+still there two minutes later, nobody is going to delete it any more.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cluster.api import conditions, objects, timestamps
+
+DELETION_TIMEOUT: Final = 120.0
+"""Seconds within which a pod whose eviction was granted is deleted: DeletionTimeout."""
+ALLOWED: Final = "DisruptionAllowed"
+
+Scale = Callable[[Mapping[str, Any]], tuple[str, int] | None]
+"""From a pod's controller reference to the uid and the replicas of what scales it."""
+
+
+class Incalculable(Exception):
+    """Nobody can say how many pods are expected. `reason` is that of the event."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`status` is the budget's; `unmanaged` are names of pods without a controller, `overdue` those
+    of pods that should be gone. `recheck` is in seconds, None where time alone changes nothing.
+    """
+
+    status: objects.Object
+    unmanaged: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
+    recheck: float | None = None
+
+
+def decide(
+    budget: objects.Object, pods: Sequence[objects.Object], scale: Scale, now: float
+) -> Outcome:
+    """The status that the budget should have; `now` is in seconds since the epoch. Incalculable."""
+    expected, desired, unmanaged = _expected(objects.spec(budget), pods, scale)
+    disrupted, overdue, recheck = _disrupted(budget, pods, now)
+    healthy = sum(
+        1
+        for pod in pods
+        if not objects.deleting(pod)
+        and objects.name(pod) not in disrupted
+        and conditions.is_true(pod, "Ready")
+    )
+    allowed = max(healthy - desired, 0) if expected > 0 else 0
+    generation = objects.meta(budget).get("generation") or 0
+    status: objects.Object = {
+        "observedGeneration": generation,
+        "disruptionsAllowed": allowed,
+        "currentHealthy": healthy,
+        "desiredHealthy": desired,
+        "expectedPods": expected,
+    }
+    if disrupted:
+        status["disruptedPods"] = disrupted
+    reason = "SufficientPods" if allowed > 0 else "InsufficientPods"
+    status["conditions"] = _conditions(budget, reason, "", generation, now)
+    return Outcome(status, tuple(unmanaged), tuple(overdue), recheck)
+
+
+def failed(budget: objects.Object, why: str, now: float) -> objects.Object:
+    """The status of a budget that cannot be calculated: nothing may be evicted."""
+    generation = objects.meta(budget).get("generation") or 0
+    found = _conditions(budget, "SyncFailed", why, generation, now)
+    return objects.status(budget) | {"disruptionsAllowed": 0, "conditions": found}
+
+
+def _conditions(
+    budget: objects.Object, reason: str, message: str, generation: int, now: float
+) -> list[objects.Object]:
+    found = [dict(condition) for condition in objects.status(budget).get("conditions") or ()]
+    condition = {
+        "type": ALLOWED,
+        "status": "True" if reason == "SufficientPods" else "False",
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+    }
+    conditions.put(found, condition, now)
+    return found
+
+
+def _expected(
+    spec: objects.Object, pods: Sequence[objects.Object], scale: Scale
+) -> tuple[int, int, list[str]]:
+    """How many pods there should be, how many must be healthy, and which nobody controls."""
+    most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
+    if most is not None:
+        total, unmanaged = _scale(pods, scale)
+        return total, max(total - _scaled(most, total), 0), unmanaged
+    if isinstance(least, str):
+        total, unmanaged = _scale(pods, scale)
+        return total, _scaled(least, total), unmanaged
+    if least is not None:
+        return len(pods), int(least), []
+    return 0, 0, []
+
+
+def _scaled(value: int | str, total: int) -> int:
+    """A number, or a percentage of the total rounded up."""
+    if isinstance(value, int):
+        return value
+    return -(-int(value.removesuffix("%")) * total // 100)
+
+
+def _scale(pods: Sequence[objects.Object], scale: Scale) -> tuple[int, list[str]]:
+    """The sum of what the pods' controllers want; each counts once."""
+    known: dict[str, tuple[str, int] | None] = {}
+    totals: dict[str, int] = {}
+    unmanaged: list[str] = []
+    for pod in pods:
+        owner = objects.controller_of(pod)
+        if owner is None:
+            unmanaged.append(objects.name(pod))
+            continue
+        uid = owner.get("uid") or ""
+        if uid not in known:
+            known[uid] = scale(owner)
+        found = known[uid]
+        if found is None:
+            name = objects.name(pod)
+            raise Incalculable("NoControllers", f'found no controllers for pod "{name}"')
+        totals[found[0]] = found[1]
+    return sum(totals.values()), unmanaged
+
+
+def _disrupted(
+    budget: objects.Object, pods: Sequence[objects.Object], now: float
+) -> tuple[dict[str, str], list[str], float | None]:
+    """The granted evictions that are still to be carried out."""
+    granted = objects.status(budget).get("disruptedPods") or {}
+    kept: dict[str, str] = {}
+    overdue: list[str] = []
+    recheck: float | None = None
+    for pod in pods:
+        name = objects.name(pod)
+        if name not in granted or objects.deleting(pod):
+            continue
+        left = timestamps.decode(granted[name]) + DELETION_TIMEOUT - now
+        if left < 0:
+            overdue.append(name)
+            continue
+        kept[name] = granted[name]
+        recheck = left if recheck is None else min(recheck, left)
+    return kept, overdue, recheck
