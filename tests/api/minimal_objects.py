@@ -13,6 +13,15 @@ _ROLE: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "n
 _NAMED = "crontabs.stable.example.com"
 
 _BODIES: dict[str, Any] = {
+    "apiservices.apiregistration.k8s.io": {
+        "metadata": {"name": "v1.example.com"},
+        "spec": {
+            "group": "example.com",
+            "version": "v1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 10,
+        },
+    },
     "clusterrolebindings.rbac.authorization.k8s.io": {"roleRef": _ROLE},
     "controllerrevisions.apps": {"data": {}, "revision": 1},
     "cronjobs.batch": {"spec": {"schedule": "@hourly", "jobTemplate": {"spec": _ONCE}}},

@@ -11,6 +11,7 @@ from typing import Final
 from cluster.api import schema
 from cluster.api.defaults import (
     apiextensions,
+    apiregistration,
     autoscaling,
     batch,
     claims,
@@ -30,6 +31,7 @@ _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     **autoscaling.BY_RESOURCE,
     **claims.BY_RESOURCE,
     **apiextensions.BY_RESOURCE,
+    **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,
     **endpointslices.BY_RESOURCE,
     **flowcontrol.BY_RESOURCE,

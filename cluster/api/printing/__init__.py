@@ -6,6 +6,7 @@ what the printers of kube-apiserver (pkg/printers/internalversion) say.
 
 from cluster.api.printing import (
     apiextensions,
+    apiregistration,
     batch,
     bounds,
     events,
@@ -23,6 +24,7 @@ from cluster.api.resources import Resource
 
 _FAMILIES = (
     apiextensions,
+    apiregistration,
     batch,
     bounds,
     events,

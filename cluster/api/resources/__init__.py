@@ -7,6 +7,7 @@ says what a row and a table are.
 
 from cluster.api.resources import (
     apiextensions,
+    apiregistration,
     apps,
     autoscaling,
     batch,
@@ -27,6 +28,7 @@ BUILT_IN: tuple[Resource, ...] = (
     *core.ROWS,
     *apps.ROWS,
     *apiextensions.ROWS,
+    *apiregistration.ROWS,
     *autoscaling.ROWS,
     *batch.ROWS,
     *coordination.ROWS,

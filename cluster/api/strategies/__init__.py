@@ -12,6 +12,7 @@ from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.strategies import (
     apiextensions,
+    apiregistration,
     batch,
     claims,
     core,
@@ -30,6 +31,7 @@ _BY_RESOURCE: Final = {
     **batch.BY_RESOURCE,
     **claims.BY_RESOURCE,
     **apiextensions.BY_RESOURCE,
+    **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,
     **namespaces.BY_RESOURCE,
     **pods.BY_RESOURCE,

@@ -14,6 +14,7 @@ from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.validation import (
     apiextensions,
+    apiregistration,
     autoscalers,
     budgets,
     claims,
@@ -38,6 +39,7 @@ from cluster.api.validation.family import Check, Creates, Updates
 
 _FAMILIES: Final = (
     apiextensions,
+    apiregistration,
     autoscalers,
     budgets,
     claims,
