@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.api import schema
-from cluster.api.openapi.operations import PATCH, Operation
+from cluster.api.openapi.model import Operation
+from cluster.api.openapi.operations import PATCH
 
 _REFERENCE = "#/$defs/"
 _PATCH: dict[str, Any] = {

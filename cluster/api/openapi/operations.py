@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from cluster.api import discovery, schema, subresources
 from cluster.api.crd import openapi as custom
+from cluster.api.openapi import connections
+from cluster.api.openapi.model import Gvk, Operation, Parameter
 from cluster.api.resources import Resource, Table
 from cluster.api.subresources import Subresource
 
@@ -12,37 +14,6 @@ META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 STATUS = f"{META}.Status"
 PATCH = f"{META}.Patch"
 DELETE_OPTIONS = f"{META}.DeleteOptions"
-
-Gvk = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter; `type` is string, integer or boolean."""
-
-    name: str
-    type: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method at one path.
-
-    `body` and `answer` are names of definitions, "" for none. `action` is x-kubernetes-action.
-    `strategic`: a patch may be a strategic merge patch, which custom resources do not know.
-    """
-
-    path: str
-    method: str
-    action: str
-    id: str
-    gvk: Gvk
-    parameters: tuple[Parameter, ...]
-    body: str = ""
-    answer: str = ""
-    strategic: bool = True
-
 
 _PRETTY = Parameter("pretty", "string", "If 'true', the answer is indented.")
 _DRY_RUN = Parameter(
@@ -141,7 +112,9 @@ def _of_resource(row: Resource, release: str) -> Iterator[Operation]:
             )
     for name in sorted(row.subresources):
         sub = subresources.of(row, name)
-        if sub is not None:
+        if sub is not None and connections.known(sub):
+            yield from connections.of_subresource(row, sub, f"{places['one']}/{name}")
+        elif sub is not None:
             yield from _of_subresource(row, sub, f"{places['one']}/{name}", release)
 
 

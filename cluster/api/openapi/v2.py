@@ -5,7 +5,7 @@ from typing import Any
 from cluster.api import discovery, schema
 from cluster.api.crd import openapi as custom
 from cluster.api.openapi import components, operations
-from cluster.api.openapi.operations import Operation
+from cluster.api.openapi.model import Operation
 from cluster.api.resources import Table
 
 _PREFIX = "#/definitions/"
@@ -38,7 +38,7 @@ def document(table: Table, release: str) -> dict[str, Any]:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "type": "string", "uniqueItems": True}
-        for name in ("name", "namespace")
+        for name in ("name", "namespace", "path")
         if f"{{{name}}}" in path
     ]
 
@@ -64,11 +64,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
                 "schema": {"$ref": _PREFIX + operation.body},
             }
         )
-    answer = {"schema": {"$ref": _PREFIX + operation.answer}} if operation.answer else {}
+    answer: dict[str, Any] = {}
+    if operation.text:
+        answer = {"schema": {"type": "string"}}
+    elif operation.answer:
+        answer = {"schema": {"$ref": _PREFIX + operation.answer}}
     return {
         "operationId": operation.id,
         "consumes": ["*/*"],
-        "produces": _MEDIA,
+        "produces": list(operation.text) or _MEDIA,
         "parameters": parameters,
         "responses": {"200": {"description": "OK"} | answer},
         "x-kubernetes-action": operation.action,

@@ -18,7 +18,8 @@ answer.
 
 _encode_json = msgspec.json.Encoder().encode
 _LEN, _VARINT = 2, 0
-_METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "patch": 8}  # of PathItem
+# Of PathItem.
+_METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "options": 6, "head": 7, "patch": 8}
 _PATH_PARAMETERS = 9
 _QUERY, _PATH = 3, 4  # of NonBodyParameter
 

@@ -6,7 +6,7 @@ from typing import Any
 from cluster.api import discovery, schema
 from cluster.api.crd import openapi as custom
 from cluster.api.openapi import components, operations
-from cluster.api.openapi.operations import Operation, Parameter
+from cluster.api.openapi.model import Operation, Parameter
 from cluster.api.resources import Table
 
 _PREFIX = "#/components/schemas/"
@@ -65,7 +65,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "required": True,
             "schema": {"type": "string", "uniqueItems": True},
         }
-        for name in ("name", "namespace")
+        for name in ("name", "namespace", "path")
         if f"{{{name}}}" in path
     ]
 
@@ -84,7 +84,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
-        "responses": {"200": {"description": "OK"} | _content(operation.answer, _BODIES)},
+        "responses": {"200": {"description": "OK"} | _answer(operation)},
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     }
@@ -93,6 +93,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
         required = operation.method != "delete"
         found["requestBody"] = {"required": required} | _content(operation.body, media)
     return found
+
+
+def _answer(operation: Operation) -> dict[str, Any]:
+    if operation.text:
+        return {"content": {each: {"schema": {"type": "string"}} for each in operation.text}}
+    return _content(operation.answer, _BODIES)
 
 
 def _media(operation: Operation) -> tuple[str, ...]:
