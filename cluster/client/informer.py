@@ -148,7 +148,7 @@ class Informers:
         self._client = client
         self._random = generator
         self._informers: dict[tuple[str, str, str, str], Informer] = {}
-        self._started: dict[tuple[str, str, str, str], None] = {}
+        self._started: dict[tuple[str, str, str, str], asyncio.Task[None]] = {}
         self._group: tasks.Group | None = None
 
     def get(
@@ -183,6 +183,15 @@ class Informers:
             self._start_new(self._group)
         return found
 
+    def discard(self, resource: str) -> None:
+        """Follow a resource no longer: it is not served any more, and nothing is left of it."""
+        for known in [known for known in self._informers if known[0] == resource]:
+            found = self._informers.pop(known)
+            found.replace([], found.revision)
+            task = self._started.pop(known, None)
+            if task is not None:
+                task.cancel()
+
     def start(self, group: tasks.Group) -> None:
         """Run every informer as a task of `group`."""
         self._group = group
@@ -196,5 +205,4 @@ class Informers:
     def _start_new(self, group: tasks.Group) -> None:
         for known, found in self._informers.items():
             if known not in self._started:
-                self._started[known] = None
-                group.spawn(found.run(), f"informer/{known[0]}")
+                self._started[known] = group.spawn(found.run(), f"informer/{known[0]}")

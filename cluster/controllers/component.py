@@ -8,7 +8,7 @@ import structlog
 from cluster.aio import backoff, clock, tasks
 from cluster.api import resources
 from cluster.client import client, informer, leaderelection
-from cluster.controllers import catalog
+from cluster.controllers import catalog, customresources
 from cluster.controllers.config import Config
 from cluster.controllers.context import Context
 
@@ -61,6 +61,7 @@ class ControllerManager:
 
     async def _lead(self) -> None:
         informers = informer.Informers(self._client, self._random)
+        customresources.Definitions(informers, self._table)
         factories = catalog.factories(self._context(informers), self._table)
         async with tasks.Group("controllers") as group:
             running = []

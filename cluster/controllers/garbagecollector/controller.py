@@ -1,5 +1,6 @@
 """The garbage collector: the shell around the owner graph."""
 
+import asyncio
 import functools
 
 import msgspec
@@ -9,13 +10,15 @@ from cluster.aio import tasks
 from cluster.api import errors, objects, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.client import informer, reconciler
-from cluster.controllers import context
+from cluster.controllers import context, customresources
 from cluster.controllers.garbagecollector import graph, lookup, verdict
 
 _encode = msgspec.json.Encoder().encode
 
 IGNORED = ("events",)
 """Resources that neither own nor are owned, and are many."""
+CUSTOM_SECONDS = 30.0
+"""How long a custom resource may take to be listed before the others go on without it."""
 BATCH = 500
 """Dependents that are orphaned in one batch of writes."""
 
@@ -32,16 +35,15 @@ class GarbageCollector:
         self._orphan = ctx.queue()
         self._log = structlog.get_logger().bind(controller="garbagecollector")
         self._sources: dict[str, informer.Informer] = {}
-        for row in table:
-            if row.id in IGNORED or not {"delete", "list", "watch"} <= {*row.verbs}:
-                continue
-            source = self._sources[row.id] = ctx.shared(row.id)
-            ctx.on_change(source, functools.partial(self._changed, row))
+        self._table = table
+        for row in customresources.deletable(table):
+            self._follow(row)
+        ctx.on_resource(table, self._resource_changed)
 
     async def run(self) -> None:
         """Serve until cancelled. What is listed first comes in any order: all of it must be in."""
-        for source in self._sources.values():
-            await source.synced()
+        for name, source in list(self._sources.items()):
+            await self._synced(name, source)
         async with tasks.Group("garbagecollector") as group:
             workers = self._ctx.config.concurrent_gc_syncs
             deleting = reconciler.Reconciler(
@@ -52,6 +54,30 @@ class GarbageCollector:
             )
             group.spawn(deleting.run(), "delete")
             group.spawn(orphaning.run(), "orphan")
+
+    async def _synced(self, name: str, source: informer.Informer) -> None:
+        row = self._table.get(name)
+        if row is None or row.custom is None:
+            await source.synced()
+            return
+        try:
+            async with asyncio.timeout(CUSTOM_SECONDS):
+                await source.synced()
+        except TimeoutError:  # perhaps its conversion webhook is down: the others must not wait
+            self._log.warning("custom resource not listed in time", resource=name)
+
+    def _follow(self, row: resources.Resource) -> None:
+        if row.id not in IGNORED and row.id not in self._sources:
+            source = self._sources[row.id] = self._ctx.shared(row.id)
+            self._ctx.on_change(source, functools.partial(self._changed, row))
+
+    def _resource_changed(self, name: str) -> None:
+        """A custom resource has come, changed or gone."""
+        row = self._table.get(name)
+        if row is not None and customresources.is_deletable(row):
+            self._follow(row)
+        elif self._sources.pop(name, None) is not None:
+            self._ctx.informers.discard(name)
 
     def _changed(self, row: resources.Resource, change: informer.Change) -> None:
         new, old = change.new, change.old
@@ -182,7 +208,8 @@ class GarbageCollector:
         """The object of a node as its informer has it, if it is still the same one."""
         identity = node.identity
         key = f"{identity.namespace}/{identity.name}" if identity.namespace else identity.name
-        found = self._sources[node.resource].store.get(key)
+        source = self._sources.get(node.resource)
+        found = source.store.get(key) if source is not None else None
         return found if found is not None and objects.uid(found) == identity.uid else None
 
     async def _drop_finalizer(self, node: graph.Node, finalizer: str) -> None:

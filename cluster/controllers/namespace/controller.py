@@ -6,7 +6,7 @@ from cluster.aio import tasks
 from cluster.api import errors, objects, resources
 from cluster.api.operations import Operation, Verb
 from cluster.client import informer, reconciler
-from cluster.controllers import context
+from cluster.controllers import context, customresources
 from cluster.controllers.namespace import progress
 
 FINALIZER = "kubernetes"
@@ -30,9 +30,10 @@ class NamespaceController:
         self._namespaces = ctx.shared(context.NAMESPACES)
         self._queue = ctx.queue()
         ctx.on_change(self._namespaces, self._changed)
+        self._followed: dict[str, None] = {}
         for row in _deletable(table):
-            if row.id not in UNWATCHED:
-                ctx.on_change(ctx.shared(row.id), self._content_changed)
+            self._follow(row)
+        ctx.on_resource(table, self._resource_changed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -44,6 +45,20 @@ class NamespaceController:
         )
         async with tasks.Group("namespace") as group:
             group.spawn(work.run(), "work")
+
+    def _follow(self, row: resources.Resource) -> None:
+        if row.id not in UNWATCHED and row.id not in self._followed:
+            self._followed[row.id] = None
+            self._ctx.on_change(self._ctx.shared(row.id), self._content_changed)
+
+    def _resource_changed(self, name: str) -> None:
+        """A custom resource has come, changed or gone."""
+        row = self._table.get(name)
+        if row is None:
+            self._followed.pop(name, None)
+            self._ctx.informers.discard(name)
+        elif row in _deletable(self._table):
+            self._follow(row)
 
     def _changed(self, change: informer.Change) -> None:
         if change.new is not None and objects.deleting(change.new):
@@ -86,7 +101,10 @@ class NamespaceController:
     async def _empty_of(
         self, namespace: str, row: resources.Resource, remains: progress.Remains
     ) -> None:
-        listing = await self._client.list(row.id, namespace)
+        try:
+            listing = await self._client.list(row.id, namespace)
+        except errors.NotFound:  # a custom resource whose definition has just gone
+            return
         doomed = [found for found in listing.items if not objects.deleting(found)]
         for start in range(0, len(doomed), PAGE):
             batch = [_deletion(row, found) for found in doomed[start : start + PAGE]]
@@ -123,7 +141,7 @@ class NamespaceController:
 
 def _deletable(table: resources.Table) -> list[resources.Resource]:
     """The namespaced resources that can be listed and deleted, pods first."""
-    rows = [row for row in table if row.namespaced and {"delete", "list", "watch"} <= {*row.verbs}]
+    rows = [row for row in customresources.deletable(table) if row.namespaced]
     return sorted(rows, key=lambda row: row.id != context.PODS)
 
 
