@@ -1,0 +1,285 @@
+"""One container's processes: a table of coroutines with pids, streams, signals and exit codes.
+
+The kernel owns the tasks of its processes: each is named, its failure is logged and becomes an exit
+code, and `kill_all` ends them. A process that computes without end gives way every few steps.
+"""
+
+import asyncio
+import signal as signals
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from cluster.aio import clock as clocks
+from cluster.runtime.vos import files, skeleton
+from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
+from cluster.runtime.vos.tty import Tty
+
+MAX_PROCESSES: Final = 64
+_STEPS: Final = 100
+"""Steps between two pauses."""
+_BRISK: Final = 20_000
+"""Steps that a container makes at full speed; an endless loop is slowed down afterwards."""
+_PAUSE: Final = 0.001
+_LONG_PAUSE: Final = 0.02
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+KILL: Final = int(signals.SIGKILL)
+TERM: Final = int(signals.SIGTERM)
+INT: Final = int(signals.SIGINT)
+BROKEN_PIPE: Final = 128 + int(signals.SIGPIPE)
+_FAULT: Final = 128 + int(signals.SIGSEGV)
+_IGNORED: Final = frozenset(
+    int(one) for one in (signals.SIGCHLD, signals.SIGWINCH, signals.SIGCONT, signals.SIGURG)
+)
+
+
+@dataclass(slots=True)
+class Io:
+    """The open descriptors of a process: readers and writers by number."""
+
+    stdin: Reader = NOTHING
+    stdout: Writer = NOTHING
+    stderr: Writer = NOTHING
+    more: dict[int, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A program that runs: what it was called with."""
+
+    argv: Sequence[str]
+    process: "Process"
+    io: Io
+    env: Mapping[str, str]
+    cwd: str
+
+    @property
+    def kernel(self) -> "Kernel":
+        """The kernel."""
+        return self.process.kernel
+
+    @property
+    def files(self) -> files.FileSystem:
+        """The files."""
+        return self.process.kernel.files
+
+    def path(self, text: str) -> str:
+        """A path that was named, absolute."""
+        return files.absolute(text, self.cwd)
+
+    async def out(self, text: str) -> None:
+        """Print."""
+        await self.io.stdout.write(encoded(text))
+
+    async def complain(self, text: str, code: int = 1) -> int:
+        """Print `program: text` to stderr; the exit code."""
+        name = self.argv[0].rpartition("/")[2]
+        await self.io.stderr.write(encoded(f"{name}: {text}\n"))
+        return code
+
+
+Program = Callable[[Call], Awaitable[int]]
+
+
+class NotFound(Exception):
+    """There is no such program."""
+
+
+class TooMany(Exception):
+    """No room for another process."""
+
+
+class Process:
+    """A process. `handlers` are called with the number of a signal, instead of ending it."""
+
+    def __init__(
+        self, kernel: "Kernel", pid: int, argv: Sequence[str], io: Io, tty: Tty | None
+    ) -> None:
+        self.kernel = kernel
+        self.pid = pid
+        self.argv = argv
+        self.io = io
+        self.tty = tty
+        self.code: int | None = None
+        self.handlers: MutableMapping[int, Callable[[int], None]] = {}
+        self._signal = 0
+        self._task: asyncio.Task[int] | None = None
+        self._waiting: list[asyncio.Future[int]] = []
+        self._ended: list[Callable[[int], None]] = []
+
+    def begin(self, body: Callable[["Process"], Awaitable[int]]) -> None:
+        """Start it. The kernel's own."""
+        loop = asyncio.get_running_loop()
+        name = f"sim/{self.kernel.hostname}/{self.argv[0][:40]}"
+        self._task = loop.create_task(self._run(body), name=name)
+        self._task.add_done_callback(self._done)
+
+    def on_end(self, listener: Callable[[int], None]) -> None:
+        """Have `listener` called with the exit code."""
+        self._ended.append(listener)
+
+    def signal(self, number: int) -> None:
+        """Send a signal. The first process heeds only what it has a handler for, and KILL."""
+        if self.code is not None or number == 0:
+            return
+        handler = self.handlers.get(number)
+        if handler is not None and number != KILL:
+            handler(number)
+        elif number == KILL or (self.pid != 1 and number not in _IGNORED):
+            self._signal = self._signal or number
+            if self._task is not None:
+                self._task.cancel()
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended."""
+        if self.code is None:
+            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            return await future
+        return self.code
+
+    async def _run(self, body: Callable[["Process"], Awaitable[int]]) -> int:
+        try:
+            return await body(self)
+        except BrokenPipe:
+            return BROKEN_PIPE
+        except (TooMuch, RecursionError, MemoryError):
+            await self.io.stderr.write(encoded(f"{self.argv[0]}: out of memory\n"))
+            return 1
+        except Exception:
+            log = structlog.get_logger()
+            log.exception("an emulated program failed", argv=list(self.argv)[:8])
+            return _FAULT
+
+    def _done(self, task: asyncio.Task[int]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            self.code = 128 + (self._signal or KILL)
+        else:
+            self.code = task.result() & 0xFF
+        self.kernel.forget(self)
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(self.code)
+        for listener in self._ended:
+            listener(self.code)
+
+
+class Kernel:
+    """One container's processes and files.
+
+    `console` is the main process's stdout, `ports` say who listens (a server's handler by port).
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: clocks.Clock,
+        hostname: str,
+        programs: Mapping[str, Program],
+        environment: Mapping[str, str],
+        addresses: Sequence[str] = (),
+        console: Writer = NOTHING,
+    ) -> None:
+        self.clock = clock
+        self.hostname = hostname
+        self.programs = programs
+        self.environment = {"PATH": PATH, "HOSTNAME": hostname, "HOME": "/root"} | dict(environment)
+        self.addresses = addresses
+        self.console = console
+        self.started = clock.now()
+        self.processes: dict[int, Process] = {}
+        self.main_argv: Sequence[str] = ()
+        """What pid 1 is, where it is no coroutine."""
+        self._next_pid = 2
+        self._steps = 0
+        self._files: files.FileSystem | None = None
+
+    @property
+    def files(self) -> files.FileSystem:
+        """The container's files; made when they are first asked for."""
+        if self._files is None:
+            self._files = files.FileSystem(self.clock.now)
+            skeleton.fill(self._files, self.hostname, self.addresses, sorted(self.programs))
+        return self._files
+
+    def find(self, name: str) -> Program | None:
+        """The program of a name, or of a path in a directory of PATH."""
+        folder, _, base = name.rpartition("/")
+        if folder and folder not in PATH.split(":"):
+            return None
+        return self.programs.get(base)
+
+    def start(
+        self,
+        argv: Sequence[str],
+        io: Io,
+        *,
+        cwd: str = "/",
+        tty: Tty | None = None,
+        pid: int = 0,
+        env: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Run a program. NotFound, TooMany."""
+        program = self.find(argv[0])
+        if program is None:
+            raise NotFound(argv[0])
+        variables = self.environment if env is None else env
+
+        async def body(process: Process) -> int:
+            return await program(Call(argv, process, io, variables, cwd))
+
+        return self.fork(argv, io, body, tty=tty, pid=pid)
+
+    def fork(
+        self,
+        argv: Sequence[str],
+        io: Io,
+        body: Callable[[Process], Awaitable[int]],
+        *,
+        tty: Tty | None = None,
+        pid: int = 0,
+    ) -> Process:
+        """Run a coroutine as a process. TooMany."""
+        if len(self.processes) >= MAX_PROCESSES:
+            raise TooMany
+        if not pid:
+            pid, self._next_pid = self._next_pid, self._next_pid + 1
+        process = self.processes[pid] = Process(self, pid, argv, io, tty)
+        process.begin(body)
+        return process
+
+    def forget(self, process: Process) -> None:
+        """A process has ended. Its own."""
+        self.processes.pop(process.pid, None)
+
+    def signal(self, pid: int, number: int) -> bool:
+        """Send a signal to a process; False where there is none of that pid."""
+        process = self.processes.get(pid)
+        if process is None:
+            return pid == 1 and bool(self.main_argv)
+        process.signal(number)
+        return True
+
+    def kill_all(self) -> None:
+        """End every process at once."""
+        for process in list(self.processes.values()):
+            process.signal(KILL)
+
+    async def step(self) -> None:
+        """Count a step of a program, and give way now and then."""
+        self._steps += 1
+        if self._steps % _STEPS == 0:
+            await asyncio.sleep(_PAUSE if self._steps < _BRISK else _LONG_PAUSE)
+
+
+def encoded(text: str) -> bytes:
+    """Text as a program writes it."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(data: bytes) -> str:
+    """Bytes as a program reads them."""
+    return data.decode("utf-8", "surrogateescape")

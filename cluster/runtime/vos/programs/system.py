@@ -1,0 +1,233 @@
+"""Programs about the machine and its processes: sleep, env, date, ps, kill, id, uname and so on."""
+
+import asyncio
+import datetime
+import math
+import signal as signals
+from collections.abc import Sequence
+from typing import Final
+
+from cluster.runtime.vos.kernel import Call, Program
+from cluster.runtime.vos.shell.builtins import signal_number
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_RELEASE: Final = "6.1.0-kubemu"
+_LONGEST: Final = 1e9
+
+
+def seconds(text: str) -> float | None:
+    """How long `sleep TEXT` lasts; None for what is no time."""
+    if text in ("infinity", "inf"):
+        return math.inf
+    unit = 1.0
+    if text and text[-1] in _UNITS:
+        unit, text = _UNITS[text[-1]], text[:-1]
+    try:
+        found = float(text) * unit
+    except ValueError:
+        return None
+    return found if found >= 0 else None
+
+
+async def sleep(call: Call) -> int:
+    """`sleep TIME…`."""
+    total = 0.0
+    for text in call.argv[1:]:
+        found = seconds(text)
+        if found is None:
+            return await call.complain(f"invalid number '{text[:40]}'")
+        total += found
+    if len(call.argv) == 1:
+        return await call.complain("missing operand")
+    if math.isinf(total):
+        await asyncio.get_running_loop().create_future()
+    await asyncio.sleep(min(total, _LONGEST))
+    return 0
+
+
+async def env(call: Call) -> int:
+    """`env [NAME=VALUE…] [PROGRAM…]`, `printenv [NAME]`."""
+    words = list(call.argv[1:])
+    if call.argv[0].endswith("printenv") and words:
+        value = call.env.get(words[0])
+        if value is not None:
+            await call.out(value + "\n")
+        return int(value is None)
+    values = dict(call.env)
+    while words and (words[0] == "-i" or "=" in words[0]):
+        word = words.pop(0)
+        if word == "-i":
+            values = {}
+        else:
+            name, _, value = word.partition("=")
+            values[name] = value
+    if words:
+        return await _run(call, words, values)
+    await call.out("".join(f"{name}={value}\n" for name, value in values.items()))
+    return 0
+
+
+async def _run(call: Call, words: Sequence[str], values: dict[str, str]) -> int:
+    program = call.kernel.find(words[0])
+    if program is None:
+        return await call.complain(f"can't execute '{words[0]}': No such file or directory", 127)
+    return await program(Call(words, call.process, call.io, values, call.cwd))
+
+
+async def timeout(call: Call) -> int:
+    """`timeout SECONDS PROGRAM…`: 143 where it took longer, as busybox has it."""
+    limit = seconds(call.argv[1]) if len(call.argv) > 2 else None
+    if limit is None:
+        return await call.complain("usage: timeout SECONDS PROGRAM...")
+    try:
+        async with asyncio.timeout(limit):
+            return await _run(call, call.argv[2:], dict(call.env))
+    except TimeoutError:
+        return 143
+
+
+async def nohup(call: Call) -> int:
+    """`nohup PROGRAM…`."""
+    return await _run(call, call.argv[1:], dict(call.env)) if len(call.argv) > 1 else 125
+
+
+async def hostname(call: Call) -> int:
+    """`hostname [-i]`."""
+    if "-i" in call.argv[1:]:
+        await call.out(" ".join(call.kernel.addresses) + "\n")
+    else:
+        await call.out(call.kernel.hostname + "\n")
+    return 0
+
+
+async def date(call: Call) -> int:
+    """`date [-u] [+FORMAT]`."""
+    now = datetime.datetime.fromtimestamp(call.kernel.clock.now(), datetime.UTC)
+    form = "%a %b %e %H:%M:%S UTC %Y"
+    for word in call.argv[1:]:
+        if word.startswith("+"):
+            form = word[1:1000]
+        elif word in ("-Iseconds", "-Is"):
+            form = "%Y-%m-%dT%H:%M:%S+00:00"
+        elif word not in ("-u", "-R"):
+            return await call.complain(f"invalid date '{word[:40]}'")
+    whole, nanos = f"{call.kernel.clock.now():.9f}".split(".")
+    form = form.replace("%s", whole).replace("%N", nanos)
+    await call.out(now.strftime(form) + "\n")
+    return 0
+
+
+async def uname(call: Call) -> int:
+    """`uname [-asnrm]`."""
+    parts = {"s": "Linux", "n": call.kernel.hostname, "r": _RELEASE, "v": "#1 SMP", "m": "x86_64"}
+    flags = "".join(word[1:] for word in call.argv[1:] if word.startswith("-")) or "s"
+    chosen = parts if "a" in flags else {key: parts[key] for key in parts if key in flags}
+    await call.out(" ".join(chosen.values()) + (" GNU/Linux\n" if "a" in flags else "\n"))
+    return 0
+
+
+async def identity(call: Call) -> int:
+    """`id [-u|-g|-un|-gn]`, `whoami`: root."""
+    flags = "".join(call.argv[1:])
+    if call.argv[0].endswith("whoami") or "n" in flags:
+        await call.out("root\n")
+    elif flags:
+        await call.out("0\n")
+    else:
+        await call.out("uid=0(root) gid=0(root) groups=0(root)\n")
+    return 0
+
+
+async def ps(call: Call) -> int:
+    """`ps`: every process of the container."""
+    kernel = call.kernel
+    rows = [(pid, process.argv) for pid, process in kernel.processes.items()]
+    if kernel.main_argv and 1 not in kernel.processes:
+        rows.append((1, kernel.main_argv))
+    await call.out("PID   USER     TIME  COMMAND\n")
+    for pid, argv in sorted(rows):
+        shown = call.argv if pid == call.process.pid and pid != 1 else argv
+        await call.out(f"{pid:5d} root      0:00 {' '.join(shown)[:200]}\n")
+    return 0
+
+
+async def kill(call: Call) -> int:
+    """`kill [-SIGNAL] PID…`."""
+    words = list(call.argv[1:])
+    number: int | None = int(signals.SIGTERM)
+    if words and words[0].startswith("-"):
+        number = signal_number(words.pop(0)[1:])
+    if number is None or not words:
+        return await call.complain("you need to specify whom to kill")
+    code = 0
+    for word in words:
+        if not word.isdigit() or len(word) > 9 or not call.kernel.signal(int(word), number):
+            code = await call.complain(f"can't kill pid {word[:40]}: No such process")
+    return code
+
+
+async def which(call: Call) -> int:
+    """`which PROGRAM…`."""
+    code = 0
+    for name in call.argv[1:]:
+        if call.kernel.find(name) is None:
+            code = 1
+        else:
+            await call.out((name if "/" in name else f"/bin/{name}") + "\n")
+    return code
+
+
+async def pwd(call: Call) -> int:
+    """`pwd`."""
+    await call.out(call.cwd + "\n")
+    return 0
+
+
+async def stty(call: Call) -> int:
+    """`stty size`."""
+    tty = call.process.tty
+    if tty is None:
+        return await call.complain("standard input: Not a tty")
+    if list(call.argv[1:]) == ["size"]:
+        await call.out(f"{tty.height} {tty.width}\n")
+        return 0
+    return await call.complain("only stty size is built")
+
+
+async def tty(call: Call) -> int:
+    """`tty`."""
+    if call.process.tty is None:
+        await call.out("not a tty\n")
+        return 1
+    await call.out("/dev/pts/0\n")
+    return 0
+
+
+async def clear(call: Call) -> int:
+    """`clear`."""
+    await call.out("\x1b[H\x1b[J")
+    return 0
+
+
+async def uptime(call: Call) -> int:
+    """`uptime`."""
+    up = int(call.kernel.clock.now() - call.kernel.started)
+    await call.out(f" up {up // 60} min,  load average: 0.00, 0.00, 0.00\n")
+    return 0
+
+
+NETWORK: Final = ("curl", "dig", "ip", "nc", "netstat", "nslookup", "ping", "telnet", "wget")
+"""Programs that wait for the pods' network: they say so."""
+
+
+async def network(call: Call) -> int:
+    """A program that is not built."""
+    return await call.complain("not built yet: pods have no network of their own so far", 1)
+
+
+PROGRAMS: Final[dict[str, Program]] = {
+    "clear": clear, "date": date, "env": env, "hostname": hostname, "id": identity, "kill": kill,
+    "nohup": nohup, "printenv": env, "ps": ps, "pwd": pwd, "sleep": sleep, "stty": stty,
+    "timeout": timeout, "tty": tty, "uname": uname, "uptime": uptime, "which": which,
+    "whoami": identity, **dict.fromkeys(NETWORK, network),
+}  # fmt: skip

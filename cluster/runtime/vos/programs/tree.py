@@ -1,0 +1,244 @@
+"""Programs over files: ls, mkdir, rmdir, rm, touch, cp, mv, ln, chmod and paths' own."""
+
+import datetime
+import posixpath
+import stat
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from cluster.runtime.vos import files
+from cluster.runtime.vos.kernel import Call, Program
+from cluster.runtime.vos.programs import options
+
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+
+
+def _told(verb: str) -> Callable[[Program], Program]:
+    """Tell of OSErrors: `program: <verb> 'path': why`."""
+
+    def decorate(body: Callable[[Call], Awaitable[int]]) -> Program:
+        async def run(call: Call) -> int:
+            try:
+                return await body(call)
+            except OSError as error:
+                return await call.complain(f"{verb} '{error.filename}': {error.strerror}")
+            except options.Unknown as unknown:
+                return await call.complain(str(unknown))
+
+        run.__doc__ = body.__doc__
+        return run
+
+    return decorate
+
+
+async def ls(call: Call) -> int:
+    """`ls [-1aAlRd] [FILE…]`."""
+    try:
+        found, names = options.split(call.argv, "1aAlRdhtrFnSC")
+    except options.Unknown as unknown:
+        return await call.complain(str(unknown))
+    code = 0
+    for place, name in enumerate(names or ["."]):
+        try:
+            node = call.files.find(call.path(name), follow="l" not in found)
+        except OSError as error:
+            code = await call.complain(f"{name}: {error.strerror}")
+            continue
+        if not isinstance(node, files.Folder) or "d" in found:
+            await call.out(_entry(name, node, found))
+            continue
+        if len(names) > 1:
+            await call.out(("\n" if place else "") + f"{name}:\n")
+        await call.out(_listing(node, found))
+    return code
+
+
+def _listing(folder: files.Folder, found: dict[str, str]) -> str:
+    hidden = "a" in found or "A" in found
+    shown = sorted(name for name in folder.entries if hidden or not name.startswith("."))
+    lines = [_entry(name, folder.entries[name], found) for name in shown]
+    if "a" in found:
+        lines = [_entry(name, folder, found) for name in (".", "..")] + lines
+    if "l" in found:
+        lines.insert(0, f"total {sum(_size(one) for one in folder.entries.values()) // 1024}\n")
+    return "".join(lines)
+
+
+def _entry(name: str, node: files.Node, found: dict[str, str]) -> str:
+    if "l" not in found:
+        return name + "\n"
+    kind = {files.File: stat.S_IFREG, files.Folder: stat.S_IFDIR, files.Link: stat.S_IFLNK}
+    moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
+    when = f"{_MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M}"
+    arrow = f" -> {node.target}" if isinstance(node, files.Link) else ""
+    mode = stat.filemode(kind[type(node)] | node.mode)
+    return f"{mode}    1 root     root     {_size(node):9d} {when} {name}{arrow}\n"
+
+
+def _size(node: files.Node) -> int:
+    return len(node.data) if isinstance(node, files.File) else 4096
+
+
+@_told("can't create directory")
+async def mkdir(call: Call) -> int:
+    """`mkdir [-p] DIR…`."""
+    found, names = options.split(call.argv, "p", "m")
+    for name in names:
+        if "p" in found:
+            call.files.make_folders(call.path(name))
+        else:
+            call.files.make_folder(call.path(name))
+    return 0
+
+
+@_told("can't remove")
+async def rmdir(call: Call) -> int:
+    """`rmdir DIR…`."""
+    for name in options.split(call.argv)[1]:
+        call.files.remove_folder(call.path(name))
+    return 0
+
+
+@_told("can't remove")
+async def rm(call: Call) -> int:
+    """`rm [-rf] FILE…`."""
+    found, names = options.split(call.argv, "rRfi")
+    for name in names:
+        path = call.path(name)
+        try:
+            call.files.remove(path, recursive="r" in found or "R" in found)
+        except FileNotFoundError:
+            if "f" not in found:
+                raise
+    return 0
+
+
+@_told("touch")
+async def touch(call: Call) -> int:
+    """`touch FILE…`."""
+    for name in options.split(call.argv, "c", "d")[1]:
+        path = call.path(name)
+        if call.files.is_folder(path):
+            continue
+        call.files.create(path, append=True).mtime = call.kernel.clock.now()
+    return 0
+
+
+@_told("can't copy")
+async def cp(call: Call) -> int:
+    """`cp [-r] SOURCE… TARGET`."""
+    found, names = options.split(call.argv, "rRapf")
+    if len(names) < 2:
+        return await call.complain("missing file operand")
+    target = call.path(names[-1])
+    for name in names[:-1]:
+        source = call.path(name)
+        into = posixpath.join(target, posixpath.basename(source))
+        place = into if call.files.is_folder(target) else target
+        recursive = bool({"r", "R", "a"} & set(found))
+        if call.files.is_folder(source) and not recursive:
+            return await call.complain(f"omitting directory '{name}'")
+        if place == source or place.startswith(source.rstrip("/") + "/"):
+            return await call.complain(f"'{name}' and '{names[-1]}' are the same file")
+        await _copy(call, source, place)
+    return 0
+
+
+async def _copy(call: Call, source: str, target: str) -> None:
+    await call.kernel.step()
+    node = call.files.find(source)
+    if isinstance(node, files.Folder):
+        call.files.make_folders(target)
+        for name in sorted(node.entries):
+            await _copy(call, posixpath.join(source, name), posixpath.join(target, name))
+        return
+    call.files.put(target, call.files.read(source), node.mode)
+
+
+@_told("can't rename")
+async def mv(call: Call) -> int:
+    """`mv SOURCE… TARGET`."""
+    names = options.split(call.argv, "fi")[1]
+    if len(names) < 2:
+        return await call.complain("missing file operand")
+    target = call.path(names[-1])
+    for name in names[:-1]:
+        source = call.path(name)
+        into = posixpath.join(target, posixpath.basename(source))
+        call.files.move(source, into if call.files.is_folder(target) else target)
+    return 0
+
+
+@_told("can't link")
+async def ln(call: Call) -> int:
+    """`ln -s TARGET NAME`."""
+    found, names = options.split(call.argv, "sfn")
+    if "s" not in found or len(names) != 2:
+        return await call.complain("only ln -s TARGET NAME is built")
+    path = call.path(names[1])
+    if "f" in found and call.files.exists(path):
+        call.files.remove(path)
+    call.files.link(names[0], path)
+    return 0
+
+
+@_told("can't change")
+async def chmod(call: Call) -> int:
+    """`chmod MODE FILE…`: an octal mode, or `+x`."""
+    words = list(call.argv[1:])
+    if len(words) < 2:
+        return await call.complain("usage: chmod MODE FILE...")
+    mode = words[0]
+    for name in words[1:]:
+        node = call.files.find(call.path(name))
+        if mode in ("+x", "a+x", "u+x"):
+            node.mode |= 0o111
+        elif mode.isdigit() and len(mode) < 5 and not set(mode) & set("89"):
+            node.mode = int(mode, 8)
+        else:
+            return await call.complain(f"invalid mode '{mode}'")
+    return 0
+
+
+@_told("can't read")
+async def readlink(call: Call) -> int:
+    """`readlink [-f] FILE`."""
+    found, names = options.split(call.argv, "f")
+    if not names:
+        return await call.complain("missing file operand")
+    path = call.path(names[0])
+    if "f" in found:
+        await call.out(path + "\n")
+        return 0
+    node = call.files.find(path, follow=False)
+    if not isinstance(node, files.Link):
+        return 1
+    await call.out(node.target + "\n")
+    return 0
+
+
+async def basename(call: Call) -> int:
+    """`basename PATH [SUFFIX]`."""
+    words = call.argv[1:]
+    base = posixpath.basename(words[0].rstrip("/")) if words else ""
+    if len(words) > 1 and base != words[1]:
+        base = base.removesuffix(words[1])
+    await call.out(base + "\n")
+    return 0
+
+
+async def dirname(call: Call) -> int:
+    """`dirname PATH`."""
+    path = call.argv[1] if len(call.argv) > 1 else ""
+    await call.out(
+        (posixpath.dirname(path.rstrip("/")) or ("/" if path[:1] == "/" else ".")) + "\n"
+    )
+    return 0
+
+
+PROGRAMS: Final[dict[str, Program]] = {
+    "basename": basename, "chmod": chmod, "cp": cp, "dirname": dirname, "ln": ln, "ls": ls,
+    "mkdir": mkdir, "mv": mv, "readlink": readlink, "rm": rm, "rmdir": rmdir, "touch": touch,
+}  # fmt: skip

@@ -1,0 +1,355 @@
+"""The commands that a shell carries out itself, for they change it. POSIX 2.14 and a few more."""
+
+import asyncio
+import contextlib
+import signal as signals
+from collections.abc import Sequence
+from typing import Final
+
+from cluster.runtime.vos import files
+from cluster.runtime.vos.kernel import Io, decoded, encoded
+from cluster.runtime.vos.shell.running import Builtin, Shell
+from cluster.runtime.vos.shell.state import Break, Exit, Return
+from cluster.runtime.vos.shell.words import Wrong
+
+_OPTIONS: Final = "efuxvnaChm"
+_LONG: Final = {
+    "errexit": "e",
+    "nounset": "u",
+    "xtrace": "x",
+    "noglob": "f",
+    "pipefail": "pipefail",
+}
+
+
+def _number(words: Sequence[str], default: int) -> int:
+    if len(words) < 2:
+        return default
+    if not words[1].lstrip("-").isdigit() or len(words[1]) > 12:
+        raise Wrong(f"Illegal number: {words[1][:40]}")
+    return int(words[1])
+
+
+async def exit_(shell: Shell, words: Sequence[str], _io: Io) -> int:
+    """`exit [N]`."""
+    raise Exit(_number(words, shell.state.status) & 0xFF)
+
+
+async def return_(shell: Shell, words: Sequence[str], _io: Io) -> int:
+    """`return [N]`."""
+    raise Return(_number(words, shell.state.status) & 0xFF)
+
+
+async def break_(shell: Shell, words: Sequence[str], _io: Io) -> int:
+    """`break [N]`, `continue [N]`."""
+    if shell.loops:
+        raise Break(max(_number(words, 1), 1), again=words[0] == "continue")
+    return 0
+
+
+async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`cd [DIR]`."""
+    state = shell.state
+    named = words[1] if len(words) > 1 else state.get("HOME") or "/"
+    if named == "-":
+        named = state.get("OLDPWD") or state.cwd
+    place = files.absolute(named, state.cwd)
+    try:
+        shell.kernel.files.names(place)
+    except OSError as error:
+        await _say(shell, io, f"cd: can't cd to {named}: {error.strerror}")
+        return 2
+    state.put("OLDPWD", state.cwd)
+    state.cwd = place
+    state.put("PWD", place)
+    return 0
+
+
+async def export(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`export NAME[=VALUE]…`; `readonly` and `local` likewise."""
+    state = shell.state
+    if len(words) == 1 or words[1:] == ["-p"]:
+        for name, value in sorted(state.environment().items()):
+            await io.stdout.write(encoded(f"export {name}='{value}'\n"))
+        return 0
+    for word in words[1:]:
+        name, equals, value = word.partition("=")
+        if not name.isidentifier():
+            await _say(shell, io, f"{words[0]}: {name}: bad variable name")
+            return 2
+        if equals:
+            state.put(name, value)
+        if words[0] == "export":
+            state.export(name)
+        elif words[0] == "readonly":
+            state.protect(name)
+    return 0
+
+
+async def unset(shell: Shell, words: Sequence[str], _io: Io) -> int:
+    """`unset [-f|-v] NAME…`."""
+    for word in words[1:]:
+        if words[1] == "-f":
+            shell.state.functions.pop(word, None)
+        elif word != "-v":
+            shell.state.unset(word)
+    return 0
+
+
+async def set_(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`set [-eux] [-o NAME] [--] [WORD…]`."""
+    state = shell.state
+    rest = list(words[1:])
+    if not rest:
+        for name, value in state.variables():
+            await io.stdout.write(encoded(f"{name}='{value}'\n"))
+    while rest and rest[0][:1] in ("-", "+") and len(rest[0]) > 1:
+        word = rest.pop(0)
+        if word == "--":
+            state.positional = rest
+            return 0
+        for letter in word[1:]:
+            named = _LONG.get(rest.pop(0), "?") if letter == "o" and rest else letter
+            if named not in ("pipefail", *_OPTIONS):
+                await _say(shell, io, f"set: illegal option {word}")
+                return 2
+            state.options[named] = word[0] == "-"
+    state.options = {name: True for name, on in state.options.items() if on}
+    if rest:
+        state.positional = rest
+    return 0
+
+
+async def shift(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`shift [N]`."""
+    count = _number(words, 1)
+    if not 0 <= count <= len(shell.state.positional):
+        await _say(shell, io, "shift: can't shift that many")
+        return 1
+    del shell.state.positional[:count]
+    return 0
+
+
+async def read(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`read [-r] [-p PROMPT] [-t SECONDS] NAME…`."""
+    names, raw, seconds = [], False, None
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        if word == "-r":
+            raw = True
+        elif word == "-p" and rest:
+            await io.stderr.write(encoded(rest.pop(0)))
+        elif word == "-t" and rest:
+            seconds = float(_number(["", rest.pop(0)], 0))
+        else:
+            names.append(word)
+    try:
+        async with asyncio.timeout(seconds):
+            line = await io.stdin.read_line()
+    except TimeoutError:
+        return 1
+    text = decoded(line.removesuffix(b"\n"))
+    _assign(shell, names or ["REPLY"], text if raw else text.replace("\\", ""))
+    return 0 if line.endswith(b"\n") else 1
+
+
+def _assign(shell: Shell, names: Sequence[str], text: str) -> None:
+    found = shell.state.get("IFS") if not shell.state.options.get("u") else None
+    separators = " \t\n" if found is None else found
+    rest = text.strip(" \t") if separators else text
+    for name in names[:-1]:
+        at = next((at for at, one in enumerate(rest) if one in separators), len(rest))
+        shell.state.put(name, rest[:at])
+        rest = rest[at + 1 :].lstrip(" \t")
+    shell.state.put(names[-1], rest)
+
+
+async def eval_(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`eval WORD…`."""
+    return await shell.run(" ".join(words[1:]), io)
+
+
+async def dot(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`. FILE`."""
+    if len(words) < 2:
+        return 0
+    try:
+        text = shell.kernel.files.read(files.absolute(words[1], shell.state.cwd))
+    except OSError as error:
+        await _say(shell, io, f".: can't open '{words[1]}': {error.strerror}")
+        return 2
+    return await shell.run(decoded(text), io)
+
+
+async def exec_(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`exec [PROGRAM…]`: instead of the shell; without a program, redirections stay."""
+    if len(words) == 1:
+        now = shell.process.io
+        now.stdin, now.stdout, now.stderr = io.stdin, io.stdout, io.stderr
+        now.more.update(io.more)
+        return 0
+    raise Exit(await shell.program(words[1:], io, shell.state.environment()))
+
+
+async def command(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`command [-v] NAME…`, `type NAME…`."""
+    names = [word for word in words[1:] if not word.startswith("-")]
+    if words[0] == "command" and not any(word in ("-v", "-V") for word in words[1:2]):
+        return await run_plain(shell, words[1:], io) if len(words) > 1 else 0
+    code = 0
+    for name in names:
+        if name in BUILTINS or name in shell.state.functions:
+            shown = name if words[0] == "command" else f"{name} is a shell builtin"
+        elif shell.kernel.find(name) is not None:
+            place = name if "/" in name else f"/bin/{name}"
+            shown = place if words[0] == "command" else f"{name} is {place}"
+        else:
+            code = 127
+            if words[0] == "type":
+                await io.stderr.write(encoded(f"{name}: not found\n"))
+            continue
+        await io.stdout.write(encoded(shown + "\n"))
+    return code
+
+
+async def run_plain(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """Run a builtin or a program, never a function."""
+    found = BUILTINS.get(words[0])
+    if found is not None:
+        return await found(shell, words, io)
+    return await shell.program(words, io, shell.state.environment())
+
+
+async def trap(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`trap [ACTION] SIGNAL…`."""
+    rest = [word for word in words[1:] if word != "--"]
+    if not rest:
+        for number, text in sorted(shell.state.traps.items()):
+            await io.stdout.write(encoded(f"trap -- '{text}' {_name(number)}\n"))
+        return 0
+    action = rest.pop(0) if len(rest) > 1 else "-"
+    for word in rest:
+        found = signal_number(word)
+        if found is None:
+            await _say(shell, io, f"trap: {word}: invalid signal specification")
+            return 1
+        _trap(shell, found, action)
+    return 0
+
+
+def _trap(shell: Shell, number: int, action: str) -> None:
+    handlers = shell.process.handlers
+    if action == "-":
+        shell.state.traps.pop(number, None)
+        handlers.pop(number, None)
+        return
+    shell.state.traps[number] = action
+    if number:
+        handlers[number] = shell.signalled
+
+
+def signal_number(text: str) -> int | None:
+    """`TERM`, `SIGTERM`, `15`; EXIT is 0. None for what is no signal."""
+    if text.isdigit():
+        return int(text) if len(text) < 3 and int(text) < 65 else None
+    name = text.upper().removeprefix("SIG")
+    if name == "EXIT":
+        return 0
+    found = signals.Signals.__members__.get(f"SIG{name}")
+    return int(found) if found is not None else None
+
+
+def _name(number: int) -> str:
+    return signals.Signals(number).name.removeprefix("SIG") if number else "EXIT"
+
+
+async def wait(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`wait [PID…]`; a signal with a trap ends it."""
+    wanted = [int(word) for word in words[1:] if word.isdigit() and len(word) < 10]
+    code = 0
+    for pid in wanted or list(shell.jobs):
+        job = shell.jobs.get(pid)
+        if job is None:
+            code = 127
+            continue
+        found = await shell.wait_or_signal(job)
+        if found is None:
+            number = shell.pending[0]
+            await shell.run_traps(io)
+            return 128 + number
+        code = found if wanted else 0
+        shell.jobs.pop(pid, None)
+    return code
+
+
+async def jobs(shell: Shell, _words: Sequence[str], io: Io) -> int:
+    """`jobs`."""
+    for number, job in enumerate(shell.jobs.values(), 1):
+        state = "Running" if job.code is None else f"Done({job.code})"
+        await io.stdout.write(encoded(f"[{number}]   {state:24}{' '.join(job.argv)}\n"))
+    return 0
+
+
+async def kill(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`kill [-SIGNAL] PID…`; `%1` is a job."""
+    number: int | None = 15
+    rest = list(words[1:])
+    if rest and rest[0] == "-l":
+        names = [one.name.removeprefix("SIG") for one in signals.Signals]
+        await io.stdout.write(encoded(" ".join(names) + "\n"))
+        return 0
+    if rest and rest[0] == "-s" and len(rest) > 1:
+        number = signal_number(rest[1])
+        rest = rest[2:]
+    elif rest and rest[0].startswith("-") and rest[0] != "--":
+        number = signal_number(rest.pop(0)[1:])
+    if number is None or not rest:
+        await _say(shell, io, "kill: bad signal name" if number is None else "kill: you need to "
+                   "specify whom to kill")  # fmt: skip
+        return 1
+    code = 0
+    for word in rest:
+        code |= await _kill_one(shell, word, number, io)
+    return code
+
+
+async def _kill_one(shell: Shell, word: str, number: int, io: Io) -> int:
+    if word.startswith("%"):
+        known = list(shell.jobs)
+        word = str(known[int(word[1:]) - 1]) if word[1:] in map(str, range(1, 65)) else word
+    if not word.isdigit() or len(word) > 9:
+        await _say(shell, io, f"kill: invalid number '{word[:40]}'")
+        return 1
+    if not shell.kernel.signal(int(word), number):
+        await _say(shell, io, f"kill: can't kill pid {word}: No such process")
+        return 1
+    # Its end is seen before the next command.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return 0
+
+
+async def pwd(shell: Shell, _words: Sequence[str], io: Io) -> int:
+    """`pwd`."""
+    await io.stdout.write(encoded(shell.state.cwd + "\n"))
+    return 0
+
+
+async def true(_shell: Shell, _words: Sequence[str], _io: Io) -> int:
+    """`:`, `true`."""
+    return 0
+
+
+async def _say(shell: Shell, io: Io, text: str) -> None:
+    with contextlib.suppress(OSError):
+        await io.stderr.write(encoded(f"{shell.state.name}: {text}\n"))
+
+
+BUILTINS: Final[dict[str, Builtin]] = {
+    ":": true, "true": true, ".": dot, "source": dot, "break": break_, "continue": break_, "cd": cd,
+    "command": command, "eval": eval_, "exec": exec_, "exit": exit_, "export": export,
+    "jobs": jobs, "kill": kill, "local": export, "pwd": pwd, "read": read, "readonly": export,
+    "return": return_, "set": set_, "shift": shift, "trap": trap, "type": command, "unset": unset,
+    "wait": wait,
+}  # fmt: skip

@@ -1,0 +1,241 @@
+"""Text to a tree. SyntaxError_ where it is none, Incomplete where more lines may make it one.
+
+Bounded: by the length of the text, and in depth. Grammar: POSIX 2.10, without `&>`, `select`,
+arrays and `[[`.
+"""
+
+from typing import Final
+
+from cluster.runtime.vos.shell import syntax
+from cluster.runtime.vos.shell.words import Incomplete, Scanner, Wrong
+
+MAX_SCRIPT: Final = 128 << 10
+MAX_DEPTH: Final = 48
+_ENDERS: Final = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
+_RESERVED: Final = _ENDERS | {"if", "while", "until", "for", "in", "case", "{", "!"}
+
+__all__ = ["MAX_SCRIPT", "Incomplete", "Wrong", "parse"]
+
+
+def parse(text: str) -> syntax.Sequence_:
+    """The tree of a script. Wrong, Incomplete."""
+    if len(text) > MAX_SCRIPT:
+        raise Wrong("script too long")
+    parser = Parser(text)
+    found = parser.sequence()
+    if not parser.scan.at_end:
+        raise Wrong(f'unexpected "{parser.scan.shown()}"')
+    return found
+
+
+class Parser:
+    """Recursive descent over a `Scanner`."""
+
+    def __init__(self, text: str, depth: int = 0) -> None:
+        self.scan = Scanner(text, self._substitution)
+        self._depth = depth
+
+    def _substitution(self, text: str) -> syntax.Sequence_:
+        inner = Parser(text, self._depth + 1)
+        self._check(inner._depth)
+        found = inner.sequence()
+        if not inner.scan.at_end:
+            raise Wrong(f'unexpected "{inner.scan.shown()}"')
+        return found
+
+    @staticmethod
+    def _check(depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise Wrong("nested too deeply")
+
+    def sequence(self) -> syntax.Sequence_:
+        """Commands until something ends them: the end, `)`, `;;`, or a word like `done`."""
+        self._depth += 1
+        self._check(self._depth)
+        items: list[syntax.AndOr] = []
+        scan = self.scan
+        while True:
+            scan.skip_lines()
+            if scan.at_end or scan.operator() in (")", ";;") or scan.reserved() in _ENDERS:
+                break
+            item = self._and_or()
+            items.append(item)
+            separator = scan.operator()
+            if separator == "&":
+                item.background = True
+                scan.take(separator)
+            elif separator in (";", "\n"):
+                scan.take(separator)
+            else:
+                break
+        self._depth -= 1
+        return syntax.Sequence_(items)
+
+    def _and_or(self) -> syntax.AndOr:
+        steps = [("", self._pipeline())]
+        while (operator := self.scan.operator()) in ("&&", "||"):
+            self.scan.take(operator)
+            self.scan.skip_lines()
+            steps.append((operator, self._pipeline()))
+        return syntax.AndOr(steps)
+
+    def _pipeline(self) -> syntax.Pipeline:
+        negated = False
+        while self.scan.reserved() == "!":
+            self.scan.take_word("!")
+            negated = not negated
+        commands = [self._command()]
+        while self.scan.operator() == "|":
+            self.scan.take("|")
+            self.scan.skip_lines()
+            commands.append(self._command())
+        return syntax.Pipeline(commands, negated)
+
+    def _command(self) -> syntax.Command:
+        scan = self.scan
+        word = scan.reserved()
+        if scan.operator() == "(":
+            scan.take("(")
+            found: syntax.Command = syntax.Block(self._until_operator(")"), subshell=True)
+        elif word == "{":
+            scan.take_word("{")
+            found = syntax.Block(self._body("}"))
+        elif word == "if":
+            found = self._if()
+        elif word in ("while", "until"):
+            found = self._loop(word)
+        elif word == "for":
+            found = self._for()
+        elif word == "case":
+            found = self._case()
+        elif word in _RESERVED:
+            raise Wrong(f'unexpected "{word}"')
+        elif (name := scan.function()) is not None:
+            scan.skip_lines()
+            return syntax.Function(name, self._command())
+        else:
+            return self._simple()
+        redirects = self._redirects()
+        return syntax.Redirected(found, redirects) if redirects else found
+
+    def _until_operator(self, ender: str) -> syntax.Sequence_:
+        found = self.sequence()
+        self.scan.expect(ender)
+        return found
+
+    def _body(self, *enders: str) -> syntax.Sequence_:
+        """Commands up to one of these words, which is taken. Empty ones are wrong."""
+        found = self.sequence()
+        self._ended(enders)
+        if not found.items:
+            raise Wrong(f'unexpected "{enders[0]}"')
+        return found
+
+    def _ended(self, enders: tuple[str, ...]) -> str:
+        word = self.scan.reserved()
+        if word not in enders:
+            if self.scan.at_end:
+                raise Incomplete(f'unexpected end of file (expecting "{enders[0]}")')
+            raise Wrong(f'unexpected "{self.scan.shown()}" (expecting "{enders[0]}")')
+        self.scan.take_word(word)
+        return word
+
+    def _if(self) -> syntax.If:
+        branches: list[tuple[syntax.Sequence_, syntax.Sequence_]] = []
+        self.scan.take_word("if")
+        while True:
+            condition = self._body("then")
+            body = self.sequence()
+            ender = self._ended(("fi", "else", "elif"))
+            branches.append((condition, body))
+            if ender == "fi":
+                return syntax.If(branches)
+            if ender == "else":
+                return syntax.If(branches, self._body("fi"))
+
+    def _loop(self, word: str) -> syntax.Loop:
+        self.scan.take_word(word)
+        condition = self._body("do")
+        return syntax.Loop(condition, self._body("done"), until=word == "until")
+
+    def _for(self) -> syntax.For:
+        scan = self.scan
+        scan.take_word("for")
+        name = (scan.word() or syntax.Word()).literal or ""
+        if not name.isidentifier():
+            raise Wrong("bad for loop variable")
+        scan.skip_lines()
+        words: list[syntax.Word] | None = None
+        if scan.reserved() == "in":
+            scan.take_word("in")
+            words = []
+            while (word := scan.word()) is not None:
+                words.append(word)
+        if scan.operator() == ";":
+            scan.take(";")
+        scan.skip_lines()
+        self._ended(("do",))
+        return syntax.For(name, words, self._body("done"))
+
+    def _case(self) -> syntax.Case:
+        scan = self.scan
+        scan.take_word("case")
+        word = scan.word()
+        scan.skip_lines()
+        if word is None or scan.reserved() != "in":
+            raise Wrong('unexpected word (expecting "in")')
+        scan.take_word("in")
+        branches: list[tuple[list[syntax.Word], syntax.Sequence_]] = []
+        scan.skip_lines()
+        while scan.reserved() != "esac":
+            branches.append((self._patterns(), self.sequence()))
+            if scan.operator() == ";;":
+                scan.take(";;")
+                scan.skip_lines()
+            elif scan.reserved() != "esac":
+                raise (Incomplete if scan.at_end else Wrong)('unexpected end (expecting "esac")')
+        scan.take_word("esac")
+        return syntax.Case(word, branches)
+
+    def _patterns(self) -> list[syntax.Word]:
+        scan = self.scan
+        if scan.operator() == "(":
+            scan.take("(")
+        found: list[syntax.Word] = []
+        while True:
+            pattern = scan.word()
+            if pattern is None:
+                raise (Incomplete if scan.at_end else Wrong)(f'unexpected "{scan.shown()}"')
+            found.append(pattern)
+            if scan.operator() != "|":
+                break
+            scan.take("|")
+        scan.expect(")")
+        return found
+
+    def _simple(self) -> syntax.Simple:
+        assignments: list[tuple[str, syntax.Word]] = []
+        words: list[syntax.Word] = []
+        redirects: list[syntax.Redirect] = []
+        while True:
+            redirect = self.scan.redirect()
+            if redirect is not None:
+                redirects.append(redirect)
+                continue
+            assignment = None if words else self.scan.assignment()
+            if assignment is not None:
+                assignments.append(assignment)
+                continue
+            word = self.scan.word()
+            if word is None:
+                break
+            words.append(word)
+        if not (assignments or words or redirects):
+            raise (Incomplete if self.scan.at_end else Wrong)(f'unexpected "{self.scan.shown()}"')
+        return syntax.Simple(assignments, words, redirects)
+
+    def _redirects(self) -> list[syntax.Redirect]:
+        found: list[syntax.Redirect] = []
+        while (redirect := self.scan.redirect()) is not None:
+            found.append(redirect)
+        return found

@@ -1,0 +1,131 @@
+"""Redirections of a command: files, duplicates, here-documents."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from cluster.runtime.vos import files
+from cluster.runtime.vos.kernel import Io, decoded, encoded
+from cluster.runtime.vos.shell import syntax
+from cluster.runtime.vos.shell.state import State
+from cluster.runtime.vos.streams import NOTHING, Bytes
+
+if TYPE_CHECKING:
+    from cluster.runtime.vos.shell.running import Shell
+
+_CONSOLE: Final = ("/dev/console", "/proc/1/fd/1", "/proc/1/fd/2")
+_NOT_FOUND: Final = 127
+_NOT_EXECUTABLE: Final = 126
+
+
+class FileWriter:
+    """Writes to the end of a file."""
+
+    def __init__(self, tree: files.FileSystem, file: files.File, path: str) -> None:
+        self._tree = tree
+        self._file = file
+        self._path = path
+
+    async def write(self, data: bytes) -> None:
+        """See `streams.Writer`. OSError ENOSPC."""
+        self._tree.write(self._file, data, self._path)
+
+
+@asynccontextmanager
+async def applied(
+    shell: "Shell", redirects: Sequence[syntax.Redirect], io: Io
+) -> AsyncIterator[Io | None]:
+    """The descriptors of a command; None (which is told) where one could not be opened."""
+    if not redirects:
+        yield io
+        return
+    made = Io(io.stdin, io.stdout, io.stderr, dict(io.more))
+    path = ""
+    try:
+        for redirect in redirects:
+            path = await shell.expand.text(redirect.word)
+            _redirect(shell, redirect, path, made)
+    except OSError as error:
+        verb = "create" if redirect.operator[0] == ">" else "open"
+        text = f"{shell.state.name}: can't {verb} {path}: {error.strerror}\n"
+        await io.stderr.write(encoded(text))
+        yield None
+        return
+    try:
+        yield made
+    except OSError as error:
+        await io.stderr.write(encoded(f"{shell.state.name}: write error: {error.strerror}\n"))
+
+
+def _redirect(shell: "Shell", redirect: syntax.Redirect, text: str, io: Io) -> None:
+    if redirect.operator == "<<":
+        opened: Any = Bytes(encoded(text))
+    elif redirect.operator in (">&", "<&"):
+        opened = NOTHING if text == "-" else _descriptor(io, text)
+    elif redirect.operator == "<":
+        opened = reader(shell, files.absolute(text, shell.state.cwd), io)
+    else:
+        append = redirect.operator == ">>"
+        opened = writer(shell, files.absolute(text, shell.state.cwd), io, append=append)
+    _set(io, redirect.descriptor, opened)
+
+
+def _descriptor(io: Io, text: str) -> Any:
+    found = {"0": io.stdin, "1": io.stdout, "2": io.stderr}.get(text)
+    if found is None:
+        found = io.more.get(int(text)) if text.isdigit() else None
+    if found is None:
+        raise files.error(9, text)
+    return found
+
+
+def _set(io: Io, number: int, opened: Any) -> None:
+    if number == 0:
+        io.stdin = opened
+    elif number == 1:
+        io.stdout = opened
+    elif number == 2:
+        io.stderr = opened
+    else:
+        io.more[number] = opened
+
+
+def reader(shell: "Shell", path: str, io: Io) -> Any:
+    """What reads a file, a device included. OSError."""
+    if path in ("/dev/stdin", "/dev/tty"):
+        return io.stdin
+    return NOTHING if path == "/dev/null" else Bytes(shell.kernel.files.read(path))
+
+
+def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:
+    """What writes to a file, a device included. OSError."""
+    if path == "/dev/null":
+        return NOTHING
+    if path in ("/dev/stdout", "/dev/tty"):
+        return io.stdout
+    if path == "/dev/stderr":
+        return io.stderr
+    if path in _CONSOLE:
+        return shell.kernel.console
+    tree = shell.kernel.files
+    return FileWriter(tree, tree.create(path, append=append), path)
+
+
+async def file_as_program(shell: "Shell", words: Sequence[str], io: Io) -> int:
+    """Run a script that is a file; its exit code."""
+    path = files.absolute(words[0], shell.state.cwd)
+    try:
+        found = shell.kernel.files.find(path)
+        text = decoded(shell.kernel.files.read(path))
+    except OSError as error:
+        code = _NOT_FOUND if error.errno == 2 else _NOT_EXECUTABLE
+        why = "not found" if error.errno == 2 else "Permission denied"
+        await io.stderr.write(encoded(f"{shell.state.name}: {words[0]}: {why}\n"))
+        return code
+    if not found.mode & 0o111:
+        await io.stderr.write(encoded(f"{shell.state.name}: {words[0]}: Permission denied\n"))
+        return _NOT_EXECUTABLE
+    state = State(
+        shell.state.environment(), name=words[0], positional=words[1:], cwd=shell.state.cwd
+    )
+    return await shell.child(state, text, io)
