@@ -114,6 +114,11 @@ class Dispatcher:
 
     def admit(self, level: Level, width: int) -> bool:
         """Take seats at once, where nobody waits for them."""
+        limit = level.limit
+        if limit.exempt:
+            level.used += width
+            level.running += 1
+            return True
         if level.waiting or not self._fits(level, width):
             return False
         self._take(level, width)
@@ -159,10 +164,11 @@ class Dispatcher:
 
     def release(self, level: Level, width: int) -> Sequence[Waiting]:
         """A request is done. Who may run because of that."""
-        before = level.held
+        over = level.used - level.limit.guaranteed
         level.used -= width
         level.running -= 1
-        self.held += level.held - before
+        if over > 0 and not level.limit.exempt:
+            self.held -= min(width, over)
         return self._serve() if self._waiting else ()
 
     def _fits(self, level: Level, width: int) -> bool:
@@ -175,10 +181,11 @@ class Dispatcher:
         return after <= limit.ceiling and self.held - level.held + after <= self.seats
 
     def _take(self, level: Level, width: int) -> None:
-        before = level.held
         level.used += width
         level.running += 1
-        self.held += level.held - before
+        over = level.used - level.limit.guaranteed
+        if over > 0 and not level.limit.exempt:
+            self.held += min(width, over)
 
     def _serve(self) -> list[Waiting]:
         """Give seats to those who wait, as long as there are any."""

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from multidict import istr
+
 from cluster.api import errors, flowcontrol, identity
 from cluster.apiserver import codec
 from cluster.apiserver.fairness import schemas, settings
@@ -21,10 +23,12 @@ LEVELS = "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"
 RETRY_SECONDS = 1
 WIDEST = 10
 _ITEMS_A_SEAT = 100
+_SCHEMA_UID = istr("X-Kubernetes-PF-FlowSchema-UID")
+_LEVEL_UID = istr("X-Kubernetes-PF-PriorityLevel-UID")
 _REMEMBERED = 8192
 _WAITING_AT_MOST = 20_000
 
-_Key = tuple[str, tuple[str, ...], str, str, str]
+_Key = tuple[str, tuple[str, ...], str, str, str, str]
 
 
 class Ticket(Protocol):
@@ -59,16 +63,16 @@ def too_many() -> errors.TooManyRequests:
 class _Place:
     """Where requests of one kind go: their level, their flow, and the headers that tell it."""
 
-    __slots__ = ("flow", "headers", "level", "schema")
+    __slots__ = ("counted", "flow", "headers", "level", "schema")
 
-    def __init__(self, schema: Schema, level: Level, flow: str, uid: str) -> None:
+    def __init__(
+        self, schema: Schema, level: Level, flow: str, uid: str, counted: list[int]
+    ) -> None:
+        self.counted = counted
         self.schema = schema
         self.level = level
         self.flow = f"{schema.name}/{flow}"
-        self.headers = (
-            ("X-Kubernetes-PF-FlowSchema-UID", schema.uid),
-            ("X-Kubernetes-PF-PriorityLevel-UID", uid),
-        )
+        self.headers = ((_SCHEMA_UID, schema.uid), (_LEVEL_UID, uid))
 
 
 class _Seat:
@@ -114,7 +118,7 @@ class Gate:
         self._seconds = seconds
         self.dispatcher = Dispatcher()
         self.rejected: dict[tuple[str, str, str], int] = {}
-        self.dispatched: dict[tuple[str, str], int] = {}
+        self.dispatched: dict[tuple[str, str], list[int]] = {}
         self._places: dict[_Key, _Place] = {}
         self._schemas: list[Schema] = []
         self._uids: dict[str, str] = {}
@@ -132,13 +136,12 @@ class Gate:
         """
         if self._stale:
             self._read()
-        key = (user.name, user.groups, verb, f"{resource}/{subresource}", namespace)
-        place = self._places.get(key) or self._placed(key, user, resource, subresource)
+        key = (user.name, user.groups, verb, resource, subresource, namespace)
+        place = self._places.get(key) or self._placed(key, user)
         level = place.level
         width = 1 if verb != "list" else self._list_width(resource, level)
         dispatcher = self.dispatcher
-        told = (place.schema.name, level.limit.name)
-        self.dispatched[told] = self.dispatched.get(told, 0) + 1
+        place.counted[0] += 1
         if dispatcher.admit(level, width):
             return _Seat(self, place, width, None)
         waiting = None
@@ -177,14 +180,13 @@ class Gate:
     def _refused(self, place: _Place, why: str) -> errors.TooManyRequests:
         key = (place.schema.name, place.level.limit.name, why)
         self.rejected[key] = self.rejected.get(key, 0) + 1
-        told = (place.schema.name, place.level.limit.name)
-        self.dispatched[told] -= 1
+        place.counted[0] -= 1
         return too_many()
 
-    def _placed(self, key: _Key, user: identity.User, resource: str, subresource: str) -> _Place:
+    def _placed(self, key: _Key, user: identity.User) -> _Place:
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
-        _, _, verb, _, namespace = key
+        _, _, verb, resource, subresource, namespace = key
         if resource.startswith("/"):
             asked = Asked(verb, path=resource)
         else:
@@ -194,7 +196,9 @@ class Gate:
             )
         schema = next((s for s in self._schemas if s.matches(user, asked)), _CATCH_ALL)
         level = self.dispatcher.levels[schema.level]
-        found = _Place(schema, level, schema.flow(user, asked), self._uids.get(schema.level, ""))
+        counted = self.dispatched.setdefault((schema.name, schema.level), [0])
+        uid = self._uids.get(schema.level, "")
+        found = _Place(schema, level, schema.flow(user, asked), uid, counted)
         self._places[key] = found
         return found
 

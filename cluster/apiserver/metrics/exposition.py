@@ -74,8 +74,9 @@ def _of_requests(requests: RequestMetrics) -> Iterator[Metric]:
         "Requests answered, by verb, resource, scope and HTTP code.",
         labels=(*_KIND, "component", "code"),
     )
-    for (*kind, code), count in requests.answered.items():
-        counted.add_metric([*_shown(kind), "apiserver", str(code)], count)
+    for kind, durations in requests.took.items():
+        for code, count in durations.codes.items():
+            counted.add_metric([*_shown(kind), "apiserver", str(code)], count)
     yield counted
     took = HistogramMetricFamily(
         "apiserver_request_duration_seconds",
@@ -83,6 +84,8 @@ def _of_requests(requests: RequestMetrics) -> Iterator[Metric]:
         labels=(*_KIND, "component"),
     )
     for labels, durations in requests.took.items():
+        if not any(durations.counts):
+            continue  # watches
         sums = list(accumulate(durations.counts))
         bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
         named = [*_shown(labels), "apiserver"]
@@ -150,8 +153,8 @@ def _of_gate(gate: Gate) -> Iterator[Metric]:
     dispatched = CounterMetricFamily(
         "apiserver_flowcontrol_dispatched_requests_total", "Requests let in.", labels=_FLOW
     )
-    for (schema, level), count in gate.dispatched.items():
-        dispatched.add_metric([level, schema], count)
+    for (schema, level), let_in in gate.dispatched.items():
+        dispatched.add_metric([level, schema], let_in[0])
     yield dispatched
     for name, told, attribute in _OF_LEVELS:
         family = GaugeMetricFamily(name, told, labels=("priority_level",))

@@ -13,11 +13,12 @@ BUCKETS = (
 
 
 class Durations:
-    """How long requests of one kind took."""
+    """How requests of one kind were answered, and how long they took."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("codes", "counts", "total")
 
     def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
         self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
 
@@ -54,7 +55,6 @@ class RequestMetrics:
     """
 
     def __init__(self) -> None:
-        self.answered: dict[tuple[str, str, str, str, str, int], int] = {}
         self.took: dict[tuple[str, str, str, str, str], Durations] = {}
         self.mutating = 0
         self.reading = 0
@@ -79,22 +79,16 @@ class RequestMetrics:
             kind = (verb if verb in _METHODS else "other", "", "", "", "")
         else:
             row = target.resource
-            kind = (verb, row.id, row.version, target.subresource, _scope(target))
-        counted = (*kind, code)
-        self.answered[counted] = self.answered.get(counted, 0) + 1
-        if verb == "watch":
-            return
+            scope = "resource" if target.name else "namespace" if target.namespace else "cluster"
+            kind = (verb, row.id, row.version, target.subresource, scope)
         durations = self.took.get(kind)
         if durations is None:
             durations = self.took[kind] = Durations()
+        durations.codes[code] = durations.codes.get(code, 0) + 1
+        if verb == "watch":
+            return
         durations.counts[bisect_left(BUCKETS, seconds)] += 1
         durations.total += seconds
 
 
 _METHODS = frozenset(("get", "head", "post", "put", "patch", "delete", "options"))
-
-
-def _scope(target: Aimed) -> str:
-    if target.name:
-        return "resource"
-    return "namespace" if target.namespace else "cluster"

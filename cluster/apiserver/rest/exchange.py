@@ -6,17 +6,19 @@ seat, counts it, writes the audit events, and adds their headers to whatever ans
 """
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
 from aiohttp import web
+from multidict import istr
 
 from cluster.api import identity
 from cluster.apiserver.fairness.gate import Ticket
 from cluster.apiserver.metrics.requests import RequestMetrics
 from cluster.apiserver.rest.paths import Target
 
-AUDIT_ID = "Audit-ID"
+AUDIT_ID = istr("Audit-ID")
 _LONGEST_ID = 64
 _STREAMS = ("attach", "exec", "log", "portforward", "proxy")
 _MUTATING = frozenset(("create", "update", "patch", "delete", "deletecollection"))
@@ -71,6 +73,7 @@ class Protection:
         seed = f"{random.getrandbits(128):032x}"
         self._prefix = f"{seed[:8]}-{seed[8:12]}-4{seed[13:16]}-a{seed[17:20]}-"
         self._number = random.getrandbits(40)
+        self.time: Callable[[], float] = self._first_time
 
     def begin(self, http: web.BaseRequest) -> "Exchange":
         """A request has come."""
@@ -78,6 +81,11 @@ class Protection:
         if isinstance(http, Request):
             http.exchange = exchange
         return exchange
+
+    def _first_time(self) -> float:
+        """The time of the loop that serves; later calls go there at once."""
+        self.time = asyncio.get_running_loop().time
+        return self.time()
 
     def id(self) -> str:
         """A new audit id, in the form of a uuid: unlike every other, but for its end."""
@@ -99,9 +107,9 @@ class Exchange:
         self._target: Target | None = None
         self._verb = ""
         self.http = http
-        self.start = asyncio.get_running_loop().time()
+        self.start = protection.time()
         said = http.headers.get(AUDIT_ID)
-        self.id = said[:_LONGEST_ID] if said and said.isprintable() else protection.id()
+        self.id = protection.id() if said is None or not _fit(said) else said[:_LONGEST_ID]
         self.trail: Trail | None = None
         self.user: identity.User | None = None
         self.asker: identity.User | None = None
@@ -175,7 +183,7 @@ class Exchange:
         metrics = self._protection.metrics
         if self.user is not None:
             metrics.end(self._verb in _MUTATING)
-        seconds = asyncio.get_running_loop().time() - self.start
+        seconds = self._protection.time() - self.start
         metrics.observe(self._verb, self._target, response.status, seconds)
 
     async def audit(self, response: web.StreamResponse, *, panicked: bool = False) -> None:
@@ -185,6 +193,11 @@ class Exchange:
             self.trail = auditor.begin(self, None, self.http.method.lower(), None)
         if self.trail is not None:
             await self.trail.complete(response, panicked=panicked)
+
+
+def _fit(said: str) -> bool:
+    """Whether a client's id may stand in a header of the answer."""
+    return said.isascii() and said.isprintable()
 
 
 class Request(web.BaseRequest):
