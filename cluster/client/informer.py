@@ -125,7 +125,12 @@ class Informer:
                 self._put(event.object, event.revision)
 
     def _put(self, item: objects.Object, revision: int) -> None:
-        """Store an object; one that was deleted and made again is told of as both."""
+        """Store an object; one that was deleted and made again is told of as both.
+
+        Its managedFields are let go: they are half of an object and no component reads them, and
+        the API server keeps them where an update leaves them out.
+        """
+        objects.meta(item).pop("managedFields", None)
         old = self.store.put(item)
         if old is not None and objects.uid(old) != objects.uid(item):
             self._tell(Change(old, None, revision, final_unknown=True))

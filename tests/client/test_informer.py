@@ -61,6 +61,21 @@ def test_it_lists_then_watches():
     _follow(scenario)
 
 
+def test_it_keeps_no_managed_fields():
+    async def scenario(api, pods, seen, group):
+        owned = pod("a")
+        owned["metadata"]["managedFields"] = [{"manager": "x"}]
+        api.put("pods", owned)
+        await _started(api, pods, group)
+        owned["metadata"]["name"] = "b"
+        api.put("pods", owned)
+        await asyncio.sleep(0.1)
+        assert [objects.name(obj) for obj in pods.store.list()] == ["a", "b"]
+        assert not any("managedFields" in objects.meta(obj) for obj in pods.store.list())
+
+    _follow(scenario)
+
+
 def test_a_watch_that_ends_is_resumed_from_the_last_revision_without_a_list():
     async def scenario(api, pods, seen, group):
         api.revision = 10

@@ -1,7 +1,7 @@
 """`namespaces/finalize`: who still has work to do before a namespace may go (spec.finalizers)."""
 
 from cluster.api import errors, objects
-from cluster.apiserver import bodies, changes
+from cluster.apiserver import bodies, changes, ownership
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.watchcache.entry import Entry
@@ -30,6 +30,8 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
     }
     if wanted:
         new["spec"]["finalizers"] = wanted
+    new["metadata"] = dict(objects.meta(old))
+    ownership.changed(call, old, new)
     return changes.settled(call, entry, old, new, firm=bool(said))
 
 
