@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cluster.aio import clock, tasks
-from cluster.api import conditions, errors, objects, resources
+from cluster.api import conditions, errors, identity, objects, resources
 from cluster.api.operations import MERGE_PATCH
 from cluster.apiserver.ledger import Ledger
 from cluster.client.client import Client
@@ -50,6 +50,10 @@ class Cluster:
         self._table = resources.built_in()
         self._group: tasks.Group | None = None
         self.client = Client(self._assembly.transport(assembly.ADMIN, "lab"), manager="lab")
+
+    def acting_as(self, user: identity.User) -> Client:
+        """A client of somebody who is no administrator. Use it inside `async with`."""
+        return Client(self._assembly.transport(user, user.name), manager=user.name)
 
     # ---- acting ------------------------------------------------------------------------------
 

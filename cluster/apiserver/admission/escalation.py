@@ -49,7 +49,8 @@ class RbacEscalation(Plugin):
 
 
 def _check_role(authz: Built, request: Request) -> None:
-    if _may(authz, request, "escalate", request.row.plural, objects.name(request.object)):
+    name = "" if request.act is Act.CREATE else objects.name(request.object)
+    if _may(authz, request, "escalate", request.row.plural, name):
         return
     if (request.object.get("aggregationRule") or {}).get("clusterRoleSelectors"):
         held = authz.rbac.rules_for(request.call.user, "")
