@@ -12,6 +12,7 @@ from cluster.apiserver import bodies, changes, codec, deleting
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.outside import Answers
 from cluster.apiserver.plan import Call, Plan
+from cluster.apiserver.subresources import binding
 from cluster.apiserver.subresources import table as subresources
 from cluster.apiserver.virtual import table as virtual_table
 from cluster.apiserver.virtual.table import Handler, Handlers
@@ -73,6 +74,8 @@ def job(operation: Operation, table: Table, chain: Chain, virtual: Handlers = _N
         handler = virtual.get(row.id)
         if handler is not None:
             return _asked(operation, row, handler)
+        if row.id == binding.RESOURCE:
+            return job(binding.of_pod(operation), table, chain, virtual)
         return _create(operation, row, stored, chain)
     if not operation.name:
         raise errors.BadRequest("name must be provided")

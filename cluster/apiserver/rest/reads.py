@@ -15,9 +15,9 @@ from cluster.apiserver.rest import answers, negotiation, query, tables
 from cluster.apiserver.rest.paths import Target
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.rest.tables import Style
+from cluster.apiserver.subresources import scale
 
 _ROWS_A_TURN = 500
-_SCALE = Resource("autoscaling", "v1", "Scale", "scales")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Reads:
 def of_target(target: Target) -> Resource:
     """What is printed at a target: its resource, or the kind that a subresource gives."""
     if target.subresource == "scale":
-        return _SCALE
+        return scale.ROW
     return target.resource
 
 

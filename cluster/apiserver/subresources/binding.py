@@ -1,9 +1,13 @@
 """`pods/binding`: the scheduler's decision. A pod is bound to a node once and for ever."""
 
+from dataclasses import replace
+from typing import Final
+
 import msgspec
 
 from cluster.api import conditions, errors, objects
 from cluster.api.objects import Object
+from cluster.api.operations import Operation
 from cluster.apiserver import bodies, changes
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan, document, success
@@ -26,7 +30,20 @@ class _Binding(msgspec.Struct):
     metadata: _Meta = msgspec.field(default_factory=_Meta)
 
 
+RESOURCE: Final = "bindings"
+"""The old way to bind: a Binding that is created by itself, named like its pod."""
+
 _binding = msgspec.json.Decoder(_Binding).decode
+
+
+def of_pod(operation: Operation) -> Operation:
+    """The creation of a Binding as that of its pod's subresource. errors.BadRequest."""
+    body = bodies.decoded(operation.body, "Binding")
+    metadata = body.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        raise errors.BadRequest("name must be provided")
+    return replace(operation, resource="pods", name=name, subresource="binding", version="")
 
 
 def create(call: Call, chain: Chain) -> Plan | Entry:

@@ -11,7 +11,7 @@ from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.plan import Call, Plan, document
 from cluster.apiserver.watchcache.entry import Entry
 
-_ROW = Resource("autoscaling", "v1", "Scale", "scales")
+ROW = Resource("autoscaling", "v1", "Scale", "scales")
 _SAID = ("name", "namespace", "uid", "resourceVersion")
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
@@ -36,7 +36,7 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
         return _applied(call, chain, entry)
     before = scale_of(call.document(entry), call.row)
     body, patch_type = call.operation.body, call.operation.patch_type
-    after = patching.patched(_ROW, before, body, patch_type, call.version)
+    after = patching.patched(ROW, before, body, patch_type, call.version)
     try:
         return _scaled(call, chain, entry, after)
     except decoding.Undecodable as error:
@@ -107,7 +107,7 @@ def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Ent
 
 
 def _replicas(call: Call, scale: Object) -> int:
-    found, _ = decoding.decoded(_ROW, scale, call.version, "Ignore")
+    found, _ = decoding.decoded(ROW, scale, call.version, "Ignore")
     wanted: int = objects.spec(found).get("replicas", 0)
     if wanted < 0:
         why = f"Invalid value: {wanted}: must be greater than or equal to 0"
