@@ -78,37 +78,23 @@ class GrpcConnector:
             self._leave(link)
 
     async def _connected(self, link: _Link) -> None:
-        ready, failed = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
-        channel, tried = link.channel, False
+        """Wait until the channel is there. Unreachable; at once where nobody listens."""
+        states, channel = grpc.ChannelConnectivity, link.channel
+        failed = False
         try:
             async with asyncio.timeout(self._connect_seconds):
                 state = channel.get_state(try_to_connect=True)
-                while state != ready:
-                    if state == failed and tried:
-                        break
-                    # A failure of the last time is not this time's: wait for the next attempt.
-                    tried = tried or state == grpc.ChannelConnectivity.CONNECTING
+                while state != states.READY:
+                    if state == states.TRANSIENT_FAILURE:
+                        failed = True
+                        await _listens(link.address)
                     await channel.wait_for_state_change(state)
                     state = channel.get_state(try_to_connect=True)
         except TimeoutError:
-            raise Unreachable(f"dial tcp {link.address}: i/o timeout") from None
-        if state != ready:
-            raise Unreachable(await self._why(link.address))
-
-    async def _why(self, address: str) -> str:
-        """What keeps a connection from being made, in Go's words: gRPC does not tell."""
-        host, _, port = address.rpartition(":")
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        except TimeoutError:
-            return f"dial tcp {address}: i/o timeout"
-        except OSError as error:
-            number = error.errno
-            words = os.strerror(number).lower() if number and number > 0 else str(error)
-            return f"dial tcp {address}: connect: {words}"
-        writer.close()
-        return f"dial tcp {address}: tls: the kubelet's certificate, or ours, was not accepted"
+            why = f"dial tcp {link.address}: i/o timeout"
+            if failed:
+                why += " (it takes connections, and no handshake of TLS and gRPC comes of them)"
+            raise Unreachable(why) from None
 
     def _use(self, link: _Link) -> None:
         link.users += 1
@@ -132,6 +118,18 @@ class GrpcConnector:
         if self._links.pop(link.address, None) is None:
             return
         self._group.spawn(link.channel.close(), f"close/{link.address}")
+
+
+async def _listens(address: str) -> None:
+    """Unreachable, in Go's words, where nobody takes a connection: gRPC does not tell why."""
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except OSError as error:
+        number = error.errno
+        words = os.strerror(number).lower() if number and number > 0 else str(error)
+        raise Unreachable(f"dial tcp {address}: connect: {words}") from None
+    writer.close()
 
 
 class GrpcKubelet:

@@ -102,7 +102,7 @@ class Taken(web.StreamResponse):
     """The answer to a request whose connection is not HTTP any more: nothing is sent."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(status=101)
         self.force_close()
 
     async def prepare(self, request: web.BaseRequest) -> abc.AbstractStreamWriter | None:
