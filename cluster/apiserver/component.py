@@ -17,6 +17,7 @@ from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.authz import modes
 from cluster.apiserver.config import Config
 from cluster.apiserver.extensions.controller import Extensions
+from cluster.apiserver.extensions.converting import Converting
 from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
@@ -90,10 +91,12 @@ class ApiServer:
             upkeep = Upkeep(self.registry)
             await upkeep.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
-            await self._serve_rest(stack)
+            aggregator = await self._aggregator(stack)
+            await self._serve_rest(stack, aggregator)
             await self._serve_grpc(stack)
             group.spawn(extensions.run(), "extensions")
             group.spawn(upkeep.run(), "flow control")
+            group.spawn(aggregator.run(), "aggregator")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
@@ -102,6 +105,7 @@ class ApiServer:
             await asyncio.get_running_loop().create_future()
 
     async def _serve_rest(self, stack: AsyncExitStack) -> None:
+        from cluster.apiserver.outbound.caller import HttpCaller
         from cluster.apiserver.protecting import Protected
         from cluster.apiserver.rest.server import RestServer  # late: brings all of aiohttp
 
@@ -110,6 +114,10 @@ class ApiServer:
         stack.enter_context(protected)
         kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
         await stack.enter_async_context(kubelets)
+        caller = HttpCaller(self.registry.cache, kubelets, self._random)
+        await stack.enter_async_context(caller)
+        converting = Converting(self.registry, caller, self._random)
+        self.registry.views.webhooks = converting.converted
         server = RestServer(
             self.registry,
             self.authenticator,
