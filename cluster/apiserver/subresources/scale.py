@@ -46,7 +46,7 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
 def _applied(call: Call, chain: Chain, entry: Entry) -> Plan | Entry:
     """Apply a Scale: it is as if its replicas were applied to the object itself."""
     old = call.document(entry)
-    scale = applies.configuration(call, _ROW)
+    scale = applies.configuration(call, ROW)
     replicas = _replicas(call, scale)
     config: Object = {
         "apiVersion": call.row.api_version,
