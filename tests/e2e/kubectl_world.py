@@ -30,6 +30,7 @@ from cluster.api import identity, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import authn
 from cluster.apiserver.extensions.controller import Extensions
+from cluster.apiserver.kubelets.protocol import Connector
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import server
 from cluster.storage.memory import MemoryStorage
@@ -128,8 +129,9 @@ class Kubectl:
 class World:
     """The server and its registry; what belongs to their loop is reached by `do`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kubelets: Connector | None = None) -> None:
         self.folder = folder
+        self._kubelets = kubelets
         self.kubeconfig = folder / "kubeconfig"
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -206,6 +208,7 @@ class World:
             clock=clock,
             random=Random("rest"),
             ssl_context=server.tls(own, own, pki.ca),
+            kubelets=self._kubelets,
         ) as rest:
             client = pki.issue(ADMIN.name, ADMIN.groups)
             self.kubeconfig.write_text(_kubeconfig(rest.port, pki.ca, client))
@@ -270,9 +273,9 @@ current-context: x
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, kubelets: Connector | None = None) -> Iterator[World]:
     """A world, or a skipped test where there is no kubectl."""
     if not versions():
         pytest.skip("there is no kubectl on the PATH")
-    with World(folder) as world:
+    with World(folder, kubelets) as world:
         yield world
