@@ -1,7 +1,7 @@
 """Every kubectl at hand runs commands, reads logs, forwards ports and proxies.
 
-A fake kubelet answers. Up to 1.29 they speak SPDY, from 1.30 on WebSocket channels for commands, and from 1.31 on SPDY in
-WebSocket messages for ports.
+A fake kubelet answers. Up to 1.29 they speak SPDY, from 1.30 on WebSocket channels for commands,
+and from 1.31 on SPDY in WebSocket messages for ports.
 """
 
 import contextlib
