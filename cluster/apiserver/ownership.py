@@ -65,19 +65,20 @@ def _type(row: Resource, version: str) -> types.Type:
 
 
 def versions(call: Call) -> updating.Versions:
-    """Gives objects of the call's version in others of the same resource. It may raise outside.Ask.
+    """Gives objects of the call's resource in its other versions. It may raise outside.Ask.
 
     A version that is not served (any more), or not of this resource, is none.
     """
+    plural, stored, views = call.row.plural, call.stored, call.views
 
     def convert(obj: Object, api_version: str) -> tuple[types.Type, Object] | None:
-        if api_version == call.row.api_version:
-            return type_of(call), obj
-        row = call.views.row(call.row.plural, api_version, call.stored)
-        if row is None:
+        row = views.row(plural, api_version, stored)
+        source = views.row(plural, obj["apiVersion"], stored)
+        if row is None or source is None:
             return None
-        kept = obj if call.row is call.stored else call.views.storable(call.row, obj, call.answers)
-        shown = kept if row is call.stored else call.views.document(row, kept, call.answers)
-        return _type(row, call.version), shown
+        if row is not source:
+            kept = obj if source is stored else views.storable(source, obj, call.answers)
+            obj = kept if row is stored else views.document(row, kept, call.answers)
+        return _type(row, call.version), obj
 
     return convert

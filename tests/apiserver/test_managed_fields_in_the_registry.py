@@ -332,3 +332,74 @@ def test_status_can_be_applied_where_the_object_is():
         assert found["c/Apply/status"] == {"f:status": {"f:observedGeneration": {}}}
 
     run(test)
+
+
+def autoscaler(version: str, **spec) -> dict[str, Any]:
+    target = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
+    return {
+        "apiVersion": f"autoscaling/{version}",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "h"},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 9} | spec,
+    }
+
+
+HPAS = "horizontalpodautoscalers.autoscaling"
+
+
+def test_a_change_in_one_version_takes_fields_from_owners_in_another():
+    async def test(world):
+        made, changed = await do(
+            world,
+            applied("h", autoscaler("v2", minReplicas=2), resource=HPAS, version="v2"),
+            operation(
+                Verb.PATCH, HPAS, "h", {"spec": {"minReplicas": 3}}, "two", version="v1",
+                patch_type="application/merge-patch+json",
+            ),
+        )  # fmt: skip
+        assert "f:minReplicas" in owners(document(made))["tool/Apply"]["f:spec"]
+        found = owners(document(changed))
+        assert list(found["tool/Apply"]["f:spec"]) == ["f:maxReplicas", "f:scaleTargetRef"]
+        assert found["two/Update"] == {"f:spec": {"f:minReplicas": {}}}
+        (refused,) = await do(
+            world, applied("h", autoscaler("v2", minReplicas=2), resource=HPAS, version="v2")
+        )
+        assert refused.message == (
+            'Apply failed with 1 conflict: conflict with "two" using autoscaling/v1: '
+            ".spec.minReplicas"
+        )
+
+    run(test)
+
+
+def test_what_was_applied_in_one_version_can_be_given_up_in_another():
+    async def test(world):
+        first, second = await do(
+            world,
+            applied("h", autoscaler("v2", minReplicas=2), resource=HPAS, version="v2"),
+            applied("h", autoscaler("v1"), resource=HPAS, version="v1"),
+        )
+        assert document(first)["spec"]["minReplicas"] == 2
+        found = document(second)
+        assert found["spec"]["minReplicas"] == 1  # the default
+        assert found["spec"]["maxReplicas"] == 9
+        (entry,) = found["metadata"]["managedFields"]
+        assert (entry["apiVersion"], entry["manager"]) == ("autoscaling/v1", "tool")
+
+    run(test)
+
+
+def test_entries_of_versions_that_are_no_more_are_dropped():
+    async def test(world):
+        await do(world, operation(Verb.CREATE, "configmaps", "", config_map(x="1"), "one"))
+        made = await world.get("configmaps", "a")
+        old = {
+            "manager": "old", "operation": "Update", "apiVersion": "v0", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {"f:z": {}}},
+        }  # fmt: skip
+        body = config_map(x="2")
+        body["metadata"]["managedFields"] = [*made["metadata"]["managedFields"], old]
+        (changed,) = await do(world, operation(Verb.UPDATE, "configmaps", "a", body, "two"))
+        assert set(owners(document(changed))) == {"one/Update", "two/Update"}
+
+    run(test)
