@@ -91,12 +91,10 @@ class ApiServer:
             upkeep = Upkeep(self.registry)
             await upkeep.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
-            aggregator = await self._aggregator(stack)
-            await self._serve_rest(stack, aggregator)
+            await self._serve_rest(stack, group)
             await self._serve_grpc(stack)
             group.spawn(extensions.run(), "extensions")
             group.spawn(upkeep.run(), "flow control")
-            group.spawn(aggregator.run(), "aggregator")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
@@ -104,7 +102,8 @@ class ApiServer:
             self.ready.set()
             await asyncio.get_running_loop().create_future()
 
-    async def _serve_rest(self, stack: AsyncExitStack) -> None:
+    async def _serve_rest(self, stack: AsyncExitStack, group: tasks.Group) -> None:
+        from cluster.apiserver.aggregation.aggregator import Aggregator
         from cluster.apiserver.outbound.caller import HttpCaller
         from cluster.apiserver.protecting import Protected
         from cluster.apiserver.rest.server import RestServer  # late: brings all of aiohttp
@@ -118,6 +117,9 @@ class ApiServer:
         await stack.enter_async_context(caller)
         converting = Converting(self.registry, caller, self._random)
         self.registry.views.webhooks = converting.converted
+        aggregator = Aggregator(self.registry, caller)
+        aggregator.open()
+        group.spawn(aggregator.run(), "aggregator")
         server = RestServer(
             self.registry,
             self.authenticator,
@@ -131,6 +133,7 @@ class ApiServer:
             kubelets=kubelets,
             protection=protected.protection,
             pages=protected.pages,
+            aggregator=aggregator,
         )
         await stack.enter_async_context(server)
         self.port = server.port

@@ -41,6 +41,8 @@ class Resource:
     one that is not `served`. `stored_as` names the id of another resource that holds the objects
     (`events.events.k8s.io` shows `events`). `custom` stands in for schema, defaults, validation and
     printer on the rows of custom resources. `deprecated` is a warning for whoever uses the row.
+    `remote` names the APIService of a row that another server serves: discovery tells of it, and
+    `Table.get` does not know it.
     """
 
     group: str
@@ -62,6 +64,7 @@ class Resource:
     stored_as: str = ""
     custom: "Custom | None" = field(default=None, compare=False)
     deprecated: str = ""
+    remote: str = ""
     id: str = field(init=False)
     api_version: str = field(init=False)
 
@@ -100,7 +103,8 @@ class Table:
         resource = rows[0].id
         self._unlink(resource)
         self._rows[resource] = tuple(rows)
-        self._by_id[resource] = next((row for row in rows if row.storage), rows[0])
+        if not rows[0].remote:
+            self._by_id[resource] = next((row for row in rows if row.storage), rows[0])
         for row in rows:
             if row.served:
                 self._by_path[row.group, row.version, row.plural] = row

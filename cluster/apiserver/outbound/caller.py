@@ -4,11 +4,13 @@ import asyncio
 import functools
 import socket
 import ssl
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any, Self
 
 import aiohttp
+import yarl
 from aiohttp.client_proto import ResponseHandler
 
 from cluster.aio import tasks
@@ -53,13 +55,35 @@ class HttpCaller:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._session = None
         await self._stack.aclose()
 
     async def call(self, request: Outgoing, seconds: float) -> Answer:
         """See `Caller.call`."""
         try:
+            async with asyncio.timeout(seconds), self.opened(request, seconds) as answer:
+                return Answer(answer.status, answer.headers, await _body(answer))
+        except TimeoutError:
+            raise _trouble(request, "context deadline exceeded") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise _trouble(request, str(error) or type(error).__name__) from None
+
+    @asynccontextmanager
+    async def opened(
+        self, request: Outgoing, seconds: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer whose head has come within `seconds`; its body is the caller's to read, by
+        aiohttp's reader, while the block lasts. Unreachable.
+        """
+        async with AsyncExitStack() as stack:
+            yield await self._open(stack, request, seconds)
+
+    async def _open(
+        self, stack: AsyncExitStack, request: Outgoing, seconds: float
+    ) -> aiohttp.ClientResponse:
+        try:
             async with asyncio.timeout(seconds):
-                return await self._call(request)
+                return await self._called(stack, request)
         except TimeoutError:
             raise _trouble(request, "context deadline exceeded") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -71,47 +95,25 @@ class HttpCaller:
         except (errors.StatusError, NoKubelet, podstream.Refused) as error:
             raise _trouble(request, str(error)) from None
 
-    async def _call(self, request: Outgoing) -> Answer:
+    async def _called(self, stack: AsyncExitStack, request: Outgoing) -> aiohttp.ClientResponse:
         if self._session is None:
-            raise RuntimeError("the caller is not open: use it inside `async with`")
+            raise _trouble(request, "this API server is stopping")
         context = self._context(request)
         if request.service is None:
-            return await self._sent(self._session, request, request.url, context, None)
+            sent = _sent(self._session, request, request.url, context)
+            return await stack.enter_async_context(sent)
         place = services.resolve(self._cache, request.service, self._random)
         name = request.service.host
         if isinstance(place, services.Host):
             url = f"https://{_literal(place.name)}:{place.port}{request.path}"
-            return await self._sent(self._session, request, url, context, name)
+            sent = _sent(self._session, request, url, context, name)
+            return await stack.enter_async_context(sent)
         tunnel = _Tunnel(functools.partial(self._tunnelled, place), name)
-        async with aiohttp.ClientSession(connector=tunnel, auto_decompress=False) as session:
-            url = f"https://{name}{request.path}"
-            return await self._sent(session, request, url, context, name)
-
-    async def _sent(
-        self,
-        session: aiohttp.ClientSession,
-        request: Outgoing,
-        url: str,
-        context: ssl.SSLContext,
-        server_name: str | None,
-    ) -> Answer:
-        async with session.request(
-            request.method,
-            url,
-            data=request.body or None,
-            headers=dict(request.headers),
-            ssl=context,
-            server_hostname=server_name,
-            allow_redirects=False,
-        ) as answer:
-            parts: list[bytes] = []
-            size = 0
-            async for part in answer.content.iter_chunked(_PIECE):
-                size += len(part)
-                if size > _LARGEST:
-                    raise ValueError(f"the answer is larger than {_LARGEST} bytes")
-                parts.append(part)
-            return Answer(answer.status, dict(answer.headers), b"".join(parts))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=tunnel, auto_decompress=False)
+        )
+        sent = _sent(session, request, f"https://{name}{request.path}", context, name)
+        return await stack.enter_async_context(sent)
 
     def _context(self, request: Outgoing) -> ssl.SSLContext:
         about = (request.ca, request.verify)
@@ -151,6 +153,36 @@ class HttpCaller:
             pass  # whoever waits at the near end sees it close
         finally:
             writer.close()
+
+
+def _sent(
+    session: aiohttp.ClientSession,
+    request: Outgoing,
+    url: str,
+    context: ssl.SSLContext,
+    server_name: str | None = None,
+) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    return session.request(
+        request.method,
+        yarl.URL(url, encoded=True),
+        data=request.body or None,
+        headers=request.headers,
+        ssl=context,
+        server_hostname=server_name,
+        allow_redirects=False,
+    )
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body. ValueError where it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_chunked(_PIECE):
+        size += len(part)
+        if size > _LARGEST:
+            raise ValueError(f"the answer is larger than {_LARGEST} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 async def _forward(reader: asyncio.StreamReader, stream: podstream.Stream) -> None:

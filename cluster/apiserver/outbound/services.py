@@ -46,14 +46,15 @@ def resolve(cache: WatchCache, service: Service, random: Random) -> Place:
     spec = objects.spec(obj)
     if spec.get("type") == "ExternalName":
         return Host(spec.get("externalName") or "", service.port)
-    port = _port(obj, service)
+    port = port_of(obj, service)
     places = list(_places(cache, service, port.get("name") or ""))
     if not places:
         raise errors.ServiceUnavailable(f'no endpoints available for service "{service.name}"')
     return places[random.randrange(len(places))]
 
 
-def _port(obj: objects.Object, service: Service) -> objects.Object:
+def port_of(obj: objects.Object, service: Service) -> objects.Object:
+    """The port of a Service object. errors.ServiceUnavailable."""
     for port in objects.spec(obj).get("ports") or ():
         if port.get("port") == service.port:
             return dict(port)

@@ -71,6 +71,11 @@ async def raw(call: Call) -> bytes:
     return await _read(call.http)
 
 
+async def raw_body(http: web.BaseRequest) -> bytes:
+    """The body of a request that is no call of this API's own. Errors as `raw`."""
+    return await _read(http)
+
+
 async def patch(call: Call) -> tuple[bytes, str]:
     """A patch as JSON text, and its type. errors.UnsupportedMediaType."""
     media = _media(call.http)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from cluster.api import errors, identity
 from cluster.apiserver import authn
+from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.authz import gate, impersonation
 from cluster.apiserver.authz.attributes import Attributes
 from cluster.apiserver.rest import answers, health, negotiation, paths, query, reads
@@ -32,7 +33,8 @@ _OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 
 class Router:
     """Answers requests. `checks` are those of health.PATHS, `connects` the subresources that are
-    not objects (log, exec, proxy…), by name; `pages` are served beside the API, by path.
+    not objects (log, exec, proxy…), by name; `pages` are served beside the API, by path;
+    `aggregator` knows what other servers serve.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Router:
         connects: Mapping[str, Act],
         protection: Protection,
         pages: Mapping[str, Page],
+        aggregator: Aggregator | None = None,
     ) -> None:
         self._table = reads.registry.table
         self._authorizer = reads.registry.authz.authorizer
@@ -56,6 +59,7 @@ class Router:
         self._connects = connects
         self._protection = protection
         self._pages = pages
+        self._aggregator = aggregator
         self._log = structlog.get_logger().bind(component="apiserver")
         self._acts: dict[str, Act] = {
             "get": reads.get,
@@ -100,6 +104,12 @@ class Router:
         if path.startswith(_OPEN):
             return await self._open(path, text, http, exchange)
         user = self._user(http, exchange)
+        remote = self._aggregator.route(path) if self._aggregator is not None else None
+        if remote is not None:
+            await exchange.admitted(user, http.method.lower(), None, path)
+            self._check_path(user, http.method, path)
+            assert self._aggregator is not None
+            return await self._aggregator.forward(remote, user, http)
         try:
             target = paths.parse(path, self._table)
             parameters = query.parse(text)

@@ -13,6 +13,7 @@ from aiohttp import abc, http_exceptions, http_parser, streams, web
 from cluster.aio.clock import Clock
 from cluster.api import schema
 from cluster.apiserver import authn, bodies
+from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import health
@@ -68,6 +69,7 @@ class RestServer:
         kubelets: Connector | None = None,
         protection: Protection | None = None,
         pages: Mapping[str, Page] | None = None,
+        aggregator: Aggregator | None = None,
     ) -> None:
         self._ssl = ssl_context
         self._host = host
@@ -89,6 +91,7 @@ class RestServer:
             protection=protection if protection is not None else Protection(random),
             pages=pages or {},
             connects=self._connects(registry, kubelets or Nowhere(), random),
+            aggregator=aggregator,
         )
 
     def _connects(self, registry: Registry, kubelets: Connector, random: Random) -> dict[str, Act]:

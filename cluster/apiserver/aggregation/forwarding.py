@@ -1,0 +1,76 @@
+"""Requests passed on to extension servers, and their answers back.
+
+Who asks is told in the X-Remote headers, by a proxy whose certificate the extension server trusts
+(--proxy-client-cert-file); the client's own credentials stay here.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from aiohttp import ClientResponse, web
+from multidict import CIMultiDict
+
+from cluster.api import errors, identity
+from cluster.apiserver.aggregation.services import Remote
+from cluster.apiserver.outbound.caller import HttpCaller
+from cluster.apiserver.outbound.protocol import Unreachable
+from cluster.apiserver.rest import requests
+
+_HOP_BY_HOP = frozenset(
+    (
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+        "te", "trailer", "transfer-encoding", "upgrade",
+    )
+)  # fmt: skip
+_OURS = frozenset(("authorization", "host", "content-length", "accept-encoding"))
+_OURS_BEGIN = ("x-remote-", "impersonate-")
+ANSWER_SECONDS = 60.0
+"""How long an extension server may take to begin its answer."""
+
+
+async def forwarded(
+    caller: HttpCaller, found: Remote, user: identity.User, http: web.BaseRequest
+) -> web.StreamResponse:
+    """The answer of the extension server, as it comes. errors.ServiceUnavailable."""
+    if not found.available:
+        raise errors.ServiceUnavailable("service unavailable")
+    if "upgrade" in http.headers.get("Connection", "").lower():
+        raise errors.NotImplementedYet(
+            "upgraded connections to extension servers are not built yet in this version of kubemu"
+        )
+    body = await requests.raw_body(http) if http.can_read_body else b""
+    request = found.asked(http.method, http.raw_path, headers=_headers(http, user), body=body)
+    try:
+        async with caller.opened(request, ANSWER_SECONDS) as answer:
+            return await _passed_back(http, answer)
+    except Unreachable as error:
+        raise errors.ServiceUnavailable(f"error trying to reach service: {error}") from None
+
+
+async def _passed_back(http: web.BaseRequest, answer: ClientResponse) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=_kept(answer.headers.items()))
+    await response.prepare(http)
+    async for part in answer.content.iter_any():
+        await response.write(part)
+    await response.write_eof()
+    return response
+
+
+def _headers(http: web.BaseRequest, user: identity.User) -> "CIMultiDict[str]":
+    """The client's headers without what is for this server alone, and who asks."""
+    sent: CIMultiDict[str] = CIMultiDict(
+        (name, value)
+        for name, value in _kept(http.headers.items()).items()
+        if name.lower() not in _OURS and not name.lower().startswith(_OURS_BEGIN)
+    )
+    sent.add("X-Remote-User", user.name)
+    for group in user.groups:
+        sent.add("X-Remote-Group", group)
+    for key, values in user.extra:
+        for value in values:
+            sent.add(f"X-Remote-Extra-{quote(key, safe='')}", value)
+    return sent
+
+
+def _kept(headers: Iterable[tuple[str, str]]) -> "CIMultiDict[str]":
+    return CIMultiDict((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
