@@ -65,12 +65,12 @@ def later(call: Call, old: Object, config: Object) -> Object:
     errors.BadRequest, errors.Conflict where the configuration names another object.
     """
     said, meta = config.get("metadata") or {}, old["metadata"]
-    for field in ("name", "namespace"):
-        if said.get(field) and said[field] != meta.get(field):
-            raise errors.BadRequest(
-                f"the {field} of the object ({said[field]}) does not match the {field} on the URL "
-                f"({meta.get(field) or ''})"
-            )
+    if said.get("namespace") and said["namespace"] != meta.get("namespace"):
+        raise errors.BadRequest(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    if said.get("name"):
+        bodies.check_name(config, call.operation.name)
     if said.get("uid") and said["uid"] != meta.get("uid"):
         why = f"UID in precondition: {said['uid']}, UID in object meta: {meta.get('uid')}"
         raise errors.conflict(call.row.id, call.operation.name, f"Precondition failed: {why}")

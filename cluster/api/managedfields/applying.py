@@ -67,6 +67,7 @@ def _applied(kind: types.Type, live: Object, asked: Apply) -> Object:
         )
     bare = without_managers(live)
     managers = entries.stored((live.get("metadata") or {}).get("managedFields"))
+    managers = updating.reconciled(kind, managers, by.api_version)
     if not managers and live:
         managers = updating.first_managers(kind, bare, by, asked.versions)
     try:

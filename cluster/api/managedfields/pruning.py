@@ -5,7 +5,7 @@ Source: prune, addBackOwnedItems and addBackDanglingItems in merge/update.go.
 
 from typing import Final
 
-from cluster.api.managedfields import elements, fieldsets, merging, roots, types
+from cluster.api.managedfields import fieldsets, merging, roots, types
 from cluster.api.managedfields.elements import SELF
 from cluster.api.managedfields.entries import Entry, Managers
 from cluster.api.managedfields.fieldsets import MEMBER, NOTHING, Set
@@ -93,18 +93,9 @@ def named(kind: types.Type, fields: Set, *, root: bool = True) -> Set:
     """
     result: Set = {}
     for element, below in fields.items():
-        inner, declared = _below(kind, element)
+        inner, declared = types.below(kind, element)
         found = named(inner, below, root=False) if below else below
         if found and declared and SELF not in found and not (root and element == _METADATA):
             found = {SELF: MEMBER, **found}
         result[element] = found
     return result
-
-
-def _below(kind: types.Type, element: str) -> tuple[types.Type, bool]:
-    """The type under an element, and whether it is a declared property."""
-    if kind.shape == "map" and element[:2] == "f:":
-        field = kind.fields.get(element[2:])
-        if field is not None:
-            return field.type, True
-    return (kind.element or types.DEDUCED if element != elements.SELF else kind), False

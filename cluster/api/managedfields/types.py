@@ -49,6 +49,8 @@ class Type:
         self.element = element
         self._make = fields
         self._fields: Mapping[str, Field] | None = None
+        self.changes = False
+        """Whether the type is a user's, who may make granular things atomic."""
         self.walker: Any = None  # kept here by `walking`
         self.root: Any = None
 
@@ -166,7 +168,18 @@ def of_custom(document: Mapping[str, Any] | None, version: str = schema.NEWEST) 
         envelope = {"apiVersion": Field(STRING), "kind": Field(STRING)}
         return {**found.fields, **envelope, "metadata": Field(_metadata(version), present=True)}
 
-    return Type("map", fields=fields, element=found.element)
+    custom = Type("map", fields=fields, element=found.element)
+    custom.changes = True
+    return custom
+
+
+def below(kind: Type, element: str) -> tuple[Type, bool]:
+    """The type under a path element, and whether that is a declared property."""
+    if kind.shape == "map" and element[:2] == "f:":
+        field = kind.fields.get(element[2:])
+        if field is not None:
+            return field.type, True
+    return kind.element or DEDUCED, False
 
 
 def structural(document: Mapping[str, Any]) -> Type:

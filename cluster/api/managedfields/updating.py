@@ -92,7 +92,7 @@ def update(
     comes in is changed; managedFields of `new` itself count where they can be read.
     """
     try:
-        managers = _given(live, new, by.subresource)
+        managers = reconciled(kind, _given(live, new, by.subresource), by.api_version)
         if not managers and live is not None:
             return None
         return (
@@ -146,6 +146,34 @@ def _updated(
             mine = mine.having(fieldsets.union(kept.fields, changes.touched))
         managers[mine.id] = mine
     return entries.capped(managers)
+
+
+def reconciled(kind: types.Type, managers: Managers, api_version: str) -> Managers:
+    """The managers after a change of the schema: who owned parts of what is atomic now, owns it.
+
+    Source: typed/reconcile_schema.go. Only types that users define change under stored objects.
+    """
+    if not kind.changes:
+        return managers
+    return {
+        name: entry.having(_whole_atoms(kind, entry.fields))
+        if entry.api_version == api_version
+        else entry
+        for name, entry in managers.items()
+    }
+
+
+def _whole_atoms(kind: types.Type, fields: Set) -> Set:
+    result: Set | None = None
+    for element, below in fields.items():
+        if not below:
+            continue
+        inner, _ = types.below(kind, element)
+        found = fieldsets.MEMBER if inner.atomic else _whole_atoms(inner, below)
+        if found is not below:
+            result = fields.copy() if result is None else result
+            result[element] = found
+    return fields if result is None else result
 
 
 def _one_version(managers: Managers, api_version: str) -> bool:
