@@ -78,6 +78,11 @@ def _namespaces() -> Iterator[Object]:
 
 
 def _contents(initial: Initial) -> Iterator[Object]:
+    for namespace in NAMESPACES:
+        # The controller manager would make them a moment later; so pods need not wait for it, and
+        # an API server by itself takes pods.
+        meta = {"name": "default", "namespace": namespace}
+        yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
     for name, value, description in _PRIORITIES:
         yield {
             "apiVersion": "scheduling.k8s.io/v1",

@@ -86,6 +86,7 @@ def test_pods_run_as_the_default_service_account():
         assert (await world.create("pods", rw.pod()))["spec"]["serviceAccountName"] == "default"
         named = rw.pod("b")
         named["spec"]["serviceAccountName"] = "robot"
+        await world.create("serviceaccounts", {"metadata": {"name": "robot"}})
         assert (await world.create("pods", named))["spec"]["serviceAccount"] == "robot"
 
     run(test)

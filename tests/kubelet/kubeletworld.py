@@ -108,14 +108,6 @@ async def world(seed: int = 1) -> AsyncIterator[World]:
         await made.storage.open()
         await made.registry.open()
         async with made.client:
-            await made.client.create(
-                "serviceaccounts",
-                {
-                    "apiVersion": "v1",
-                    "kind": "ServiceAccount",
-                    "metadata": {"name": "default", "namespace": "default"},
-                },
-            )
             yield made
             group.cancel()
 

@@ -99,11 +99,6 @@ async def world(config: Config | None = None) -> AsyncIterator[World]:
     user = identity.User("admin", (identity.MASTERS, identity.AUTHENTICATED))
     transport = FlakyTransport(api, user)
     async with Client(transport, manager="test") as client, tasks.Group("world") as group:
-        account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-        await client.create(
-            "serviceaccounts",
-            account | {"metadata": {"name": "default", "namespace": "default"}},
-        )
         scheduler = Scheduler(
             config or Config(), client=client, clock=wall, random=random.Random(2)
         )
