@@ -155,7 +155,7 @@ class Version:
         return {"apiVersion": self.api_version, **_without(obj, "apiVersion")}
 
     @cached_property
-    def rules(self) -> Rules | None:
+    def _rules(self) -> Rules | None:
         """The x-kubernetes-validations, compiled; None where there are none."""
         from cluster.api.crd import rules  # late: brings CEL
 
@@ -168,7 +168,7 @@ class Version:
             return found
         if any(cause.reason in _BLOCKING for cause in found):
             return [*found, causes.invalid(NO_PATH, None, _NOT_CHECKED)]
-        return found + (self.rules(obj, old) if self.rules is not None else [])
+        return found + (self._rules(obj, old) if self._rules is not None else [])
 
     def _check_scale(self, obj: Object, found: Found) -> None:
         if self.scale is not None:
