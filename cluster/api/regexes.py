@@ -50,3 +50,18 @@ def _compiled(pattern: str) -> tuple[Any, str]:
         head, colon, rest = text.partition(": ")
         shown = f": `{rest}`" if colon else ""
         return None, f"error parsing regexp: {_GO_WORDS.get(head, head)}{shown}"
+
+
+def matches(pattern: str, text: str, limit: int = -1) -> list[str]:
+    """What the pattern matches in `text`, from left to right: at most `limit` where it is not
+    negative. A faulty pattern matches nothing.
+    """
+    program = _compiled(pattern)[0]
+    result: list[str] = []
+    if program is None or limit == 0:
+        return result
+    for match in program.finditer(text):
+        result.append(match.group())
+        if len(result) == limit:
+            break
+    return result
