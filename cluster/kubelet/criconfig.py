@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from cluster.api import objects
 from cluster.kubelet import cri
 from cluster.kubelet.lifecycle import podspec
@@ -11,7 +13,9 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 INIT: Final = "kubemu.dev/init"
 """Tells a simulated runtime that a container is an init container: it is one that ends."""
 RESTART_COUNT: Final = "io.kubernetes.container.restartCount"
+PORTS: Final = "io.kubernetes.container.ports"
 _LONGEST_HOSTNAME: Final = 63
+_encode = msgspec.json.Encoder().encode
 
 
 def sandbox(pod: objects.Object, attempt: int) -> pb.PodSandboxConfig:
@@ -41,6 +45,8 @@ def container(
     name, image = spec["name"], spec.get("image") or ""
     environment = _environment(spec)
     annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
+    if spec.get("ports"):
+        annotations[PORTS] = _encode(spec["ports"]).decode()
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
     return pb.ContainerConfig(

@@ -1,25 +1,23 @@
-"""The few command lines that the sim driver understands, until images are programs.
+"""What a container's command line asks for: to wait, a script for the virtual OS, or neither.
 
-A command line becomes a course: how long it runs and how it ends. What is not understood is
-nobody's error: the container then runs as a server.
+What is not understood is nobody's error: it is a program of the image, and the container then runs
+as a server.
 """
 
+import dataclasses
 import math
-import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_SHELLS: Final = ("sh", "bash", "ash", "dash")
-_QUIET: Final = ("echo", "printf", "date", "hostname", "env", "pwd", "whoami", "id", "uname")
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_MAX_TOKENS: Final = 512
+_SHELLS: Final = ("sh", "ash", "bash", "dash")
+_WAITING: Final = ("sleep", "true", "false", "sh", "ash", "bash", "dash")
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a command runs: for `seconds` (inf: until it is stopped), then exits with `code`.
+    """How a command that prints nothing runs: `seconds` (inf: until it is stopped), then `code`.
 
     None of these heeds SIGTERM as the first process of a container: the kernel drops signals that
     such a process has no handler for.
@@ -29,170 +27,119 @@ class Course:
     code: int
 
 
-class _NotUnderstood(Exception):
-    """A word that is not known here."""
-
-
-@dataclass(slots=True)
-class _State:
-    seconds: float = 0.0
-    code: int = 0
-    ended: bool = False
-
-
 def course(argv: Sequence[str]) -> Course | None:
-    """The course of a command line; None where it is not understood."""
-    return _course(tuple(argv))
+    """The course of a command line that only waits; it needs no process. None for any other."""
+    return _course(tuple(argv)) if argv else None
+
+
+def understood(argv: Sequence[str]) -> bool:
+    """Whether the virtual OS has every program that a command line names."""
+    return _understood(tuple(argv)) if argv else False
 
 
 @lru_cache(1024)
 def _course(argv: tuple[str, ...]) -> Course | None:
-    state = _State()
-    try:
-        _run(list(argv), state)
-    except _NotUnderstood:
+    program = argv[0].rpartition("/")[2]
+    if program not in _WAITING:
         return None
-    return Course(state.seconds, state.code)
+    if program in _SHELLS:
+        words = _only_words(argv)
+        return _simple(words) if words else None
+    return _simple((program, *argv[1:]))
 
 
-def _run(words: list[str], state: _State) -> None:
-    """Run one simple command."""
-    if not words:
-        raise _NotUnderstood
+def _simple(words: tuple[str, ...]) -> Course | None:
+    from cluster.runtime.vos.programs import system
+
     program = words[0].rpartition("/")[2]
-    if program in ("true", ":"):
-        state.code = 0
-    elif program == "false":
-        state.code = 1
-    elif program == "exit":
-        _exit(words[1:], state)
-    elif program == "sleep":
-        _sleep(words[1:], state)
-    elif program in _QUIET:
-        state.code = 0
-    elif program == "exec":
-        _run(words[1:], state)
-        state.ended = True
-    elif program in _SHELLS and len(words) >= 3 and words[1] in ("-c", "-ec", "-ce", "-cx", "-xc"):
-        _script(words[2], state)
-    else:
-        raise _NotUnderstood
+    if program == "exec" and len(words) > 1:
+        return _simple(words[1:])
+    if program in ("true", ":", "false"):
+        return Course(0.0, int(program == "false"))
+    if program == "exit":
+        code = words[1] if len(words) == 2 else "x"
+        return Course(0.0, int(code) & 0xFF) if code.isdigit() and len(code) < 10 else None
+    if program != "sleep" or len(words) == 1:
+        return None
+    found = [system.seconds(text) for text in words[1:]]
+    times = [one for one in found if one is not None and not math.isnan(one)]
+    return Course(sum(times), 0) if len(times) == len(found) else None
 
 
-def _exit(arguments: list[str], state: _State) -> None:
-    if arguments:
-        if not arguments[0].isdigit():
-            raise _NotUnderstood
-        state.code = int(arguments[0]) & 0xFF
-    state.ended = True
+def _only_words(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of the one plain command that a `sh -c` has; () for any other."""
+    from cluster.runtime.vos.shell import parsing, syntax
 
-
-def _sleep(arguments: list[str], state: _State) -> None:
-    if not arguments:
-        raise _NotUnderstood
-    for text in arguments:
-        state.seconds += _seconds(text)
-    state.code = 0
-    if math.isinf(state.seconds):
-        state.ended = True
-
-
-def _seconds(text: str) -> float:
-    if text in ("infinity", "inf"):
-        return math.inf
-    unit = 1.0
-    if text and text[-1] in _UNITS:
-        unit, text = _UNITS[text[-1]], text[:-1]
+    if len(argv) != 3 or argv[1] not in ("-c", "-ec", "-ce"):
+        return ()
     try:
-        found = float(text) * unit
-    except ValueError as error:
-        raise _NotUnderstood from error
-    if found < 0 or math.isnan(found):
-        raise _NotUnderstood
-    return found
+        items = parsing.parse(argv[2]).items
+    except parsing.Wrong:
+        return ()
+    if len(items) != 1 or items[0].background or len(items[0].steps) != 1:
+        return ()
+    pipeline = items[0].steps[0][1]
+    command = pipeline.commands[0]
+    if len(pipeline.commands) != 1 or pipeline.negated or not isinstance(command, syntax.Simple):
+        return ()
+    words = [word.literal for word in command.words]
+    plain = [word for word in words if word is not None and not set(word) & set("*?[~")]
+    whole = len(plain) == len(words) and not command.assignments and not command.redirects
+    return tuple(plain) if whole else ()
 
 
-def _script(text: str, state: _State) -> None:
-    """Run a shell script: simple commands joined by `;`, newline, `&&`, `||`; endless loops."""
-    inner = _State(state.seconds)
-    words: list[str] = []
-    joint = ";"
-    tokens = _tokens(text)
-    for at, token in enumerate(tokens):
-        if token == "while" and not words:
-            _endless(tokens[at:])
-            if _applies(joint, inner.code):
-                inner.seconds, inner.ended = math.inf, True
-            break
-        if token not in (";", "&&", "||"):
-            words.append(token)
-            continue
-        _step(words, joint, inner)
-        if inner.ended:
-            break
-        words, joint = [], token
-    else:
-        _step(words, joint, inner)
-    state.seconds, state.code = inner.seconds, inner.code
-    if math.isinf(state.seconds):
-        state.ended = True
+@lru_cache(1024)
+def _understood(argv: tuple[str, ...]) -> bool:
+    from cluster.runtime.vos.programs import PROGRAMS
+    from cluster.runtime.vos.programs.system import NETWORK
+    from cluster.runtime.vos.shell import parsing
+    from cluster.runtime.vos.shell.builtins import BUILTINS
 
-
-def _step(words: list[str], joint: str, state: _State) -> None:
-    plain = _without_redirections(words)
-    if plain and not state.ended and _applies(joint, state.code):
-        _run(plain, state)
-    elif plain:
-        _run(list(plain), _State())  # what is skipped must be understood as well
-
-
-def _applies(joint: str, code: int) -> bool:
-    return joint == ";" or (joint == "&&") == (code == 0)
-
-
-def _endless(tokens: list[str]) -> None:
-    """Accept `while true; do …; done` whose body only waits and prints."""
-    if len(tokens) < 5 or tokens[1] not in ("true", ":", "1") or tokens[2:4] != [";", "do"]:
-        raise _NotUnderstood
-    if "done" not in tokens:
-        raise _NotUnderstood
-    body: list[str] = []
-    for token in tokens[4 : tokens.index("done")]:
-        if token in (";", "&&", "||"):
-            if body and _without_redirections(body):
-                _run(_without_redirections(body), _State())
-            body = []
-        else:
-            body.append(token)
-        if token in ("break", "exit", "exec"):
-            raise _NotUnderstood
-
-
-def _without_redirections(words: list[str]) -> list[str]:
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in (">", ">>", "<", ">&"):
-            if kept and kept[-1] in ("1", "2"):
-                kept.pop()
-            skip = True
-        else:
-            kept.append(word)
-    return kept
-
-
-def _tokens(text: str) -> list[str]:
-    """Shell words, with newlines as `;`. _NotUnderstood for what a shell alone could tell."""
-    if "$(" in text or "`" in text or "\\\n" in text:
-        raise _NotUnderstood
-    lexer = shlex.shlex(text.strip().replace("\n", " ; "), posix=True, punctuation_chars=";&|<>")
-    lexer.whitespace_split = True
+    program = argv[0].rpartition("/")[2]
+    if program not in PROGRAMS or program in NETWORK:
+        return False
+    if program not in _SHELLS:
+        return True
+    rest = list(argv[1:])
+    flags = ""
+    while rest and rest[0].startswith("-"):
+        flags += rest.pop(0)
+        if flags.endswith("o") and rest:
+            rest.pop(0)
+    if "c" not in flags:
+        return not rest  # a script in a file, which is the image's
     try:
-        found = list(lexer)
-    except ValueError as error:
-        raise _NotUnderstood from error
-    if len(found) > _MAX_TOKENS or any(token in ("|", "&", "<<", ";;") for token in found):
-        raise _NotUnderstood
-    return found
+        tree = parsing.parse(rest[0]) if rest else None
+    except parsing.Wrong:
+        return False
+    own: set[str] = set()
+    names = list(_names(tree, own))
+    known = (set(PROGRAMS) - set(NETWORK)) | set(BUILTINS) | own
+    return all(name.rpartition("/")[2] in known for name in names)
+
+
+def _names(node: object, own: set[str]) -> Iterator[str]:
+    """The programs that a script names; its functions go to `own`. "" is for what no one knows."""
+    from cluster.runtime.vos.shell import syntax
+
+    if isinstance(node, syntax.Simple):
+        first = node.words[0].literal if node.words else None
+        if first is not None:
+            yield first
+            after = next((word.literal for word in node.words[1:]), None)
+            if first in ("exec", "command", "nohup", "env") and after and after[:1] != "-":
+                yield after if "=" not in after else "env"
+    if isinstance(node, syntax.Function):
+        own.add(node.name)
+    for child in _children(node):
+        yield from _names(child, own)
+
+
+def _children(node: object) -> Iterator[object]:
+    if isinstance(node, (list, tuple)):
+        yield from node
+    elif dataclasses.is_dataclass(node):
+        for field in dataclasses.fields(node):
+            value = getattr(node, field.name)
+            if not isinstance(value, (str, bool, int)):
+                yield value

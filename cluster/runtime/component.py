@@ -51,11 +51,12 @@ class Runtime:
     async def _serve(self) -> None:
         # Imported here: a hollow node serves nothing, and gRPC is slow to import.
         from cluster.aio import grpcserver
-        from cluster.runtime import dataplane_servicer, servicer
+        from cluster.runtime import dataplane_servicer, servicer, streaming_servicer
 
         server = grpcserver.GrpcServer(tls=self._tls, grace=0.2)
         server.add(servicer.RUNTIME, servicer.add_runtime, self.cri)
         server.add(servicer.IMAGE, servicer.add_image, self.cri)
+        server.add(streaming_servicer.SERVICE_NAME, streaming_servicer.add_to, self.cri)
         server.add(
             dataplane_servicer.SERVICE_NAME,
             lambda plane, target: dataplane_servicer.add_to(target, plane),

@@ -5,6 +5,20 @@ from dataclasses import dataclass
 from cluster.runtime import addresses
 
 
+@dataclass(frozen=True, slots=True)
+class LogFiles:
+    """Container logs on disk: `size` bytes a file, `files` of them for each container."""
+
+    size: int = 10 << 20
+    files: int = 5
+
+    def __post_init__(self) -> None:
+        if self.size < 1024:
+            raise ValueError(f"a log file of {self.size} bytes is too small: 1 KiB is the least")
+        if self.files < 2:
+            raise ValueError(f"a container has at least 2 log files, not {self.files}")
+
+
 @dataclass(frozen=True)
 class Config:
     """Settings of a node's runtime. ValueError, with a sentence, for what cannot be."""
@@ -18,6 +32,9 @@ class Config:
     """How long each image pull takes."""
     event_buffer: int = 4096
     """How many events a reader of GetContainerEvents may be behind before it is cut off."""
+
+    log_files: LogFiles | None = None
+    """How container logs are kept as files; None keeps the newest part of each in memory."""
 
     def __post_init__(self) -> None:
         if not self.node_name:

@@ -64,7 +64,7 @@ def container_status(container: Container) -> pb.ContainerStatus:
         labels=config.labels,
         annotations=config.annotations,
         mounts=config.mounts,
-        log_path=config.log_path,
+        log_path=log_path(container),
     )
 
 
@@ -94,6 +94,12 @@ def event(happened: Event) -> pb.ContainerEventResponse:
         pod_sandbox_status=sandbox_status(sandbox),
         containers_statuses=[container_status(one) for one in sandbox.containers.values()],
     )
+
+
+def log_path(container: Container) -> str:
+    """Where the log of a container is, as the kubelet named it; "" where it named none."""
+    folder, name = container.sandbox.config.log_directory, container.config.log_path
+    return f"{folder}/{name}" if folder and name else ""
 
 
 @lru_cache(4096)

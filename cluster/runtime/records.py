@@ -7,10 +7,15 @@ Times are nanoseconds since the epoch, 0 for "not yet".
 import asyncio
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images
 from cluster.runtime.script import Script
+
+if TYPE_CHECKING:
+    from cluster.runtime.logs import Log
+    from cluster.runtime.machine import Machine
 
 
 class State(IntEnum):
@@ -32,7 +37,9 @@ class Change(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Container:
-    """A container. `timers` and `waiters` exist only while something is due or awaited."""
+    """A container. `timers` and `waiters` exist only while something is due or awaited, `log` and
+    `machine` from when they are first needed.
+    """
 
     id: str
     sandbox: "Sandbox"
@@ -47,6 +54,8 @@ class Container:
     starting: bool = False
     timers: list[asyncio.TimerHandle] | None = None
     waiters: list[asyncio.Future[None]] | None = None
+    log: "Log | None" = None
+    machine: "Machine | None" = None
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from cluster.api import durations
 from cluster.runtime import commandline
@@ -15,6 +18,9 @@ from cluster.runtime import commandline
 PREFIX: Final = "kubemu.dev/"
 INIT: Final = "kubemu.dev/init"
 """Annotation that the kubelet puts on the CRI configuration of an init container."""
+
+PORTS: Final = "io.kubernetes.container.ports"
+"""Annotation in which the kubelet puts the ports that a container declares, as JSON."""
 
 KILLED: Final = 137
 """Exit code of a process that SIGKILL ended."""
@@ -32,6 +38,15 @@ class Script:
     start_delay: float = 0.0
     stop_after: float = 0.0
     stop_code: int = 0
+    program: tuple[str, ...] = ()
+    """What runs in it, with arguments; () where it only lives and ends as said above."""
+    ports: tuple[int, ...] = ()
+    """Where it serves HTTP."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is a server, which says so in its log."""
+        return not self.program and math.isinf(self.run_for) and self.stop_after == 0.0
 
 
 SERVER: Final = Script()
@@ -40,23 +55,58 @@ _ONCE: Final = Script(run_for=0.0)
 
 
 def of(
-    name: str, annotations: Mapping[str, str], argv: Sequence[str], *, init: bool = False
+    name: str,
+    annotations: Mapping[str, str],
+    argv: Sequence[str],
+    *,
+    init: bool = False,
+    ports: tuple[int, ...] = (),
 ) -> Script:
-    """The script of container `name`. ValueError, with a sentence, for a bad annotation."""
+    """The script of container `name`. ValueError, with a sentence, for a bad annotation.
+
+    `ports` are those that it declares: a server serves them.
+    """
     told = _told(name, annotations, init)
     if not told and not argv:
-        return _ONCE if init else SERVER
-    base = _of_command(argv, init)
+        return _ONCE if init else _server(ports)
+    base = _of_command(argv, init, ports)
     if not told:
         return base
     run_for = _run_for(told, base)
+    ends = "crash-after" in told or "run-for" in told or "exit-code" in told
     return Script(
         run_for,
         _exit_code(told, base),
         _seconds(told, "start-delay", base.start_delay),
         _seconds(told, "stop-after", base.stop_after),
         base.stop_code,
+        () if ends else base.program,
+        base.ports,
     )
+
+
+@lru_cache(256)
+def _server(ports: tuple[int, ...]) -> Script:
+    return Script(ports=ports) if ports else SERVER
+
+
+@lru_cache(1024)
+def ports(text: str) -> tuple[int, ...]:
+    """The TCP ports of the annotation PORTS; what is not readable has none."""
+    if not text:
+        return ()
+    try:
+        found = msgspec.json.decode(text, type=list[_Port])
+    except msgspec.DecodeError:
+        return ()
+    return tuple(one.containerPort for one in found if one.protocol == "TCP")
+
+
+class _Port(msgspec.Struct):
+    """A ContainerPort of core/v1."""
+
+    containerPort: int = 0
+    protocol: str = "TCP"
 
 
 def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, str]:
@@ -74,11 +124,13 @@ def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, st
     return everyone | own
 
 
-def _of_command(argv: Sequence[str], init: bool) -> Script:
+def _of_command(argv: Sequence[str], init: bool, ports: tuple[int, ...]) -> Script:
     found = commandline.course(argv) if argv else None
-    if found is None:
-        return _ONCE if init else SERVER
-    return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
+    if found is not None:
+        return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
+    if argv and commandline.understood(argv):
+        return Script(program=tuple(argv), stop_after=math.inf)
+    return _ONCE if init else _server(ports)
 
 
 def _run_for(told: Mapping[str, str], base: Script) -> float:

@@ -16,6 +16,7 @@ from cluster.runtime.config import Config
 from cluster.runtime.imagestore import ImageStore, describe
 from cluster.runtime.records import Container, Event, Sandbox
 from cluster.runtime.sim import Sim
+from cluster.runtime.streaming import Streaming
 
 NAME = "kubemu"
 VERSION = "0.1.0"
@@ -25,7 +26,7 @@ _KUBELET_API_VERSION = "0.1.0"
 Listener = Callable[[str, int], None]
 
 
-class CriService:
+class CriService(Streaming):
     """The container runtime of one node."""
 
     def __init__(self, config: Config, *, clock: clocks.Clock, random: random.Random) -> None:
@@ -34,8 +35,9 @@ class CriService:
         )
         self._listeners: list[Listener] = []
         self.driver = Sim(
-            clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr
-        )
+            clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
+            files=config.log_files,
+        )  # fmt: skip
         self.images = ImageStore(config.image_pull_seconds)
 
     def close(self) -> None:

@@ -9,22 +9,33 @@ import functools
 import math
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import addresses, images, script
+from cluster.runtime import addresses, images, logs, messages, script
+from cluster.runtime.config import LogFiles
+from cluster.runtime.machine import Machine, Refused
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 
 Listener = Callable[[Event], None]
+_TERM = 15
 
 
 class Sim:
     """Runs sandboxes and containers. `listener` hears of each change, and must not block."""
 
     def __init__(
-        self, *, clock: clocks.Clock, random: random.Random, listener: Listener, pod_cidr: str = ""
+        self,
+        *,
+        clock: clocks.Clock,
+        random: random.Random,
+        listener: Listener,
+        pod_cidr: str = "",
+        files: LogFiles | None = None,
     ) -> None:
+        self._files = files
         self._clock = clock
         self._random = random
         self._listener = listener
@@ -120,9 +131,12 @@ class Sim:
                 container.starting = False
             if self.containers.get(container.id) is not container or not container.sandbox.ready:
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
+        self._begin(container)
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)
+        if self._files is not None and told.serves:
+            self.log(container)
         if not math.isinf(told.run_for):
             self._after(container, told.run_for, told.exit_code)
 
@@ -131,6 +145,9 @@ class Sim:
         if container.state is not State.RUNNING:
             return
         told = container.script
+        if told.program and grace > 0:
+            # Only a program that has a handler for it hears of it.
+            self.machine(container).signal(_TERM)
         if grace > 0 and told.stop_after == 0:
             self._exit(container, told.stop_code)
         elif grace <= 0:
@@ -157,6 +174,8 @@ class Sim:
         if container.state is State.RUNNING:
             self._exit(container, script.KILLED)
         self.containers.pop(container.id, None)
+        if container.log is not None:
+            container.log.kept.remove()
         if container.sandbox.containers.pop(container.id, None) is not None:
             self._tell(container.sandbox, container.id, Change.DELETED)
 
@@ -164,6 +183,54 @@ class Sim:
         """The machine goes: drop every timer and wake who waits."""
         for container in self.containers.values():
             _release(container)
+            if container.machine is not None:
+                container.machine.end()
+
+    def log(self, container: Container) -> logs.Log:
+        """A container's log; made when it is first asked for, unless it is kept in files."""
+        if container.log is None:
+            path = messages.log_path(container)
+            kept: logs.Kept = logs.InMemory()
+            if self._files is not None and path:
+                files = self._files
+                kept = logs.InFiles(
+                    Path(path), size=files.size, files=files.files, now=self._clock.now
+                )
+            container.log = logs.Log(kept, self._clock.now)
+            if container.script.serves and container.started_at:
+                self._announce(container, container.log, container.started_at / 1e9)
+        return container.log
+
+    def machine(self, container: Container) -> Machine:
+        """What a container does beyond living; made when it is first asked for."""
+        if container.machine is None:
+            # Imported here: it is much, and most containers never need it.
+            from cluster.runtime.vos.programs import PROGRAMS
+
+            log = self.log(container)
+            container.machine = Machine(container, log, clock=self._clock, programs=PROGRAMS)
+        return container.machine
+
+    def _begin(self, container: Container) -> None:
+        """Start a container's program. rpc.Failure where it cannot be run."""
+        told = container.script
+        if told.program:
+            try:
+                self.machine(container).run(told.program, functools.partial(self._exit, container))
+            except Refused as refused:
+                raise rpc.Failure(
+                    "UNKNOWN",
+                    "failed to create containerd task: failed to create shim task: OCI runtime "
+                    "create failed: runc create failed: unable to start container process: "
+                    f"{refused}: unknown",
+                ) from refused
+
+    @staticmethod
+    def _announce(container: Container, log: logs.Log, at: float) -> None:
+        ports = container.script.ports
+        where = f"serving HTTP on {', '.join(map(str, ports))}" if ports else "started"
+        text = f"{container.config.metadata.name}: {where}\n"
+        log.write_at(at, "stdout", text.encode())
 
     def _after(self, container: Container, seconds: float, code: int) -> None:
         end = functools.partial(self._exit, container, code)
@@ -177,6 +244,8 @@ class Sim:
         container.exit_code = code
         container.finished_at = self.time()
         _release(container)
+        if container.machine is not None:
+            container.machine.end()
         self._tell(container.sandbox, container.id, Change.STOPPED)
 
     def _allocate(self, config: pb.PodSandboxConfig) -> tuple[str, ...]:
@@ -227,7 +296,11 @@ def _script(sandbox: Sandbox, config: pb.ContainerConfig) -> script.Script:
     annotations = sandbox.config.annotations
     init = script.INIT in config.annotations
     argv = [*config.command, *config.args]
+    reference = _reference(config)
+    if not argv and config.stdin and images.is_system(reference):
+        argv = ["sh"]
+    ports = script.ports(config.annotations.get(script.PORTS, "")) or images.exposed(reference)
     try:
-        return script.of(config.metadata.name, annotations, argv, init=init)
+        return script.of(config.metadata.name, annotations, argv, init=init, ports=ports)
     except ValueError as error:
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error

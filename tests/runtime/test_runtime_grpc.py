@@ -95,9 +95,9 @@ def test_health_is_told_and_what_is_left_out_is_unimplemented(tmp_path):
         request = health_pb2.HealthCheckRequest(service="runtime.v1.RuntimeService")
         answer = await health.Check(request)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        exec_sync = opened.unary_unary("/runtime.v1.RuntimeService/ExecSync")
+        left_out = opened.unary_unary("/runtime.v1.RuntimeService/CheckpointContainer")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await exec_sync(b"")
+            await left_out(b"")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
     serving(tmp_path, scenario)

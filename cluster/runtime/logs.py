@@ -1,0 +1,230 @@
+"""A container's log in the CRI log format: in files that turn over by size, or in memory.
+
+    2026-01-01T00:00:00.000000000Z stdout F text of a line
+    2026-01-01T00:00:00.000000000Z stdout P a piece of a line longer than 16 KiB
+
+Source: k8s.io/cri-api, "CRI: Log Management". Places in a log are counted from its first byte, also
+when that is long gone.
+"""
+
+import contextlib
+import datetime
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+LINE_BYTES: Final = 16 << 10
+READ_BYTES: Final = 256 << 10
+MEMORY_BYTES: Final = 256 << 10
+
+
+class Kept(Protocol):
+    """Where formatted lines are kept."""
+
+    @property
+    def start(self) -> int:
+        """The place of the oldest byte that is kept."""
+
+    @property
+    def end(self) -> int:
+        """The place after the newest."""
+
+    def add(self, data: bytes) -> None:
+        """Keep whole lines."""
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Bytes from a place that is kept; not always as many as asked for."""
+
+    def remove(self) -> None:
+        """Forget all."""
+
+
+class InMemory:
+    """Keeps the newest lines, `limit` bytes of them."""
+
+    def __init__(self, limit: int = MEMORY_BYTES) -> None:
+        self.start = self.end = 0
+        self._limit = limit
+        self._pieces: deque[bytes] = deque()
+
+    def add(self, data: bytes) -> None:
+        """See `Kept`."""
+        self._pieces.append(data)
+        self.end += len(data)
+        while self.end - self.start > self._limit and len(self._pieces) > 1:
+            self.start += len(self._pieces.popleft())
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """See `Kept`."""
+        at, found, size = self.start, [], 0
+        for piece in self._pieces:
+            if at + len(piece) > offset and size < limit:
+                part = piece[max(offset - at, 0) :][: limit - size]
+                found.append(part)
+                size += len(part)
+            at += len(piece)
+        return b"".join(found)
+
+    def remove(self) -> None:
+        """See `Kept`."""
+        self._pieces.clear()
+        self.start = self.end
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A file, and the place of its first byte."""
+
+    path: Path
+    start: int
+    size: int = 0
+
+
+class InFiles:
+    """Keeps a file of at most about `size` bytes, and `files` of them in all.
+
+    A full one is renamed after the time, as the kubelet names rotated logs. What cannot be written
+    is lost, which is said once.
+    """
+
+    def __init__(self, path: Path, *, size: int, files: int, now: Callable[[], float]) -> None:
+        self.end = 0
+        self._path = path
+        self._size = size
+        self._files = files
+        self._now = now
+        self._segments: deque[_Segment] = deque()
+        self._failed = False
+
+    @property
+    def start(self) -> int:
+        """See `Kept`."""
+        return self._segments[0].start if self._segments else self.end
+
+    def add(self, data: bytes) -> None:
+        """See `Kept`."""
+        try:
+            current = self._current(len(data))
+            with current.path.open("ab", buffering=0) as file:
+                written = file.write(data) or 0
+            current.size += written
+            self.end += written
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                log = structlog.get_logger()
+                log.warning(
+                    "a container's log cannot be written", path=str(self._path), error=error
+                )
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """See `Kept`."""
+        for segment in self._segments:
+            if segment.start <= offset < segment.start + segment.size:
+                with contextlib.suppress(OSError), segment.path.open("rb") as file:
+                    file.seek(offset - segment.start)
+                    return file.read(min(limit, segment.start + segment.size - offset))
+        return b""
+
+    def remove(self) -> None:
+        """See `Kept`."""
+        for segment in self._segments:
+            segment.path.unlink(missing_ok=True)
+        self._segments.clear()
+        for folder in (self._path.parent, self._path.parent.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def reopen(self) -> None:
+        """The file was renamed by somebody else: begin another one."""
+        if self._segments and not self._segments[-1].path.exists():
+            self._segments.clear()
+
+    def _current(self, more: int) -> _Segment:
+        segments = self._segments
+        if segments and segments[-1].size and segments[-1].size + more > self._size:
+            self._turn_over()
+        if not segments or segments[-1].path != self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_bytes(b"")
+            segments.append(_Segment(self._path, self.end))
+        return segments[-1]
+
+    def _turn_over(self) -> None:
+        full = self._segments[-1]
+        moment = datetime.datetime.fromtimestamp(self._now(), datetime.UTC)
+        name = f"{self._path.name}.{moment:%Y%m%d-%H%M%S}"
+        target, number = self._path.with_name(name), 1
+        while target.exists():
+            target, number = self._path.with_name(f"{name}.{number}"), number + 1
+        os.replace(self._path, target)  # noqa: PTH105
+        full.path = target
+        while len(self._segments) > self._files - 1:
+            self._segments.popleft().path.unlink(missing_ok=True)
+
+
+class Log:
+    """Formats what a container writes, and keeps it. A line is kept once it has ended."""
+
+    def __init__(self, kept: Kept, now: Callable[[], float]) -> None:
+        self.kept = kept
+        self._now = now
+        self._open: dict[str, bytes] = {}
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Take what was written to `stdout` or `stderr`."""
+        self.write_at(self._now(), stream, data)
+
+    def write_at(self, at: float, stream: str, data: bytes) -> None:
+        """The same, written at a moment that is given (seconds since the epoch)."""
+        text = self._open.pop(stream, b"") + data
+        lines = text.split(b"\n")
+        rest = lines.pop()
+        prefix = f"{stamp(at)} {stream} ".encode()
+        made = [one for line in lines for one in _formatted(prefix, line)]
+        while len(rest) >= LINE_BYTES:
+            made.append(prefix + b"P " + rest[:LINE_BYTES] + b"\n")
+            rest = rest[LINE_BYTES:]
+        if rest:
+            self._open[stream] = rest
+        if made:
+            self._keep(made)
+
+    def close(self) -> None:
+        """The container has ended: what it began to write is a line."""
+        for stream in list(self._open):
+            self.write(stream, b"\n")
+
+    def _keep(self, lines: list[bytes]) -> None:
+        batch: list[bytes] = []
+        size = 0
+        for line in lines:
+            batch.append(line)
+            size += len(line)
+            if size >= LINE_BYTES:
+                self.kept.add(b"".join(batch))
+                batch, size = [], 0
+        if batch:
+            self.kept.add(b"".join(batch))
+
+
+def _formatted(prefix: bytes, line: bytes) -> list[bytes]:
+    made: list[bytes] = []
+    while len(line) > LINE_BYTES:
+        made.append(prefix + b"P " + line[:LINE_BYTES] + b"\n")
+        line = line[LINE_BYTES:]
+    made.append(prefix + b"F " + line + b"\n")
+    return made
+
+
+def stamp(seconds: float) -> str:
+    """A moment as CRI logs have it: RFC 3339 with nanoseconds."""
+    whole = int(seconds)
+    nanos = round((seconds - whole) * 1e9)
+    moment = datetime.datetime.fromtimestamp(whole, datetime.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{min(nanos, 999_999_999):09d}Z"

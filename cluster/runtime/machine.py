@@ -1,0 +1,183 @@
+"""What a container does: its log, its main program or server, who is attached, what is executed.
+
+Made when a container first needs it: one that only serves and is never looked at has none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from cluster.aio import clock as clocks
+from cluster.runtime.httpserving import Connection, Site
+from cluster.runtime.logs import Log
+from cluster.runtime.records import Container
+from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
+from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
+from cluster.runtime.vos.tty import Tty
+
+MAX_ATTACHED: Final = 16
+OUT, ERR = "stdout", "stderr"
+
+
+class Refused(Exception):
+    """It cannot be run; the message is runc's."""
+
+
+class _Console:
+    """The main process's stdout or stderr: to the log, and to those who are attached."""
+
+    def __init__(self, machine: "Machine", stream: str) -> None:
+        self._machine = machine
+        self._stream = stream
+
+    async def write(self, data: bytes) -> None:
+        """See `streams.Writer`."""
+        self._machine.log.write(self._stream, data)
+        for joint in list(self._machine.attached):
+            try:
+                await joint.put(self._stream, data)
+            except BrokenPipe:
+                self._machine.attached.pop(joint, None)
+
+
+class Machine:
+    """One container's doings."""
+
+    def __init__(
+        self,
+        container: Container,
+        log: Log,
+        *,
+        clock: clocks.Clock,
+        programs: Mapping[str, Program],
+    ) -> None:
+        self.log = log
+        self.attached: dict[Joint, None] = {}
+        self.tty: Tty | None = None
+        self._container = container
+        self._stdin: Pipe | None = None
+        config, sandbox = container.config, container.sandbox
+        self._cwd = config.working_dir or "/"
+        self.kernel = Kernel(
+            clock=clock,
+            hostname=sandbox.config.hostname or sandbox.config.metadata.name,
+            programs=programs,
+            environment={one.key: one.value for one in config.envs},
+            addresses=sandbox.addresses,
+            console=_Console(self, OUT),
+        )
+        self.kernel.main_argv = [*config.command, *config.args] or [container.image.name]
+
+    # ---- the main process --------------------------------------------------------------------
+
+    def run(self, argv: Sequence[str], on_end: Callable[[int], None]) -> None:
+        """Start the main program. Refused."""
+        config = self._container.config
+        out = _Console(self, OUT)
+        environment = dict(self.kernel.environment)
+        if config.tty:
+            self.tty = Tty(out)
+            environment.setdefault("TERM", "xterm")
+            io = Io(self.tty if config.stdin else NOTHING, self.tty, self.tty)
+        else:
+            self._stdin = Pipe() if config.stdin else None
+            io = Io(self._stdin or NOTHING, out, _Console(self, ERR))
+        process = self._start(argv, io, self.tty, environment, pid=1)
+        process.on_end(on_end)
+
+    def emit(self, line: str) -> None:
+        """Write a line of the server's stdout. One who is attached and too slow misses it."""
+        data = line.encode(errors="replace") + b"\n"
+        self.log.write(OUT, data)
+        for joint in self.attached:
+            joint.offer(OUT, data)
+
+    def signal(self, number: int) -> None:
+        """Send the main process a signal."""
+        self.kernel.signal(1, number)
+
+    def end(self) -> None:
+        """The container has ended: so has all in it."""
+        self.kernel.kill_all()
+        self.log.close()
+        for joint in list(self.attached):
+            joint.end()
+        self.attached.clear()
+
+    def serve(self) -> Connection:
+        """A connection to the server."""
+        config = self._container.config
+        pod = self._container.sandbox.config.metadata.name
+        return Connection(Site(pod, config.metadata.name, self.emit))
+
+    # ---- from outside ------------------------------------------------------------------------
+
+    def attach(self) -> Joint:
+        """Hear what the main process writes from now on. Refused."""
+        if len(self.attached) >= MAX_ATTACHED:
+            raise Refused(f"more than {MAX_ATTACHED} are attached already")
+        joint = Joint()
+        self.attached[joint] = None
+        return joint
+
+    def detach(self, joint: Joint, *, fed: bool) -> None:
+        """Hear no more; `fed` tells whether it had stdin, which with stdinOnce ends with it."""
+        joint.break_()
+        self.attached.pop(joint, None)
+        if fed and self._container.config.stdin_once:
+            self.close_stdin()
+
+    async def feed(self, data: bytes) -> None:
+        """Give the main process stdin; one that takes none throws it away."""
+        if self.tty is not None:
+            await self.tty.type(data)
+        elif self._stdin is not None:
+            await self._stdin.write(data)
+
+    def close_stdin(self) -> None:
+        """No more stdin will come."""
+        if self.tty is not None:
+            self.tty.hang_up()
+        elif self._stdin is not None:
+            self._stdin.end()
+
+    def execute(self, argv: Sequence[str], io: Io, tty: Tty | None) -> Process:
+        """Run a command beside the main process. Refused."""
+        environment = dict(self.kernel.environment)
+        if tty is not None:
+            environment.setdefault("TERM", "xterm")
+        return self._start(argv, io, tty, environment)
+
+    def _start(
+        self,
+        argv: Sequence[str],
+        io: Io,
+        tty: Tty | None,
+        environment: Mapping[str, str],
+        pid: int = 0,
+    ) -> Process:
+        if not argv:
+            raise Refused("no command specified")
+        words = list(argv)
+        if "/" in words[0] and self.kernel.find(words[0]) is None:
+            words = self._script(words)
+        try:
+            process = self.kernel.start(words, io, cwd=self._cwd, tty=tty, pid=pid, env=environment)
+        except NotFound:
+            raise Refused(f'exec: "{words[0]}": executable file not found in $PATH') from None
+        except TooMany:
+            raise Refused("can't fork: Resource temporarily unavailable") from None
+        if tty is not None:
+            tty.on_signal = process.signal
+        return process
+
+    def _script(self, words: list[str]) -> list[str]:
+        """A file that is executable is a script. Refused."""
+        try:
+            found = self.kernel.files.find(words[0])
+        except OSError:
+            raise Refused(
+                f'exec: "{words[0]}": stat {words[0]}: no such file or directory'
+            ) from None
+        if not found.mode & 0o111:
+            raise Refused(f'exec: "{words[0]}": permission denied')
+        return ["sh", *words]
