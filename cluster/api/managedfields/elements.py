@@ -62,9 +62,16 @@ def _canonical_keys(text: str) -> str:
     return of_keys(found.items())
 
 
-@lru_cache(8192)
-def order(text: str) -> tuple[Any, ...]:
-    """Sorts elements: itself, fields, keys, values, places; each kind by what it holds."""
+_LONG: Final = 256  # letters; longer elements, which a user may well send, are not remembered
+
+
+def in_order(texts: list[str]) -> list[str]:
+    """Elements sorted: itself, fields, keys, values, places; each kind by what it holds."""
+    long = max(map(len, texts), default=0) > _LONG
+    return sorted(texts, key=_order if long else _known_order)
+
+
+def _order(text: str) -> tuple[Any, ...]:
     kind, rest = text[:2], text[2:]
     if kind == "f:":
         return (1, rest)
@@ -74,6 +81,9 @@ def order(text: str) -> tuple[Any, ...]:
     if kind == "v:":
         return (3, _rank(_decode(rest)))
     return (4, int(rest)) if kind == "i:" else (0,)
+
+
+_known_order = lru_cache(8192)(_order)
 
 
 def _rank(value: Any) -> tuple[Any, ...]:

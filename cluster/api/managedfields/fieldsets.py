@@ -46,7 +46,7 @@ def ordered(found: Set) -> Set:
     if len(found) < 2:
         return found
     texts = list(found)
-    right = sorted(texts, key=elements.order)
+    right = elements.in_order(texts)
     return found if right == texts else {element: found[element] for element in right}
 
 

@@ -4,6 +4,7 @@ The pods of a ReplicaSet, and a configuration that is applied again and again, d
 alone. The rest of them, as JSON text, is looked up before it is walked.
 """
 
+import itertools
 from typing import Any, Final
 
 import msgspec
@@ -21,8 +22,14 @@ _NOBODYS_METADATA: Final = (
 )  # fmt: skip
 _ENVELOPE: Final = frozenset((*_NOBODYS, "metadata"))
 
-_KNOWN: Final = 512  # texts kept for each kind and use
+_KNOWN: Final = 512  # texts kept for each use
 _LONGEST: Final = 8192  # bytes
+
+_Key = tuple[int, bytes]
+_new: Final[dict[_Key, Set]] = {}
+_claims: Final[dict[_Key, Set]] = {}
+_sound: Final[dict[_Key, Set]] = {}
+_numbers: Final = itertools.count()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,54 +51,55 @@ class Root:
         if metadata is not None:
             inner = MapWalker(metadata.type, _NOBODYS_METADATA)
             self._inner.replace("metadata", _Metadata(inner))
-        self._new: dict[bytes, Set] = {}
-        self._claims: dict[bytes, Set] = {}
-        self._sound: dict[bytes, Set] = {}
+        # Walking what has no spec (a ConfigMap, which may be large) costs less than its text.
+        self._remembers = "spec" in kind.fields
+        self._number = next(_numbers)
 
     def diff(self, old: Any, new: Any) -> Changes:
         """What differs between two objects; `old` is {} where there is none."""
         if old:
             return self._inner.diff(old, new)
-        text = _rest(new)
-        found = self._new.get(text) if text else None
+        text = self._rest(new)
+        found = _new.get(text) if text else None
         if found is None:
             touched, _ = self._inner.diff(old, new)
             if text:
-                _keep(self._new, text, _without_metadata(touched))
+                _keep(_new, text, _without_metadata(touched))
             return touched, None
         touched, _ = self._inner.diff({}, {"metadata": new.get("metadata") or {}})
         return ordered_fields((touched or {}) | found) or None, None
 
     def claims(self, obj: Any) -> Set:
         """What an applied configuration takes."""
-        text = _rest(obj)
-        found = self._claims.get(text) if text else None
+        text = self._rest(obj)
+        found = _claims.get(text) if text else None
         if found is None:
             claimed = self._inner.claims(obj) or {}
             if text:
-                _keep(self._claims, text, _without_metadata(claimed))
+                _keep(_claims, text, _without_metadata(claimed))
             return claimed
         claimed = self._inner.claims({"metadata": obj.get("metadata")}) or {}
         return ordered_fields(claimed | found)
 
     def sound(self, config: Any) -> bool:
         """Whether a configuration was found sound before, but for its metadata."""
-        return _rest(config) in self._sound
+        return self._rest(config) in _sound
 
     def found_sound(self, config: Any) -> None:
         """A configuration is sound: remember it."""
-        text = _rest(config)
+        text = self._rest(config)
         if text:
-            _keep(self._sound, text, {})
+            _keep(_sound, text, {})
+
+    def _rest(self, obj: Any) -> _Key | None:
+        """What an object is known by: its text less its envelope; None where it is too long."""
+        if not self._remembers:
+            return None
+        text = _encode({name: value for name, value in obj.items() if name not in _ENVELOPE})
+        return (self._number, text) if len(text) <= _LONGEST else None
 
 
-def _rest(obj: Any) -> bytes:
-    """The text of an object less its envelope; nothing where it is too long to be kept."""
-    text = _encode({name: value for name, value in obj.items() if name not in _ENVELOPE})
-    return text if len(text) <= _LONGEST else b""
-
-
-def _keep(known: dict[bytes, Set], text: bytes, found: Set) -> None:
+def _keep(known: dict[_Key, Set], text: _Key, found: Set) -> None:
     if len(known) >= _KNOWN:
         known.clear()
     known[text] = found

@@ -19,7 +19,8 @@ from cluster.api.managedfields.fieldsets import MEMBER, Set, ordered, ordered_fi
 Changes = tuple[Set | None, Set | None]
 """What came or changed, and what went; None: nothing."""
 
-_REMEMBERED: Final = 2048  # key tuples of one map, and keys of one list: both come from users
+_REMEMBERED: Final = 512  # key tuples of one map, and keys of one list: both come from users,
+_LONGEST: Final = 2048  # so that there is a bound on their letters, too
 _CHANGED: Final[Changes] = (MEMBER, None)
 _MISSING: Final = object()
 
@@ -153,9 +154,11 @@ class MapWalker:
             if rule[1] is not None:
                 nested.append((rule[0], key, rule[1]))
         template = {SELF: MEMBER, **ordered_fields(template)} if template else MEMBER
-        if len(self._plans) >= _REMEMBERED:
-            self._plans.clear()
-        self._plans[keys] = plan = (template, tuple(nested))
+        plan = (template, tuple(nested))
+        if sum(map(len, keys)) <= _LONGEST:
+            if len(self._plans) >= _REMEMBERED:
+                self._plans.clear()
+            self._plans[keys] = plan
         return plan
 
 
@@ -290,9 +293,11 @@ class ListWalker:
                     return element_of(self._type, item)
         known = self._names.get(name)
         if known is None:
-            if len(self._names) >= _REMEMBERED:
-                self._names.clear()
-            known = self._names[name] = element_of(self._type, item)
+            known = element_of(self._type, item)
+            if len(known) <= _LONGEST:
+                if len(self._names) >= _REMEMBERED:
+                    self._names.clear()
+                self._names[name] = known
         return known
 
 

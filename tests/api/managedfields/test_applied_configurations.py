@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.api import errors, schema
-from cluster.api.managedfields import applying, fieldsets, lastapplied, types, updating
+from cluster.api.managedfields import (
+    applying,
+    elements,
+    fieldsets,
+    lastapplied,
+    roots,
+    types,
+    updating,
+    walking,
+)
 from cluster.api.managedfields.applying import Apply
 from cluster.api.managedfields.updating import Writer
 from cluster.api.objects import Object
@@ -427,3 +436,20 @@ def test_an_update_gives_every_field_that_differs_to_its_writer(old: Object, new
     assert not one & two
     if stripped(old) == stripped(new):
         assert not two
+
+
+def test_what_is_remembered_of_objects_is_bounded() -> None:
+    for number in range(600):
+        labels = {f"l{number}-{more}": "x" for more in range(3)}
+        config = pod(nodeSelector=labels, containers=[{"name": f"c{number}" * 200}])
+        apply({}, config)
+        update(None, config, "m")
+    assert 0 < len(roots._new) <= 512
+    assert 0 < len(roots._claims) <= 512
+    labels_walker = walking.walker(POD.fields["spec"].type.fields["nodeSelector"].type)
+    assert isinstance(labels_walker, walking.MapWalker)
+    assert 0 < len(labels_walker._plans) <= 512
+    assert elements._known_order.cache_info().currsize <= 8192
+    large = {f"{number}": "x" * 9 for number in range(3000)}
+    apply({}, pod(nodeSelector=large))
+    assert max(len(key) for key in labels_walker._plans) < 1000
