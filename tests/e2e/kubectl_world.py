@@ -107,12 +107,13 @@ class Kubectl:
         return done.out
 
     @contextlib.contextmanager
-    def start(self, *args: str) -> Iterator[Running]:
-        """Start it, and stop it at the end."""
+    def start(self, *args: str, terminal: int | None = None) -> Iterator[Running]:
+        """Start it, on a terminal where one is given, and stop it at the end."""
+        pipe = subprocess.PIPE
         running = Running(
             subprocess.Popen(
                 [self._binary, *args],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                stdin=terminal, stdout=terminal or pipe, stderr=terminal or pipe, text=True,
                 env=self._environment({}),
             )
         )  # fmt: skip

@@ -5,7 +5,12 @@ and from 1.31 on SPDY in WebSocket messages for ports.
 """
 
 import contextlib
+import fcntl
+import os
+import pty
 import socket
+import struct
+import termios
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +31,10 @@ RUNNING = {
     "phase": "Running",
     "podIP": "10.244.0.5",
     "podIPs": [{"ip": "10.244.0.5"}],
-    "conditions": [{"type": "Ready", "status": "True"}],
+    "conditions": [
+        {"type": "Ready", "status": "True"},
+        {"type": "ContainersReady", "status": "True"},
+    ],
 }
 
 
@@ -90,6 +98,21 @@ def test_commands_that_cannot_be_run(pods: Pods) -> None:
     assert "container x is not valid for pod web" in done.err
     done = pods.kubectl.run("exec", "none", "--", "echo")
     assert 'pods "none" not found' in done.err
+
+
+def test_a_terminal(pods: Pods) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123
+        with pods.kubectl.start("exec", "-it", "web", "--", "size", terminal=theirs) as running:
+            said = screen.readline()
+            while b"x" not in said:
+                said = screen.readline()
+            assert said.strip() == b"100x30"
+            assert running.process.wait(10) == 0
+        os.close(theirs)
+    assert pods.kubelet.starts[-1].tty
+    assert not pods.kubelet.starts[-1].stderr
 
 
 def test_attaching(pods: Pods) -> None:

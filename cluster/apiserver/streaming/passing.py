@@ -87,11 +87,15 @@ class Passing:
 
     async def _pass(self, response: web.StreamResponse, first: bytes) -> web.StreamResponse:
         """Send an answer, and what is left of its body. ConnectionError where it breaks off."""
+        body = self._exchange.body()
+        if "Content-Type" not in response.headers:
+            first = first or await anext(body, b"")
+            response.headers["Content-Type"] = proxyheaders.sniffed(first)
         await response.prepare(self._http)
         try:
             if first:
                 await response.write(first)
-            async for part in self._exchange.body():
+            async for part in body:
                 self._touch()
                 await response.write(part)
         except Garbled as error:

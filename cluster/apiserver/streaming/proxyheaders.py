@@ -68,6 +68,18 @@ def is_page(headers: Mapping[str, str]) -> bool:
     return media == _PAGE and headers.get("Content-Encoding", "") in _ENCODINGS
 
 
+def sniffed(first: bytes) -> str:
+    """The media type of an answer that does not name it, by its first bytes, as Go's server tells.
+
+    Text or not: the pictures and sounds that Go knows as well have servers that name them.
+    """
+    start = first[:512]
+    if start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "text/html; charset=utf-8"
+    is_binary = any(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in start)
+    return "application/octet-stream" if is_binary else "text/plain; charset=utf-8"
+
+
 def _clients(http: web.BaseRequest) -> str:
     """The addresses that a request has come by: those said before, and the one it comes from."""
     peer = http.transport.get_extra_info("peername") if http.transport is not None else None

@@ -90,6 +90,24 @@ def test_every_method_is_passed_on(method: str) -> None:
     run(story)
 
 
+@pytest.mark.parametrize(
+    ("body", "media"),
+    [
+        (b"words", "text/plain; charset=utf-8"),
+        (b" <!DOCTYPE html><p>", "text/html; charset=utf-8"),
+        (b"\x00\x01", "application/octet-stream"),
+    ],
+)
+def test_an_answer_without_a_type_gets_one(body: bytes, media: str) -> None:
+    async def story(world: World) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+        world.kubelet.ports[80] = http_port(head + body)
+        answer = await world.api.get(f"{PODS}/web:80/proxy/")
+        assert (answer.headers["Content-Type"], answer.text.encode()) == (media, body)
+
+    run(story)
+
+
 def test_the_root_needs_a_slash() -> None:
     async def story(world: World) -> None:
         url = world.api.url + f"{PODS}/web:80/proxy?a=b"
