@@ -21,6 +21,7 @@ from cluster.api import (
     strategies,
     validation,
 )
+from cluster.api import warnings as advice
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
@@ -79,7 +80,7 @@ def for_create(
     )
     found += validation.of_new(resource, new)
     _refuse(resource, meta, found)
-    return Outcome(new, warnings)
+    return Outcome(new, warnings + advice.of(resource, new))
 
 
 def for_update(
@@ -107,6 +108,8 @@ def for_update(
     found = objectmeta.check_update(meta, old.get("metadata") or {})
     found += validation.of_update(resource, old, wanted, subresource)
     _refuse(resource, meta, found)
+    if not subresource:
+        warnings += advice.of(resource, wanted, old)
     return Outcome(wanted, warnings)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import minimal_objects
 import pytest
+import rich_kinds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -232,7 +233,10 @@ RICH_SPEC: Any = {
         },
     },
     "topologySpreadConstraints": [
-        {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+        {
+            "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"a": "b"}},
+        }
     ],
     "schedulingGates": [{"name": "example.com/gate"}],
     "dnsConfig": {"nameservers": ["10.0.0.1"]}, "hostAliases": [{"ip": "1.2.3.4"}],
@@ -252,7 +256,7 @@ TEMPLATED: Any = {
         "template": {"metadata": {"labels": {"a": "b", "b": "x"}}, "spec": POD_SPEC},
     },
 }  # fmt: skip
-RICH: dict[str, Any] = {
+RICH: dict[str, Any] = rich_kinds.RICH | {
     "pods": {"metadata": META, "spec": RICH_SPEC},
     "deployments.apps": TEMPLATED,
     "replicasets.apps": {
