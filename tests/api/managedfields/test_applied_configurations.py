@@ -440,16 +440,16 @@ def test_an_update_gives_every_field_that_differs_to_its_writer(old: Object, new
 
 def test_what_is_remembered_of_objects_is_bounded() -> None:
     for number in range(600):
-        labels = {f"l{number}-{more}": "x" for more in range(3)}
-        config = pod(nodeSelector=labels, containers=[{"name": f"c{number}" * 200}])
+        config = pod(containers=[{"name": f"c{number}" * 200}])
         apply({}, config)
         update(None, config, "m")
+        update(None, config_map(**{f"{number}-{more}": "x" for more in range(3)}), "m")
     assert 0 < len(roots._new) <= 512
     assert 0 < len(roots._claims) <= 512
-    labels_walker = walking.walker(POD.fields["spec"].type.fields["nodeSelector"].type)
-    assert isinstance(labels_walker, walking.MapWalker)
-    assert 0 < len(labels_walker._plans) <= 512
     assert elements._known_order.cache_info().currsize <= 8192
-    large = {f"{number}": "x" * 9 for number in range(3000)}
-    apply({}, pod(nodeSelector=large))
-    assert max(len(key) for key in labels_walker._plans) < 1000
+    entries = walking.walker(CONFIG_MAP.fields["data"].type)
+    assert isinstance(entries, walking.MapWalker)
+    assert 0 < len(entries._plans) <= 512
+    large = {f"{number}": "x" for number in range(3000)}
+    update(None, config_map(**large), "m")
+    assert max(len(keys) for keys in entries._plans) < 1000
