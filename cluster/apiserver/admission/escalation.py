@@ -54,7 +54,7 @@ def _check_role(authz: Built, request: Request) -> None:
         return
     if (request.object.get("aggregationRule") or {}).get("clusterRoleSelectors"):
         held = authz.rbac.rules_for(request.call.user, "")
-        if rules.missing(held.rules, rules.FULL):
+        if _missing(request, held.rules, rules.FULL):
             why = "must have cluster-admin privileges to use the aggregationRule"
             raise errors.forbidden(request.row.id, objects.name(request.object), why)
     _check_rules(authz, request, rules.of(request.object.get("rules")))
@@ -75,10 +75,7 @@ def _check_binding(authz: Built, request: Request) -> None:
 def _check_rules(authz: Built, request: Request, wanted: tuple[rules.Rule, ...]) -> None:
     user = request.call.user
     held = authz.rbac.rules_for(user, request.call.namespace)
-    try:
-        missing = rules.missing(held.rules, wanted)
-    except rules.TooLarge as error:
-        raise errors.forbidden(request.row.id, objects.name(request.object), str(error)) from None
+    missing = _missing(request, held.rules, wanted)
     if not missing:
         return
     lines = sorted({rules.text(rule) for rule in rules.compacted(missing)})
@@ -89,6 +86,16 @@ def _check_rules(authz: Built, request: Request, wanted: tuple[rules.Rule, ...])
     if held.problems:
         why += f"; resolution errors: [{', '.join(held.problems)}]"
     raise errors.forbidden(request.row.id, objects.name(request.object), why)
+
+
+def _missing(
+    request: Request, held: tuple[rules.Rule, ...], wanted: tuple[rules.Rule, ...]
+) -> list[rules.Rule]:
+    """errors.Forbidden where there is too much to compare."""
+    try:
+        return rules.missing(held, wanted)
+    except rules.TooLarge as error:
+        raise errors.forbidden(request.row.id, objects.name(request.object), str(error)) from None
 
 
 def _may(authz: Built, request: Request, verb: str, plural: str, name: str) -> bool:

@@ -19,7 +19,8 @@ ROLES: Final = f"roles.{GROUP}"
 CLUSTER_ROLES: Final = f"clusterroles.{GROUP}"
 ROLE_BINDINGS: Final = f"rolebindings.{GROUP}"
 CLUSTER_ROLE_BINDINGS: Final = f"clusterrolebindings.{GROUP}"
-_REMEMBERED: Final = 1 << 15
+_REMEMBERED: Final = 1 << 14
+_WORDS, _LETTERS = 64, 2048
 
 _Place = tuple[str, str]
 """Namespace ("" for cluster-wide) and name."""
@@ -64,9 +65,11 @@ class Rbac:
         key = (user.name, user.groups, verb, group, resource, subresource, namespace, path)
         verdict = self._verdicts.get(key)
         if verdict is None:
-            if len(self._verdicts) >= _REMEMBERED:
-                self._verdicts.clear()
-            verdict = self._verdicts[key] = self._decide(asked)
+            verdict = self._decide(asked)
+            if _small(asked):
+                if len(self._verdicts) >= _REMEMBERED:
+                    self._verdicts.clear()
+                self._verdicts[key] = verdict
         if verdict.by_name is not None:
             return verdict.by_name.get(name, verdict.otherwise)
         return verdict.otherwise
@@ -171,6 +174,13 @@ def _allows(rule: Rule, asked: Attributes) -> bool:
     if asked.path:
         return rule.allows_path(asked.verb, asked.path)
     return rule.allows(asked.verb, asked.group, asked.resource, asked.subresource)
+
+
+def _small(asked: Attributes) -> bool:
+    """Whether a question is worth remembering: what is asked may be of any length."""
+    user, verb, group, _, resource, subresource, namespace, _, path, _ = asked
+    said = (user.name, *user.groups, verb, group, resource, subresource, namespace, path)
+    return len(said) <= _WORDS and sum(map(len, said)) <= _LETTERS
 
 
 def _reason(binding: _Binding, described: str) -> str:

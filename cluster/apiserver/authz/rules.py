@@ -1,17 +1,19 @@
-"""Policy rules: what one allows, whether some cover others, and how they are written in messages.
+"""Policy rules: what one allows, what others lack of them, and how they are written in messages.
 
 Pure. The rules are those of k8s.io/kubernetes pkg/apis/rbac (RuleAllows, Covers, CompactString).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
 ALL: Final = "*"
-MAX_BREAKDOWN: Final = 20_000
+MAX_BREAKDOWN: Final = 10_000
 """Rights that one comparison looks at. Rules multiply (groups, resources, names, verbs), so that a
 small object could ask for years of work."""
+MAX_HELD: Final = 100_000
+"""Rights that they are compared with, at most."""
 
 
 class TooLarge(ValueError):
@@ -76,46 +78,78 @@ def document(rule: Rule) -> dict[str, Any]:
     return {name: list(values) for name, values in fields.items() if values or name == "verbs"}
 
 
-def missing(owned: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
+def missing(owned: Iterable[Rule], wanted: Iterable[Rule]) -> list[Rule]:
     """The single rights of `wanted` that no rule of `owned` covers. TooLarge."""
+    held = _Held(owned)
     found: list[Rule] = []
     looked = 0
     for rule in wanted:
-        if any(covers(owner, rule) for owner in owned):
+        if held.everything and not rule.urls:
             continue
         for right in _broken_down(rule):
             looked += 1
             if looked > MAX_BREAKDOWN:
                 raise TooLarge(f"the rules grant more than {MAX_BREAKDOWN} single rights")
-            if not any(covers(owner, right) for owner in owned):
+            if not held.covers(right):
                 found.append(right)
     return found
 
 
-def covers(owner: Rule, rule: Rule) -> bool:
-    """Whether everything that `rule` allows, `owner` allows."""
-    return (
-        _has_all(owner.verbs, rule.verbs)
-        and _has_all(owner.groups, rule.groups)
-        and all(_resource_covered(owner.resources, resource) for resource in rule.resources)
-        and _names_covered(owner.names, rule.names)
-        and all(any(_url_covers(url, path) for url in owner.urls) for path in rule.urls)
-    )
+class _Held:
+    """Rules taken apart, so that whether they cover a single right is a few looks at a dict."""
+
+    def __init__(self, owned: Iterable[Rule]) -> None:
+        self._names: dict[tuple[str, str, str], set[str] | None] = {}  # None: whatever its name
+        self._urls: dict[str, list[str]] = {}
+        self.everything = False
+        size = 0
+        for rule in owned:
+            size += len(rule.verbs) * len(rule.groups) * len(rule.resources)
+            if size > MAX_HELD:
+                raise TooLarge(f"the user has more than {MAX_HELD} single rights")
+            self._take(rule)
+
+    def covers(self, right: Rule) -> bool:
+        """Whether a single right is among them."""
+        (verb,) = right.verbs
+        if right.urls:
+            (path,) = right.urls
+            return any(
+                _url_covers(url, path) for each in (verb, ALL) for url in self._urls.get(each, ())
+            )
+        (group,), (resource,) = right.groups, right.resources
+        _, slash, subresource = resource.partition("/")
+        resources = (resource, ALL, f"*/{subresource}") if slash else (resource, ALL)
+        for key in product((verb, ALL), (group, ALL), resources):
+            names = self._names.get(key, _NO_NAMES)
+            if names is None or (right.names and right.names[0] in names):
+                return True
+        return False
+
+    def _take(self, rule: Rule) -> None:
+        for verb in rule.verbs:
+            self._urls.setdefault(verb, []).extend(rule.urls)
+        for key in product(rule.verbs, rule.groups, rule.resources):
+            if not rule.names:
+                self._names[key] = None
+            elif (names := self._names.setdefault(key, set())) is not None:
+                names.update(rule.names)
+        self.everything = self._names.get((ALL, ALL, ALL), _NO_NAMES) is None
+
+
+_NO_NAMES: Final[set[str]] = set()
 
 
 def compacted(rights: Iterable[Rule]) -> list[Rule]:
     """Rights that differ in their verb alone are joined."""
-    joined: dict[Rule, Rule] = {}
+    joined: dict[Rule, dict[str, None]] = {}
     others: list[Rule] = []
     for right in rights:
         if len(right.groups) != 1 or len(right.resources) != 1 or len(right.names) > 1:
             others.append(right)
-            continue
-        about = replace(right, verbs=())
-        held = joined.get(about)
-        verbs = right.verbs if held is None else tuple(dict.fromkeys(held.verbs + right.verbs))
-        joined[about] = replace(right, verbs=verbs)
-    return [*joined.values(), *others]
+        else:
+            joined.setdefault(replace(right, verbs=()), {}).update(dict.fromkeys(right.verbs))
+    return [*(replace(about, verbs=tuple(verbs)) for about, verbs in joined.items()), *others]
 
 
 def text(rule: Rule) -> str:
@@ -168,23 +202,6 @@ def _broken_down(rule: Rule) -> Iterator[Rule]:
             yield replace(right, names=(name,))
     for url, verb in product(rule.urls, rule.verbs):
         yield Rule((verb,), urls=(url,))
-
-
-def _has_all(owned: Sequence[str], wanted: Sequence[str]) -> bool:
-    return ALL in owned or all(value in owned for value in wanted)
-
-
-def _resource_covered(owned: Sequence[str], resource: str) -> bool:
-    if ALL in owned or resource in owned:
-        return True
-    _, slash, subresource = resource.partition("/")
-    return bool(slash) and f"*/{subresource}" in owned
-
-
-def _names_covered(owned: Sequence[str], wanted: Sequence[str]) -> bool:
-    if not owned:
-        return True
-    return bool(wanted) and all(name in owned for name in wanted)
 
 
 def _url_covers(owned: str, path: str) -> bool:

@@ -9,6 +9,7 @@ from cluster.api import errors, identity, objects
 from cluster.api.objects import Object
 from cluster.api.operations import Operation, Verb
 from cluster.apiserver import codec
+from cluster.apiserver.authz import rules
 from cluster.apiserver.authz.policy.objects import wanted
 from cluster.apiserver.authz.policy.reconciliation import amended
 
@@ -33,7 +34,11 @@ async def ensure(registry: "Registry", user: identity.User) -> None:
         if entry is None:
             batch.append(_operation(Verb.CREATE, resource, obj))
             continue
-        changed = amended(entry.document(), obj)
+        try:
+            changed = amended(entry.document(), obj)
+        except rules.TooLarge as error:
+            log.warning("an RBAC object is left as it is", name=objects.name(obj), error=str(error))
+            continue
         if changed is None:
             continue
         log.info("reconciling an RBAC object", resource=resource, name=objects.name(obj))
