@@ -138,7 +138,10 @@ class Router:
             act = self._connects[target.subresource]
             return await act(Call(http, user, target, parameters, negotiation.PLAIN))
         form = negotiation.form(http.headers.get("Accept", ""))
-        return await self._acts[verb](Call(http, user, target, parameters, form))
+        response = await self._acts[verb](Call(http, user, target, parameters, form))
+        if target.resource.deprecated and isinstance(response, web.Response):
+            answers.warned(response, (target.resource.deprecated,))
+        return response
 
     def _user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
         """Who asks, or as whom he asks to act. errors.Unauthorized, errors.Forbidden."""
