@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cluster.api import resources
-from cluster.controllers import clusterroleaggregation, rootca, serviceaccount
+from cluster.controllers import clusterroleaggregation, rootca, serviceaccount, tokens
 from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
@@ -48,6 +48,9 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
     }
     if config.root_ca:
         known["root-ca-certificate-publisher"] = rootca.RootCaController
+    key = config.service_account_key
+    if key is not None:
+        known["serviceaccount-token"] = lambda ctx: tokens.TokensController(ctx, key)
     if not config.allocate_node_cidrs:
         del known["nodeipam"]
     return {name: factory for name, factory in known.items() if config.enables(name)}

@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from cluster.api.tokens.keys import SigningKey
+
 # kube-controller-manager's --node-monitor-grace-period: 40 s until 1.31, 50 s from 1.32 on.
 _LONGER_GRACE_SINCE = (1, 32)
 
@@ -57,6 +59,8 @@ class Config:
     """How many finished pods are kept; 0 keeps all."""
     root_ca: str = ""
     """PEM of the CA that `kube-root-ca.crt` publishes in every namespace; "" publishes none."""
+    service_account_key: SigningKey | None = None
+    """What signs the tokens in secrets of service accounts; None: nobody fills them."""
 
     def __post_init__(self) -> None:
         network = _network(self.cluster_cidr)

@@ -105,6 +105,7 @@ def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
             **_kubeconfig(folder, CONTROLLER_MANAGER),
             "cluster-cidr": wanted.cluster_cidr,
             "root-ca-file": str(folder.pki / "ca.crt"),
+            "service-account-private-key-file": str(folder.pki / "sa.key"),
             "kubernetes-version": wanted.kubernetes_version,
         },
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """`kubemu controller-manager`."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from cluster.api.tokens import keys
 from cluster.cli import connection, flags, process
 from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
 from cluster.controllers import config as configs
@@ -37,6 +39,11 @@ _SETTINGS = (
 @connection.options
 @flags.settings(configs.Config, *_SETTINGS)
 @flags.option("root-ca-file", "CA that every namespace is told, in PEM.", connection.FILE)
+@flags.option(
+    "service-account-private-key-file",
+    "Key that signs the tokens in secrets of service accounts, in PEM.",
+    connection.FILE,
+)
 @flags.identity
 @flags.option(
     "kubernetes-version", "Version emulated; the grace period's default goes by it.", default=""
@@ -54,8 +61,10 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     identity = values.pop("identity")
     root_ca = authority.read_text() if authority else ""
 
+    key = _key(values.pop("service_account_private_key_file"))
+
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(identity=identity, root_ca=root_ca, **fields)
+        return configs.Config(identity=identity, root_ca=root_ca, service_account_key=key, **fields)
 
     config = flags.built(make, _SETTINGS, values)
 
@@ -68,3 +77,12 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
             )
 
     process.run("controller-manager", story, log_level=log_level, log_format=log_format)
+
+
+def _key(path: Path | None) -> keys.SigningKey | None:
+    if path is None:
+        return None
+    try:
+        return keys.signing_key(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--service-account-private-key-file {path}: {error}") from error
