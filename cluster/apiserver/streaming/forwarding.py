@@ -130,9 +130,9 @@ class SpdyForwarding:
         except errors.BadRequest:
             port = 0
         if not port or kind not in ("data", "error"):
-            group.spawn(_quietly(stream.reset(PROTOCOL_ERROR)), f"refuse {stream.number}")
+            group.spawn(self._refuse(stream), f"refuse {stream.number}")
             return
-        group.spawn(_quietly(self._connection.accept(stream)), f"accept {stream.number}")
+        group.spawn(self._accept(stream), f"accept {stream.number}")
         request = _request(stream, kind)
         if request not in self._waiting:
             late = asyncio.get_running_loop().call_later(
@@ -148,6 +148,14 @@ class SpdyForwarding:
             return
         data, error = (stream, first) if kind == "data" else (first, stream)
         group.spawn(self._forward(data, error, port), f"forward {request}")
+
+    async def _accept(self, stream: Stream) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._connection.accept(stream)
+
+    async def _refuse(self, stream: Stream) -> None:
+        with contextlib.suppress(ConnectionError):
+            await stream.reset(PROTOCOL_ERROR)
 
     def _late(self, request: str, group: tasks.Group) -> None:
         stream, _ = self._waiting.pop(request)
@@ -280,8 +288,3 @@ def _request(stream: Stream, kind: str) -> str:
     """The request that a stream belongs to; of clients without ids, by its number."""
     said = stream.header("requestid")
     return said or str(stream.number if kind == "error" else stream.number - 2)
-
-
-async def _quietly(work: object) -> None:
-    with contextlib.suppress(ConnectionError):
-        await work  # type: ignore[misc]
