@@ -32,7 +32,9 @@ def made(call: Call, obj: Object, chain: Chain, *, owned: bool = False) -> Plan:
     def mutate(new: Object) -> None:
         if not owned:
             ownership.created(call, new)
+        before = new["metadata"].get("managedFields")
         chain.mutate(Request(Act.CREATE, call, new))
+        ownership.guard(new, before)
 
     outcome = rules.for_create(row, obj, call.rules(), mutate)
     call.warnings += outcome.warnings
@@ -146,7 +148,9 @@ def stored(
     def mutate(wanted: Object) -> None:
         if not owned:
             ownership.changed(call, old, wanted)
+        before = wanted["metadata"].get("managedFields")
         chain.mutate(Request(Act.UPDATE, call, wanted, old))
+        ownership.guard(wanted, before)
 
     outcome = rules.for_update(row, old, new, call.rules(), kind, mutate)
     call.warnings += outcome.warnings

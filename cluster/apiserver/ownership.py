@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from cluster.api import strategies
 from cluster.api.custom import Custom
-from cluster.api.managedfields import resets, types, updating
+from cluster.api.managedfields import elements, entries, resets, types, updating
 from cluster.api.managedfields.updating import Writer
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
@@ -27,6 +27,20 @@ def changed(call: Call, old: Object, new: Object) -> None:
     """Note in `new`, decoded and with its defaults, whose fields it is made of."""
     found = updating.update(type_of(call), old, new, writer(call), versions(call))
     _put(new, found)
+
+
+def guard(new: Object, before: list[Object] | None) -> None:
+    """Let admission change managedFields to what can be read, and to nothing else.
+
+    `before` is what they were. Source: the managedFieldsValidatingAdmissionController.
+    """
+    now = new["metadata"].get("managedFields")
+    if now is before or now == before:
+        return
+    try:
+        _put(new, entries.encoded(entries.decoded(now)))
+    except (elements.Malformed, RecursionError):
+        _put(new, before)
 
 
 def _put(new: Object, found: list[Object] | None) -> None:

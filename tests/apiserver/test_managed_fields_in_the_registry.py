@@ -9,6 +9,8 @@ import registry_world as rw
 from cluster.aio import virtual
 from cluster.api import errors
 from cluster.api.operations import APPLY_PATCH, Operation, Verb
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Plugin
 
 
 def run(test, **options):
@@ -403,3 +405,31 @@ def test_entries_of_versions_that_are_no_more_are_dropped():
         assert set(owners(document(changed))) == {"one/Update", "two/Update"}
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ([{"manager": "x"}], {"one/Update"}),
+        ("nonsense", {"one/Update"}),
+        ([{"manager": "hook", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+           "fieldsV1": {"f:data": {"f:x": {}}}}], {"hook/Update"}),
+    ],
+)  # fmt: skip
+def test_admission_may_not_make_managed_fields_unreadable(said, found):
+    class Meddler(Plugin):
+        resources = ("configmaps",)
+
+        def mutate(self, request):
+            request.object["metadata"]["managedFields"] = said
+
+    async def test(world):
+        made, later = await do(
+            world,
+            operation(Verb.CREATE, "configmaps", "", config_map(x="1"), "one"),
+            operation(Verb.UPDATE, "configmaps", "a", config_map(x="1", y="2"), "one"),
+        )
+        assert set(owners(document(made))) == found
+        assert set(owners(document(later))) == found
+
+    run(test, admission=Chain([Meddler()]))
