@@ -15,6 +15,7 @@ MAX_MESSAGE: Final = 4 << 20
 """Bytes of one WebSocket message of a client."""
 TUNNEL: Final = "SPDY/3.1+portforward.k8s.io"
 """The WebSocket subprotocol that carries SPDY."""
+_TOKEN: Final = "base64url.bearer.authorization.k8s.io."
 _CLOSE_SECONDS: Final = 5.0
 _VERSION: Final = "X-Stream-Protocol-Version"
 
@@ -37,9 +38,13 @@ def required() -> errors.BadRequest:
 
 
 def subprotocols(http: web.BaseRequest) -> list[str]:
-    """The WebSocket subprotocols that a client offers, in its order."""
+    """The WebSocket subprotocols that a client offers, in its order.
+
+    What carries a browser's token is none to be spoken.
+    """
     said = ",".join(http.headers.getall("Sec-WebSocket-Protocol", ()))
-    return [name for name in (part.strip() for part in said.split(",")) if name]
+    names = [part.strip() for part in said.split(",")]
+    return [name for name in names if name and not name.startswith(_TOKEN)]
 
 
 def stream_versions(http: web.BaseRequest) -> list[str]:

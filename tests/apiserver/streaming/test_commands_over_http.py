@@ -236,6 +236,17 @@ def test_a_spdy_client_that_talks_nonsense_is_cut_off() -> None:
     run(story)
 
 
+def test_a_token_among_the_protocols_is_none_to_be_spoken() -> None:
+    async def story(world: World) -> None:
+        token = "base64url.bearer.authorization.k8s.io.c2VjcmV0"
+        where = path("web", "exec", f"{command('echo', 'hi')}&{OUTPUT}")
+        async with world.websocket(where, token, V4) as socket:
+            assert socket.protocol == V4
+            assert (await messages(socket))[1] == b"hi\n"
+
+    run(story)
+
+
 def test_attaching_joins_the_container_itself() -> None:
     async def story(world: World) -> None:
         async with world.websocket(path("web", "attach", OUTPUT), V4) as socket:

@@ -11,7 +11,7 @@ from cluster.apiserver.streaming.spdy.faults import Malformed
 from cluster.apiserver.streaming.spdy.headers import Headers
 
 _READ_AHEAD: Final = 1 << 18
-_PIECE: Final = 1 << 14
+_PIECE: Final = 1 << 15
 PROTOCOL_ERROR: Final = session.PROTOCOL_ERROR
 
 
