@@ -143,6 +143,36 @@ def test_a_failed_call_carries_its_status():
     run(main)
 
 
+def test_who_may_not_is_refused_each_operation_by_itself():
+    async def main():
+        async with serving(authorization=("RBAC",)) as (server, _group), stub_of(server) as stub:
+            for call in (
+                stub.Get(
+                    pb.GetRequest(resource="pods", namespace="default", name="web"), metadata=BEARER
+                ),
+                stub.List(pb.ListRequest(resource="pods"), metadata=BEARER).read(),
+                stub.Watch(pb.WatchRequest(resource="pods"), metadata=BEARER).read(),
+            ):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call
+                assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+            review = "selfsubjectreviews.authentication.k8s.io"
+            batch = [
+                pb.Operation(verb="CREATE", resource=review, body=b"{}"),
+                pb.Operation(verb="DELETE", resource="pods", namespace="default", name="web"),
+            ]
+            answer = await stub.Write(pb.WriteRequest(operations=batch), metadata=BEARER)
+            allowed, refused = answer.results
+            told = msgspec.json.decode(allowed.object.json)["status"]["userInfo"]
+            assert told == {"username": "visitor", "groups": ["guests", "system:authenticated"]}
+            assert msgspec.json.decode(refused.status)["message"] == (
+                'pods "web" is forbidden: User "visitor" cannot delete resource "pods" in API '
+                'group "" in the namespace "default"'
+            )
+
+    run(main)
+
+
 def test_lists_come_in_chunks_of_one_revision():
     async def main():
         async with serving() as (server, _group), stub_of(server) as stub:
