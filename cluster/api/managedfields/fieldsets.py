@@ -156,24 +156,36 @@ def _less(one: Set, other: Set) -> Set | None:
             one = {element: below for element, below in one.items() if element != SELF}
     elif not one:
         return one
-    return difference(one, other) or None
+    return _left(difference(one, other))
+
+
+def _left(found: Set) -> Set | None:
+    """The set of an element; None: it is not a member, nor is anything below it."""
+    if len(found) == 1 and SELF in found:
+        return MEMBER
+    return found or None
 
 
 def without(one: Set, other: Set) -> Set:
     """Members of `one` that are neither members of `other` nor stand below one."""
-    if not one or not other:
-        return one
-    result: Set = {}
-    for element, below in one.items():
-        taken = other.get(element)
-        if taken is None:
-            result[element] = below
-        elif taken and SELF not in taken:
-            if not below:
-                result[element] = below
-            elif left := without(below, taken):
-                result[element] = left
-    return one if len(result) == len(one) and result == one else result
+    result: Set | None = None
+    for element, taken in other.items():
+        below = one.get(element)
+        if below is None or element == SELF:
+            continue
+        left: Set | None = None
+        if taken and SELF not in taken:
+            left = without(below, taken) if below else below
+            if left is below:
+                continue
+            left = _left(left)
+        if result is None:
+            result = one.copy()
+        if left is None:
+            del result[element]
+        else:
+            result[element] = left
+    return one if result is None else result
 
 
 def intersection(one: Set, other: Set) -> Set:
@@ -194,7 +206,7 @@ def intersection(one: Set, other: Set) -> Set:
 
 def _common(one: Set, other: Set) -> Set | None:
     if one and other:
-        return intersection(one, other) or None
+        return _left(intersection(one, other))
     alone = one if one else other
     return MEMBER if not alone or SELF in alone else None
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.api.managedfields import elements, fieldsets
@@ -94,6 +94,7 @@ def test_a_set_survives_its_text(one: fieldsets.Set) -> None:
     assert json.dumps(again) == json.dumps(one)
 
 
+@settings(max_examples=400)
 @given(sets, sets)
 def test_calculates_as_sets_of_paths_do(one: fieldsets.Set, other: fieldsets.Set) -> None:
     mine, theirs = members(one), members(other)
@@ -107,6 +108,7 @@ def test_calculates_as_sets_of_paths_do(one: fieldsets.Set, other: fieldsets.Set
     assert all(fieldsets.has(one, path) == (path in mine) for path in mine | theirs)
 
 
+@settings(max_examples=400)
 @given(sets, sets)
 def test_results_are_as_a_decoder_would_write_them(
     one: fieldsets.Set, other: fieldsets.Set
@@ -120,3 +122,13 @@ def test_results_are_as_a_decoder_would_write_them(
     ):
         assert json.dumps(fieldsets.decoded(result)) == json.dumps(result)
     assert json.dumps([one, other]) == before
+
+
+def test_an_element_that_loses_all_below_it_is_a_plain_member() -> None:
+    both = fieldsets.of_paths([("f:a",), ("f:a", "f:b"), ("f:a", "f:c")])
+    below = fieldsets.of_paths([("f:a", "f:b"), ("f:a", "f:c")])
+    assert fieldsets.difference(both, below) == {"f:a": {}}
+    assert fieldsets.without(both, below) == {"f:a": {}}
+    assert fieldsets.intersection(both, fieldsets.of_paths([("f:a",), ("f:a", "f:d")])) == {
+        "f:a": {}
+    }
