@@ -432,3 +432,32 @@ def test_pods_still_come_with_everything_on(tmp_path):
         assert made.json["spec"]["serviceAccountName"] == "default"
 
     run(story, tmp_path, rules({"level": "RequestResponse"}), lambda events: None)
+
+
+def test_a_body_that_trickles_takes_no_seat(tmp_path):
+    async def story(server):
+        await allow_jane(server)
+        more = asyncio.Event()
+
+        async def body():
+            yield b'{"metadata":{"name":"slow"},'
+            await more.wait()
+            yield b'"data":{"a":"b"}}'
+
+        def trickle(name):
+            url = f"http://127.0.0.1:{server.part.port}{MAPS}"
+            headers = {"Authorization": f"Bearer {name}", "Content-Type": "application/json"}
+            return server.session.post(url, data=body(), headers=headers)
+
+        async def slow():
+            async with trickle("jane") as answer:
+                return answer.status
+
+        writers = [server.group.spawn(slow(), "slow") for _ in range(20)]
+        await asyncio.sleep(0.2)
+        quick = await server.call("POST", MAPS, config_map("quick"), token="jane")
+        assert quick.status == 201
+        more.set()
+        assert sorted([await each for each in writers]) == [201] + [409] * 19
+
+    run(story, tmp_path, fairness=Fairness(True, 2, 1))

@@ -90,6 +90,14 @@ def too_large() -> errors.RequestEntityTooLarge:
     return errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
 
 
+async def arrived(http: web.BaseRequest) -> None:
+    """Wait until the body is there; it is kept for whoever reads it.
+
+    errors.Timeout, errors.RequestEntityTooLarge, errors.BadRequest.
+    """
+    await _read(http)
+
+
 async def _read(http: web.BaseRequest) -> bytes:
     length = http.content_length
     if length is not None and length > bodies.MAX_BODY:

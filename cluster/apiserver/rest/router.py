@@ -11,7 +11,15 @@ from cluster.apiserver import authn
 from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.authz import gate, impersonation
 from cluster.apiserver.authz.attributes import Attributes
-from cluster.apiserver.rest import answers, health, negotiation, paths, query, reads
+from cluster.apiserver.rest import (
+    answers,
+    health,
+    negotiation,
+    paths,
+    query,
+    reads,
+    requests,
+)
 from cluster.apiserver.rest.asking import Asking
 from cluster.apiserver.rest.documents import Documents
 from cluster.apiserver.rest.exchange import Exchange, Protection
@@ -126,11 +134,15 @@ class Router:
                 raise errors.MethodNotAllowed(_NOT_ALLOWED)
             page = self._pages.get(path)
             return page(http) if page else self._documents.answer(path, parameters, http)
+        asked = _asked(user, verb, target, parameters)
+        if not http.content.is_eof() and not connects:
+            # A body that trickles in takes nobody's seat; who may not ask need not send it.
+            gate.check(self._authorizer, asked)
+            await requests.arrived(http)
         exchange.known(user, verb, target)
         seat = exchange.enter(path)
         if seat is not None and seat.pending:
             await seat.wait()
-        asked = _asked(user, verb, target, parameters)
         if exchange.trail is not None:
             exchange.decided(*self._authorizer.authorize(asked))
         gate.check(self._authorizer, asked)
