@@ -45,6 +45,7 @@ class Node:
     def __init__(self, references: NodeReferences, minor: int = 1 << 20) -> None:
         self._references = references
         self._rules: tuple[Rule, ...] = notation.rules(roles.NODE)
+        self._known: dict[tuple[str, str, str, str], bool] = {}
         self._special: dict[tuple[str, str], _Rule] = {
             ("", "secrets"): self._read,
             ("", "configmaps"): self._read,
@@ -84,7 +85,13 @@ class Node:
         verb, group, resource, sub = asked.verb, asked.group, asked.resource, asked.subresource
         if asked.path:
             return any(rule.allows_path(verb, asked.path) for rule in self._rules)
-        return any(rule.allows(verb, group, resource, sub) for rule in self._rules)
+        key = (verb, group, resource, sub)
+        allowed = self._known.get(key)
+        if allowed is None:
+            allowed = any(rule.allows(verb, group, resource, sub) for rule in self._rules)
+            if allowed:  # what nodes may do is little; what they may not is anything
+                self._known[key] = allowed
+        return allowed
 
     def _read(self, node: str, asked: Attributes) -> Decision:
         """Single objects that pods of the node refer to: get, list and watch."""
