@@ -215,7 +215,7 @@ def test_a_conflict_names_its_owner_and_force_takes_the_field():
         (forced,) = await do(world, applied("a", config_map(x="2"), force=True))
         assert owners(document(forced)) == {
             "tool/Apply": {"f:data": {"f:x": {}}},
-            "kubectl-create/Update": {"f:data": {".": {}}},
+            "kubectl-create/Update": {"f:data": {}},
         }
 
     run(test)
