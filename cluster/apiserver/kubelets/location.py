@@ -13,6 +13,10 @@ PREFERRED: Final = ("InternalIP", "ExternalIP", "Hostname")
 """What kubeadm gives kube-apiserver as --kubelet-preferred-address-types: our nodes' names are in
 no DNS, with which kube-apiserver's own default begins."""
 KUBELET_PORT: Final = 10250
+KUBELET_ADDRESS: Final = "kubemu.dev/kubelet-address"
+"""The annotation of a node whose kubelet is at none of its addresses: those of hollow nodes are
+made up.
+"""
 
 
 def address(node: objects.Object, preferred: Sequence[str] = PREFERRED) -> str:
@@ -28,6 +32,9 @@ def port(node: objects.Object) -> int:
 
 
 def _host(node: objects.Object, preferred: Sequence[str]) -> str:
+    own = (node.get("metadata", {}).get("annotations") or {}).get(KUBELET_ADDRESS)
+    if own:
+        return str(own)
     known = node.get("status", {}).get("addresses") or []
     for kind in preferred:
         for each in known:

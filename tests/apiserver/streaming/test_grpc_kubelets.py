@@ -217,6 +217,12 @@ def test_which_address_is_taken(
     assert location.address(node(1, *addresses), preferred) == wanted
 
 
+def test_a_hollow_node_says_where_its_kubelet_is() -> None:
+    hollow = node(7, ("InternalIP", "10.128.0.1"))
+    hollow["metadata"]["annotations"] = {"kubemu.dev/kubelet-address": "127.0.0.1"}
+    assert location.address(hollow) == "127.0.0.1:7"
+
+
 def test_a_node_without_an_address() -> None:
     with pytest.raises(errors.InternalError, match="no preferred addresses found"):
         location.address({"metadata": {"name": "n"}, "status": {}})
