@@ -26,7 +26,8 @@ def pruned(
 
     `managers` holds `mine`, the applier's entry to be.
     """
-    if last.api_version == mine.api_version and not fieldsets.difference(last.fields, mine.fields):
+    kept = last.fields is mine.fields or not fieldsets.difference(last.fields, mine.fields)
+    if kept and last.api_version == mine.api_version:
         return merged
     whole = _at(kind, merged, last.api_version, mine.api_version, versions)
     if whole is None:
