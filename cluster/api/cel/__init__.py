@@ -19,8 +19,20 @@ from cluster.api.cel.program import (
     Program,
     compile,  # noqa: A004 - cel.compile
 )
+from cluster.api.cel.values import NONE, Optional
+
+
+def none() -> Optional:
+    """The optional value that is not there (`oldSelf` of a new object, with optionalOldSelf)."""
+    return NONE
+
+
+def optional(value: object) -> Optional:
+    """An optional value that is there."""
+    return Optional(value)
+
 
 __all__ = [
     "MATCH_CONDITIONS_BUDGET", "PER_CALL_LIMIT", "RUNTIME_BUDGET", "Budget", "CompileError",
-    "CostExceeded", "Environment", "EvaluationError", "Program", "compile",
+    "CostExceeded", "Environment", "EvaluationError", "Program", "compile", "none", "optional",
 ]  # fmt: skip
