@@ -99,12 +99,13 @@ class _Held:
     """Rules taken apart, so that whether they cover a single right is a few looks at a dict."""
 
     def __init__(self, owned: Iterable[Rule]) -> None:
-        self._names: dict[tuple[str, str, str], set[str] | None] = {}  # None: whatever its name
-        self._urls: dict[str, list[str]] = {}
+        self._names: dict[tuple[str, str, str], list[frozenset[str]] | None] = {}
+        """The names that each right is limited to; None where it is not."""
+        self._paths: dict[str, _Paths] = {}
         self.everything = False
         size = 0
         for rule in owned:
-            size += len(rule.verbs) * len(rule.groups) * len(rule.resources)
+            size += len(rule.verbs) * (len(rule.groups) * len(rule.resources) + len(rule.urls))
             if size > MAX_HELD:
                 raise TooLarge(f"the user has more than {MAX_HELD} single rights")
             self._take(rule)
@@ -113,31 +114,55 @@ class _Held:
         """Whether a single right is among them."""
         (verb,) = right.verbs
         if right.urls:
-            (path,) = right.urls
-            return any(
-                _url_covers(url, path) for each in (verb, ALL) for url in self._urls.get(each, ())
-            )
+            held = (self._paths.get(verb), self._paths.get(ALL))
+            return any(paths is not None and paths.covers(right.urls[0]) for paths in held)
         (group,), (resource,) = right.groups, right.resources
         _, slash, subresource = resource.partition("/")
         resources = (resource, ALL, f"*/{subresource}") if slash else (resource, ALL)
         for key in product((verb, ALL), (group, ALL), resources):
-            names = self._names.get(key, _NO_NAMES)
-            if names is None or (right.names and right.names[0] in names):
+            limits = self._names.get(key, _NOT_HELD)
+            if limits is None:
+                return True
+            if right.names and any(right.names[0] in names for names in limits):
                 return True
         return False
 
     def _take(self, rule: Rule) -> None:
-        for verb in rule.verbs:
-            self._urls.setdefault(verb, []).extend(rule.urls)
+        for verb in rule.verbs if rule.urls else ():
+            self._paths.setdefault(verb, _Paths()).add(rule.urls)
+        names = frozenset(rule.names)
         for key in product(rule.verbs, rule.groups, rule.resources):
-            if not rule.names:
+            if not names:
                 self._names[key] = None
-            elif (names := self._names.setdefault(key, set())) is not None:
-                names.update(rule.names)
-        self.everything = self._names.get((ALL, ALL, ALL), _NO_NAMES) is None
+            elif (limits := self._names.setdefault(key, [])) is not None:
+                limits.append(names)
+        self.everything = self._names.get((ALL, ALL, ALL), _NOT_HELD) is None
 
 
-_NO_NAMES: Final[set[str]] = set()
+_NOT_HELD: Final[list[frozenset[str]]] = []
+
+
+class _Paths:
+    """Paths, and beginnings of paths, of one verb."""
+
+    def __init__(self) -> None:
+        self._exact: set[str] = set()
+        self._beginnings: dict[int, set[str]] = {}
+
+    def add(self, urls: Iterable[str]) -> None:
+        """Hold further ones."""
+        for url in urls:
+            self._exact.add(url)
+            if url.endswith("*"):
+                beginning = url.rstrip("*")
+                self._beginnings.setdefault(len(beginning), set()).add(beginning)
+
+    def covers(self, path: str) -> bool:
+        """Whether one of them is the path, or its beginning."""
+        return path in self._exact or any(
+            length <= len(path) and path[:length] in held
+            for length, held in self._beginnings.items()
+        )
 
 
 def compacted(rights: Iterable[Rule]) -> list[Rule]:

@@ -48,6 +48,15 @@ def test_rules_that_multiply_without_end_are_refused_and_not_worked_through() ->
         rules.missing((), [Rule(many, many, many)])
 
 
+def test_many_paths_and_names_are_compared_without_looking_at_each_pair() -> None:
+    held = Rule(("get",), urls=tuple(f"/held/{number}*" for number in range(20_000)))
+    asked = Rule(("get",), urls=tuple(f"/held/{number}/x" for number in range(9_000)))
+    assert rules.missing([held], [asked]) == []
+    names = tuple(f"n{number}" for number in range(5_000))
+    limited = Rule(("get",), tuple("ab"), tuple(f"r{n}" for n in range(1_000)), names)
+    assert rules.missing([limited], [Rule(("get",), ("a",), ("r7",), names)]) == []
+
+
 _WORD = st.sampled_from(["*", "a", "b"])
 _SOME = st.lists(_WORD, min_size=1, max_size=2).map(tuple)
 _RULE = st.builds(
