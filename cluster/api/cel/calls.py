@@ -75,16 +75,16 @@ def _applied(overload: Overload, values: list[Any], frame: Frame) -> Any:
 
 def _dispatched(tree: Call, runs: list[Run]) -> Run:
     overloads, function = tree.overloads, tree.function
-    kept: dict[tuple[str, ...], Overload] = {}
+    kept: dict[tuple[type, ...], Overload] = {}
 
     def run(frame: Frame) -> Any:
         values = [part(frame) for part in runs]
-        kinds = tuple(map(kind_of, values))
-        overload = kept.get(kinds)
+        classes = tuple(map(type, values))
+        overload = kept.get(classes)
         if overload is None:
-            overload = _chosen(overloads, kinds, function)
+            overload = _chosen(overloads, tuple(map(kind_of, values)), function)
             if len(kept) < 64:
-                kept[kinds] = overload
+                kept[classes] = overload
         if overload.cost is None:
             frame[0] += 1
         return _applied(overload, values, frame)

@@ -88,6 +88,9 @@ class Program:
             value = self._run(frame)
         except RecursionError:
             raise EvaluationError("values are nested too deeply") from None
+        except UnicodeError:
+            # Half of a surrogate pair, which JSON can write: RE2 takes no such text.
+            raise EvaluationError("invalid UTF-8") from None
         finally:
             if budget is not None:
                 budget.left -= frame[0]

@@ -71,7 +71,7 @@ def _double_quotient(one: float, other: float) -> float:
 
 def _joined_lists(frame: Frame, one: list[Any], other: list[Any]) -> list[Any]:
     # cel-go links lists without copying, at a cost of 1; a copy is charged for what it takes.
-    spend(frame, (len(one) + len(other)) // 100)
+    spend(frame, (len(one) + len(other)) // 10)
     return one + other
 
 

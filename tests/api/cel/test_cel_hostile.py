@@ -133,6 +133,17 @@ def test_patterns_take_time_in_proportion_to_the_text() -> None:
     assert cel.compile(text, ENVIRONMENT).run({"s": "a" * 50_000 + "c"}) is False
 
 
+@pytest.mark.parametrize(
+    "text", ["s.matches('a')", "s.find('a') == ''", "bytes(s) == b''", "url(s).getHost() == ''"]
+)
+def test_half_a_surrogate_pair_is_no_fault_of_the_server(text: str) -> None:
+    program = cel.compile(text, ENVIRONMENT)
+    try:
+        assert program.run({"s": "\ud800"}) is False
+    except cel.EvaluationError as error:
+        assert "invalid" in str(error)  # noqa: PT017 - either is right
+
+
 def test_results_that_share_parts_are_not_written_out_without_end() -> None:
     shared = cel.compile(doubled("[1]", "[x, x]", 40), ENVIRONMENT).run({})
     with pytest.raises(cel.EvaluationError, match="too large"):
