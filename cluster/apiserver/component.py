@@ -12,6 +12,7 @@ from cluster.aio.grpcserver import GrpcServer
 from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.aggregation import authentication
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.authz import modes
@@ -88,6 +89,9 @@ class ApiServer:
             await self.registry.open()
             extensions = Extensions(self.registry, self._random)
             extensions.open()
+            if self._config.client_ca:
+                proxies = self._config.proxy_client is not None
+                await authentication.publish(self.registry, self._config.client_ca, proxies=proxies)
             upkeep = Upkeep(self.registry)
             await upkeep.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
@@ -113,7 +117,7 @@ class ApiServer:
         stack.enter_context(protected)
         kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
         await stack.enter_async_context(kubelets)
-        caller = HttpCaller(self.registry.cache, kubelets, self._random)
+        caller = HttpCaller(self.registry.cache, kubelets, self._random, client=config.proxy_client)
         await stack.enter_async_context(caller)
         converting = Converting(self.registry, caller, self._random)
         self.registry.views.webhooks = converting.converted

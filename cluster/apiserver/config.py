@@ -48,6 +48,10 @@ class Config:
     audit: audit_settings.Settings | None = None
     authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)
     """The authorization modes, in the order in which they are asked."""
+    client_ca: str = ""
+    """PEM of who signs the certificates of clients: told to extension servers."""
+    proxy_client: tuple[str, str] | None = None
+    """Files of the certificate and key that extension servers and webhooks are shown."""
     kubelet_tls: ChannelTls | None = None
     """With what kubelets are asked for logs, exec and so on; without it, in plain text."""
     kubelet_addresses: tuple[str, ...] = location.PREFERRED

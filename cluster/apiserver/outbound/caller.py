@@ -31,9 +31,19 @@ _PIECE = 1 << 16
 
 
 class HttpCaller:
-    """Carries requests of an API server. Use it inside `async with`: it owns its connections."""
+    """Carries requests of an API server. Use it inside `async with`: it owns its connections.
 
-    def __init__(self, cache: WatchCache, connector: Connector, random: Random) -> None:
+    `client` are the files of the certificate and the key that servers are shown who ask.
+    """
+
+    def __init__(
+        self,
+        cache: WatchCache,
+        connector: Connector,
+        random: Random,
+        client: tuple[str, str] | None = None,
+    ) -> None:
+        self._client = client
         self._cache = cache
         self._connector = connector
         self._random = random
@@ -122,6 +132,8 @@ class HttpCaller:
             if len(self._contexts) >= _CONTEXTS:
                 self._contexts.clear()
             found = self._contexts[about] = _new_context(request)
+            if self._client is not None:
+                found.load_cert_chain(*self._client)
         return found
 
     async def _tunnelled(self, place: services.Pod) -> socket.socket:

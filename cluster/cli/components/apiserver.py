@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.apiserver import config as configs
-from cluster.cli import authnflags, flags, kubeletflags, process, protectionflags, servertls
+from cluster.cli import (
+    aggregatorflags,
+    authnflags,
+    flags,
+    kubeletflags,
+    process,
+    protectionflags,
+    servertls,
+)
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
@@ -51,6 +59,7 @@ _SETTINGS = (
 @authnflags.options
 @protectionflags.options
 @kubeletflags.options
+@aggregatorflags.options
 @flags.option(
     "storage-backend",
     "Where objects are kept.",
@@ -66,6 +75,7 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
         authnflags.from_flags(values)
         | protectionflags.from_flags(values)
         | kubeletflags.from_flags(values)
+        | aggregatorflags.from_flags(values)
     )
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
@@ -108,7 +118,8 @@ def _tls(values: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError(
             f"{certificate} and {key} are not a usable certificate: {error}"
         ) from error
-    return {"ssl_context": context, "grpc_tls": grpc_tls}
+    client_ca = authority.read_text() if authority else ""
+    return {"ssl_context": context, "grpc_tls": grpc_tls, "client_ca": client_ca}
 
 
 def _storage(backend: str, folder: Path) -> "Storage":

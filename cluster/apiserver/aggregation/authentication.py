@@ -1,0 +1,51 @@
+"""What extension servers have to know to believe this server: a ConfigMap in kube-system.
+
+Their delegated authentication reads `extension-apiserver-authentication`: who signs the
+certificates of clients, and of the proxy that tells in headers whom it asks for.
+"""
+
+from typing import Final
+
+import msgspec
+
+from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.apiserver import bootstrap
+from cluster.apiserver.registry import Registry
+
+NAME: Final = "extension-apiserver-authentication"
+PROXY: Final = "front-proxy-client"
+"""The common name of the proxy's certificate."""
+_NAMESPACE: Final = "kube-system"
+_encode = msgspec.json.encode
+
+
+def published(client_ca: str, *, proxies: bool) -> dict[str, str]:
+    """The ConfigMap's data. kubemu has one authority, which signs the proxy's certificate too."""
+    found = {"client-ca-file": client_ca}
+    if proxies:
+        found |= {
+            "requestheader-allowed-names": f'["{PROXY}"]',
+            "requestheader-client-ca-file": client_ca,
+            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+            "requestheader-group-headers": '["X-Remote-Group"]',
+            "requestheader-uid-headers": '["X-Remote-Uid"]',
+            "requestheader-username-headers": '["X-Remote-User"]',
+        }
+    return found
+
+
+async def publish(registry: Registry, client_ca: str, *, proxies: bool) -> None:
+    """Make the ConfigMap, or bring it up to date. errors.StatusError."""
+    data = published(client_ca, proxies=proxies)
+    entry = registry.cache.get("configmaps", _NAMESPACE, NAME)
+    if entry is None:
+        body = _encode({"metadata": {"name": NAME, "namespace": _NAMESPACE}, "data": data})
+        wanted = Operation(Verb.CREATE, "configmaps", _NAMESPACE, NAME, body=body)
+    elif (entry.document().get("data") or {}) != data:
+        wanted = Operation(
+            Verb.PATCH, "configmaps", _NAMESPACE, NAME,
+            body=_encode({"data": data}), patch_type=MERGE_PATCH,
+        )  # fmt: skip
+    else:
+        return
+    await registry.one(wanted, bootstrap.USER)
