@@ -1,9 +1,27 @@
 """The core group."""
 
-from cluster.api.resources.model import META, NAME, Resource, paths
+from cluster.api.resources.model import FOR_EVER, META, NAME, Resource, paths
 
 _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _ENDPOINTS_DEPRECATED = 33
+
+_RESIZABLE = 33  # the minor version that serves pods/resize
+
+
+def _pod(since: int, until: int, *more: str) -> Resource:
+    return Resource(
+        "", "v1", "Pod", "pods", short_names=("po",), categories=("all",),
+        subresources=tuple(sorted((
+            "attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward",
+            "proxy", "status", *more,
+        ))),
+        fields=paths(
+            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
+            "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName",
+        ),
+        since=since, until=until,
+    )  # fmt: skip
+
 
 ROWS: tuple[Resource, ...] = (
     Resource("", "v1", "Binding", "bindings", verbs=("create",)),
@@ -45,17 +63,8 @@ ROWS: tuple[Resource, ...] = (
         "", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, short_names=("pv",),
         subresources=("status",), fields=NAME,
     ),
-    Resource(
-        "", "v1", "Pod", "pods", short_names=("po",), categories=("all",),
-        subresources=(
-            "attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward",
-            "proxy", "resize", "status",
-        ),
-        fields=paths(
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-            "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName",
-        ),
-    ),
+    _pod(0, _RESIZABLE - 1),
+    _pod(_RESIZABLE, FOR_EVER, "resize"),
     Resource("", "v1", "PodTemplate", "podtemplates", fields=META),
     Resource(
         "", "v1", "ReplicationController", "replicationcontrollers", short_names=("rc",),

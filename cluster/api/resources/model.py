@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cluster.api.custom import Custom
 
+FOR_EVER = 1 << 30
+"""The minor version up to which a row is served that has not gone."""
 READ = ("get", "list", "watch")
 ALL_VERBS = (
     "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
@@ -56,7 +58,7 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: int = 0
-    until: int = 1 << 30
+    until: int = FOR_EVER
     singular: str = ""
     list_kind: str = ""
     storage: bool = False

@@ -54,6 +54,41 @@ def init(path: str, listed: list[Object], volumes: set[str], taken: list[Object]
     return found
 
 
+_NOT_EPHEMERAL: Final = ("ports", *_PROBES, "lifecycle", "restartPolicy", "resizePolicy")
+
+
+def ephemeral(path: str, listed: list[Object], volumes: set[str], taken: list[Object]) -> Causes:
+    """What is wrong with `ephemeralContainers`; `taken` are all the others."""
+    found: Causes = []
+    others = {container.get("name") for container in taken}
+    seen = {container.get("name") or "": None for container in taken}
+    for index, container in enumerate(listed):
+        at = f"{path}[{index}]"
+        target = container.get("targetContainerName")
+        if target and target not in others:
+            found.append(causes.not_found(f"{at}.targetContainerName", target))
+        if not container.get("name"):
+            found.append(causes.required(at, "ephemeralContainer requires a name"))
+            continue
+        _common(at, container, volumes, found)
+        _unique(at, container, seen, found)
+        detail = "cannot be set for an Ephemeral Container"
+        found += [
+            causes.forbidden(f"{at}.{field}", detail)
+            for field in _NOT_EPHEMERAL
+            if container.get(field)
+        ]
+        if container.get("resources"):
+            found.append(causes.forbidden(f"{at}.resources", detail))
+        for place, mount in enumerate(container.get("volumeMounts") or ()):
+            found += [
+                causes.forbidden(f"{at}.volumeMounts[{place}].{field}", detail)
+                for field in ("subPath", "subPathExpr")
+                if mount.get(field)
+            ]
+    return found
+
+
 def _restart_policy(path: str, container: Object, found: Causes) -> None:
     found += values.one_of(path, container["restartPolicy"], ("Always", "Never", "OnFailure"))
 

@@ -29,8 +29,10 @@ class Subresource:
 
 SUBRESOURCES: Mapping[str, Subresource] = {
     "binding": Subresource(create=binding.create),
+    "ephemeralcontainers": Subresource(status.get, update=status.update, patch=status.patch),
     "eviction": Subresource(prepare=eviction.prepare),
     "finalize": Subresource(update=finalize.update),
+    "resize": Subresource(status.get, update=status.update, patch=status.patch),
     "scale": Subresource(scale.get, update=scale.update, patch=scale.patch),
     "token": Subresource(create=token.create),
     "status": Subresource(status.get, update=status.update, patch=status.patch),
