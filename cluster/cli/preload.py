@@ -21,9 +21,11 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "runtime": (
         "cluster.cli.components.runtime", "cluster.runtime.component",
         "cluster.runtime.servicer", "cluster.runtime.dataplane_servicer",
+        "cluster.runtime.streaming_servicer", "cluster.runtime.vos.programs",
     ),
     "kubelet": (
         "cluster.cli.components.kubelet", "cluster.kubelet.component", "cluster.kubelet.grpc_cri",
+        "cluster.kubelet.serving.server",
     ),
     "kube-proxy": ("cluster.cli.components.kube_proxy", "cluster.proxy.component"),
     "controller-manager": (

@@ -46,6 +46,8 @@ class NodeAgent:
     ) -> None:
         self.config = config
         self.cri = cri
+        self.began = clock.now()
+        """When it was built, in seconds since the epoch."""
         self.pods: dict[str, Pod] = {}
         self._found: dict[str, tuple[Seen, pb.PodSandbox]] = {}
         self._open = False
@@ -54,7 +56,7 @@ class NodeAgent:
         self._writer = writer
         self._host = statuses.Host(config.addresses, config.version)
         self._speaker = events.Speaker(recorder, config.version, normal=config.normal_events)
-        self._worker = podworker.PodWorker(cri, clock, self._speaker)
+        self._worker = podworker.PodWorker(cri, clock, self._speaker, config.pod_logs_dir)
         self._capacity = admission.Amounts(
             quantity.milli(config.cpu),
             quantity.value(config.memory),

@@ -2,12 +2,17 @@
 
 import asyncio
 import random as randoms
+from typing import TYPE_CHECKING
 
 from cluster.aio import clock as clocks
 from cluster.client.client import Client
 from cluster.kubelet.config import Config
 from cluster.kubelet.crew import Crew
 from cluster.kubelet.cri import Cri
+from cluster.kubelet.serving.service import KubeletService
+
+if TYPE_CHECKING:
+    from cluster.kubelet.serving.server import Serving
 
 
 class Kubelet:
@@ -25,6 +30,7 @@ class Kubelet:
         cri: Cri,
         clock: clocks.Clock,
         random: randoms.Random,
+        serving: "Serving | None" = None,
     ) -> None:
         name = config.node_name
         self._crew = Crew(
@@ -35,7 +41,13 @@ class Kubelet:
             host=name,
             pod_fields=f"spec.nodeName={name}",
             node_fields=f"metadata.name={name}",
+            serving=serving,
         )
+
+    @property
+    def service(self) -> KubeletService:
+        """What the API server asks of it: logs, exec and so on."""
+        return self._crew.service
 
     @property
     def ready(self) -> asyncio.Event:

@@ -51,6 +51,13 @@ class Config:
     architecture: str = "amd64"
     operating_system: str = "linux"
     kubelet_port: int = 10250
+    """Where the kubelet's server is reached; what it really listens on takes its place."""
+    kubelet_address: str = ""
+    """At which address that is, where it is none of the node's: hollow nodes have only made-up
+    ones. It is shown by the annotation kubemu.dev/kubelet-address."""
+
+    pod_logs_dir: str = "/var/log/pods"
+    """Where the runtime keeps container logs, a folder for each pod."""
 
     node_status_report_frequency: float = 300.0
     node_lease_duration: int = 40

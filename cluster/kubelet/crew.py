@@ -7,8 +7,8 @@ pod, and only a runtime elsewhere costs one for its node.
 import asyncio
 import random as randoms
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
@@ -22,8 +22,12 @@ from cluster.kubelet.cri import Cri
 from cluster.kubelet.node.keeper import Node, NodeKeeper
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.runtimelink import RuntimeLink
+from cluster.kubelet.serving.service import KubeletService
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.workers import Workers
+
+if TYPE_CHECKING:
+    from cluster.kubelet.serving.server import Serving
 
 COMPONENT: Final = "kubelet"
 
@@ -54,7 +58,12 @@ class Crew:
         host: str,
         pod_fields: str,
         node_fields: str = "",
+        serving: "Serving | None" = None,
     ) -> None:
+        self._serving = serving
+        self._agents: dict[str, NodeAgent] = {}
+        self.service = KubeletService(self._agents, clock)
+        """What the API server asks: logs, exec and so on."""
         self.ready = asyncio.Event()
         self._client = client
         self._clock = clock
@@ -74,8 +83,11 @@ class Crew:
         async with tasks.Group(COMPONENT) as group:
             workers = Workers(group, self._work)
             try:
-                for name, (config, cri) in self._declared.items():
+                port = self._listen(group)
+                for name, (declared, cri) in self._declared.items():
+                    config = replace(declared, kubelet_port=port) if port else declared
                     self.members[name] = self._member(config, cri, workers, group)
+                    self._agents[name] = self.members[name].agent
                 await self._serve(group)
                 await asyncio.get_running_loop().create_future()
             finally:
@@ -100,6 +112,18 @@ class Crew:
         for member in self.members.values():
             member.link.set_synced()
         self.ready.set()
+
+    def _listen(self, group: tasks.Group) -> int:
+        """Serve from now on; the port, 0 where nothing is served. grpcserver.AddressInUse."""
+        if self._serving is None:
+            return 0
+        # Imported here: a kubelet that serves nothing needs no gRPC.
+        from cluster.kubelet.serving.server import Server
+
+        server = Server(self._serving, self.service)
+        port = server.listen()
+        group.spawn(server.run(), "server")
+        return port
 
     def _member(self, config: Config, cri: Cri, workers: Workers, group: tasks.Group) -> Member:
         name = config.node_name

@@ -10,6 +10,8 @@ from typing import Final, Protocol, runtime_checkable
 
 from cluster.aio import rpc
 from cluster.kubelet.lifecycle.model import Container, Sandbox, Seen, State
+from cluster.pb.cluster.v1 import kubelet_pb2 as streams
+from cluster.pb.cluster.v1 import streaming_pb2
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 POD_NAME: Final = "io.kubernetes.pod.name"
@@ -59,6 +61,21 @@ class Cri(Protocol):
         self, request: pb.GetEventsRequest, /
     ) -> AsyncIterator[pb.ContainerEventResponse]:
         """Everything that happens from the moment this returns."""
+        ...
+
+    async def stream_exec(
+        self, inputs: AsyncIterator[streams.StreamInput], /
+    ) -> AsyncIterator[streams.StreamOutput]: ...
+    async def stream_attach(
+        self, inputs: AsyncIterator[streams.StreamInput], /
+    ) -> AsyncIterator[streams.StreamOutput]: ...
+    async def stream_port_forward(
+        self, inputs: AsyncIterator[streams.PortForwardInput], /
+    ) -> AsyncIterator[streams.PortForwardOutput]: ...
+    async def read_log(
+        self, request: streaming_pb2.ReadLogRequest, /
+    ) -> streaming_pb2.ReadLogResponse:
+        """These four are cluster.v1.Streaming; another runtime answers UNIMPLEMENTED."""
         ...
 
     async def image_status(self, request: pb.ImageStatusRequest, /) -> pb.ImageStatusResponse: ...

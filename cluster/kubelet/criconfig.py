@@ -18,12 +18,12 @@ _LONGEST_HOSTNAME: Final = 63
 _encode = msgspec.json.Encoder().encode
 
 
-def sandbox(pod: objects.Object, attempt: int) -> pb.PodSandboxConfig:
-    """The configuration of the pod's sandbox."""
+def sandbox(pod: objects.Object, attempt: int, logs: str = "/var/log/pods") -> pb.PodSandboxConfig:
+    """The configuration of the pod's sandbox; `logs` is the folder of all pods' logs."""
     name, namespace, uid = objects.name(pod), objects.namespace(pod), objects.uid(pod)
     config = pb.PodSandboxConfig(
         metadata=pb.PodSandboxMetadata(name=name, uid=uid, namespace=namespace, attempt=attempt),
-        log_directory=f"/var/log/pods/{namespace}_{name}_{uid}",
+        log_directory=f"{logs}/{namespace}_{name}_{uid}",
         labels={**objects.labels(pod), **_labels(pod)},
         annotations=objects.annotations(pod),
     )

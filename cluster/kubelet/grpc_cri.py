@@ -9,6 +9,7 @@ import grpc
 
 from cluster.aio import rpc
 from cluster.kubelet.cri import Cri
+from cluster.pb.cluster.v1 import streaming_pb2_grpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.pb.cri.v1 import api_pb2_grpc
 
@@ -32,6 +33,7 @@ class GrpcCri:
             api_pb2_grpc.RuntimeServiceStub(channel),
             api_pb2_grpc.ImageServiceStub(channel),
         )
+        self._streaming: Any = streaming_pb2_grpc.StreamingStub(channel)
         self._calls: dict[str, Any] = {}
         for service, stub in zip(pb.DESCRIPTOR.services_by_name.values(), self._stubs, strict=True):
             for method in service.methods:
@@ -80,6 +82,22 @@ class GrpcCri:
             raise rpc.Failure(code.name, details or "")
         return _events(call)
 
+    async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """See `cri.Cri`."""
+        return _events(self._streaming.StreamExec(inputs))
+
+    async def stream_attach(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """See `cri.Cri`."""
+        return _events(self._streaming.StreamAttach(inputs))
+
+    async def stream_port_forward(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """See `cri.Cri`."""
+        return _events(self._streaming.StreamPortForward(inputs))
+
+    async def read_log(self, request: Any) -> Any:
+        """See `cri.Cri`."""
+        return await self._unary(self._streaming.ReadLog, request, self._timeout)
+
     async def _unary(self, call: Any, request: Any, seconds: float) -> Any:
         try:
             return await call(request, timeout=seconds)
@@ -87,7 +105,7 @@ class GrpcCri:
             raise _failure(error) from error
 
 
-async def _events(call: Any) -> AsyncIterator[pb.ContainerEventResponse]:
+async def _events(call: Any) -> AsyncIterator[Any]:
     try:
         async for event in call:
             yield event

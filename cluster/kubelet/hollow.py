@@ -9,12 +9,17 @@ import dataclasses
 import ipaddress
 import random as randoms
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from cluster.aio import clock as clocks
 from cluster.client.client import Client
 from cluster.kubelet.config import Config
 from cluster.kubelet.crew import Crew
 from cluster.kubelet.cri import Cri
+from cluster.kubelet.serving.service import KubeletService
+
+if TYPE_CHECKING:
+    from cluster.kubelet.serving.server import Serving
 
 CriFactory = Callable[[Config], Cri]
 
@@ -62,6 +67,7 @@ class HollowNodes:
         cri_factory: CriFactory,
         clock: clocks.Clock,
         random: randoms.Random,
+        serving: "Serving | None" = None,
     ) -> None:
         if not configs:
             raise ValueError("there are no hollow nodes to run")
@@ -72,7 +78,13 @@ class HollowNodes:
             random=random,
             host=f"{configs[0].node_name}+{len(configs) - 1}",
             pod_fields="spec.nodeName!=",
+            serving=serving,
         )
+
+    @property
+    def service(self) -> KubeletService:
+        """What the API server asks of it: logs, exec and so on."""
+        return self._crew.service
 
     @property
     def ready(self) -> asyncio.Event:

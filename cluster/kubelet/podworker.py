@@ -36,7 +36,10 @@ class Restless(RuntimeError):
 class PodWorker:
     """Works on the pods of one node. One call a pod at a time; calls may be cancelled."""
 
-    def __init__(self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker) -> None:
+    def __init__(
+        self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker, logs: str = "/var/log/pods"
+    ) -> None:
+        self._logs = logs
         self._cri = cri
         self._clock = clock
         self._speaker = speaker
@@ -125,7 +128,7 @@ class PodWorker:
     async def _create_sandbox(self, pod: Pod, action: CreateSandbox) -> bool:
         if action.attempt:
             self._speaker.sandbox_changed(pod.object)
-        config = criconfig.sandbox(pod.object, action.attempt)
+        config = criconfig.sandbox(pod.object, action.attempt, self._logs)
         try:
             answer = await self._cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))
         except rpc.Failure as failure:
@@ -161,7 +164,7 @@ class PodWorker:
         name = action.spec["name"]
         config = criconfig.container(pod.object, action.spec, action.attempt, init=action.init)
         sandbox_config = pod.sandbox_config or criconfig.sandbox(
-            pod.object, pod.seen.sandboxes[0].attempt
+            pod.object, pod.seen.sandboxes[0].attempt, self._logs
         )
         request = pb.CreateContainerRequest(
             pod_sandbox_id=pod.sandbox_ids[0], config=config, sandbox_config=sandbox_config

@@ -1,7 +1,8 @@
 """A cluster as a scenario of the lab holds it: act on it, wait for it, look into it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.aio import clock, tasks
@@ -9,11 +10,12 @@ from cluster.api import conditions, errors, identity, objects, resources
 from cluster.api.operations import MERGE_PATCH
 from cluster.apiserver.ledger import Ledger
 from cluster.client.client import Client
-from cluster.lab import assembly, invariants, manifests
+from cluster.lab import assembly, invariants, kubelets, manifests
 from cluster.lab.config import Config
 from cluster.lab.eventlog import EventLog
 from cluster.lab.mirror import Mirror
 from cluster.lab.parts import Part
+from cluster.pb.cluster.v1 import kubelet_pb2
 from cluster.storage.memory import MemoryStorage
 
 T = TypeVar("T")
@@ -28,6 +30,15 @@ _LOOK_PAUSE = 0.005
 
 class NotReached(AssertionError):
     """What a scenario waited for did not come about in time."""
+
+
+@dataclass(slots=True)
+class Executed:
+    """What a command wrote, and its exit code."""
+
+    out: str = ""
+    err: str = ""
+    code: int = 0
 
 
 class Cluster:
@@ -46,6 +57,7 @@ class Cluster:
         self._store = MemoryStorage()
         self._assembly = assembly.Assembly(config, self._store, clock, self._hook)
         self._parts = {part.name: part for part in self._assembly.parts()}
+        self.kubelets = kubelets.LabConnector(self._parts)
         self._changed = asyncio.Event()
         self._table = resources.built_in()
         self._group: tasks.Group | None = None
@@ -102,6 +114,54 @@ class Cluster:
         if name not in self._parts:
             raise KeyError(f"no component {name}: there are {', '.join(self._parts)}")
         return self._parts[name]
+
+    async def exec(
+        self, pod: str, *command: str, namespace: str = "default", container: str = ""
+    ) -> Executed:
+        """Run a command in a container of a pod, by default its first, to its end.
+
+        errors.StatusError; kubelets.protocol.Unreachable where the node's kubelet is down.
+        """
+        node, ref = self._container(pod, namespace, container)
+        start = kubelet_pb2.StreamStart(container=ref, command=command, stdout=True, stderr=True)
+
+        async def inputs() -> AsyncIterator[kubelet_pb2.StreamInput]:
+            yield kubelet_pb2.StreamInput(start=start)
+
+        done = Executed()
+        async with self.kubelets.kubelet(node) as kubelet:
+            async for output in kubelet.exec(inputs()):
+                done.out += output.stdout.decode(errors="replace")
+                done.err += output.stderr.decode(errors="replace")
+                if output.HasField("exit"):
+                    done.code = output.exit.code
+                    done.err += output.exit.error
+        return done
+
+    async def logs(
+        self, pod: str, *, namespace: str = "default", container: str = "", previous: bool = False
+    ) -> str:
+        """What a container of a pod, by default its first, has written. Errors as `exec`."""
+        node, ref = self._container(pod, namespace, container)
+        request = kubelet_pb2.LogsRequest(container=ref, previous=previous)
+        async with self.kubelets.kubelet(node) as kubelet:
+            chunks = [one.data async for one in kubelet.logs(request)]
+        return b"".join(chunks).decode(errors="replace")
+
+    def _container(
+        self, pod: str, namespace: str, container: str
+    ) -> tuple[objects.Object, kubelet_pb2.ContainerRef]:
+        found = self.get("pods", pod, namespace)
+        if found is None:
+            raise errors.NotFound(f'pods "{pod}" not found')
+        spec = objects.spec(found)
+        node = self.get("nodes", spec.get("nodeName") or "")
+        if node is None:
+            raise errors.BadRequest(f"pod {pod} does not have a host assigned")
+        name = container or spec["containers"][0]["name"]
+        return node, kubelet_pb2.ContainerRef(
+            node=objects.name(node), namespace=namespace, pod=pod, container=name
+        )
 
     # ---- waiting -----------------------------------------------------------------------------
 

@@ -78,6 +78,23 @@ def hosts(wanted: Topology, more: tuple[str, ...] = ()) -> tuple[str, ...]:
 def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
     return _process(
         wanted, folder, APISERVER,
+def kubelets(wanted: Topology) -> dict[str, tuple[str, ...]]:
+    """Each kubelet process, and the names and addresses under which its certificate is valid."""
+    names = [*(node.name for node in wanted.nodes), *(name for name, _, _ in _shares(wanted))]
+    return {f"kubelet-{name}": (name, LOOPBACK) for name in names}
+
+
+def _serving(folder: state.Folder, kubelet: str) -> dict[str, str]:
+    """Where and by what certificates a kubelet serves the API server."""
+    return {
+        "address": LOOPBACK,
+        "port": "0",
+        "tls-cert-file": str(folder.pki / f"{kubelet}.crt"),
+        "tls-private-key-file": str(folder.pki / f"{kubelet}.key"),
+        "client-ca-file": str(folder.pki / "ca.crt"),
+    }
+
+
         {
             "bind-address": LOOPBACK,
             "advertise-address": LOOPBACK,
@@ -131,7 +148,9 @@ def _node(wanted: Topology, folder: state.Folder, node: topology.Node) -> Iterat
             "kubernetes-version": wanted.kubernetes_version,
             **_registration(node.size, node.labels, node.taints),
         },
+            **_serving(folder, kubelet),
         name=kubelet, node=node.name, after=(APISERVER, runtime),
+            "pod-logs-dir": str(folder.node_logs(node.name)),
     )  # fmt: skip
     yield _process(
         wanted, folder, "kube-proxy",
@@ -163,6 +182,8 @@ def _hollow(
             "hollow-prefix": group.prefix,
             "hollow-start": str(numbers.start),
             "kubernetes-version": wanted.kubernetes_version,
+            **_serving(folder, process),
+            "advertise-kubelet-address": LOOPBACK,
             **_registration(group.size, group.labels, group.taints),
         }
         if group.zones:

@@ -29,6 +29,8 @@ def prepare(
     pki.ensure_client(
         folder.pki, plans.KUBELET_CLIENT, plans.KUBELET_CLIENT_SUBJECT, authority, now
     )
+    for name, hosts in plans.kubelets(wanted).items():
+        pki.ensure_serving(folder.pki, name, hosts, authority, now)
     for name, subject in plans.subjects(wanted).items():
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject))

@@ -3,6 +3,7 @@
     HOME/NAME/pki/          certificates            HOME/NAME/data/   the API server's store
     HOME/NAME/conf/         kubeconfigs             HOME/NAME/logs/   one file a process
     HOME/NAME/plan.json     what runs               HOME/NAME/processes.json   its processes now
+    HOME/NAME/nodes/NODE/   container logs of a node
     HOME/NAME/lock          held by the supervisor  HOME/NAME/run/    unix sockets
 
 A process is known by its number and the time it started, since numbers are used again.
@@ -78,6 +79,10 @@ class Folder:
     def logs(self) -> Path:
         """One file a process."""
         return self.path / "logs"
+
+    def node_logs(self, node: str) -> Path:
+        """The container logs of a node."""
+        return self.path / "nodes" / node / "pods"
 
     @property
     def plan(self) -> Path:

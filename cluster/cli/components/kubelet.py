@@ -4,13 +4,16 @@ import random as randoms
 from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
 
-from cluster.cli import connection, flags, process
+from cluster.cli import connection, flags, process, servertls
 from cluster.cli.flags import DURATION, NUMBER, PAIRS, REAL, TEXT, Setting
 from cluster.kubelet import config as configs
 
 if TYPE_CHECKING:
+    from cluster.aio.grpcserver import ServerTls
     from cluster.kubelet.cri import Cri
+    from cluster.kubelet.serving.server import Serving
 
 _SETTINGS = (
     Setting("node_ip", TEXT, "Addresses of the node, with commas between."),
@@ -24,7 +27,13 @@ _SETTINGS = (
     Setting("region", TEXT, "Region of the node."),
     Setting("kubernetes_version", TEXT, "Kubernetes version emulated."),
     Setting("architecture", TEXT, "Architecture that the node shows."),
-    Setting("kubelet_port", NUMBER, "Port of the kubelet's own server.", "port"),
+    Setting("kubelet_port", NUMBER, "Port of its own server; 0 takes a free one.", "port"),
+    Setting(
+        "kubelet_address", TEXT,
+        "Address at which the API server reaches it, where it is none of the node's.",
+        "advertise-kubelet-address",
+    ),
+    Setting("pod_logs_dir", TEXT, "Where the runtime keeps the logs of containers."),
     Setting("node_status_report_frequency", DURATION, "How often an unchanged status is sent."),
     Setting(
         "node_lease_duration", NUMBER, "Seconds for which the node's lease is good.",
@@ -46,6 +55,8 @@ _SETTINGS = (
     default=connection.RUNTIME,
 )
 @flags.settings(configs.Config, *_SETTINGS)
+@flags.option("address", "Address that its server listens on.", default="0.0.0.0")
+@servertls.options
 @flags.option(
     "register-with-taints",
     "Taints that the node registers with: key[=value]:effect,…",
@@ -68,7 +79,8 @@ def kubelet(
 ) -> None:  # fmt: skip
     """Run the agent of a node: it runs the pods that are bound to it, by a runtime.
 
-    Stopped, it leaves its containers running; started again, it finds them.
+    Stopped, it leaves its containers running; started again, it finds them. With --tls-cert-file
+    it serves logs, exec, attach and port-forward to the API server.
     """
     connected = connection.from_flags(values)
     taints = _taints(values.pop("register_with_taints"))
@@ -80,11 +92,13 @@ def kubelet(
     def make(**fields: Any) -> configs.Config:
         return configs.Config(node_name=name, taints=taints, **fields)
 
+    address, tls = values.pop("address"), _tls(values)
     config = flags.built(make, _SETTINGS, values)
     if hollow:
         nodes = _hollow_configs(config, hollow, prefix, first, zones)
 
     async def story(seams: process.Seams) -> None:
+        serving = _serving(address, config.kubelet_port, tls)
         async with connected.client("kubelet") as client:
             if hollow:
                 from cluster.kubelet.hollow import HollowNodes
@@ -92,7 +106,7 @@ def kubelet(
                 runtimes = _Runtimes(seams)
                 made = HollowNodes(
                     nodes, client=client, cri_factory=runtimes.make, clock=seams.clock,
-                    random=seams.random,
+                    random=seams.random, serving=serving,
                 )  # fmt: skip
                 await process.serve(made)
             else:
@@ -102,11 +116,34 @@ def kubelet(
                 async with connected.channel(container_runtime_endpoint) as runtime:
                     cri = grpc_cri.connect(runtime, config.runtime_request_timeout)
                     one = Kubelet(
-                        config, client=client, cri=cri, clock=seams.clock, random=seams.random
-                    )
+                        config, client=client, cri=cri, clock=seams.clock, random=seams.random,
+                        serving=serving,
+                    )  # fmt: skip
                     await process.serve(one)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
+
+
+def _tls(values: dict[str, Any]) -> "ServerTls | None":
+    files = [
+        values.pop(name) for name in ("tls_cert_file", "tls_private_key_file", "client_ca_file")
+    ]
+    if files[0] is not None and files[2] is None:
+        raise click.UsageError(
+            "--tls-cert-file needs --client-ca-file: a kubelet serves no stranger."
+        )
+    return servertls.from_flags(*files, require_client=True)
+
+
+def _serving(address: str, port: int, tls: "ServerTls | None") -> "Serving | None":
+    if tls is None:
+        log = structlog.get_logger()
+        log.info("without --tls-cert-file it serves no logs, exec, attach or port-forward")
+        return None
+    from cluster.kubelet.serving.server import Serving
+
+    host = f"[{address}]" if ":" in address else address
+    return Serving(f"{host}:{port}", tls)
 
 
 class _Runtimes:

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
+from cluster.api import quantity
 from cluster.cli import flags, process, servertls
-from cluster.cli.flags import DURATION, TEXT, Setting
+from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.runtime import config as configs
 
 _SETTINGS = (
@@ -18,6 +19,12 @@ _SETTINGS = (
 @click.command()
 @flags.host_name("hostname-override", "Name of the node that this machine is.", "node-name")
 @flags.settings(configs.Config, *_SETTINGS)
+@flags.option(
+    "container-log-max-size",
+    "Size of a container's log file at which another is begun, in bytes or as 10Mi.",
+    default="10Mi",
+)
+@flags.option("container-log-max-files", "Log files kept of a container.", NUMBER, default=5)
 @servertls.options
 @process.logging_options
 def runtime(hostname_override: str, log_level: str, log_format: str, **values: Any) -> None:
@@ -33,8 +40,10 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
     if not values["listen"]:
         raise click.UsageError("A runtime needs --listen: unix:/path or host:port.")
 
+    logs = _log_files(values.pop("container_log_max_size"), values.pop("container_log_max_files"))
+
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(node_name=hostname_override.lower(), **fields)
+        return configs.Config(node_name=hostname_override.lower(), log_files=logs, **fields)
 
     config = flags.built(make, _SETTINGS, values)
 
@@ -44,3 +53,12 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
         await process.serve(Runtime(config, clock=seams.clock, random=seams.random, tls=tls))
 
     process.run("runtime", story, log_level=log_level, log_format=log_format)
+
+
+def _log_files(size: str, files: int) -> configs.LogFiles:
+    try:
+        return configs.LogFiles(int(quantity.value(size)), files)
+    except ValueError as error:
+        raise click.UsageError(
+            f"--container-log-max-size, --container-log-max-files: {error}"
+        ) from error

@@ -8,6 +8,7 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.node.health import Health, conditions
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
+KUBELET_ADDRESS: Final = "kubemu.dev/kubelet-address"
 RUNTIME_VERSION: Final = "kubemu://0.1.0"
 _KERNEL: Final = "6.1.0-kubemu"
 _OS_IMAGE: Final = "kubemu"
@@ -30,11 +31,23 @@ def node(config: Config, health: Health, now: float) -> objects.Object:
         "metadata": {
             "name": config.node_name,
             "labels": labels(config),
-            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+            "annotations": annotations(config),
         },
         "spec": spec,
         "status": status(config, health, [], now),
     }
+
+
+def annotations(config: Config) -> dict[str, str]:
+    """The annotations that a kubelet gives its node."""
+    own = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    return own | ({KUBELET_ADDRESS: config.kubelet_address} if config.kubelet_address else {})
+
+
+def shows_port(node: objects.Object, config: Config) -> bool:
+    """Whether the Node says where its kubelet listens."""
+    endpoints = objects.status(node).get("daemonEndpoints") or {}
+    return bool((endpoints.get("kubeletEndpoint") or {}).get("Port") == config.kubelet_port)
 
 
 def labels(config: Config) -> dict[str, str]:

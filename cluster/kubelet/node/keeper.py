@@ -175,7 +175,8 @@ class NodeKeeper:
         self._unregistered -= 1
         self._learn(node, found)
         shown = node.object or found
-        if healths.told(shown, node.health) and objects.status(shown).get("capacity"):
+        current = description.shows_port(shown, node.config)
+        if current and healths.told(shown, node.health) and objects.status(shown).get("capacity"):
             self._heartbeat(node)
         else:
             self._due(f"node/{node.name}")
@@ -215,7 +216,13 @@ def _node(node: Node, now: float) -> Operation:
         body: Any = {"status": description.status(config, node.health, before, now)}
         return _patch("nodes", "", node.name, body, "status")
     if node.exists:
-        return _patch("nodes", "", node.name, {"metadata": {"labels": description.labels(config)}})
+        known = {
+            "metadata": {
+                "labels": description.labels(config),
+                "annotations": description.annotations(config),
+            }
+        }
+        return _patch("nodes", "", node.name, known)
     made = description.node(config, node.health, now)
     return Operation(Verb.CREATE, "nodes", "", node.name, body=_encode(made))
 
