@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from cluster.aio import clock
+from cluster.api.tokens import keys
 from cluster.launcher import pki
 
 NOW = 1_800_000_000.0
@@ -120,3 +121,22 @@ def test_a_certificate_of_another_authority_is_refused(tmp_path: Path) -> None:
     pki.ensure_serving(tmp_path, "apiserver", HOSTS, authority, NOW)
     with pytest.raises(pki.Unusable, match="was not issued by"):
         pki.ensure_serving(tmp_path, "apiserver", HOSTS, pki.Authority.create(NOW), NOW)
+
+
+def test_the_key_of_service_account_tokens_is_made_once(tmp_path: Path) -> None:
+    folder = tmp_path / "pki"
+    pki.ensure_authority(folder, NOW)
+    pki.ensure_service_account_key(folder)
+    key, public = ((folder / name).read_bytes() for name in ("sa.key", "sa.pub"))
+    assert (folder / "sa.key").stat().st_mode & 0o777 == 0o600
+    signing = keys.signing_key(key)
+    assert keys.public_keys(public) == [signing.public]
+    assert signing.public.algorithm == "ES256"
+    pki.ensure_service_account_key(folder)
+    assert (folder / "sa.key").read_bytes() == key
+    (folder / "sa.pub").unlink()
+    pki.ensure_service_account_key(folder)
+    assert (folder / "sa.pub").read_bytes() == public
+    (folder / "sa.key").write_text("nonsense")
+    with pytest.raises(pki.Unusable, match=r"sa\.key is not a usable key"):
+        pki.ensure_service_account_key(folder)
