@@ -1,13 +1,14 @@
 """A container runtime across gRPC, as a `cri.Cri`: ours, or any other that speaks CRI v1."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from typing import Any, Final, cast
 
 import grpc
 
-from cluster.aio import rpc
+from cluster.aio import grpcstreams, rpc
 from cluster.kubelet.cri import Cri
 from cluster.pb.cluster.v1 import streaming_pb2_grpc
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -84,15 +85,15 @@ class GrpcCri:
 
     async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
-        return _events(self._streaming.StreamExec(inputs))
+        return _streamed(self._streaming.StreamExec, inputs)
 
     async def stream_attach(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
-        return _events(self._streaming.StreamAttach(inputs))
+        return _streamed(self._streaming.StreamAttach, inputs)
 
     async def stream_port_forward(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
-        return _events(self._streaming.StreamPortForward(inputs))
+        return _streamed(self._streaming.StreamPortForward, inputs)
 
     async def read_log(self, request: Any) -> Any:
         """See `cri.Cri`."""
@@ -113,6 +114,15 @@ async def _events(call: Any) -> AsyncIterator[Any]:
         raise _failure(error) from error
     finally:
         call.cancel()
+
+
+async def _streamed(method: Any, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    try:
+        async with contextlib.aclosing(grpcstreams.exchange(method, inputs)) as stream:
+            async for answer in stream:
+                yield answer
+    except grpc.aio.AioRpcError as error:
+        raise _failure(error) from error
 
 
 def _failure(error: grpc.aio.AioRpcError) -> rpc.Failure:

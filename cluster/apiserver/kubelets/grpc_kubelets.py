@@ -1,15 +1,16 @@
 """Kubelets over gRPC: a channel for each address, kept while it is used and a while after."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import grpc
 
-from cluster.aio import tasks
+from cluster.aio import grpcstreams, tasks
 from cluster.api import objects
 from cluster.apiserver.kubelets import location
 from cluster.apiserver.kubelets.protocol import Kubelet, Unreachable
@@ -140,21 +141,21 @@ class GrpcKubelet:
 
     def logs(self, request: pb.LogsRequest) -> AsyncIterator[pb.LogsResponse]:
         """See `protocol.Kubelet`."""
-        return _answers(self._stub.Logs(request))
+        return _answers(_read(self._stub.Logs(request)))
 
     def exec(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
         """See `protocol.Kubelet`."""
-        return _answers(self._stub.Exec(inputs))
+        return _answers(grpcstreams.exchange(self._stub.Exec, inputs))
 
     def attach(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
         """See `protocol.Kubelet`."""
-        return _answers(self._stub.Attach(inputs))
+        return _answers(grpcstreams.exchange(self._stub.Attach, inputs))
 
     def port_forward(
         self, inputs: AsyncIterator[pb.PortForwardInput]
     ) -> AsyncIterator[pb.PortForwardOutput]:
         """See `protocol.Kubelet`."""
-        return _answers(self._stub.PortForward(inputs))
+        return _answers(grpcstreams.exchange(self._stub.PortForward, inputs))
 
     async def page(self, request: pb.PageRequest) -> pb.PageResponse:
         """See `protocol.Kubelet`."""
@@ -165,11 +166,18 @@ class GrpcKubelet:
         return found
 
 
-async def _answers(call: Any) -> AsyncIterator[Any]:
+async def _answers(answers: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
+    try:
+        async with contextlib.aclosing(answers) as stream:
+            async for message in stream:
+                yield message
+    except grpc.aio.AioRpcError as error:
+        raise grpc_transport.status_error(error) from error
+
+
+async def _read(call: Any) -> AsyncGenerator[Any, None]:
     try:
         async for message in call:
             yield message
-    except grpc.aio.AioRpcError as error:
-        raise grpc_transport.status_error(error) from error
     finally:
         call.cancel()
