@@ -35,7 +35,7 @@ def amounts(path: str, listed: dict[str, str]) -> Causes:
 
 
 def _amount(path: str, name: str, amount: str) -> Causes:
-    found = _name(path, name)
+    found = container_resource(path, name)
     value = quantity.parse(amount)
     if value < 0:
         found.append(causes.invalid(f"{path}[{name}]", amount, values.NOT_NEGATIVE))
@@ -44,7 +44,8 @@ def _amount(path: str, name: str, amount: str) -> Causes:
     return found
 
 
-def _name(path: str, name: str) -> Causes:
+def container_resource(path: str, name: str) -> Causes:
+    """The name of a resource that containers use."""
     if name in _CONTAINER or name.startswith(_HUGE):
         return []
     found = values.complaints(path, name, metadata.qualified_name(name))
@@ -57,12 +58,12 @@ def _name(path: str, name: str) -> Causes:
 
 def _against_limit(path: str, name: str, amount: str, limit: str | None) -> Causes:
     if limit is None:
-        if _overcommits(name):
+        if overcommits(name):
             return []
         detail = "Limit must be set for non overcommitable resources"
         return [causes.required(path.replace(".requests", ".limits"), detail)]
     wanted, most = quantity.parse(amount), quantity.parse(limit)
-    if not _overcommits(name) and wanted != most:
+    if not overcommits(name) and wanted != most:
         return [causes.invalid(path, amount, f"must be equal to {name} limit of {limit}")]
     if wanted > most:
         detail = f"must be less than or equal to {name} limit of {limit}"
@@ -70,7 +71,8 @@ def _against_limit(path: str, name: str, amount: str, limit: str | None) -> Caus
     return []
 
 
-def _overcommits(name: str) -> bool:
+def overcommits(name: str) -> bool:
+    """Whether more of the resource may be promised than there is."""
     return "/" not in name and not name.startswith(_HUGE)
 
 
