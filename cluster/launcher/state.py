@@ -141,7 +141,7 @@ class Folder:
         self.processes.unlink(missing_ok=True)
         if keep_data:
             return
-        for folder in (self.pki, self.conf, self.data, self.logs):
+        for folder in (self.pki, self.conf, self.data, self.logs, self.path / "nodes"):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.kubeconfig, self.plan, self.lock, *self.path.glob(".*.new")):
             file.unlink(missing_ok=True)

@@ -84,6 +84,7 @@ def test_a_cluster_is_removed_without_a_trace(tmp_path: Path) -> None:
     for path in (folder.plan, folder.kubeconfig, folder.data / "store.db", folder.log("x")):
         files.write_private(path, b"")
     folder.path.joinpath(".plan.json.new").write_text("cut short")
+    folder.node_logs("node-1").mkdir(parents=True)
     folder.remove()
     assert not folder.path.exists()
 
