@@ -63,6 +63,18 @@ def _node(node: Schema) -> Check:
     return check
 
 
+def _later(node: Schema) -> Check:
+    """The check of a property, made when a value is first there: of large schemas few are."""
+    made: list[Check] = []
+
+    def check(value: Any, old: Any, path: Path, found: Found) -> None:
+        if not made:
+            made.append(_node(node))
+        made[0](value, old, path, found)
+
+    return check
+
+
 def _accepted(types: tuple[str, ...]) -> Callable[[Any], bool] | None:
     if not types:
         return None
@@ -244,7 +256,7 @@ def _count_properties(low: int | None, high: int | None) -> Check:
 
 
 def _properties(node: Schema) -> Check:
-    known = {name: (_plain(inner), _node(inner)) for name, inner in node.properties.items()}
+    known = {name: (_plain(inner), _later(inner)) for name, inner in node.properties.items()}
     rest = _node(node.element) if node.element is not None else None
     rest_plain = _plain(node.element) if node.element is not None else None
     closed = node.additional is False
@@ -277,7 +289,8 @@ def _properties(node: Schema) -> Check:
 def _plain(node: Schema) -> type | None:
     """The Python type whose every value is good, where a node asks for nothing but its type."""
     kind = _PLAIN.get(node.type)
-    if kind is None or node.int_or_string or node.enum is not None or _branches(node):
+    branches = node.any_of or node.one_of or node.all_of or node.negated is not None
+    if kind is None or node.int_or_string or node.enum is not None or branches:
         return None
     return None if kind is str and _of_string(node) else kind
 
