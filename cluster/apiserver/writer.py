@@ -387,7 +387,9 @@ class Writer:
             call.answers = asked.answers
         return call
 
-    def _fault(self, operation: Operation, error: Exception) -> errors.InternalError:
+    def _fault(self, operation: Operation, error: Exception) -> errors.StatusError:
+        if isinstance(error, RecursionError):  # a document that nobody means: no fault of ours
+            return errors.BadRequest("the object is nested too deeply")
         self._log.error(
             "operation failed unexpectedly",
             verb=operation.verb.name,

@@ -8,6 +8,7 @@ from crd_world import DEFINITIONS, VERSION, WIDGETS, causes, definition, widget,
 
 from cluster.aio import virtual
 from cluster.api import errors
+from cluster.api.operations import Verb
 from cluster.storage.memory import MemoryStorage
 
 
@@ -277,5 +278,29 @@ def test_a_protected_group_needs_an_approval() -> None:
             found = await w.established("widgets.example.k8s.io")
             name = "KubernetesAPIApprovalPolicyConformant"
             assert conditions(found)[name] == ("False", "UnapprovedAnnotation")
+
+    virtual.run(scenario())
+
+
+def test_an_object_that_is_nested_absurdly_deep_is_a_bad_request() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            version = other_version("v1", storage=True, selectableFields=[])
+            schema = version["schema"]["openAPIV3Schema"]["properties"]
+            schema["spec"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            await w.create(DEFINITIONS, definition(version))
+            await w.established()
+            for depth in (100, 400, 900):
+                deep = b'{"a":' * depth + b"1" + b"}" * depth
+                head = b'{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"d%d"}'
+                body = head % depth + b',"spec":' + deep + b"}"
+                try:
+                    await w.do(Verb.CREATE, WIDGETS, body)
+                    await w.merge(WIDGETS, f"d{depth}", {"spec": {"replicas": 4}})
+                    await w.merge(
+                        WIDGETS, f"d{depth}", {"spec": {"replicas": 5}}, subresource="scale"
+                    )
+                except errors.BadRequest:
+                    assert depth > 100
 
     virtual.run(scenario())
