@@ -25,6 +25,7 @@ def parse(text: str) -> syntax.Sequence_:
     found = parser.sequence()
     if not parser.scan.at_end:
         raise Wrong(f'unexpected "{parser.scan.shown()}"')
+    parser.scan.finish()
     return found
 
 
@@ -121,6 +122,8 @@ class Parser:
     def _until_operator(self, ender: str) -> syntax.Sequence_:
         found = self.sequence()
         self.scan.expect(ender)
+        if not found.items:
+            raise Wrong(f'unexpected "{ender}"')
         return found
 
     def _body(self, *enders: str) -> syntax.Sequence_:

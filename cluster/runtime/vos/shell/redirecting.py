@@ -1,7 +1,6 @@
 """Redirections of a command: files, duplicates, here-documents."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cluster.runtime.vos import files
@@ -31,14 +30,17 @@ class FileWriter:
         self._tree.write(self._file, data, self._path)
 
 
-@asynccontextmanager
 async def applied(
-    shell: "Shell", redirects: Sequence[syntax.Redirect], io: Io
-) -> AsyncIterator[Io | None]:
-    """The descriptors of a command; None (which is told) where one could not be opened."""
+    shell: "Shell",
+    redirects: Sequence[syntax.Redirect],
+    io: Io,
+    run: Callable[[Io], Awaitable[int]],
+) -> int:
+    """The status of what `run` does with redirected descriptors; 1 where one cannot be opened or
+    written to, which is told.
+    """
     if not redirects:
-        yield io
-        return
+        return await run(io)
     made = Io(io.stdin, io.stdout, io.stderr, dict(io.more))
     path = ""
     try:
@@ -49,12 +51,12 @@ async def applied(
         verb = "create" if redirect.operator[0] == ">" else "open"
         text = f"{shell.state.name}: can't {verb} {path}: {error.strerror}\n"
         await io.stderr.write(encoded(text))
-        yield None
-        return
+        return 1
     try:
-        yield made
+        return await run(made)
     except OSError as error:
         await io.stderr.write(encoded(f"{shell.state.name}: write error: {error.strerror}\n"))
+        return 1
 
 
 def _redirect(shell: "Shell", redirect: syntax.Redirect, text: str, io: Io) -> None:

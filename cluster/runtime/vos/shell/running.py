@@ -265,8 +265,10 @@ class Shell:
             case syntax.Simple():
                 return await self._simple(node, io)
             case syntax.Redirected():
-                async with redirecting.applied(self, node.redirects, io) as opened:
-                    return 1 if opened is None else await self.command(node.command, opened)
+                inner = node.command
+                return await redirecting.applied(
+                    self, node.redirects, io, lambda opened: self.command(inner, opened)
+                )
             case syntax.Block(body, subshell=True):
                 shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
                 return await shell.subshell(body, io)
@@ -348,15 +350,16 @@ class Shell:
         words = [text for word in node.words for text in await self.expand.fields(word)]
         values = [(name, await self.expand.text(word)) for name, word in node.assignments]
         await self._trace(values, words, io)
-        async with redirecting.applied(self, node.redirects, io) as opened:
-            if opened is None:
-                return 1
-            if not words:
-                for name, value in values:
-                    self.state.put(name, value)
-                # The status is that of a substitution, where there was one.
-                return self.state.status if self.state.status != before else 0
-            return await self._called(words, values, opened)
+
+        async def run(opened: Io) -> int:
+            if words:
+                return await self._called(words, values, opened)
+            for name, value in values:
+                self.state.put(name, value)
+            # The status is that of a substitution, where there was one.
+            return self.state.status if self.state.status != before else 0
+
+        return await redirecting.applied(self, node.redirects, io, run)
 
     async def _trace(self, values: Sequence[tuple[str, str]], words: list[str], io: Io) -> None:
         if self.state.options.get("x"):

@@ -67,6 +67,11 @@ class Scanner:
         if operator == "\n":
             self._read_documents()
 
+    def finish(self) -> None:
+        """The text is at its end. Incomplete where a here-document has not begun."""
+        if self._documents:
+            raise Incomplete("here-document ended by end of file")
+
     def expect(self, operator: str) -> None:
         """Go past an operator that has to be next. Wrong."""
         if self.operator() != operator:
