@@ -206,5 +206,6 @@ class Request(web.BaseRequest):
     exchange: Exchange | None = None
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        if self.exchange is not None:
-            self.exchange.prepare(response)
+        exchange, self.exchange = self.exchange, None  # no cycle is left to the collector
+        if exchange is not None:
+            exchange.prepare(response)
