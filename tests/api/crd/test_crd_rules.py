@@ -168,3 +168,25 @@ def test_rules_are_checked_when_they_are_defined(
     (found,) = definition.check_schema(root, "S")
     assert found.field == f"S.properties[x].{field}"
     assert message in found.message
+
+
+def test_rules_whose_estimate_is_too_much_are_refused_until_sizes_are_bounded() -> None:
+    rule = {"rule": "self.all(x, self.all(y, x == y))"}
+    many: dict[str, Any] = {
+        "type": "array", "items": {"type": "string"}, "x-kubernetes-validations": [rule],
+    }  # fmt: skip
+    found = schemas.told([*definition.check_schema(_root(many), "S")])
+    assert found[0].startswith(
+        "S.properties[x].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds "
+        "budget by factor of more than 100x (try simplifying the rule"
+    )
+    assert found[-1].startswith(
+        "S: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 "
+        "schema exceeds budget"
+    )
+    few = many | {"maxItems": 10, "items": {"type": "string", "maxLength": 20}}
+    assert [*definition.check_schema(_root(few), "S")] == []
+
+
+def _root(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {"x": schema}}
