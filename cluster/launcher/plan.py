@@ -64,6 +64,9 @@ def subjects(wanted: Topology) -> dict[str, pki.Subject]:
 KUBELET_CLIENT: Final = "apiserver-kubelet-client"
 """The name of the certificate that the API server shows to kubelets: kubeadm's."""
 KUBELET_CLIENT_SUBJECT: Final = pki.Subject("kube-apiserver-kubelet-client", (_MASTERS,))
+FRONT_PROXY: Final = "front-proxy-client"
+"""The name of the certificate that extension servers are shown, and its subject: kubeadm's."""
+FRONT_PROXY_SUBJECT: Final = pki.Subject("front-proxy-client")
 ADMINISTRATOR: Final = pki.Subject("kubernetes-admin", (_MASTERS,))
 
 
@@ -75,9 +78,6 @@ def hosts(wanted: Topology, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     return ("localhost", LOOPBACK, "::1", *inside, domain, service, *more)
 
 
-def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
-    return _process(
-        wanted, folder, APISERVER,
 def kubelets(wanted: Topology) -> dict[str, tuple[str, ...]]:
     """Each kubelet process, and the names and addresses under which its certificate is valid."""
     names = [*(node.name for node in wanted.nodes), *(name for name, _, _ in _shares(wanted))]
@@ -95,6 +95,9 @@ def _serving(folder: state.Folder, kubelet: str) -> dict[str, str]:
     }
 
 
+def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
+    return _process(
+        wanted, folder, APISERVER,
         {
             "bind-address": LOOPBACK,
             "advertise-address": LOOPBACK,
@@ -107,6 +110,8 @@ def _serving(folder: state.Folder, kubelet: str) -> dict[str, str]:
             "kubelet-certificate-authority": str(folder.pki / "ca.crt"),
             "kubelet-client-certificate": str(folder.pki / f"{KUBELET_CLIENT}.crt"),
             "kubelet-client-key": str(folder.pki / f"{KUBELET_CLIENT}.key"),
+            "proxy-client-cert-file": str(folder.pki / f"{FRONT_PROXY}.crt"),
+            "proxy-client-key-file": str(folder.pki / f"{FRONT_PROXY}.key"),
             "service-cluster-ip-range": wanted.service_cidr,
             "data-dir": str(folder.data),
             "kubernetes-version": wanted.kubernetes_version,
@@ -143,14 +148,14 @@ def _node(wanted: Topology, folder: state.Folder, node: topology.Node) -> Iterat
         {
             **named,
             **_kubeconfig(folder, kubelet),
+            **_serving(folder, kubelet),
             "container-runtime-endpoint": endpoint,
+            "pod-logs-dir": str(folder.node_logs(node.name)),
             "node-ip": LOOPBACK,
             "kubernetes-version": wanted.kubernetes_version,
             **_registration(node.size, node.labels, node.taints),
         },
-            **_serving(folder, kubelet),
         name=kubelet, node=node.name, after=(APISERVER, runtime),
-            "pod-logs-dir": str(folder.node_logs(node.name)),
     )  # fmt: skip
     yield _process(
         wanted, folder, "kube-proxy",
@@ -177,13 +182,13 @@ def _hollow(
         process = f"kubelet-{name}"
         flags = {
             **_kubeconfig(folder, process),
+            **_serving(folder, process),
+            "advertise-kubelet-address": LOOPBACK,
             "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
             "hollow": str(len(numbers)),
             "hollow-prefix": group.prefix,
             "hollow-start": str(numbers.start),
             "kubernetes-version": wanted.kubernetes_version,
-            **_serving(folder, process),
-            "advertise-kubelet-address": LOOPBACK,
             **_registration(group.size, group.labels, group.taints),
         }
         if group.zones:

@@ -31,6 +31,7 @@ def prepare(
     )
     for name, hosts in plans.kubelets(wanted).items():
         pki.ensure_serving(folder.pki, name, hosts, authority, now)
+    pki.ensure_client(folder.pki, plans.FRONT_PROXY, plans.FRONT_PROXY_SUBJECT, authority, now)
     for name, subject in plans.subjects(wanted).items():
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject))
