@@ -7,7 +7,7 @@ decoder of k8s.io/apimachinery/pkg/runtime/serializer.
 from functools import cache
 from typing import Any, Final
 
-from cluster.api import errors, schema, walker
+from cluster.api import causes, errors, schema, walker
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
@@ -107,6 +107,8 @@ def _wrong_kind(resource: Resource, api_version: Any, kind: Any, version: str) -
         wrong = api_version if not isinstance(api_version, str) else kind
         name = "apiVersion" if wrong is api_version else "kind"
         return _not_typed(resource, f"struct field .{name} of type string", wrong)
+    if resource.custom is not None:
+        return _wrong_custom_kind(resource, api_version, kind)
     short = api_version.rpartition("/")[2]
     if not schema.kind_exists(api_version, kind, version):
         why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
@@ -119,6 +121,17 @@ def _wrong_kind(resource: Resource, api_version: Any, kind: Any, version: str) -
     internal = resource.group.split(".")[0] or "core"
     why = f"converting (v1.{kind}) to ({internal}.{resource.kind}): unknown conversion"
     return _cannot_be_handled(resource, why.replace("v1.", f"{short}.", 1), kind, short)
+
+
+def _wrong_custom_kind(resource: Resource, api_version: str, kind: str) -> str:
+    """Custom objects decode into anything: Kubernetes compares what they say afterwards."""
+    if api_version != resource.api_version:
+        return (
+            f"the API version in the data ({api_version}) does not match the expected API "
+            f"version ({resource.api_version})"
+        )
+    cause = causes.invalid("kind", kind, f"must be {resource.kind}")
+    raise errors.invalid(kind, resource.group, "", [cause])
 
 
 def _unrecognized(resource: Resource, document: Any) -> str:

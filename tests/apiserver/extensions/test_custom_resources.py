@@ -304,3 +304,16 @@ def test_an_object_that_is_nested_absurdly_deep_is_a_bad_request() -> None:
                     assert depth > 100
 
     virtual.run(scenario())
+
+
+def test_an_object_of_another_kind_or_version_is_refused() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            await w.create(DEFINITIONS, definition())
+            await w.established()
+            with pytest.raises(errors.Invalid, match='Invalid value: "Gadget": must be Widget'):
+                await w.create(WIDGETS, widget() | {"kind": "Gadget"})
+            with pytest.raises(errors.BadRequest, match="does not match the expected API version"):
+                await w.create(WIDGETS, widget() | {"apiVersion": "example.com/v9"})
+
+    virtual.run(scenario())
