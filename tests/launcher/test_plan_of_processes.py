@@ -122,3 +122,17 @@ def test_the_api_servers_certificate_covers_its_names_and_the_service_address() 
 def test_the_same_topology_gives_the_same_plan() -> None:
     wanted = topology.simple(2)
     assert plan.plan(wanted, FOLDER, PORTS) == plan.plan(wanted, FOLDER, PORTS)
+
+
+def test_every_kubelet_serves_the_api_server_by_a_certificate_of_its_own() -> None:
+    wanted = Topology(nodes=(Node("n"),), hollow=(HollowGroup(5, "h"),))
+    found = processes(wanted)
+    assert list(plan.kubelets(wanted)) == ["kubelet-n", "kubelet-h"]
+    for name in plan.kubelets(wanted):
+        given = flags(found[name])
+        assert given["tls-cert-file"].endswith(f"pki/{name}.crt")
+        assert given["client-ca-file"].endswith("pki/ca.crt")
+        assert (given["address"], given["port"]) == (plan.LOOPBACK, "0")
+        assert plan.LOOPBACK in plan.kubelets(wanted)[name]
+    assert flags(found["kubelet-n"])["pod-logs-dir"] == str(FOLDER.node_logs("n"))
+    assert flags(found["kubelet-h"])["advertise-kubelet-address"] == plan.LOOPBACK
