@@ -12,6 +12,23 @@ _ONCE: Any = {"template": {"spec": POD_SPEC | {"restartPolicy": "Never"}}}
 _ROLE: Any = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 _NAMED = "crontabs.stable.example.com"
 
+_HOOK: Any = {
+    "name": "hook.example.com",
+    "clientConfig": {"url": "https://hook.example.com/"},
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+}
+_CONSTRAINTS: Any = {
+    "resourceRules": [
+        {
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE"],
+            "resources": ["configmaps"],
+        }
+    ]
+}
+
 _BODIES: dict[str, Any] = {
     "apiservices.apiregistration.k8s.io": {
         "metadata": {"name": "v1.example.com"},
@@ -52,6 +69,20 @@ _BODIES: dict[str, Any] = {
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}
     },
     "jobs.batch": {"spec": _ONCE},
+    "mutatingadmissionpolicies.admissionregistration.k8s.io": {
+        "spec": {
+            "matchConstraints": _CONSTRAINTS,
+            "reinvocationPolicy": "Never",
+            "mutations": [
+                {
+                    "patchType": "ApplyConfiguration",
+                    "applyConfiguration": {"expression": "Object{}"},
+                }
+            ],
+        }
+    },
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io": {"spec": {"policyName": "web"}},
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": {"webhooks": [_HOOK]},
     "persistentvolumeclaims": {
         "spec": {
             "accessModes": ["ReadWriteOnce"],
@@ -78,6 +109,16 @@ _BODIES: dict[str, Any] = {
     "replicationcontrollers": {"spec": {"selector": {"a": "b"}, "template": _TEMPLATE}},
     "rolebindings.rbac.authorization.k8s.io": {"roleRef": _ROLE},
     "services": {"spec": {"ports": [{"port": 80}]}},
+    "validatingadmissionpolicies.admissionregistration.k8s.io": {
+        "spec": {
+            "matchConstraints": _CONSTRAINTS,
+            "validations": [{"expression": "has(object.data)"}],
+        }
+    },
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io": {
+        "spec": {"policyName": "web", "validationActions": ["Deny"]}
+    },
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": {"webhooks": [_HOOK]},
     "statefulsets.apps": {"spec": _SELECTED["spec"] | {"serviceName": "web"}},
 }
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from cluster.api import schema
 from cluster.api.defaults import (
+    admissionregistration,
     apiextensions,
     apiregistration,
     autoscaling,
@@ -30,6 +31,7 @@ from cluster.api.resources import Resource
 _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     **autoscaling.BY_RESOURCE,
     **claims.BY_RESOURCE,
+    **admissionregistration.BY_RESOURCE,
     **apiextensions.BY_RESOURCE,
     **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,

@@ -5,6 +5,7 @@ what the printers of kube-apiserver (pkg/printers/internalversion) say.
 """
 
 from cluster.api.printing import (
+    admissionregistration,
     apiextensions,
     apiregistration,
     batch,
@@ -23,6 +24,7 @@ from cluster.api.printing.table import Printer
 from cluster.api.resources import Resource
 
 _FAMILIES = (
+    admissionregistration,
     apiextensions,
     apiregistration,
     batch,

@@ -6,6 +6,7 @@ says what a row and a table are.
 """
 
 from cluster.api.resources import (
+    admissionregistration,
     apiextensions,
     apiregistration,
     apps,
@@ -27,6 +28,7 @@ __all__ = ["ALL_VERBS", "BUILT_IN", "READ", "Column", "Resource", "Table", "buil
 BUILT_IN: tuple[Resource, ...] = (
     *core.ROWS,
     *apps.ROWS,
+    *admissionregistration.ROWS,
     *apiextensions.ROWS,
     *apiregistration.ROWS,
     *autoscaling.ROWS,

@@ -11,6 +11,7 @@ from cluster.api import objectmeta
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.strategies import (
+    admissionregistration,
     apiextensions,
     apiregistration,
     batch,
@@ -30,6 +31,7 @@ __all__ = ["Strategy", "name_rule", "of", "prepare_for_create", "prepare_for_upd
 _BY_RESOURCE: Final = {
     **batch.BY_RESOURCE,
     **claims.BY_RESOURCE,
+    **admissionregistration.BY_RESOURCE,
     **apiextensions.BY_RESOURCE,
     **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,

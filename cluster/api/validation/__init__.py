@@ -13,6 +13,7 @@ from cluster.api import errors
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.validation import (
+    admissionpolicies,
     apiextensions,
     apiregistration,
     autoscalers,
@@ -34,11 +35,13 @@ from cluster.api.validation import (
     services,
     sets,
     small,
+    webhooks,
     workloads,
 )
 from cluster.api.validation.family import Check, Creates, Updates
 
 _FAMILIES: Final = (
+    admissionpolicies,
     apiextensions,
     apiregistration,
     autoscalers,
@@ -60,6 +63,7 @@ _FAMILIES: Final = (
     services,
     sets,
     small,
+    webhooks,
     workloads,
 )
 
