@@ -266,7 +266,7 @@ BAD: list[tuple[tuple[str, ...], str, str]] = [
      "The request is invalid"),
     (("get", "pods", "-l", "a in"), "", "unable to parse requirement"),
     (("get", "pods", "--field-selector", "colour=red"), "", "field label not supported: colour"),
-    (("logs", "a"), "", "pods/log is not built yet"),
+    (("logs", "a"), "", 'nodes "n1" not found'),
     (("exec", "a", "--", "ls"), "", "pods/exec is not built yet"),
 ]  # fmt: skip
 
