@@ -76,6 +76,16 @@ class InMemory:
         self.start = self.end
 
 
+def clear(folder: Path) -> None:
+    """Remove the container logs in a pod's folder, those of an earlier runtime too."""
+    for path in (*folder.glob("*/[0-9]*.log"), *folder.glob("*/[0-9]*.log.*")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for inner in (*folder.glob("*"), folder):
+        with contextlib.suppress(OSError):
+            inner.rmdir()
+
+
 @dataclass(slots=True)
 class _Segment:
     """A file, and the place of its first byte."""

@@ -95,6 +95,11 @@ class Sim:
             self.remove(container)
         del self.sandboxes[sandbox.id]
         del self._names[_name(sandbox.config)]
+        folder = sandbox.config.log_directory
+        if self._files is not None and folder:
+            others = (one.config.log_directory for one in self.sandboxes.values())
+            if folder not in others:
+                logs.clear(Path(folder))
         self._tell(sandbox, sandbox.id, Change.DELETED)
 
     def create(self, sandbox: Sandbox, config: pb.ContainerConfig) -> Container:

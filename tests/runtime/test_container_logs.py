@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.runtime import logs
 from cluster.runtime.logs import LINE_BYTES, InFiles, InMemory, Log
 
 AT = 1_767_225_600.25
@@ -80,6 +81,20 @@ def test_files_turn_over_by_size_and_the_oldest_goes(tmp_path: Path) -> None:
     assert found.splitlines()[-1].endswith(b"line 39")
     kept.remove()
     assert not (tmp_path / "pod").exists()
+
+
+def test_a_pods_folder_is_cleared_of_logs_and_of_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "pod"
+    for name in ("c/0.log", "c/0.log.20260101-000000", "d/1.log"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "d" / "mine.txt").write_text("x")
+    logs.clear(folder)
+    assert [path.name for path in folder.rglob("*")] == ["d", "mine.txt"]
+    (folder / "d" / "mine.txt").unlink()
+    logs.clear(folder)
+    assert not folder.exists()
+    logs.clear(folder)
 
 
 def test_a_renamed_file_is_begun_anew(tmp_path: Path) -> None:
