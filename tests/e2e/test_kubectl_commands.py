@@ -267,7 +267,7 @@ BAD: list[tuple[tuple[str, ...], str, str]] = [
     (("get", "pods", "-l", "a in"), "", "unable to parse requirement"),
     (("get", "pods", "--field-selector", "colour=red"), "", "field label not supported: colour"),
     (("logs", "a"), "", 'nodes "n1" not found'),
-    (("exec", "a", "--", "ls"), "", "pods/exec is not built yet"),
+    (("exec", "a", "--", "ls"), "", 'nodes "n1" not found'),
 ]  # fmt: skip
 
 
