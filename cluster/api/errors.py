@@ -6,7 +6,7 @@ without changing. Messages are worded as k8s.io/apimachinery/pkg/api/errors word
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,14 @@ class Cause:
 
 
 class StatusError(Exception):
-    """A failure that the API reports as a Status. Subclasses fix reason and code."""
+    """A failure that the API reports as a Status. Subclasses fix reason and code, but for those
+    that admission webhooks choose.
+    """
 
-    reason: ClassVar[str] = "InternalError"
-    code: ClassVar[int] = 500
+    reason: str = "InternalError"
+    code: int = 500
+    warnings: tuple[str, ...] = ()
+    """What the user should be told besides, as Warning headers."""
 
     def __init__(
         self,

@@ -20,8 +20,14 @@ class Chain:
 
     def mutate(self, request: Request) -> None:
         """Before validation: plugins may change the object. errors.StatusError, outside.Ask."""
-        for plugin in self._of(request.row.id):
+        plugins = self._of(request.row.id)
+        for plugin in plugins:
             plugin.mutate(request)
+        rounds = request.rounds
+        if rounds is not None and rounds.wanted:
+            rounds.again = True
+            for plugin in plugins:
+                plugin.mutate(request)
 
     def complete(self, request: Request) -> None:
         """After validation: plugins fill in what only the server knows. errors.StatusError."""

@@ -1,9 +1,10 @@
 """What an admission plugin is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from cluster.api import errors, objects
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.apiserver.plan import Call
@@ -19,18 +20,34 @@ class Act(Enum):
     CONNECT = "CONNECT"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Rounds:
+    """What plugins that change objects know of each other's changes.
+
+    `wanted`: something was changed that earlier plugins may want to see, so all of them run once
+    more; `again`: this is that round. `kept` is what plugins keep between the two, by their names.
+    """
+
+    wanted: bool = False
+    again: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class Request:
     """A request, as admission sees it.
 
     `object` is the new object (for DELETE the present one; for CONNECT the options); `old` the one
-    it replaces.
+    it replaces. Where it is no object of the row (a Scale, a Binding), `kind` says what it is.
+    `rounds` is there once a plugin may want another round of changes.
     """
 
     act: Act
     call: Call
     object: Object
     old: Object | None = None
+    kind: Resource | None = None
+    rounds: Rounds | None = None
 
     @property
     def row(self) -> Resource:
@@ -46,6 +63,17 @@ class Request:
     def cache(self) -> WatchCache:
         """The state, to read."""
         return self.call.cache
+
+    @property
+    def name(self) -> str:
+        """What messages call the object: a new one may have a prefix of a name only."""
+        metadata = objects.meta(self.object)
+        said = metadata.get("name") or metadata.get("generateName")
+        return self.call.operation.name or str(said or "Unknown")
+
+    def forbidden(self, why: str) -> errors.Forbidden:
+        """The refusal of this request."""
+        return errors.forbidden(self.row.id, self.name, why)
 
 
 class Plugin:

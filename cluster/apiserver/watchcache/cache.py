@@ -37,7 +37,7 @@ class WatchCache:
     def __init__(
         self, table: resources.Table, store: storage.Storage, limits: Limits | None = None
     ) -> None:
-        self._table = table
+        self.table = table
         self._store = store
         self._limits = limits or Limits()
         self._resources: dict[str, ResourceCache] = {}
@@ -72,7 +72,7 @@ class WatchCache:
         if found is None:
             found = self._resources[resource] = ResourceCache(
                 resource,
-                Shape(resource, self._table.get(resource)),
+                Shape(resource, self.table.get(resource)),
                 self._start,
                 self._limits.ring,
                 self._limits.backlog,
@@ -106,7 +106,7 @@ class WatchCache:
     def _reshape(self, resource: str) -> None:
         found = self._resources.get(resource)
         if found is not None:
-            found.reshape(Shape(resource, self._table.get(resource)))
+            found.reshape(Shape(resource, self.table.get(resource)))
 
     def _take(self, changes: Sequence[storage.Event]) -> None:
         touched: dict[ResourceCache, None] = {}
