@@ -30,6 +30,11 @@ class Views:
         self._table = table
         self.webhooks: Converter | None = None
 
+    @property
+    def table(self) -> Table:
+        """What is served."""
+        return self._table
+
     def stored(self, row: Resource) -> Resource:
         """The row in whose form the objects of `row` are stored. errors.NotFound: it is gone."""
         try:
