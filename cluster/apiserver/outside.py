@@ -43,10 +43,11 @@ DEFERRED: Final = Deferred.DEFERRED
 class Answers:
     """What has been answered for one operation."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_notes")
 
     def __init__(self) -> None:
         self._known: dict[object, Any] = {}
+        self._notes: dict[str, Any] = {}
 
     def of(self, key: object, question: Callable[[], Awaitable[Any]]) -> Any:
         """The answer to a question. Ask where it is not known yet."""
@@ -57,6 +58,10 @@ class Answers:
     def put(self, key: object, answer: Any) -> None:
         """The question of `key` is answered."""
         self._known[key] = answer
+
+    def noted(self, about: str, value: Any) -> Any:
+        """What was noted first about the operation: kept for all of its plannings."""
+        return self._notes.setdefault(about, value)
 
     def __len__(self) -> int:
         return len(self._known)

@@ -54,6 +54,7 @@ class Call:
     ended: allocators put the release of their reservations there. `warnings` is what the user
     should be told; `repeated` are the fields that the body gives more than once. `issuer` signs
     service account tokens, if there is a key for that. `authz` tells what the user may do besides.
+    `notes` are annotations for audit.
     """
 
     operation: Operation
@@ -71,6 +72,7 @@ class Call:
     answers: Answers = field(default_factory=Answers)
     issuer: Issuer | None = None
     authz: Built | None = None
+    notes: dict[str, str] | None = None
 
     @property
     def namespace(self) -> str:
@@ -107,6 +109,12 @@ class Call:
         return rules.Request(
             self.now, self.random, self.user, validation, self.version, self.repeated
         )
+
+    def note(self, key: str, value: str) -> None:
+        """An annotation of the request's audit events; what was said first counts."""
+        if self.notes is None:
+            self.notes = {}
+        self.notes.setdefault(key, value)
 
     def settle(self) -> None:
         """The attempt is over."""
