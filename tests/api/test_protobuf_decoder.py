@@ -97,6 +97,16 @@ def test_negative_numbers_and_delete_options_of_any_group():
     assert klass["value"] == -5
 
 
+def test_evictions_of_the_old_version():
+    message = field(1, field(1, "p")) + field(2, field(4, "Foreground"))
+    assert decoder.decode(body("policy/v1beta1", "Eviction", message)) == {
+        "apiVersion": "policy/v1beta1",
+        "kind": "Eviction",
+        "metadata": {"name": "p"},
+        "deleteOptions": {"propagationPolicy": "Foreground"},
+    }
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
