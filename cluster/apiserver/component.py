@@ -12,6 +12,7 @@ from cluster.aio.grpcserver import GrpcServer
 from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.admission.webhooks.asking import Asking
 from cluster.apiserver.aggregation import authentication
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
@@ -45,6 +46,7 @@ class ApiServer:
         self.ready = asyncio.Event()
         self.port = 0
         self.grpc_port = 0
+        self._asking = Asking(random=random)
         settings = config.service_accounts
         self._issuer = Issuer(settings, settings.signing) if settings.signing is not None else None
         self.registry = Registry(
@@ -56,6 +58,7 @@ class ApiServer:
                 config.service_range,
                 config.node_ports,
                 defaults.TolerationSeconds(config.not_ready_seconds, config.unreachable_seconds),
+                asking=self._asking,
             ),
             limits=Limits(ring=config.ring),
             version=config.version,
@@ -119,6 +122,7 @@ class ApiServer:
         await stack.enter_async_context(kubelets)
         caller = HttpCaller(self.registry.cache, kubelets, self._random, client=config.proxy_client)
         await stack.enter_async_context(caller)
+        self._asking.caller = caller
         converting = Converting(self.registry, caller, self._random)
         self.registry.views.webhooks = converting.converted
         aggregator = Aggregator(self.registry, caller)

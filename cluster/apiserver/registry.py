@@ -23,7 +23,7 @@ from cluster.apiserver.virtual.table import Handler
 from cluster.apiserver.watchcache.cache import Limits, WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.watch import Watch
-from cluster.apiserver.writer import Results, Warn, Writer
+from cluster.apiserver.writer import Note, Results, Warn, Writer
 from cluster.storage import interface as storage
 
 _DELETE_TOGETHER = 200
@@ -164,6 +164,7 @@ class Registry:
         batch: Sequence[Operation],
         user: identity.User,
         warn: Warn | None = None,
+        note: Note | None = None,
         *,
         prompt: bool = False,
     ) -> Results:
@@ -171,16 +172,20 @@ class Registry:
 
         An answer is the object (or the Status or Scale that the operation answers with), None
         where the object was not wanted, or the error. `warn(index, text)` hears what a user should
-        be warned of. With `prompt`, operations that have to ask a webhook are not carried out, and
-        answered `outside.DEFERRED`. Whoever reads after this returns sees what was written.
+        be warned of, `note(index, key, value)` what its audit is to say. With `prompt`, operations
+        that have to ask a webhook are not carried out, and answered `outside.DEFERRED`. Whoever reads after this returns sees what was written.
         """
-        return await self._writer.write(batch, user, warn, prompt=prompt)
+        return await self._writer.write(batch, user, warn, note, prompt=prompt)
 
     async def one(
-        self, operation: Operation, user: identity.User, warn: Warn | None = None
+        self,
+        operation: Operation,
+        user: identity.User,
+        warn: Warn | None = None,
+        note: Note | None = None,
     ) -> Entry | None:
         """Carry out one operation. errors.StatusError."""
-        (result,) = await self._writer.write([operation], user, warn)
+        (result,) = await self._writer.write([operation], user, warn, note)
         if isinstance(result, errors.StatusError):
             raise result
         assert not isinstance(result, outside.Deferred)

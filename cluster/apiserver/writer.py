@@ -32,6 +32,8 @@ from cluster.storage import interface as storage
 Result = Entry | errors.StatusError | outside.Deferred | None
 Results = list[Result]
 Warn = Callable[[int, str], None]
+Note = Callable[[int, str, str], None]
+"""Hears annotations for the audit of an operation: its index, a key and a value."""
 
 ATTEMPTS = 32
 """How often an operation is planned before it gives up on a contended object."""
@@ -60,9 +62,16 @@ class _Round:
     """
 
     def __init__(
-        self, results: list[Result], warn: Warn | None, deferred: dict[str, None], *, prompt: bool
+        self,
+        results: list[Result],
+        warn: Warn | None,
+        note: Note | None,
+        deferred: dict[str, None],
+        *,
+        prompt: bool,
     ) -> None:
         self.prompt = prompt
+        self.note = note
         self.deferred = deferred
         self.results = results
         self.warn = warn
@@ -70,6 +79,17 @@ class _Round:
         self.later: list[tuple[int, Job]] = []
         self.asking: list[tuple[int, Job, outside.Ask]] = []
         self.keys: dict[str, None] = {}
+
+    def tell(self, index: int, job: Job, call: Call) -> None:
+        """What the first planning of an operation that came to an end has to say."""
+        if job.attempts:
+            return
+        if self.warn is not None:
+            for text in call.warnings:
+                self.warn(index, text)
+        if self.note is not None and call.notes is not None:
+            for key, value in call.notes.items():
+                self.note(index, key, value)
 
 
 class Writer:
@@ -110,6 +130,7 @@ class Writer:
         batch: Sequence[Operation],
         user: identity.User,
         warn: Warn | None = None,
+        note: Note | None = None,
         *,
         prompt: bool = False,
     ) -> list[Result]:
@@ -122,7 +143,7 @@ class Writer:
         viewed = [(index, job.row) for index, job in open_jobs if not self._views.plain(job.row)]
         deferred: dict[str, None] = {}
         while open_jobs:
-            now = _Round(results, warn, deferred, prompt=prompt)
+            now = _Round(results, warn, note, deferred, prompt=prompt)
             self._plan_all(now, open_jobs, user)
             again = await self._commit(now.attempts, user, results) if now.attempts else []
             if now.asking:
@@ -172,6 +193,7 @@ class Writer:
                 self._defer(now, index, job, ask)
             except errors.StatusError as error:
                 call.settle()
+                now.tell(index, job, call)
                 now.results[index] = error
             except Exception as error:  # noqa: BLE001  (a fault must not end the server)
                 call.settle()
@@ -226,9 +248,7 @@ class Writer:
 
     def _plan(self, now: _Round, index: int, job: Job, call: Call) -> None:
         plan = self._try_names(job, call, now)
-        if now.warn is not None and not job.attempts:
-            for text in call.warnings:
-                now.warn(index, text)
+        now.tell(index, job, call)
         job.attempts += 1
         if isinstance(plan, Entry):
             call.settle()

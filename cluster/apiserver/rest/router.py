@@ -89,6 +89,8 @@ class Router:
             response = await self._route(http, exchange)
         except errors.StatusError as error:
             response = answers.failure(error)
+            if error.warnings:
+                answers.warned(response, error.warnings)
         except ConnectionError:
             response = _cut(http)  # the client went away
         except Exception as error:  # noqa: BLE001  (a fault must not end the server)

@@ -12,6 +12,7 @@ from cluster.api.operations import APPLY_PATCH, Operation, Verb
 from cluster.apiserver import codec
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import answers, query, requests
+from cluster.apiserver.rest.exchange import Request
 from cluster.apiserver.rest.query import WriteOptions
 from cluster.apiserver.rest.reads import Reads, encoded
 from cluster.apiserver.rest.requests import Call
@@ -57,8 +58,9 @@ class Writes:
         body, dry_run = await _deletion(call)
         options = query.for_write(call.query, call.user_agent, "DeleteOptions")
         options = WriteOptions(dry_run or options.dry_run, options.manager)
-        entry, _ = await self._write(call, _operation(call, Verb.DELETE, body, options))
-        return encoded(call, entry.json)
+        entry, warnings = await self._write(call, _operation(call, Verb.DELETE, body, options))
+        response = encoded(call, entry.json)
+        return answers.warned(response, warnings) if warnings else response
 
     async def delete_collection(self, call: Call) -> web.StreamResponse:
         """The end of every selected object; the answer lists them."""
@@ -87,9 +89,18 @@ class Writes:
 
     async def _write(self, call: Call, operation: Operation) -> tuple[Entry, list[str]]:
         warnings: list[str] = []
-        entry = await self.registry.one(
-            operation, call.user, lambda _index, text: warnings.append(text)
-        )
+        exchange = call.http.exchange if isinstance(call.http, Request) else None
+        note = None
+        if exchange is not None and exchange.trail is not None:
+            annotate = exchange.annotate
+            note = lambda _index, key, value: annotate(key, value)  # noqa: E731
+        try:
+            entry = await self.registry.one(
+                operation, call.user, lambda _index, text: warnings.append(text), note
+            )
+        except errors.StatusError as error:
+            error.warnings = tuple(warnings)
+            raise
         if entry is None:
             raise RuntimeError("the registry gave no object where one was asked for")
         return entry, warnings
