@@ -113,7 +113,6 @@ def test_evictions_of_the_old_version():
         (b"{}", "does not begin"),
         (body("v1", "Nothing", b""), "send it as JSON"),
         (body("v1", "Pod", b"\x0a\x7f"), "ends inside"),
-        (body("v1", "Pod", field(99, "x")), "no field 99"),
         (body("v1", "Pod", field(1, 7)), "a number stands"),
         (body("v1", "Pod", field(1, field(1, b"\xff"))), "cannot be read"),
     ],
@@ -121,6 +120,25 @@ def test_evictions_of_the_old_version():
 def test_a_bad_body_is_a_bad_request_that_says_why(data, says):
     with pytest.raises(errors.BadRequest, match=says):
         decoder.decode(data)
+
+
+def test_fields_of_unknown_numbers_are_skipped_as_go_skips_them():
+    spec = field(2, field(999, "new") + field(10, "here"))
+    found = decoder.decode(body("v1", "Pod", field(99, "x") + META + spec))
+    assert found["spec"] == {"nodeName": "here"}
+    assert found["metadata"]["name"] == "web"
+
+
+def test_numbers_may_come_packed():
+    rule = field(1, "FailIndex") + field(2, field(2, "In") + field(3, b"\x01\x2a"))
+    job = field(2, field(11, field(1, rule)))
+    policy = decoder.decode(body("batch/v1", "Job", job))["spec"]["podFailurePolicy"]
+    assert policy["rules"][0]["onExitCodes"]["values"] == [1, 42]
+
+
+def test_a_custom_kind_that_is_named_as_a_built_in_one_is_not_taken_for_it():
+    with pytest.raises(errors.BadRequest, match="send it as JSON"):
+        decoder.decode(body("apps.example.com/v1", "Deployment", META))
 
 
 @given(st.binary(max_size=60), st.sampled_from(["Pod", "Deployment", "Service", "ConfigMap"]))

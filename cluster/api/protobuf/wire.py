@@ -55,3 +55,32 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, position
         shift += 7
+
+
+def packed(data: bytes) -> Iterator[int]:
+    """The varints of a packed field, unsigned."""
+    position = 0
+    while position < len(data):
+        value, position = _varint(data, position)
+        yield value
+
+
+def tag(number: int, kind: int) -> bytes:
+    """What stands before the value of field `number`."""
+    return varint(number << 3 | kind)
+
+
+def varint(value: int) -> bytes:
+    """A number as it is written; a negative one as its two's complement of 64 bits."""
+    if 0 <= value < 0x80:
+        return _SMALL[value]
+    value &= 0xFFFFFFFFFFFFFFFF
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    found.append(value)
+    return bytes(found)
+
+
+_SMALL = [bytes((value,)) for value in range(0x80)]
