@@ -57,6 +57,9 @@ class Cri(Protocol):
     async def remove_container(
         self, request: pb.RemoveContainerRequest, /
     ) -> pb.RemoveContainerResponse: ...
+    async def list_container_stats(
+        self, request: pb.ListContainerStatsRequest, /
+    ) -> pb.ListContainerStatsResponse: ...
     async def get_container_events(
         self, request: pb.GetEventsRequest, /
     ) -> AsyncIterator[pb.ContainerEventResponse]:

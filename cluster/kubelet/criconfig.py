@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cluster.api import objects
+from cluster.api import objects, quantity
 from cluster.kubelet import cri
 from cluster.kubelet.lifecycle import podspec
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -15,6 +15,10 @@ INIT: Final = "kubemu.dev/init"
 RESTART_COUNT: Final = "io.kubernetes.container.restartCount"
 PORTS: Final = "io.kubernetes.container.ports"
 _LONGEST_HOSTNAME: Final = 63
+_LEAST_SHARES: Final = 2
+_PERIOD: Final = 100_000
+_LEAST_QUOTA: Final = 1000
+"""MinShares, QuotaPeriod and MinQuotaPeriod of pkg/kubelet/cm."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,8 +53,10 @@ def container(
         annotations[PORTS] = _encode(spec["ports"]).decode()
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
+    asked = spec.get("resources")
     return pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=name, attempt=attempt),
+        linux=pb.LinuxContainerConfig(resources=_resources(asked)) if asked else None,
         image=pb.ImageSpec(image=image, user_specified_image=image),
         command=[expand(text, environment) for text in spec.get("command") or ()],
         args=[expand(text, environment) for text in spec.get("args") or ()],
@@ -104,6 +110,27 @@ def _labels(pod: objects.Object) -> dict[str, str]:
         cri.POD_NAMESPACE: objects.namespace(pod),
         cri.POD_UID: objects.uid(pod),
     }
+
+
+def _resources(asked: Mapping[str, Any]) -> pb.LinuxContainerResources:
+    """Requests and limits as settings of the container's cgroup.
+
+    Source: generateLinuxContainerResources of pkg/kubelet/kuberuntime. The memory request goes as
+    `memory.min`, as with the feature MemoryQoS.
+    """
+    requests, limits = asked.get("requests") or {}, asked.get("limits") or {}
+    found = pb.LinuxContainerResources()
+    cpu = requests.get("cpu", limits.get("cpu"))
+    if cpu is not None:
+        found.cpu_shares = max(quantity.milli(cpu) * 1024 // 1000, _LEAST_SHARES)
+    if quantity.milli(limits.get("cpu", "0")) > 0:
+        found.cpu_period = _PERIOD
+        found.cpu_quota = max(quantity.milli(limits["cpu"]) * _PERIOD // 1000, _LEAST_QUOTA)
+    if "memory" in limits:
+        found.memory_limit_in_bytes = quantity.value(limits["memory"])
+    if "memory" in requests:
+        found.unified["memory.min"] = str(quantity.value(requests["memory"]))
+    return found
 
 
 def _port(port: Mapping[str, Any]) -> pb.PortMapping:

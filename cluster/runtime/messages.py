@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import images
+from cluster.runtime import images, usage
 from cluster.runtime.records import Container, Event, Sandbox, State
+
+_LARGEST: Final = 2**64 - 1
 
 
 def sandbox_state(sandbox: Sandbox) -> Any:
@@ -82,6 +84,33 @@ def container_summary(container: Container) -> pb.Container:
         labels=container.config.labels,
         annotations=container.config.annotations,
     )
+
+
+def container_stats(container: Container, now: int) -> pb.ContainerStats:
+    """What a container uses at `now` (nanoseconds since the epoch); nothing unless it runs."""
+    config = container.config
+    stats = pb.ContainerStats(
+        attributes=pb.ContainerAttributes(
+            id=container.id,
+            metadata=config.metadata,
+            labels=config.labels,
+            annotations=config.annotations,
+        )
+    )
+    if container.state is State.RUNNING:
+        used = usage.of(container.script, config.linux.resources)
+        age = max(now - container.started_at, 0)
+        stats.cpu.timestamp = stats.memory.timestamp = now
+        stats.cpu.usage_nano_cores.value = used.cpu
+        stats.cpu.usage_core_nano_seconds.value = min(used.cpu * age // 10**9, _LARGEST)
+        for memory in (
+            stats.memory.working_set_bytes, stats.memory.usage_bytes, stats.memory.rss_bytes,
+        ):  # fmt: skip
+            memory.value = used.memory
+        limit = config.linux.resources.memory_limit_in_bytes
+        if limit > 0:
+            stats.memory.available_bytes.value = limit - used.memory
+    return stats
 
 
 def event(happened: Event) -> pb.ContainerEventResponse:

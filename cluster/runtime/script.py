@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from cluster.api import durations
+from cluster.api import durations, quantity
 from cluster.runtime import commandline
 
 PREFIX: Final = "kubemu.dev/"
@@ -42,6 +42,9 @@ class Script:
     """What runs in it, with arguments; () where it only lives and ends as said above."""
     ports: tuple[int, ...] = ()
     """Where it serves HTTP."""
+    cpu: int | None = None
+    memory: int | None = None
+    """What it uses, in billionths of a core and in bytes; None where nobody said (see `usage`)."""
 
     @property
     def serves(self) -> bool:
@@ -82,6 +85,8 @@ def of(
         base.stop_code,
         () if ends else base.program,
         base.ports,
+        _amount(told, "cpu", 1_000_000_000),
+        _amount(told, "memory", 1),
     )
 
 
@@ -148,6 +153,20 @@ def _exit_code(told: Mapping[str, str], base: Script) -> int:
     if not text.isdigit() or int(text) > 255:
         raise ValueError(f"annotation {PREFIX}exit-code: {text!r} is no exit code (0 to 255)")
     return int(text)
+
+
+def _amount(told: Mapping[str, str], key: str, parts: int) -> int | None:
+    """A quantity in `parts` of its unit."""
+    text = told.get(key)
+    if text is None:
+        return None
+    try:
+        found = quantity.parse(text)
+    except ValueError as error:
+        raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
+    if found < 0:
+        raise ValueError(f"annotation {PREFIX}{key}: {text!r} is negative")
+    return min(int(found * parts), quantity.LARGEST)
 
 
 def _seconds(told: Mapping[str, str], key: str, default: float) -> float:

@@ -14,7 +14,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images, messages
 from cluster.runtime.config import Config
 from cluster.runtime.imagestore import ImageStore, describe
-from cluster.runtime.records import Container, Event, Sandbox
+from cluster.runtime.records import Container, Event, Sandbox, State
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
 
@@ -186,6 +186,27 @@ class CriService(Streaming):
         """One container, as it is now."""
         container = self._container(request.container_id)
         return pb.ContainerStatusResponse(status=messages.container_status(container))
+
+    async def container_stats(self, request: pb.ContainerStatsRequest) -> pb.ContainerStatsResponse:
+        """What one container uses now."""
+        container = self._container(request.container_id)
+        stats = messages.container_stats(container, self.driver.time())
+        return pb.ContainerStatsResponse(stats=stats)
+
+    async def list_container_stats(
+        self, request: pb.ListContainerStatsRequest
+    ) -> pb.ListContainerStatsResponse:
+        """What the running containers use that the filter lets through."""
+        wanted, now = request.filter, self.driver.time()
+        found = [
+            messages.container_stats(one, now)
+            for one in self.driver.containers.values()
+            if one.state is State.RUNNING
+            and wanted.id in ("", one.id)
+            and wanted.pod_sandbox_id in ("", one.sandbox.id)
+            and messages.selected(one.config.labels, wanted.label_selector)
+        ]
+        return pb.ListContainerStatsResponse(stats=found)
 
     async def get_container_events(
         self, _request: pb.GetEventsRequest

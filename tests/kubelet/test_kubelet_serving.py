@@ -217,7 +217,14 @@ def test_pages_tell_of_the_node() -> None:
         summary = msgspec.json.decode((await page("/stats/summary")).body)
         assert summary["node"]["nodeName"] == NODE
         assert summary["pods"][0]["podRef"]["name"] == "p"
-        assert summary["pods"][0]["containers"][0]["name"] == "web"
+        container = summary["pods"][0]["containers"][0]
+        assert container["name"] == "web"
+        assert container["cpu"]["usageNanoCores"] == 1_000_000
+        assert container["memory"]["workingSetBytes"] == 10 << 20
+        assert summary["node"]["cpu"]["usageNanoCores"] == 51_000_000
+        resources = (await page("/metrics/resource")).body.decode()
+        name = 'container="web",namespace="default",pod="p"'
+        assert f"container_memory_working_set_bytes{{{name}}} {10 << 20} " in resources
         metrics = (await page("/metrics")).body.decode()
         assert "kubelet_running_pods 1\n" in metrics
         assert 'kubelet_running_containers{container_state="running"} 1\n' in metrics

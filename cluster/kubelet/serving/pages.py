@@ -1,7 +1,4 @@
-"""The kubelet's pages: /healthz, /pods, /configz, /stats/summary, /metrics. Pure.
-
-Simulated containers use nothing yet: figures of use are zero, and say so by being there.
-"""
+"""The kubelet's pages: /healthz, /pods, /configz, /stats/summary, /metrics. Pure."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,32 +8,41 @@ import msgspec
 from cluster.api import objects, quantity, timestamps
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.lifecycle.model import State
+from cluster.kubelet.pods import Pod
+from cluster.kubelet.serving import usage
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _encode = msgspec.json.Encoder().encode
-Page = Callable[[NodeAgent, float], tuple[str, bytes]]
+Page = Callable[[NodeAgent, float, usage.Usage], tuple[str, bytes]]
 
 
-def page(agent: NodeAgent, request: pb.PageRequest, now: float) -> pb.PageResponse:
-    """Answer a request. `now`: seconds since the epoch."""
-    path = request.path.partition("?")[0].rstrip("/") or "/"
+def path_of(request: pb.PageRequest) -> str:
+    """The page that a request names."""
+    return request.path.partition("?")[0].rstrip("/") or "/"
+
+
+def page(
+    agent: NodeAgent, request: pb.PageRequest, now: float, used: usage.Usage
+) -> pb.PageResponse:
+    """Answer a request. `now`: seconds since the epoch; `used`: for the pages of `usage.PAGES`."""
+    path = path_of(request)
     make = _PAGES.get(path)
     if make is None:
         return pb.PageResponse(status=404, content_type=_TEXT, body=b"404 page not found\n")
     if request.method not in ("", "GET", "HEAD"):
         return pb.PageResponse(status=405, content_type=_TEXT, body=b"405: Method Not Allowed\n")
-    kind, body = make(agent, now)
+    kind, body = make(agent, now, used)
     return pb.PageResponse(status=200, content_type=kind, body=body)
 
 
-def _health(_agent: NodeAgent, _now: float) -> tuple[str, bytes]:
+def _health(_agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes]:
     return _TEXT, b"ok"
 
 
-def _pods(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
+def _pods(agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes]:
     items = [
         {**pod.object, "status": pod.status or objects.status(pod.object)}
         for pod in agent.pods.values()
@@ -45,7 +51,7 @@ def _pods(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
     return _JSON, _encode({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
 
 
-def _configuration(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
+def _configuration(agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes]:
     config = agent.config
     found = {
         "nodeStatusReportFrequency": f"{config.node_status_report_frequency:g}s",
@@ -60,52 +66,63 @@ def _configuration(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
     return _JSON, _encode({"kubeletconfig": found | kind})
 
 
-def _summary(agent: NodeAgent, now: float) -> tuple[str, bytes]:
+def _summary(agent: NodeAgent, now: float, used: usage.Usage) -> tuple[str, bytes]:
     stamp = timestamps.encode(now)
-    memory = int(quantity.value(agent.config.memory))
+    pods = [_of_pod(one, stamp, used) for one in _live(agent)]
+    total = usage.together([*used.values(), usage.system(agent, now)])
+    free = max(quantity.value(agent.config.memory) - total.memory, 0)
     node = {
         "nodeName": agent.config.node_name,
         "startTime": timestamps.encode(agent.began),
-        "cpu": _cpu(stamp),
-        "memory": _memory(stamp) | {"availableBytes": memory},
+        "cpu": _cpu(stamp, total),
+        "memory": _memory(stamp, total) | {"availableBytes": free},
     }
-    return _JSON, _encode({"node": node, "pods": [_of_pod(one, stamp) for one in _live(agent)]})
+    return _JSON, _encode({"node": node, "pods": pods})
 
 
-def _of_pod(pod: Any, stamp: str) -> dict[str, Any]:
+def _of_pod(pod: Pod, stamp: str, used: usage.Usage) -> dict[str, Any]:
     meta = objects.meta(pod.object)
+    running = [
+        (one, used[one.id])
+        for one in pod.seen.containers
+        if one.state is State.RUNNING and one.id in used
+    ]
     containers = [
         {
             "name": one.name,
             "startTime": timestamps.encode(one.started),
-            "cpu": _cpu(stamp),
-            "memory": _memory(stamp),
+            "cpu": _cpu(stamp, its),
+            "memory": _memory(stamp, its),
         }
-        for one in pod.seen.containers
-        if one.state is State.RUNNING
+        for one, its in running
     ]
+    together = usage.together([its for _, its in running])
     return {
         "podRef": {key: meta.get(key, "") for key in ("name", "namespace", "uid")},
         "startTime": (pod.status or {}).get("startTime"),
         "containers": containers,
-        "cpu": _cpu(stamp),
-        "memory": _memory(stamp),
+        "cpu": _cpu(stamp, together),
+        "memory": _memory(stamp, together),
     }
 
 
-def _cpu(stamp: str) -> dict[str, Any]:
-    return {"time": stamp, "usageNanoCores": 0, "usageCoreNanoSeconds": 0}
+def _cpu(stamp: str, used: usage.Used) -> dict[str, Any]:
+    found: dict[str, Any] = {"time": stamp, "usageCoreNanoSeconds": used.total}
+    if used.cpu is not None:
+        found["usageNanoCores"] = used.cpu
+    return found
 
 
-def _memory(stamp: str) -> dict[str, Any]:
-    return {"time": stamp, "usageBytes": 0, "workingSetBytes": 0, "rssBytes": 0}
+def _memory(stamp: str, used: usage.Used) -> dict[str, Any]:
+    amounts = dict.fromkeys(("usageBytes", "workingSetBytes", "rssBytes"), used.memory)
+    return {"time": stamp, **amounts}
 
 
 def _live(agent: NodeAgent) -> list[Any]:
     return [pod for pod in agent.pods.values() if not pod.memory.removed]
 
 
-def _metrics(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
+def _metrics(agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes]:
     pods = _live(agent)
     states = {"created": State.CREATED, "running": State.RUNNING, "exited": State.EXITED}
     counts = {
@@ -129,29 +146,35 @@ def _metrics(agent: NodeAgent, _now: float) -> tuple[str, bytes]:
     return _PROMETHEUS, ("\n".join(lines) + "\n").encode()
 
 
-def _resources(agent: NodeAgent, now: float) -> tuple[str, bytes]:
+def _resources(agent: NodeAgent, now: float, used: usage.Usage) -> tuple[str, bytes]:
     """/metrics/resource: what metrics-server reads."""
     at = int(now * 1000)
+    total = usage.together([*used.values(), usage.system(agent, now)])
     lines = [
         *_head(
             "node_cpu_usage_seconds_total", "Cumulative cpu time consumed by the node", "counter"
         ),
-        f"node_cpu_usage_seconds_total 0 {at}",
+        f"node_cpu_usage_seconds_total {total.total / 1e9} {at}",
         *_head("node_memory_working_set_bytes", "Current working set of the node in bytes"),
-        f"node_memory_working_set_bytes 0 {at}",
+        f"node_memory_working_set_bytes {total.memory} {at}",
     ]
     rows = [
-        f'container="{one.name}",namespace="{meta["namespace"]}",pod="{meta["name"]}"'
+        (
+            f'container="{one.name}",namespace="{meta["namespace"]}",pod="{meta["name"]}"',
+            used[one.id],
+        )
         for pod in _live(agent)
         for meta in [objects.meta(pod.object)]
         for one in pod.seen.containers
-        if one.state is State.RUNNING
+        if one.state is State.RUNNING and one.id in used
     ]
     text = "Cumulative cpu time consumed by the container in core-seconds"
     lines += _head("container_cpu_usage_seconds_total", text, "counter")
-    lines += [f"container_cpu_usage_seconds_total{{{row}}} 0 {at}" for row in rows]
+    lines += [
+        f"container_cpu_usage_seconds_total{{{row}}} {its.total / 1e9} {at}" for row, its in rows
+    ]
     lines += _head("container_memory_working_set_bytes", "Current working set of the container")
-    lines += [f"container_memory_working_set_bytes{{{row}}} 0 {at}" for row in rows]
+    lines += [f"container_memory_working_set_bytes{{{row}}} {its.memory} {at}" for row, its in rows]
     return _PROMETHEUS, ("\n".join(lines) + "\n").encode()
 
 

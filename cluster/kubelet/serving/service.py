@@ -13,7 +13,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, timestamps
 from cluster.kubelet.agent import NodeAgent
-from cluster.kubelet.serving import finding, logreading, logtext, pages
+from cluster.kubelet.serving import finding, logreading, logtext, pages, usage
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 _START_SECONDS: Final = 30.0
@@ -69,7 +69,9 @@ class KubeletService:
     async def page(self, request: pb.PageRequest) -> pb.PageResponse:
         """A page of the kubelet's HTTP server."""
         agent = finding.agent(self._agents, request.node)
-        return pages.page(agent, request, self._clock.now())
+        wanted = pages.path_of(request) in usage.PAGES
+        used = await usage.of(agent) if wanted else {}
+        return pages.page(agent, request, self._clock.now(), used)
 
     # ------------------------------------------------------------------------------------------
 
