@@ -44,7 +44,9 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
     authority: Path | None = values.pop("kubelet_certificate_authority")
     certificate: Path | None = values.pop("kubelet_client_certificate")
     key: Path | None = values.pop("kubelet_client_key")
-    fields: dict[str, Any] = {"kubelet_addresses": tuple(values.pop("kubelet_preferred_address_types"))}
+    fields: dict[str, Any] = {
+        "kubelet_addresses": tuple(values.pop("kubelet_preferred_address_types"))
+    }
     if (certificate is None) != (key is None):
         raise click.UsageError("--kubelet-client-certificate and --kubelet-client-key go together.")
     if authority is None:

@@ -112,9 +112,7 @@ async def serving(
     known = {TOKEN: identity.User("admin", (identity.MASTERS,))} | dict(others or {})
     users = authn.Authenticator(known)
     registry.virtual[who.TOKENS] = who.token_review(users)
-    server = RestServer(
-        registry, users, clock=clock, random=Random("rest"), kubelets=kubelets
-    )
+    server = RestServer(registry, users, clock=clock, random=Random("rest"), kubelets=kubelets)
     async with (
         contextlib.AsyncExitStack() as stack,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
