@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cluster.api import autoscaling
+from cluster.api import autoscaling, events
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 
@@ -26,6 +26,7 @@ class Pair:
 
 _PAIRS: Final[Mapping[tuple[str, str], Pair]] = {
     ("horizontalpodautoscalers.autoscaling", "v1"): Pair(autoscaling.to_v1, autoscaling.to_v2),
+    ("events.events.k8s.io", "v1"): Pair(events.to_new, events.to_core),
 }
 """By (id, version) of the served row."""
 

@@ -24,6 +24,11 @@ _DNS1035: Final = re.compile(_DNS1035_FORM)
 _QUALIFIED: Final = re.compile(_QUALIFIED_FORM)
 _LABEL_VALUE: Final = re.compile(_LABEL_VALUE_FORM)
 
+_WILDCARD_FORM: Final = rf"\*\.{_SUBDOMAIN_FORM}"
+_WILDCARD: Final = re.compile(_WILDCARD_FORM)
+_C_IDENTIFIER_FORM: Final = "[A-Za-z_][A-Za-z0-9_]*"
+_C_IDENTIFIER: Final = re.compile(_C_IDENTIFIER_FORM)
+
 _LABEL_MESSAGE: Final = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
     "must start and end with an alphanumeric character"
@@ -35,6 +40,15 @@ _SUBDOMAIN_MESSAGE: Final = (
 _DNS1035_MESSAGE: Final = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
     "alphabetic character, and end with an alphanumeric character"
+)
+_WILDCARD_MESSAGE: Final = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which "
+    "must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric "
+    "character"
+)
+_C_IDENTIFIER_MESSAGE: Final = (
+    "a valid C identifier must start with alphabetic character or '_', followed by a string of "
+    "alphanumeric characters or '_'"
 )
 _QUALIFIED_MESSAGE: Final = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
@@ -79,6 +93,21 @@ def dns1035_label(text: str) -> Complaints:
     return _long(text, DNS1123_LABEL_LENGTH) + _form(
         _DNS1035, text, _DNS1035_MESSAGE, _DNS1035_FORM, "my-name", "abc-123"
     )
+
+
+def wildcard_subdomain(text: str) -> Complaints:
+    """Whether `text` is a DNS-1123 subdomain with a wildcard before it (`*.example.com`)."""
+    return _long(text, DNS1123_SUBDOMAIN_LENGTH) + _form(
+        _WILDCARD, text, _WILDCARD_MESSAGE, _WILDCARD_FORM, "*.example.com"
+    )
+
+
+def c_identifier(text: str) -> Complaints:
+    """Whether `text` is an identifier as C has them."""
+    return _form(
+        _C_IDENTIFIER, text, _C_IDENTIFIER_MESSAGE, _C_IDENTIFIER_FORM, "my_name", "MY_NAME",
+        "MyName",
+    )  # fmt: skip
 
 
 @lru_cache(8192)

@@ -74,7 +74,7 @@ def for_create(
     mutate(new)
     meta = new["metadata"]
     objectmeta.stamp(meta, namespaced=resource.namespaced, now=request.now, random=request.random)
-    strategies.prepare_for_create(resource, new)
+    strategies.prepare_for_create(resource, new, request.user)
     found = objectmeta.check(
         meta, namespaced=resource.namespaced, name_rule=strategies.name_rule(resource)
     )
@@ -104,7 +104,7 @@ def for_update(
     mutate(wanted)
     meta = wanted["metadata"]
     objectmeta.keep(meta, old.get("metadata") or {})
-    strategies.prepare_for_update(resource, old, wanted, subresource)
+    strategies.prepare_for_update(resource, old, wanted, subresource, request.now)
     found = objectmeta.check_update(meta, old.get("metadata") or {})
     found += validation.of_update(resource, old, wanted, subresource)
     _refuse(resource, meta, found)

@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+import certificate_objects
+
 from cluster.api import resources
 
 POD_SPEC: Any = {"containers": [{"name": "a", "image": "a"}]}
@@ -29,7 +31,82 @@ _CONSTRAINTS: Any = {
     ]
 }
 
+_DEVICES: Any = {"devices": {"requests": [{"name": "a", "exactly": {"deviceClassName": "gpu"}}]}}
+
 _BODIES: dict[str, Any] = {
+    "certificatesigningrequests.certificates.k8s.io": {
+        "spec": {
+            "request": certificate_objects.encoded(certificate_objects.request()),
+            "signerName": "kubernetes.io/kube-apiserver-client",
+            "usages": ["client auth"],
+        }
+    },
+    "clustertrustbundles.certificates.k8s.io": {
+        "spec": {"trustBundle": certificate_objects.authority()}
+    },
+    "csidrivers.storage.k8s.io": {"spec": {}},
+    "csinodes.storage.k8s.io": {"spec": {"drivers": []}},
+    "csistoragecapacities.storage.k8s.io": {"storageClassName": "standard"},
+    "deviceclasses.resource.k8s.io": {"spec": {}},
+    "devicetaintrules.resource.k8s.io": {
+        "spec": {"taint": {"key": "example.com/broken", "effect": "NoSchedule"}}
+    },
+    "events.events.k8s.io": {
+        "action": "Sending",
+        "eventTime": "2023-01-01T00:00:00.000000Z",
+        "reason": "Sent",
+        "regarding": {"kind": "Pod", "name": "a", "namespace": "default"},
+        "reportingController": "example.com/sender",
+        "reportingInstance": "sender-1",
+        "type": "Normal",
+    },
+    "ingressclasses.networking.k8s.io": {"spec": {"controller": "example.com/ingress"}},
+    "ingresses.networking.k8s.io": {
+        "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}
+    },
+    "ipaddresses.networking.k8s.io": {
+        "metadata": {"name": "10.96.0.9"},
+        "spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "web"}},
+    },
+    "networkpolicies.networking.k8s.io": {"spec": {"podSelector": {}}},
+    "podcertificaterequests.certificates.k8s.io": {
+        "spec": {
+            "nodeName": "n",
+            "nodeUID": "u",
+            "podName": "p",
+            "podUID": "u",
+            "serviceAccountName": "s",
+            "serviceAccountUID": "u",
+            "signerName": "example.com/signer",
+            "stubPKCS10Request": certificate_objects.stub(),
+        }
+    },
+    "resourceclaims.resource.k8s.io": {"spec": _DEVICES},
+    "resourceclaimtemplates.resource.k8s.io": {"spec": {"spec": _DEVICES}},
+    "resourceslices.resource.k8s.io": {
+        "spec": {
+            "driver": "gpu.example.com",
+            "nodeName": "n",
+            "pool": {"name": "n", "generation": 1, "resourceSliceCount": 1},
+        }
+    },
+    "runtimeclasses.node.k8s.io": {"handler": "runsc"},
+    "servicecidrs.networking.k8s.io": {"spec": {"cidrs": ["10.97.0.0/24"]}},
+    "storageclasses.storage.k8s.io": {"provisioner": "example.com/disk"},
+    "storageversionmigrations.storagemigration.k8s.io": {
+        "spec": {"resource": {"group": "apps", "resource": "deployments"}}
+    },
+    "volumeattachments.storage.k8s.io": {
+        "spec": {
+            "attacher": "example.com",
+            "nodeName": "n",
+            "source": {"persistentVolumeName": "v"},
+        }
+    },
+    "volumeattributesclasses.storage.k8s.io": {
+        "driverName": "example.com",
+        "parameters": {"iops": "1000"},
+    },
     "apiservices.apiregistration.k8s.io": {
         "metadata": {"name": "v1.example.com"},
         "spec": {

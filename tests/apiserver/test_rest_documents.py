@@ -47,7 +47,7 @@ def test_plain_discovery_tells_the_same() -> None:
         async with serving() as api:
             assert (await api.get("/api")).json["versions"] == ["v1"]
             groups = (await api.get("/apis")).json["groups"]
-            assert groups[0]["name"] == "apps"
+            assert groups[0]["name"] == "apiregistration.k8s.io"
             assert (await api.get("/apis/apps")).json["preferredVersion"]["version"] == "v1"
             core = (await api.get("/api/v1/")).json["resources"]
             assert {"pods", "pods/status", "pods/binding"} <= {each["name"] for each in core}

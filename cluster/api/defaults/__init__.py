@@ -17,12 +17,15 @@ from cluster.api.defaults import (
     batch,
     claims,
     core,
+    devices,
     endpointslices,
     flowcontrol,
     limits,
+    networking,
     pods,
     rbac,
     services,
+    storage,
     workloads,
 )
 from cluster.api.objects import Object
@@ -35,17 +38,23 @@ _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     **apiextensions.BY_RESOURCE,
     **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,
+    **devices.BY_RESOURCE,
     **endpointslices.BY_RESOURCE,
     **flowcontrol.BY_RESOURCE,
     **limits.BY_RESOURCE,
+    **networking.BY_RESOURCE,
     **pods.BY_RESOURCE,
     **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,
+    **storage.BY_RESOURCE,
     **workloads.BY_RESOURCE,
 }
 
 
-_BY_VERSION: Final[Mapping[str, Callable[[Object, int], None]]] = {**batch.BY_VERSION}
+_BY_VERSION: Final[Mapping[str, Callable[[Object, int], None]]] = {
+    **batch.BY_VERSION,
+    **storage.BY_VERSION,
+}
 """What depends on the minor version that is emulated, which these functions take too."""
 
 

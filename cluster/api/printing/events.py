@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cluster.api import objects
+from cluster.api import events, objects
 from cluster.api.printing import durations
 from cluster.api.printing.table import Printer, wide
 from cluster.api.resources import Column
@@ -42,22 +42,26 @@ def _cells(event: objects.Object, now: float) -> list[Any]:
     ]
 
 
-EVENTS = Printer(
-    (
-        Column("Last Seen", description="When it happened last."),
-        Column("Type", description="Normal or Warning."),
-        Column("Reason", description="Why, in one word."),
-        Column("Object", description="What it happened to."),
-        wide("Subobject"),
-        wide("Source"),
-        Column("Message", description="What happened."),
-        wide("First Seen"),
-        wide("Count"),
-        Column("Name", format="name", priority=1),
-    ),
-    _cells,
+def _new_cells(event: objects.Object, now: float) -> list[Any]:
+    return _cells(events.to_core(event), now)
+
+
+_COLUMNS = (
+    Column("Last Seen", description="When it happened last."),
+    Column("Type", description="Normal or Warning."),
+    Column("Reason", description="Why, in one word."),
+    Column("Object", description="What it happened to."),
+    wide("Subobject"),
+    wide("Source"),
+    Column("Message", description="What happened."),
+    wide("First Seen"),
+    wide("Count"),
+    Column("Name", format="name", priority=1),
 )
+EVENTS = Printer(_COLUMNS, _cells)
+NEW_EVENTS = Printer(_COLUMNS, _new_cells)
 
 BY_RESOURCE = {
     "events": EVENTS,
+    "events.events.k8s.io": NEW_EVENTS,
 }

@@ -12,14 +12,21 @@ from cluster.api.resources import (
     apps,
     autoscaling,
     batch,
+    certificates,
     coordination,
     core,
+    devices,
     discovery,
+    events,
     flowcontrol,
+    networking,
+    node,
     policy,
     rbac,
     reviews,
     scheduling,
+    storage,
+    storagemigration,
 )
 from cluster.api.resources.model import ALL_VERBS, READ, Column, Resource, Table
 
@@ -33,13 +40,20 @@ BUILT_IN: tuple[Resource, ...] = (
     *apiregistration.ROWS,
     *autoscaling.ROWS,
     *batch.ROWS,
+    *certificates.ROWS,
     *coordination.ROWS,
+    *devices.ROWS,
     *discovery.ROWS,
+    *events.ROWS,
     *flowcontrol.ROWS,
+    *networking.ROWS,
+    *node.ROWS,
     *policy.ROWS,
     *rbac.ROWS,
     *reviews.ROWS,
     *scheduling.ROWS,
+    *storage.ROWS,
+    *storagemigration.ROWS,
 )
 _NEWEST = 1 << 29  # a minor version newer than all
 

@@ -7,7 +7,7 @@ Source: k8s.io/kubernetes pkg/registry/*/strategy.go.
 
 from typing import Final
 
-from cluster.api import objectmeta
+from cluster.api import identity, objectmeta
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.api.strategies import (
@@ -15,13 +15,17 @@ from cluster.api.strategies import (
     apiextensions,
     apiregistration,
     batch,
+    certificates,
     claims,
     core,
+    devices,
     namespaces,
+    networking,
     pods,
     policy,
     rbac,
     services,
+    storage,
     workloads,
 )
 from cluster.api.strategies.strategy import PLAIN, Strategy
@@ -30,16 +34,20 @@ __all__ = ["Strategy", "name_rule", "of", "prepare_for_create", "prepare_for_upd
 
 _BY_RESOURCE: Final = {
     **batch.BY_RESOURCE,
+    **certificates.BY_RESOURCE,
     **claims.BY_RESOURCE,
     **admissionregistration.BY_RESOURCE,
     **apiextensions.BY_RESOURCE,
     **apiregistration.BY_RESOURCE,
     **core.BY_RESOURCE,
+    **devices.BY_RESOURCE,
     **namespaces.BY_RESOURCE,
+    **networking.BY_RESOURCE,
     **pods.BY_RESOURCE,
     **policy.BY_RESOURCE,
     **rbac.BY_RESOURCE,
     **services.BY_RESOURCE,
+    **storage.BY_RESOURCE,
     **workloads.BY_RESOURCE,
 }
 
@@ -54,8 +62,8 @@ def name_rule(resource: Resource) -> objectmeta.NameRule:
     return of(resource).name_rule
 
 
-def prepare_for_create(resource: Resource, obj: Object) -> None:
-    """Reset what a creator does not decide."""
+def prepare_for_create(resource: Resource, obj: Object, user: identity.User) -> None:
+    """Reset what a creator does not decide, and write down who he is where that matters."""
     strategy = of(resource)
     if "status" in resource.subresources and not strategy.status_at_create:
         _reset_status(resource, strategy, obj)
@@ -65,9 +73,13 @@ def prepare_for_create(resource: Resource, obj: Object) -> None:
         obj["metadata"].pop("generation", None)
     if strategy.on_create is not None:
         strategy.on_create(obj)
+    if strategy.by_user is not None:
+        strategy.by_user(obj, user)
 
 
-def prepare_for_update(resource: Resource, old: Object, new: Object, subresource: str) -> None:
+def prepare_for_update(
+    resource: Resource, old: Object, new: Object, subresource: str, now: float
+) -> None:
     """Take from `new` only what `subresource` may write. `new` may come to share parts of `old`.
 
     A subresource that has no rule here (`binding`) was prepared by the server itself: it is taken
@@ -92,6 +104,8 @@ def prepare_for_update(resource: Resource, old: Object, new: Object, subresource
             new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
     elif subresource in strategy.on_other:
         strategy.on_other[subresource](old, new)
+    if subresource and strategy.stamps is not None:
+        strategy.stamps(old, new, now)
 
 
 def _reset_status(resource: Resource, strategy: Strategy, obj: Object) -> None:

@@ -1,4 +1,4 @@
-"""Kinds with few rules: Event, Lease, Namespace, PriorityClass."""
+"""Kinds with few rules: Lease, Namespace, PriorityClass."""
 
 from typing import Final
 
@@ -14,16 +14,6 @@ _SYSTEM_PRIORITIES: Final = {
 }
 _PREEMPTION: Final = ("PreemptLowerPriority", "Never")
 _UNQUALIFIED_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
-
-
-def event(obj: Object) -> Causes:
-    """An event lies in the namespace of what it is about."""
-    about = (obj.get("involvedObject") or {}).get("namespace") or ""
-    space = obj["metadata"].get("namespace") or ""
-    if about == space or (not about and space == "default"):
-        return []
-    detail = "does not match event.namespace"
-    return [causes.invalid("involvedObject.namespace", about, detail)]
 
 
 def lease(obj: Object) -> Causes:
@@ -75,13 +65,11 @@ def priority_class_update(old: Object, new: Object) -> Causes:
 
 
 NEW: Final[family.Creates] = {
-    "events": event,
     "leases.coordination.k8s.io": lease,
     "namespaces": namespace,
     "priorityclasses.scheduling.k8s.io": priority_class,
 }
 UPDATE: Final[family.Updates] = {
-    "events": lambda old, new: event(new),
     "leases.coordination.k8s.io": lambda old, new: lease(new),
     "priorityclasses.scheduling.k8s.io": priority_class_update,
 }

@@ -28,6 +28,7 @@ class Subresource:
 
 
 SUBRESOURCES: Mapping[str, Subresource] = {
+    "approval": Subresource(status.get, update=status.update, patch=status.patch),
     "binding": Subresource(create=binding.create),
     "ephemeralcontainers": Subresource(status.get, update=status.update, patch=status.patch),
     "eviction": Subresource(prepare=eviction.prepare),
