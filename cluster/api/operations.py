@@ -29,7 +29,8 @@ class Operation:
 
     `resource` is the row's id (`deployments.apps`). `cause` is the revision of the event that
     made the writer act, 0 where a person asked. With `want_object` false the answer leaves the
-    object out. `force`: an apply takes fields that others own. `version` is that in which bodies and the answer are, "" for the one that is stored.
+    object out. `force`: an apply takes fields that others own. `version` is that in which bodies
+    and the answer are, "" for the one that is stored.
     """
 
     verb: Verb

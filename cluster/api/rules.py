@@ -89,6 +89,7 @@ def for_update(
     new: Any,
     request: Request,
     subresource: str = "",
+    *,
     mutate: Mutate = _nothing,
 ) -> Outcome:
     """The object to store in place of `old`.

@@ -1,11 +1,14 @@
 """Plans for creates, updates and patches: from a body to the bytes to store."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from cluster.api import decoding, errors, objects, patching, rules, strategies
 from cluster.api.managedfields import entries
 from cluster.api.objects import Object
 from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from cluster.api.resources import Resource
 from cluster.apiserver import applies, bodies, codec, deletion, ownership
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
@@ -13,6 +16,8 @@ from cluster.apiserver.authz import gate
 from cluster.apiserver.plan import Call, Plan, Render
 from cluster.apiserver.watchcache.entry import Entry
 
+SCALE = Resource("autoscaling", "v1", "Scale", "scales")
+"""What the subresource `scale` shows of an object."""
 _PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
@@ -133,11 +138,14 @@ def stored(
     subresource: str | None = None,
     render: Render | None = None,
     owned: bool = False,
+    shown: Callable[[Object], Object] | None = None,
 ) -> Plan | Entry:
     """The plan that puts `new` in the place of `entry` (`old` decoded), by all the rules.
 
     `subresource` says whose rules; by default those of the operation's. `owned`: `new` says
-    already whose its fields are. An entry instead of a plan: nothing would change.
+    already whose its fields are. `shown` makes of an object what admission is to see of it (a
+    Scale), which has been asked what it would change. An entry instead of a plan: nothing would
+    change.
     """
     operation, row = call.operation, call.row
     said = bodies.named_revision(new)
@@ -148,15 +156,19 @@ def stored(
     def mutate(wanted: Object) -> None:
         if not owned:
             ownership.changed(call, old, wanted)
-        before = wanted["metadata"].get("managedFields")
-        chain.mutate(Request(Act.UPDATE, call, wanted, old))
-        ownership.guard(wanted, before)
+        if shown is None:
+            before = wanted["metadata"].get("managedFields")
+            chain.mutate(Request(Act.UPDATE, call, wanted, old))
+            ownership.guard(wanted, before)
 
-    outcome = rules.for_update(row, old, new, call.rules(), kind, mutate)
+    outcome = rules.for_update(row, old, new, call.rules(), kind, mutate=mutate)
     call.warnings += outcome.warnings
     wanted = outcome.object
-    request = Request(Act.UPDATE, call, wanted, old)
-    chain.complete(request)
+    if shown is None:
+        request = Request(Act.UPDATE, call, wanted, old)
+        chain.complete(request)
+    else:
+        request = Request(Act.UPDATE, call, shown(wanted), shown(old), kind=SCALE)
     chain.validate(request)
     return settled(call, entry, old, wanted, firm=_names_revision(operation.body), render=render)
 

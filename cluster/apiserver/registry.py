@@ -173,7 +173,8 @@ class Registry:
         An answer is the object (or the Status or Scale that the operation answers with), None
         where the object was not wanted, or the error. `warn(index, text)` hears what a user should
         be warned of, `note(index, key, value)` what its audit is to say. With `prompt`, operations
-        that have to ask a webhook are not carried out, and answered `outside.DEFERRED`. Whoever reads after this returns sees what was written.
+        that have to ask a webhook are not carried out, and answered `outside.DEFERRED`. Whoever
+        reads after this returns sees what was written.
         """
         return await self._writer.write(batch, user, warn, note, prompt=prompt)
 

@@ -70,7 +70,11 @@ def test_an_eviction_costs_the_budget_a_disruption_and_tells_the_pod_why():
 @pytest.mark.parametrize(
     ("given", "message", "seconds"),
     [
-        ({"allowed": 0}, "The disruption budget web needs 1 healthy pods and has 2 currently", None),
+        (
+            {"allowed": 0},
+            "The disruption budget web needs 1 healthy pods and has 2 currently",
+            None,
+        ),
         ({"seen": 0}, "The disruption budget web is still being processed by the server.", 10),
         (
             {"allowed": 0, "conditions": [

@@ -30,9 +30,9 @@ def test_a_container_is_added_to_a_pod_that_runs_and_stays():
         (made,) = pod["spec"]["ephemeralContainers"]
         assert (made["name"], made["imagePullPolicy"]) == ("debug", "Always")
         assert "hostname" not in pod["spec"]
-        with pytest.raises(errors.Invalid, match='"debug.*" may not be removed'):
+        with pytest.raises(errors.Invalid, match=r'"debug.*" may not be removed'):
             await given(at, ephemeralContainers=[])
-        with pytest.raises(errors.Invalid, match='"debug.*" may not be changed'):
+        with pytest.raises(errors.Invalid, match=r'"debug.*" may not be changed'):
             await given(at, ephemeralContainers=[DEBUG | {"image": "other"}])
         await at.update("pods", await at.get("pods", "web"))
 
