@@ -216,8 +216,8 @@ MESSAGES: list[tuple[str, str, Any, str]] = [
      "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: "
      "must be greater than 0"),
     (HPA, "spec.behavior.scaleDown.stabilizationWindowSeconds", 3601,
-     "spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 3601: must be less than or "
-     "equal to 3600"),
+     "spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 3601: must be less than "
+     "or equal to 3600"),
     (HPA, "spec.behavior.scaleDown.policies", [],
      "spec.behavior.scaleDown.policies: Required value: must specify at least one Policy"),
     ("poddisruptionbudgets.policy", "spec.minAvailable", "101%",
@@ -306,7 +306,7 @@ def test_a_suspended_job_that_never_ran_may_still_go_elsewhere() -> None:
     new = changed(old, "spec.template.spec.nodeSelector", {"a": "b"})
     rules.for_update(row, old, new, request())
     started = old | {"status": {"startTime": "2024-01-01T00:00:00Z"}}
-    with pytest.raises(errors.Invalid, match="spec.template: Invalid value"):
+    with pytest.raises(errors.Invalid, match=r"spec\.template: Invalid value"):
         rules.for_update(row, started, new | {"status": started["status"]}, request())
 
 
