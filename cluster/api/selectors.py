@@ -41,6 +41,14 @@ class Selector:
                 return requirement.values[0]
         return None
 
+    def renamed(self, keys: Mapping[str, str]) -> "Selector":
+        """The same of other keys; one that is not in `keys` stays."""
+        renamed = [
+            Requirement(keys.get(each.key, each.key), each.operator, each.values)
+            for each in self.requirements
+        ]
+        return Selector(tuple(renamed), self.nothing)
+
     def __str__(self) -> str:
         return ",".join(str(requirement) for requirement in self.requirements)
 

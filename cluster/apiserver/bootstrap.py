@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from cluster.api import errors, identity, objects
+from cluster.api import errors, identity, objects, timestamps
 from cluster.api.objects import Object
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import codec
@@ -60,16 +60,54 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
     """Make what is missing. errors.StatusError where the store refuses it."""
     for wanted in (_namespaces(), _contents(initial)):  # in this order: one lives in the other
         operations = [_create(registry, obj) for obj in wanted]
-        missing = [operation for operation in operations if not _present(registry, operation)]
-        for result in await registry.write(missing, USER):
-            if isinstance(result, errors.StatusError) and not isinstance(
-                result, errors.AlreadyExists
-            ):
-                raise result
+        await _write(registry, [each for each in operations if not _present(registry, each)])
+    await _service_range(registry, initial)
     if registry.authz.enforced:
         await ensuring.ensure(registry, USER)
     if initial.advertise:
         await _advertise(registry, initial)
+
+
+async def _write(registry: "Registry", missing: list[Operation]) -> None:
+    for result in await registry.write(missing, USER):
+        if isinstance(result, errors.StatusError) and not isinstance(result, errors.AlreadyExists):
+            raise result
+
+
+async def _service_range(registry: "Registry", initial: Initial) -> None:
+    """The ServiceCIDR `kubernetes`, and that it is ready, where this version has the kind."""
+    row = registry.table.of_kind("networking.k8s.io/v1", "ServiceCIDR")
+    if row is None or registry.cache.get(row.id, "", "kubernetes") is not None:
+        return
+    obj: Object = {
+        "apiVersion": row.api_version,
+        "kind": row.kind,
+        "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": [initial.service_range]},
+    }
+    await _write(registry, [_create(registry, obj)])
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+        "lastTransitionTime": timestamps.encode(registry.clock.now()),
+    }
+    body = codec.document({"status": {"conditions": [ready]}})
+    await _write(
+        registry,
+        [
+            Operation(
+                Verb.PATCH,
+                row.id,
+                "",
+                "kubernetes",
+                "status",
+                body=body,
+                patch_type=MERGE_PATCH,
+            )
+        ],
+    )
 
 
 def _namespaces() -> Iterator[Object]:

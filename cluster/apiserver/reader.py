@@ -3,7 +3,8 @@
 What resourceVersion means: https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from cluster.api import errors, selectors
@@ -29,9 +30,16 @@ class Reader:
     """Reads for all faces. Every method raises errors.StatusError."""
 
     def __init__(
-        self, table: Table, store: storage.Storage, cache: WatchCache, views: Views
+        self,
+        table: Table,
+        store: storage.Storage,
+        cache: WatchCache,
+        views: Views,
+        computed: Mapping[str, Callable[[], list[Entry]]] | None = None,
     ) -> None:
+        """`computed` gives the objects of resources that are not stored, by their ids."""
         self._table = table
+        self._computed = computed or {}
         self._views = views
         self._store = store
         self._cache = cache
@@ -48,6 +56,8 @@ class Reader:
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
         row = self.row(resource, "get", version)
+        if row.id in self._computed and not subresource:
+            return self._found(row, name)
         stored = self._views.stored(row)
         view = None
         if subresource:
@@ -82,7 +92,11 @@ class Reader:
         served = self.row(resource, "list", version)
         selection = _selection(served, namespace, labels, fields)
         _check_match(revision, match, token)
+        if served.id in self._computed:
+            matching = [each for each in self._computed[served.id]() if selection.matches(each)]
+            return Page(matching, self._cache.revision)
         row = self._views.stored(served)
+        selection = _as_stored(selection, served, row)
         page = await self._listed(row, selection, limit, token, revision, match=match)
         return await self._views.page(served, page)
 
@@ -129,8 +143,15 @@ class Reader:
         await self._not_older(asked)
         after = None if initial or not asked else asked
         stored = self._views.stored(row)
+        selection = _as_stored(selection, row, stored)
         watch = self._cache.of(stored.id).watch(selection, after, self._cache.revision)
         return self._views.watch(row, watch)
+
+    def _found(self, row: Resource, name: str) -> Entry:
+        for entry in self._computed[row.id]():
+            if entry.name == name:
+                return entry
+        raise errors.not_found(row.id, name)
 
     def row(self, resource: str, verb: str, version: str = "") -> Resource:
         """The row of a resource that has this verb. errors.NotFound, errors.MethodNotAllowed."""
@@ -223,6 +244,15 @@ def _selection(row: Resource, namespace: str, labels: str, fields: str) -> Selec
     if not row.namespaced:
         return Selection("", by_label, by_field)
     return Selection(namespace or by_field.exact("metadata.namespace") or "", by_label, by_field)
+
+
+def _as_stored(selection: Selection, row: Resource, stored: Resource) -> Selection:
+    """A selection by the field labels of `row`, by those of the row that holds its objects."""
+    if not row.stored_as or selection.fields.empty:
+        return selection
+    labels = {path: label for label, path in stored.fields.items()}
+    known = {label: labels[path] for label, path in row.fields.items() if path in labels}
+    return replace(selection, fields=selection.fields.renamed(known))
 
 
 def _revision(text: str) -> int:

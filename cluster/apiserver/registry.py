@@ -9,7 +9,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import bodies, bootstrap, deletion, outside, planner
+from cluster.apiserver import bodies, bootstrap, componentstatuses, deletion, outside, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
@@ -62,7 +62,9 @@ class Registry:
         self.virtual[who.SELF] = who.own
         self._chain = admission if admission is not None else defaults.chain()
         self.views = Views(table)
-        self._reader = Reader(table, store, self.cache, self.views)
+        components = componentstatuses.ComponentStatuses(self.cache, clock)
+        computed = {componentstatuses.RESOURCE: components.entries}
+        self._reader = Reader(table, store, self.cache, self.views, computed)
         self._initial = initial if initial is not None else bootstrap.Initial()
         self._writer = Writer(
             table,
