@@ -73,7 +73,7 @@ def job(operation: Operation, table: Table, chain: Chain, virtual: Handlers = _N
     if operation.verb is Verb.CREATE:
         handler = virtual.get(row.id)
         if handler is not None:
-            return _asked(operation, row, handler)
+            return _asked(operation, row, handler, chain)
         if row.id == binding.RESOURCE:
             return job(binding.of_pod(operation), table, chain, virtual)
         return _create(operation, row, stored, chain)
@@ -118,14 +118,14 @@ def _create(operation: Operation, row: Resource, stored: Resource, chain: Chain)
     return Job(operation, row, stored, key, plan)
 
 
-def _asked(operation: Operation, row: Resource, handler: Handler) -> Job:
+def _asked(operation: Operation, row: Resource, handler: Handler, chain: Chain) -> Job:
     """A create of a virtual resource, which is answered and never stored."""
     body = bodies.decoded(operation.body, row.kind)
     repeated = bodies.repeated(operation, body)
 
     def plan(call: Call) -> Plan | Entry:
         call.repeated = repeated
-        return virtual_table.planned(handler, call, _own(body))
+        return virtual_table.planned(handler, call, _own(body), chain)
 
     return Job(operation, row, row, "", plan)
 

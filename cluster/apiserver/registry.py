@@ -14,6 +14,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz import gate, modes
+from cluster.apiserver.connections import Connections
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
 from cluster.apiserver.reader import Reader
@@ -79,6 +80,15 @@ class Registry:
             issuer=issuer,
             authz=self.authz,
             virtual=self.virtual,
+        )
+        self.connections = Connections(
+            self._chain,
+            self.cache,
+            self.views,
+            clock=clock,
+            random=random,
+            version=version,
+            authz=self.authz,
         )
         self._log = structlog.get_logger().bind(component="apiserver")
 

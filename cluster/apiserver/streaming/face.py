@@ -19,6 +19,7 @@ from cluster.apiserver.kubelets.protocol import Connector, Kubelet, Unreachable
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.streaming import (
+    admission,
     channels,
     commandclients,
     faults,
@@ -83,20 +84,24 @@ class Streams:
 
     async def exec(self, call: Call) -> web.StreamResponse:
         """pods/exec."""
-        wanted = options.exec_(_values(call))
+        values = await admission.admitted(self._registry, call, "PodExecOptions", _values(call))
+        wanted = options.exec_(values)
         return await self._command(call, wanted, remotecommand.EXECUTING)
 
     async def attach(self, call: Call) -> web.StreamResponse:
         """pods/attach."""
-        wanted = options.attach(_values(call))
+        values = await admission.admitted(self._registry, call, "PodAttachOptions", _values(call))
+        wanted = options.attach(values)
         return await self._command(call, wanted, remotecommand.ATTACHING)
 
     async def port_forward(self, call: Call) -> web.StreamResponse:
         """pods/portforward."""
+        kind_of = "PodPortForwardOptions"
+        values = await admission.admitted(self._registry, call, kind_of, _values(call))
         kind = upgrade.kind(call.http)
         if not kind:
             raise upgrade.required()
-        way = _forwarding(call, kind)
+        way = _forwarding(call, kind, values)
         pod = await self._pod(call)
         async with self._connected(call, pod) as (kubelet, touch):
             place = pod["metadata"]
@@ -205,14 +210,14 @@ async def _by_channels(client: commandclients.ChannelClient, job: remotecommand.
     await remotecommand.run(client, job)
 
 
-def _forwarding(call: Call, kind: upgrade.Kind) -> _Way:
+def _forwarding(call: Call, kind: upgrade.Kind, values: options.Values) -> _Way:
     """errors.BadRequest, errors.Forbidden where the client wants what is not served."""
     if kind == "spdy":
         return _Way(_version(call.http, forwarding.SPDY_VERSIONS))
     offered = upgrade.subprotocols(call.http)
     if upgrade.TUNNEL in offered:
         return _Way()
-    return _Way("", _chosen(offered, channels.FOR_PORTS), options.ports(_values(call)))
+    return _Way("", _chosen(offered, channels.FOR_PORTS), options.ports(values))
 
 
 def _values(call: Call) -> options.Values:

@@ -20,7 +20,15 @@ from cluster.apiserver.kubelets.protocol import Connector, Unreachable
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import requests
 from cluster.apiserver.rest.requests import Call
-from cluster.apiserver.streaming import endpoints, faults, pods, podstream, proxyheaders, upgrade
+from cluster.apiserver.streaming import (
+    admission,
+    endpoints,
+    faults,
+    pods,
+    podstream,
+    proxyheaders,
+    upgrade,
+)
 from cluster.apiserver.streaming.exchange import Garbled
 from cluster.apiserver.streaming.forwarding import Target
 from cluster.apiserver.streaming.passing import Passing
@@ -60,6 +68,7 @@ class Proxies:
 
     async def proxy(self, call: Call) -> web.StreamResponse:
         """The proxy of a pod, a service or a node."""
+        await admission.admitted_proxy(self._registry, call, proxyheaders.path(call))
         match call.target.resource.plural:
             case "nodes":
                 return await self._to_node(call)

@@ -8,8 +8,10 @@ import msgspec
 from cluster.api import conditions, errors, objects
 from cluster.api.objects import Object
 from cluster.api.operations import Operation
-from cluster.apiserver import bodies, changes
+from cluster.api.resources import Resource
+from cluster.apiserver import bodies, changes, codec
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.plan import Call, Plan, document, success
 from cluster.apiserver.watchcache.entry import Entry
 
@@ -33,6 +35,8 @@ class _Binding(msgspec.Struct):
 RESOURCE: Final = "bindings"
 """The old way to bind: a Binding that is created by itself, named like its pod."""
 
+_ROW: Final = Resource("", "v1", "Binding", RESOURCE)
+
 _binding = msgspec.json.Decoder(_Binding).decode
 
 
@@ -50,7 +54,7 @@ def create(call: Call, chain: Chain) -> Plan | Entry:
     """Set spec.nodeName and the PodScheduled condition. errors.Conflict where a pod is bound
     already, is being deleted, or is not the one that was meant.
     """
-    binding = _decoded(call)
+    binding = _admitted(call, chain)
     entry = call.entry()
     old = entry.document()
     _check(call, binding, old)
@@ -69,6 +73,22 @@ def create(call: Call, chain: Chain) -> Plan | Entry:
 
 def _bound(entry: Entry) -> Entry:
     return document(entry, success(entry.shape.row, entry.name, "", code=201))
+
+
+def _admitted(call: Call, chain: Chain) -> _Binding:
+    """The binding, as admission leaves it. errors.StatusError, outside.Ask."""
+    binding = _decoded(call)
+    body = codec.decode(call.operation.body)
+    named = {"name": call.operation.name, "namespace": call.namespace}
+    obj = {"apiVersion": "v1", "kind": "Binding", "metadata": named}
+    obj |= {key: value for key, value in body.items() if key not in obj}
+    obj["metadata"] = (body.get("metadata") or {}) | named
+    before = codec.document(obj)
+    request = Request(Act.CREATE, call, obj, kind=_ROW)
+    chain.mutate(request)
+    chain.validate(request)
+    after = codec.document(obj)
+    return binding if after == before else _binding(after)
 
 
 def _decoded(call: Call) -> _Binding:

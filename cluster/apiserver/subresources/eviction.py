@@ -15,6 +15,7 @@ from cluster.api.operations import Operation
 from cluster.api.resources import Resource
 from cluster.apiserver import bodies, codec, deletion
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.deletion import Fate, Options
 from cluster.apiserver.plan import Call, Plan, document, success
 from cluster.apiserver.watchcache.entry import Entry
@@ -57,10 +58,13 @@ class _Eviction:
     body: Object
     asked: Options
     granted: bool = False
+    admitted: bool = False
 
     def plan(self, call: Call, chain: Chain) -> Plan | Entry:
         """The next write. errors.TooManyRequests, errors.NotFound, errors.Conflict."""
-        self._check(call)
+        eviction = self._checked(call)
+        if not self.admitted:
+            self._admit(call, chain, eviction)
         entry = call.entry()
         pod = entry.document()
         deletion.check_preconditions(call.row.id, pod, self.asked)
@@ -71,7 +75,15 @@ class _Eviction:
                 return self._grant(call, budget, entry.name) or self._evict(call, entry, pod)
         return self._evict(call, entry, pod)
 
-    def _check(self, call: Call) -> None:
+    def _admit(self, call: Call, chain: Chain, eviction: Object) -> None:
+        """Show it to admission, once. errors.StatusError, outside.Ask."""
+        request = Request(Act.CREATE, call, eviction, kind=_ROW)
+        chain.mutate(request)
+        chain.validate(request)
+        self.asked = deletion.options(eviction.get("deleteOptions") or {})
+        self.admitted = True
+
+    def _checked(self, call: Call) -> Object:
         eviction, _ = decoding.decoded(_ROW, self.body, call.version, "Ignore")
         if objects.name(eviction) != call.operation.name:
             raise errors.BadRequest("name in URL does not match name in Eviction object")
@@ -81,6 +93,7 @@ class _Eviction:
                 "the namespace of the provided object does not match the namespace sent on the "
                 "request"
             )
+        return eviction
 
     def _grant(self, call: Call, budget: Entry, pod: str) -> Plan | None:
         """The budget's loss of one disruption; None for a dry run, which only looks."""

@@ -3,6 +3,7 @@
 from cluster.api import errors, objects
 from cluster.apiserver import bodies, changes, ownership
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.watchcache.entry import Entry
 
@@ -32,6 +33,9 @@ def update(call: Call, chain: Chain) -> Plan | Entry:
         new["spec"]["finalizers"] = wanted
     new["metadata"] = dict(objects.meta(old))
     ownership.changed(call, old, new)
+    request = Request(Act.UPDATE, call, new, old)
+    chain.mutate(request)
+    chain.validate(request)
     return changes.settled(call, entry, old, new, firm=bool(said))
 
 

@@ -1,6 +1,7 @@
 """`scale`: how many replicas an object wants and has, as an autoscaling/v1 Scale."""
 
 import copy
+from collections.abc import Callable
 
 from cluster.api import decoding, errors, objects, patching, selectors
 from cluster.api.objects import Object
@@ -8,10 +9,11 @@ from cluster.api.operations import APPLY_PATCH
 from cluster.api.resources import Resource
 from cluster.apiserver import applies, bodies, changes
 from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.plan import Call, Plan, document
 from cluster.apiserver.watchcache.entry import Entry
 
-ROW = Resource("autoscaling", "v1", "Scale", "scales")
+ROW = changes.SCALE
 _SAID = ("name", "namespace", "uid", "resourceVersion")
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
@@ -47,6 +49,8 @@ def _applied(call: Call, chain: Chain, entry: Entry) -> Plan | Entry:
     """Apply a Scale: it is as if its replicas were applied to the object itself."""
     old = call.document(entry)
     scale = applies.configuration(call, ROW)
+    _replicas(call, scale)
+    _admit(call, chain, scale, old)
     replicas = _replicas(call, scale)
     config: Object = {
         "apiVersion": call.row.api_version,
@@ -59,7 +63,9 @@ def _applied(call: Call, chain: Chain, entry: Entry) -> Plan | Entry:
     if scale_of(new, call.row)["spec"]["replicas"] != replicas:  # applied no more: it is 0
         new = copy.deepcopy(new)
         _put(call.row, new, replicas)
-    return changes.stored(call, chain, entry, old, new, subresource="", render=get, owned=True)
+    return changes.stored(
+        call, chain, entry, old, new, subresource="", render=get, owned=True, shown=_shown(call)
+    )
 
 
 def _put(row: Resource, obj: Object, replicas: int) -> None:
@@ -94,8 +100,11 @@ def scale_of(obj: Object, row: Resource) -> Object:
 
 
 def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Entry:
-    replicas = _replicas(call, scale)
+    _replicas(call, scale)
     old = call.document(entry)
+    scale, _ = decoding.decoded(ROW, scale, call.version, "Ignore")
+    _admit(call, chain, scale, old)
+    replicas = _replicas(call, scale)
     said = bodies.named_revision(scale)
     if said and said != str(entry.revision):
         raise errors.conflict(call.row.id, call.operation.name, errors.MODIFIED)
@@ -103,7 +112,20 @@ def _scaled(call: Call, chain: Chain, entry: Entry, scale: Object) -> Plan | Ent
     if call.row.custom is not None:
         new = copy.deepcopy(new)
     _put(call.row, new, replicas)
-    return changes.stored(call, chain, entry, old, new, subresource="", render=get)
+    return changes.stored(
+        call, chain, entry, old, new, subresource="", render=get, shown=_shown(call)
+    )
+
+
+def _shown(call: Call) -> Callable[[Object], Object]:
+    """What admission sees of an object."""
+    row = call.row
+    return lambda obj: scale_of(obj, row)
+
+
+def _admit(call: Call, chain: Chain, scale: Object, old: Object) -> None:
+    """Let admission change a Scale. errors.StatusError, outside.Ask."""
+    chain.mutate(Request(Act.UPDATE, call, scale, scale_of(old, call.row), kind=ROW))
 
 
 def _replicas(call: Call, scale: Object) -> int:

@@ -40,7 +40,7 @@ def create(call: Call, chain: Chain) -> Plan | Entry:
         spec["expirationSeconds"] = _SECONDS
     if not spec.get("audiences"):
         spec["audiences"] = list(call.issuer.settings.own_audiences)
-    request = Request(Act.CREATE, call, wanted)
+    request = Request(Act.CREATE, call, wanted, kind=_ROW)
     chain.mutate(request)
     _check(wanted)
     chain.validate(request)
