@@ -32,6 +32,18 @@ def of(pod: Mapping[str, Any], defaults: Mapping[str, int] = _NOTHING) -> Amount
     return total
 
 
+def limits_of(pod: Mapping[str, Any]) -> Amounts:
+    """The limits of a pod, of what any container limits; overhead raises those alone."""
+    spec = objects.spec(pod)
+    inits = spec.get("initContainers") or ()
+    total = _needed(spec.get("containers") or (), inits, _NOTHING, "limits")
+    total.update(_asked(spec, "limits"))
+    for name, more in amounts(spec.get("overhead")).items():
+        if total.get(name):
+            total[name] += more
+    return total
+
+
 def amount(resource: str, text: str | float) -> int:
     """A quantity in the unit of its resource: cpu in thousandths, all else whole, rounded up."""
     return quantity.milli(text) if resource == CPU else quantity.value(text)
@@ -42,22 +54,23 @@ def amounts(listed: Mapping[str, str] | None) -> Amounts:
     return {name: amount(name, text) for name, text in (listed or {}).items()}
 
 
-def _asked(holder: Mapping[str, Any]) -> Amounts:
-    return amounts((holder.get("resources") or {}).get("requests"))
+def _asked(holder: Mapping[str, Any], side: str = "requests") -> Amounts:
+    return amounts((holder.get("resources") or {}).get(side))
 
 
 def _needed(
     containers: Iterable[Mapping[str, Any]],
     inits: Iterable[Mapping[str, Any]],
     defaults: Mapping[str, int],
+    side: str = "requests",
 ) -> Amounts:
     running: Amounts = {}
     for container in containers:
-        _add(running, {**defaults, **_asked(container)})
+        _add(running, {**defaults, **_asked(container, side)})
     sidecars: Amounts = {}
     starting: Amounts = {}
     for container in inits:
-        own = {**defaults, **_asked(container)}
+        own = {**defaults, **_asked(container, side)}
         if container.get("restartPolicy") == "Always":
             _add(running, own)
             _add(sidecars, own)

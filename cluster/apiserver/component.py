@@ -12,6 +12,7 @@ from cluster.aio.grpcserver import GrpcServer
 from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.admission.quota import publishing
 from cluster.apiserver.admission.webhooks.asking import Asking
 from cluster.apiserver.aggregation import authentication
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
@@ -23,6 +24,8 @@ from cluster.apiserver.extensions.converting import Converting
 from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.usage import metrics
+from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.storage import interface as storage
@@ -49,17 +52,19 @@ class ApiServer:
         self._asking = Asking(random=random)
         settings = config.service_accounts
         self._issuer = Issuer(settings, settings.signing) if settings.signing is not None else None
+        self._chain = defaults.chain(
+            config.service_range,
+            config.node_ports,
+            defaults.TolerationSeconds(config.not_ready_seconds, config.unreachable_seconds),
+            config.admission,
+            asking=self._asking,
+        )
         self.registry = Registry(
             resources.built_in(),
             storage,
             clock=clock,
             random=random,
-            admission=defaults.chain(
-                config.service_range,
-                config.node_ports,
-                defaults.TolerationSeconds(config.not_ready_seconds, config.unreachable_seconds),
-                asking=self._asking,
-            ),
+            admission=self._chain,
             limits=Limits(ring=config.ring),
             version=config.version,
             initial=bootstrap.Initial(
@@ -102,6 +107,8 @@ class ApiServer:
             await self._serve_grpc(stack)
             group.spawn(extensions.run(), "extensions")
             group.spawn(upkeep.run(), "flow control")
+            for publisher in publishing.publishers(self.registry, self._chain):
+                group.spawn(publisher.run(), "quotas")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
@@ -120,6 +127,9 @@ class ApiServer:
         stack.enter_context(protected)
         kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
         await stack.enter_async_context(kubelets)
+        collector = Collector(self.registry.cache, kubelets)
+        self.registry.computed |= metrics.sources(self.registry.cache, collector, self._clock)
+        group.spawn(collector.run(), "usage")
         caller = HttpCaller(self.registry.cache, kubelets, self._random, client=config.proxy_client)
         await stack.enter_async_context(caller)
         self._asking.caller = caller

@@ -56,6 +56,8 @@ class Config:
     """With what kubelets are asked for logs, exec and so on; without it, in plain text."""
     kubelet_addresses: tuple[str, ...] = location.PREFERRED
     """Which addresses of nodes their kubelets are reached at, best first."""
+    admission: defaults.Selection = field(default_factory=defaults.Selection)
+    """Which admission plugins run, and what they are told."""
     service_range: str = bootstrap.SERVICE_RANGE
     node_ports: range = defaults.NODE_PORTS
     advertise: str = ""

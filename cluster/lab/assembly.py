@@ -5,13 +5,18 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from cluster.aio import clock
+from cluster.aio import clock, tasks
 from cluster.api import identity, resources
 from cluster.apiserver import compaction
 from cluster.apiserver.admission import defaults
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.quota import publishing
 from cluster.apiserver.authz import modes
+from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.usage import metrics
+from cluster.apiserver.usage.collector import Collector
 from cluster.client.client import Client
 from cluster.controllers.component import ControllerManager
 from cluster.kubelet import config as kubelet_config
@@ -36,8 +41,11 @@ CONTROL_PLANE = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
 class _ApiServer:
     """The API server of the lab: the registry without REST and gRPC, which need sockets."""
 
-    def __init__(self, registry: Registry, store: Storage, socket: ApiSocket, every: float) -> None:
+    def __init__(
+        self, registry: Registry, chain: Chain, store: Storage, socket: ApiSocket, every: float
+    ) -> None:
         self._registry = registry
+        self._chain = chain
         self._store = store
         self._socket = socket
         self._compact_every = every
@@ -49,7 +57,11 @@ class _ApiServer:
         try:
             self._socket.up(self._registry)
             self.ready.set()
-            await compaction.Compaction(self._store, self._compact_every).run()
+            async with tasks.Group("apiserver") as group:
+                for publisher in publishing.publishers(self._registry, self._chain):
+                    group.spawn(publisher.run(), "quotas")
+                history = compaction.Compaction(self._store, self._compact_every)
+                group.spawn(history.run(), "compaction")
         finally:
             self._socket.down()
             await self._registry.close()
@@ -72,6 +84,8 @@ class Assembly:
         self._randoms: dict[str, random.Random] = {}
         self._machines: dict[str, Machine] = {}
         self.api = ApiSocket()
+        self.kubelets: Connector = Nowhere()
+        """How the API server reaches kubelets; whoever has the parts says it."""
 
     def parts(self) -> list[Part]:
         """Every part, in the order in which they start."""
@@ -120,17 +134,18 @@ class Assembly:
     async def _api_server(self, part: Part) -> None:
         ledger = Ledger()
         self._on_ledger(ledger)
+        chain = defaults.chain(selection=defaults.Selection(enable=("NodeRestriction",)))
         registry = Registry(
             resources.built_in(),
             self._store,
             clock=self._clock,
             random=self.random(part.name),
-            admission=defaults.chain(),
+            admission=chain,
             ledger=ledger,
             version=self._config.kubernetes_version,
             authorization=(modes.NODE, modes.RBAC),
         )
-        server = _ApiServer(registry, self._store, self.api, self._config.compaction_seconds)
+        server = _ApiServer(registry, chain, self._store, self.api, self._config.compaction_seconds)
         await _run(part, server)
 
     async def _controller_manager(self, part: Part) -> None:

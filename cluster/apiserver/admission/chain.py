@@ -13,6 +13,11 @@ class Chain:
         self._plugins = tuple(plugins)
         self._concerned: dict[str, tuple[Plugin, ...]] = {}
 
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All of them, in order."""
+        return self._plugins
+
     def open(self, cache: WatchCache) -> None:
         """The cache is filled."""
         for plugin in self._plugins:

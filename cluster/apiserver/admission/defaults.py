@@ -50,6 +50,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "RuntimeClass": "runtime_class",
     "DefaultIngressClass": "default_ingress_class",
     "DenyServiceExternalIPs": "deny_external_ips",
+    "ResourceQuota": "quota.plugin",
     "AlwaysDeny": "always",
 }
 """The module of each plugin, whose class bears the plugin's name and is built without arguments."""

@@ -1,6 +1,5 @@
 """PodSecurity: pods, and what makes pods, keep to the standards that their namespace asks for.
 
-Audit annotations are not written: audit events of this server carry none (yet).
 Source: k8s.io/pod-security-admission/admission.
 """
 
@@ -115,10 +114,19 @@ class PodSecurity(Plugin):
         ):
             return
         policy = asked.policy
+        if asked.problems:
+            problem = asked.problems[0]
+            why = f"Failed to parse policy: {problem.field}: {problem.message}"
+            request.call.note(f"{levels.PREFIX}error", why)
         if enforced:
+            request.call.note(f"{levels.PREFIX}enforce-policy", str(policy.enforce))
             found = evaluation.findings(policy.enforce, meta, spec)
             if found:
                 raise request.forbidden(_told(f'violates PodSecurity "{policy.enforce}"', found))
+        found = evaluation.findings(policy.audit, meta, spec)
+        if found:
+            text = _told(f'would violate PodSecurity "{policy.audit}"', found)
+            request.call.note(f"{levels.PREFIX}audit-violations", text)
         found = evaluation.findings(policy.warn, meta, spec)
         if found:
             text = _told(f'would violate PodSecurity "{policy.warn}"', found)

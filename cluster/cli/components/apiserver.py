@@ -7,6 +7,7 @@ import click
 
 from cluster.apiserver import config as configs
 from cluster.cli import (
+    admissionflags,
     aggregatorflags,
     authnflags,
     flags,
@@ -60,6 +61,7 @@ _SETTINGS = (
 @protectionflags.options
 @kubeletflags.options
 @aggregatorflags.options
+@admissionflags.options
 @flags.option(
     "storage-backend",
     "Where objects are kept.",
@@ -76,6 +78,7 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
         | protectionflags.from_flags(values)
         | kubeletflags.from_flags(values)
         | aggregatorflags.from_flags(values)
+        | admissionflags.from_flags(values)
     )
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))

@@ -1,0 +1,120 @@
+"""One quota and what is used of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from cluster.api import objects
+from cluster.api.objects import Object
+from cluster.api.quota import measuring, names, scopes
+from cluster.api.quota.measuring import Usage
+
+
+class Account:
+    """What a ResourceQuota allows (`hard`), what is `used` of it, and what is `reserved` for writes
+    under way; amounts as measured.
+
+    `counts` are the names that it counts, by the resource of whose objects they are.
+    """
+
+    def __init__(self, quota: Object) -> None:
+        self.name = objects.name(quota)
+        self.spec = objects.spec(quota)
+        self.hard: dict[str, int] = {}
+        self.texts: dict[str, str] = self.spec.get("hard") or {}
+        self.used: dict[str, int] = {}
+        self.reserved: dict[str, int] = {}
+        self.counts: dict[str, tuple[str, ...]] = {}
+        self.terms = scopes.terms(self.spec)
+        self._binary: dict[str, None] = {}
+        for name, text in self.texts.items():
+            self.hard[name] = measuring.amount(name, text)
+            self.used[name] = self.reserved[name] = 0
+            resource = names.counted_of(name)
+            self.counts[resource] = (*self.counts.get(resource, ()), name)
+
+    def concerns(self, resource: str, usage: Usage) -> bool:
+        """Whether an object is held against this quota."""
+        if resource not in self.counts:
+            return False
+        return not self.terms or scopes.match(self.terms, resource, usage.facts)
+
+    def add(self, resource: str, usage: Usage) -> None:
+        """An object has come."""
+        if self.concerns(resource, usage):
+            for name in self.counts[resource]:
+                self.used[name] += usage.amounts.get(name, 0)
+            for name in usage.binary:
+                self._binary[name] = None
+
+    def remove(self, resource: str, usage: Usage) -> None:
+        """An object has gone."""
+        if self.concerns(resource, usage):
+            for name in self.counts[resource]:
+                self.used[name] -= usage.amounts.get(name, 0)
+
+    def hold(self, resource: str, usage: Usage, sign: int = 1) -> None:
+        """An object is about to come, or (`sign` -1) is no longer about to."""
+        if self.concerns(resource, usage):
+            for name in self.counts[resource]:
+                self.reserved[name] += sign * usage.amounts.get(name, 0)
+
+    def taken(self, name: str) -> int:
+        """What is used, or about to be."""
+        return self.used[name] + self.reserved[name]
+
+    def masked(self, resource: str, amounts: Mapping[str, int]) -> dict[str, int]:
+        """Of what an object uses, what this quota counts and is not nothing."""
+        return {name: amounts[name] for name in self.counts.get(resource, ()) if amounts.get(name)}
+
+    def text(self, name: str, amount: int) -> str:
+        """An amount as this quota writes it."""
+        binary = name in self._binary or self.texts.get(name, "").endswith("i")
+        return measuring.text(name, amount, binary=binary)
+
+    def status_used(self) -> dict[str, str]:
+        """What status.used should say."""
+        return {name: self.text(name, amount) for name, amount in self.used.items()}
+
+    def listed(self, names: Sequence[str], amounts: Mapping[str, int]) -> str:
+        """`cpu=1,pods=3`, in the order of the names."""
+        return ",".join(f"{name}={self.text(name, amounts[name])}" for name in sorted(names))
+
+
+def counted(quota: Object, present: Iterable[tuple[str, Usage]]) -> Account:
+    """The account of a quota, when these objects are there (with the resource of each)."""
+    account = Account(quota)
+    for resource, usage in present:
+        account.add(resource, usage)
+    return account
+
+
+def missing(hard: Iterable[str], pod: Object) -> str:
+    """What containers must say where a quota of these names holds: `must specify limits.cpu for:
+    a,b; …`, or "" where all say it.
+    """
+    required = sorted(names.REQUIRED.intersection(hard))
+    if not required:
+        return ""
+    spec = objects.spec(pod)
+    by_pod = _said(spec)
+    lines = []
+    for name in required:
+        if name in by_pod:
+            continue
+        silent = {
+            container.get("name") or ""
+            for kind in ("containers", "initContainers")
+            for container in spec.get(kind) or ()
+            if name not in _said(container)
+        }
+        if silent:
+            lines.append(f"{name} for: {','.join(sorted(silent))}")
+    return f"must specify {'; '.join(lines)}" if lines else ""
+
+
+def _said(holder: Object) -> set[str]:
+    resources = holder.get("resources") or {}
+    found = set()
+    for name in resources.get("requests") or ():
+        found |= {name, names.REQUESTS + name}
+    found.update(names.LIMITS + name for name in resources.get("limits") or ())
+    return found

@@ -1,0 +1,68 @@
+"""The API server's flags of admission plugins, as kube-apiserver has them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cluster.apiserver.admission import configuration, defaults
+from cluster.apiserver.admission.selection import Selection
+from cluster.cli import connection, flags
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    flags.option(
+        "enable-admission-plugins", "Admission plugins to run beside those that are on by default."
+    ),
+    flags.option(
+        "disable-admission-plugins", "Admission plugins not to run, though on by default."
+    ),
+    flags.option(
+        "admission-control-config-file",
+        "What plugins are told (AdmissionConfiguration, YAML).",
+        connection.FILE,
+    ),
+)
+
+
+def options(function: F) -> F:
+    """The flags."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def from_flags(values: dict[str, Any]) -> dict[str, Any]:
+    """The Config's fields, out of `values`. click.UsageError."""
+    enable, disable = (
+        _names(values.pop(f"{verb}_admission_plugins")) for verb in ("enable", "disable")
+    )
+    file = values.pop("admission_control_config_file")
+    try:
+        told = _read(file) if file is not None else {}
+    except ValueError as error:
+        raise click.UsageError(f"--admission-control-config-file {file}: {error}") from error
+    try:
+        selection = Selection(enable, disable, told)
+        defaults.chain(selection=selection)  # says now what a plugin does not understand
+    except ValueError as error:
+        raise click.UsageError(f"--{error}" if "plugins" in str(error) else str(error)) from error
+    return {"admission": selection}
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _read(file: Path) -> Any:
+    import yaml  # late: few configure plugins
+
+    def load(path: str) -> Any:
+        try:
+            return yaml.safe_load((file.parent / path).read_text())
+        except (OSError, UnicodeError, yaml.YAMLError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    return configuration.read(load(file.name), load)
