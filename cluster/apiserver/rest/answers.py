@@ -18,6 +18,7 @@ _encode = msgspec.json.Encoder().encode
 _CACHE = "no-cache, private"
 _JSON = {"Content-Type": negotiation.JSON, "Cache-Control": _CACHE}
 _YAML = {"Content-Type": negotiation.YAML, "Cache-Control": _CACHE}
+_PROTOBUF = {"Content-Type": negotiation.PROTOBUF, "Cache-Control": _CACHE}
 _TEXT = {
     "Content-Type": "text/plain; charset=utf-8",
     "Cache-Control": _CACHE,
@@ -81,6 +82,11 @@ def yaml(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=yaml_text.from_json(body), status=status, headers=_YAML)
 
 
+def protobuf(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
+    """A protobuf message in its envelope."""
+    return web.Response(body=body, status=status, headers=_PROTOBUF)
+
+
 def indented(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
     """JSON text, given with line breaks for people."""
     return json(msgspec.json.format(body, indent=2) + b"\n", status)
@@ -93,13 +99,20 @@ def wants_indent(pretty: str | None, user_agent: str) -> bool:
     return user_agent.startswith(_BROWSERS)
 
 
-def failure(error: errors.StatusError) -> web.Response:
-    """The Status of an error."""
-    body = _encode(error.status())
+def failure(error: errors.StatusError, accept: str = "") -> web.Response:
+    """The Status of an error, as protobuf where the client wants that before JSON."""
+    status = error.status()
+    wanted = negotiation.media_of_status(accept) if "protobuf" in accept else negotiation.JSON
+    if wanted == negotiation.PROTOBUF:
+        from cluster.api.protobuf import encoder
+
+        response = protobuf(encoder.encode(status), error.code)
+    else:
+        response = web.Response(body=_encode(status), status=error.code, headers=_JSON)
     retry = error.details.get("retryAfterSeconds")
-    if retry is None:
-        return web.Response(body=body, status=error.code, headers=_JSON)
-    return web.Response(body=body, status=error.code, headers=_JSON | {"Retry-After": str(retry)})
+    if retry is not None:
+        response.headers["Retry-After"] = str(retry)
+    return response
 
 
 def warned(response: web.Response, warnings: Iterable[str]) -> web.Response:

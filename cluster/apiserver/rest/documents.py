@@ -74,10 +74,21 @@ class Documents:
             return self._open_api_v2(accept, http)
         if path.startswith("/openapi/v3/"):
             return self._open_api_v3(path.removeprefix("/openapi/v3/"), query, http)
-        negotiation.form(accept)
         make = self._maker(path)
         if make is None:
             raise errors.NotFound(NOT_FOUND)
+        return self._negotiated(path, make, accept, http)
+
+    def _negotiated(
+        self, path: str, make: Make, accept: str, http: web.BaseRequest
+    ) -> web.Response:
+        """A document as JSON, or as the message that it is for who wants that."""
+        form = negotiation.form(accept, protobuf=path.startswith("/api"))
+        if form.protobuf and not form.shape:
+            from cluster.api.protobuf import encoder
+
+            kept = self._made(f"{path} {form.media}", make, encoder.encode)
+            return _answer(kept, form.media, http)
         return _answer(self._made(path, make), negotiation.JSON, http)
 
     def _maker(self, path: str) -> Make | None:
@@ -118,11 +129,13 @@ class Documents:
             )
             return _answer(kept, _AGGREGATED.format(version), http)
         if not core:
-            kept = self._made(path, lambda: discovery.group_list(self._table))
-            return _answer(kept, negotiation.JSON, http)
-        address = http.headers.get("Host", "")
-        body = _encode(discovery.api_versions(self._table, address))
-        return answers.json(body)
+            return self._negotiated(path, lambda: discovery.group_list(self._table), accept, http)
+        document = discovery.api_versions(self._table, http.headers.get("Host", ""))
+        if negotiation.form(accept, protobuf=True).protobuf:
+            from cluster.api.protobuf import encoder
+
+            return answers.protobuf(encoder.encode(document))
+        return answers.json(_encode(document))
 
     def _root(self) -> dict[str, Any]:
         found = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz"]

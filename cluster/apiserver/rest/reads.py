@@ -11,7 +11,7 @@ from cluster.api import errors, subresources
 from cluster.api.resources import Resource
 from cluster.apiserver.pages import Page
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.rest import answers, negotiation, query, tables
+from cluster.apiserver.rest import answers, negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.paths import Target
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.rest.tables import Style
@@ -65,12 +65,26 @@ class Reads:
 
     async def listed(self, call: Call, page: Page) -> web.StreamResponse:
         """A page in the form that the client asked for."""
+        if call.form.protobuf:
+            return await self._in_protobuf(call, page)
         if call.form.shape:
             return encoded(call, await self._shaped(call, page))
         pieces = tables.object_list(call.target.resource, page)
         if call.form.plain and not _for_people(call):
             return await answers.pieces(call.http, pieces)
         return encoded(call, b"".join(pieces))
+
+    async def _in_protobuf(self, call: Call, page: Page) -> web.Response:
+        row, form, found = call.target.resource, call.form, list[bytes]()
+        if form.shape == "PartialObjectMetadata":
+            raise errors.NotAcceptable(f"a list cannot be given as a {form.shape}")
+        for start in range(0, len(page.items), _ROWS_A_TURN):
+            if start:
+                await asyncio.sleep(0)
+            entries = page.items[start : start + _ROWS_A_TURN]
+            found += protobuf_answers.items(row, form, entries)
+        metadata = tables.list_metadata(page)
+        return answers.protobuf(protobuf_answers.listed(row, form, metadata, found))
 
     async def _shaped(self, call: Call, page: Page) -> bytes:
         form = call.form
@@ -109,6 +123,8 @@ def of_target(target: Target) -> Resource:
 
 def encoded(call: Call, json: bytes, status: int = 200) -> web.Response:
     """JSON text in the media type that the client asked for."""
+    if call.form.protobuf:
+        return answers.protobuf(protobuf_answers.one(json), status)
     if call.form.media == negotiation.YAML:
         return answers.yaml(json, status)
     if _for_people(call):

@@ -16,6 +16,7 @@ from cluster.apiserver.rest import (
     health,
     negotiation,
     paths,
+    protobuf_answers,
     query,
     reads,
     requests,
@@ -36,6 +37,7 @@ _NOT_ALLOWED = "the server does not allow this method on the requested resource"
 _OPEN = ("/healthz", "/livez", "/readyz", "/version")
 _OF_ONE = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _SELECTING = ("list", "watch", "deletecollection")
+_USUAL = ("", negotiation.JSON, "*/*")
 _OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 
 
@@ -88,7 +90,7 @@ class Router:
         try:
             response = await self._route(http, exchange)
         except errors.StatusError as error:
-            response = answers.failure(error)
+            response = answers.failure(error, http.headers.get("Accept", ""))
             if error.warnings:
                 answers.warned(response, error.warnings)
         except ConnectionError:
@@ -151,7 +153,7 @@ class Router:
         if connects:
             act = self._connects[target.subresource]
             return await act(Call(http, user, target, parameters, negotiation.PLAIN))
-        form = negotiation.form(http.headers.get("Accept", ""))
+        form = _form(http.headers.get("Accept", ""), target)
         response = await self._acts[verb](Call(http, user, target, parameters, form))
         if target.resource.deprecated and isinstance(response, web.Response):
             answers.warned(response, (target.resource.deprecated,))
@@ -195,6 +197,13 @@ class Router:
         if path.strip("/").partition("/")[0] in health.PATHS:
             return await health.answer(path, parameters, text, self._checks)
         return self._documents.answer(path, parameters, http)
+
+
+def _form(accept: str, target: Target) -> negotiation.Form:
+    """The form of an answer. errors.NotAcceptable."""
+    if accept in _USUAL:
+        return negotiation.PLAIN
+    return negotiation.form(accept, protobuf=protobuf_answers.known(target.resource))
 
 
 def _cut(http: web.BaseRequest) -> web.Response:

@@ -17,7 +17,7 @@ from cluster.api import errors
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.rest import negotiation, query, tables
+from cluster.apiserver.rest import negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.negotiation import Form
 from cluster.apiserver.rest.query import ListOptions
 from cluster.apiserver.rest.requests import Call
@@ -32,6 +32,11 @@ MIN_SECONDS = 1800
 (min-request-timeout of kube-apiserver)."""
 
 _HEADERS = {"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"}
+_STREAM = f"{negotiation.JSON};stream=watch"
+_BINARY = _HEADERS | {"Content-Type": protobuf_answers.WATCH}
+
+Line = Callable[[str, bytes], bytes]
+"""Writes an event of a type and an object's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +69,20 @@ class Watches:
         options = query.for_list(call.query)
         encoder = self._encoder(_wish(call, options))
         seconds = options.timeout or MIN_SECONDS * (1 + self.random.random())
-        response = web.StreamResponse(headers=_HEADERS)
+        line = protobuf_answers.event if call.form.protobuf else _line
+        response = web.StreamResponse(headers=_BINARY if call.form.protobuf else _HEADERS)
         response.enable_chunked_encoding()
         try:
             watch = await self._open(call, options)
         except errors.Expired as error:
             await response.prepare(call.http)
-            await response.write(_line("ERROR", codec.document(error.status())))
+            await response.write(line("ERROR", codec.document(error.status())))
             return response
         async with watch:
             forget = self.follow(call.http.protocol, watch.close)
             try:
                 await response.prepare(call.http)
-                await _send(watch, encoder, response, seconds)
+                await _send(watch, encoder, response, seconds, line)
             except ConnectionError:
                 pass  # the client went away, as watchers do
             finally:
@@ -124,7 +130,11 @@ def encoder(wish: Wish, clock: Clock) -> Encoder:
 
 
 async def _send(
-    watch: Watch | ConvertedWatch, encoder: Encoder, response: web.StreamResponse, seconds: float
+    watch: Watch | ConvertedWatch,
+    encoder: Encoder,
+    response: web.StreamResponse,
+    seconds: float,
+    line: Line,
 ) -> None:
     try:
         async with asyncio.timeout(seconds):
@@ -135,13 +145,17 @@ async def _send(
     except TimeoutError:
         return
     except errors.StatusError as error:
-        await response.write(_line("ERROR", codec.document(error.status())))
+        await response.write(line("ERROR", codec.document(error.status())))
 
 
 def _wish(call: Call, options: ListOptions) -> Wish:
     form = call.form
-    if form.shape == "PartialObjectMetadataList" or form.media != negotiation.JSON:
-        raise errors.NotAcceptable("a watch gives JSON: objects, Tables or PartialObjectMetadata")
+    if form.media == negotiation.YAML:
+        binary = protobuf_answers.known(call.target.resource)
+        streams = (_STREAM, protobuf_answers.WATCH) if binary else (_STREAM,)
+        raise negotiation.not_acceptable(streams)
+    if form.shape == "PartialObjectMetadataList":
+        raise errors.NotAcceptable("a watch gives objects, Tables or PartialObjectMetadata")
     return Wish(
         call.target.resource,
         form,
@@ -152,16 +166,17 @@ def _wish(call: Call, options: ListOptions) -> Wish:
 
 
 def _event(wish: Wish, event: Event, now: float) -> bytes:
+    line = protobuf_answers.event if wish.form.protobuf else _line
     if event.type == events.BOOKMARK:
         if not (wish.initial_end if event.initial_end else wish.bookmarks):
             return b""
         json = codec.bookmark(wish.resource, event.revision, initial_end=event.initial_end)
-        return _line(event.type, _marked(wish, json, event.revision))
+        return line(event.type, _marked(wish, json, event.revision))
     json = event.json
     if wish.form.shape:
         style = Style(wish.form, wish.included, now)
         json = tables.one(wish.resource, json, event.revision, style)
-    return _line(event.type, json)
+    return line(event.type, json)
 
 
 def _marked(wish: Wish, json: bytes, revision: int) -> bytes:

@@ -11,6 +11,7 @@ from crd_world import VERSION, definition, widget
 from rest_world import serving
 
 from cluster.aio import tasks
+from cluster.api.protobuf import decoder
 from cluster.apiserver.extensions.controller import Extensions
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -96,5 +97,29 @@ def test_documents_tell_of_it_and_forget_it() -> None:
             assert index["apis/apps/v1"] == builtin
             assert (await api.get(V1)).status == 404
             assert "example.com" not in msgspec.json.encode((await api.get("/apis")).json).decode()
+
+    asyncio.run(scenario())
+
+
+def test_custom_objects_have_no_messages_but_their_metadata_has() -> None:
+    protobuf = "application/vnd.kubernetes.protobuf"
+
+    async def scenario() -> None:
+        async with extended() as api:
+            path = f"{V1}/namespaces/default/widgets"
+            assert (await api.create(path, widget())).status == 201
+            shown = await api.get(f"{path}/a", Accept=f"{protobuf},application/json")
+            assert shown.headers["Content-Type"] == "application/json"
+            partial = f"{protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+            headers = {"Authorization": "Bearer secret", "Accept": protobuf}
+            async with api.session.get(f"{api.url}{path}/a", headers=headers) as answer:
+                assert answer.status == 406
+                status = decoder.decode(await answer.read())
+            assert status["message"].endswith("application/json, application/yaml")
+            headers["Accept"] = partial
+            async with api.session.get(f"{api.url}{path}/a", headers=headers) as answer:
+                found = decoder.decode(await answer.read())
+            assert found["kind"] == "PartialObjectMetadata"
+            assert found["metadata"]["name"] == "a"
 
     asyncio.run(scenario())
