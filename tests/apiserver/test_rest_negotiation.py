@@ -62,7 +62,7 @@ def test_messages_are_given_where_objects_have_them(accept: str, form: Form) -> 
 def test_the_metadata_of_a_custom_object_is_a_message_though_it_has_none() -> None:
     accept = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
     assert negotiation.form(accept).protobuf
-    with pytest.raises(errors.NotAcceptable, match="application/json, application/yaml$"):
+    with pytest.raises(errors.NotAcceptable, match=r"application/json, application/yaml$"):
         negotiation.form("application/vnd.kubernetes.protobuf")
     with pytest.raises(errors.NotAcceptable, match="application/yaml, application/vnd"):
         negotiation.form("text/html", protobuf=True)
