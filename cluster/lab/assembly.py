@@ -15,8 +15,6 @@ from cluster.apiserver.authz import modes
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.usage import metrics
-from cluster.apiserver.usage.collector import Collector
 from cluster.client.client import Client
 from cluster.controllers.component import ControllerManager
 from cluster.kubelet import config as kubelet_config
