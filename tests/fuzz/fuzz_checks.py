@@ -1,0 +1,143 @@
+"""What must hold of every answer, and of the server once the storm is over."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from fuzz_server import Server
+from fuzz_wire import Answer, Connection, Request
+from fuzz_world import Kind, discovered
+
+SECONDS = 5.0
+"""How long one answer may take."""
+
+
+def wrong(request: Request, answer: Answer) -> str:
+    """What an answer has against it; "" for nothing."""
+    if answer.status == -1:
+        return "no answer in time"
+    if answer.status == 0:
+        return "no answer"
+    if answer.seconds > SECONDS:
+        return f"answered after {answer.seconds:.1f} s"
+    if answer.status >= 500 and not _allowed(answer):
+        return f"answered {answer.status}"
+    if answer.status < 400 or request.method == "HEAD":
+        return ""
+    return _no_status(request, answer)
+
+
+def _no_status(request: Request, answer: Answer) -> str:
+    """Whether a failure is told by anything but a Status."""
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    if kind == "text/plain" and _plain(request):
+        return ""
+    if answer.body and kind in ("application/yaml", "application/json"):
+        found = answer.json() if kind == "application/json" else {"kind": "Status"}
+        if not isinstance(found, dict) or found.get("kind") != "Status":
+            return f"{answer.status} without a Status"
+        if kind == "application/json" and (
+            found.get("code") != answer.status or not found.get("message")
+        ):
+            return "a Status that does not say what the answer says"
+        return ""
+    return f"{answer.status} without a Status"
+
+
+def _plain(request: Request) -> bool:
+    """Whether it is about a page for people, or was not HTTP at all (aiohttp answers that)."""
+    return request.target.startswith(("/healthz", "/livez", "/readyz")) or (
+        not request.target.isascii() or not request.target.startswith("/")
+        or any(not value.isprintable() or not value.isascii() for _, value in request.headers)
+        or request.method in ("BREW", "get")
+        or len({name for name, _ in request.headers}) < len(request.headers)
+        or len(request.text()) > 60_000
+    )  # fmt: skip
+
+
+def _allowed(answer: Answer) -> bool:
+    """Answers from 500 on that are the truth: what kubemu lacks, and others who do not answer."""
+    body = answer.json()
+    message = body.get("message", "") if isinstance(body, dict) else ""
+    if answer.status == 501:
+        return bool(message)
+    elsewhere = (
+        "failed calling webhook", "conversion webhook for", "error trying to reach service",
+        "no endpoints available for service", "service unavailable", "the server is currently",
+        "failed to call webhook", "no preferred addresses found",
+    )  # fmt: skip
+    return any(text in message for text in elsewhere)
+
+
+def stored(admin: Connection) -> dict[str, Any]:
+    """Every object, by its path; by the version that discovery names first."""
+    found: dict[str, Any] = {}
+    seen: set[str] = set()
+    for kind in discovered(admin):
+        if "list" not in kind.verbs or kind.id in seen or kind.root.startswith("/apis/events"):
+            continue
+        seen.add(kind.id)
+        answer = admin.get(kind.path())
+        assert answer.status == 200, (kind.path(), answer.status, answer.body[:500])
+        for item in answer.json()["items"]:
+            found[_path(kind, item)] = item | {"apiVersion": kind.api_version, "kind": kind.kind}
+    return found
+
+
+def _path(kind: Kind, item: Any) -> str:
+    meta = item["metadata"]
+    name = quote(meta["name"], safe="")
+    return kind.path(meta.get("namespace", "")) + f"/{name}"
+
+
+def unacceptable(admin: Connection, objects: dict[str, Any]) -> list[str]:
+    """Objects that the server would not take again as they are."""
+    found = []
+    updatable = {kind.path() for kind in discovered(admin) if "update" in kind.verbs}
+    for path, item in objects.items():
+        root = path.rpartition("/")[0]
+        meta = item["metadata"]
+        if meta.get("namespace"):
+            root = root.replace(f"/namespaces/{meta['namespace']}", "", 1)
+        if root not in updatable:
+            continue
+        answer = admin.ask("PUT", f"{path}?dryRun=All&fieldValidation=Strict", item)
+        if answer.status != 200:
+            said = answer.body[:600]
+            found.append(f"{path}: {answer.status} {said!r} for {json.dumps(item)[:1500]}")
+        elif changed(item, answer.json()):
+            after = _bare(answer.json())
+            parts = [key for key in after if after[key] != _bare(item).get(key)]
+            said = [(key, _bare(item).get(key), after[key]) for key in parts]
+            found.append(f"{path}: an update that changes nothing changed {said}")
+    return found
+
+
+def changed(before: Any, after: Any) -> bool:
+    """Whether more than bookkeeping differs."""
+    old, new = _bare(before), _bare(after)
+    if "labels" not in old["metadata"]:
+        new["metadata"].pop("labels", None)  # a Job without labels takes those of its template
+    return bool(old != new)
+
+
+def _bare(item: Any) -> Any:
+    meta = {key: value for key, value in item["metadata"].items()
+            if key not in ("managedFields", "resourceVersion", "generation")}  # fmt: skip
+    return item | {"metadata": meta}
+
+
+def survives(server: Server, admin: Connection, objects: dict[str, Any]) -> list[str]:
+    """What differs once the server was killed and started on what it had stored."""
+    server.kill()
+    admin.close()
+    server.start()
+    again = stored(admin)
+    found = [f"{path} is gone" for path in objects if path not in again]
+    found += [f"{path} is new" for path in again if path not in objects]
+    found += [
+        f"{path} differs: {json.dumps(item)[:400]} / {json.dumps(again[path])[:400]}"
+        for path, item in objects.items()
+        if path in again and again[path] != item
+    ]
+    return found
