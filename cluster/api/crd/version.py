@@ -152,7 +152,10 @@ class Version:
             return self.restored(obj) or obj
         if self.webhook:
             return None
-        return {"apiVersion": self.api_version, **_without(obj, "apiVersion")}
+        # What the other version knows and this one does not goes (apiextensions-apiserver's
+        # schemaCoercingConverter): nothing is stored that the stored version would not take.
+        pruned: Object = self._prune(obj, "", [])
+        return {"apiVersion": self.api_version, **_without(pruned, "apiVersion")}
 
     @cached_property
     def _rules(self) -> Rules | None:

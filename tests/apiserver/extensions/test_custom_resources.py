@@ -125,6 +125,9 @@ def test_fields_can_be_selected_and_others_cannot() -> None:
     virtual.run(scenario())
 
 
+FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
 def other_version(name: str, **more):
     return copy.deepcopy(VERSION) | {"name": name, "storage": False, **more}
 
@@ -149,6 +152,19 @@ def test_each_version_shows_the_same_objects_and_one_that_is_not_served_none() -
             made = await w.create(WIDGETS, body, version="v1beta1")
             assert made["apiVersion"] == "example.com/v1beta1"
             assert (await w.get(WIDGETS, "b"))["apiVersion"] == "example.com/v1"
+
+    virtual.run(scenario())
+
+
+def test_what_the_stored_version_does_not_know_is_not_stored_by_another() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            free = other_version("v1beta1", schema={"openAPIV3Schema": FREE})
+            await w.create(DEFINITIONS, definition(VERSION, free))
+            await w.established()
+            body = widget() | {"apiVersion": "example.com/v1beta1", "more": {"a": 1}}
+            await w.create(WIDGETS, body, version="v1beta1")
+            assert "more" not in await w.get(WIDGETS, "a")
 
     virtual.run(scenario())
 
