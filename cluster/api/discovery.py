@@ -4,6 +4,8 @@ Shapes: APIVersions, APIGroup(List), APIResourceList of meta/v1, and APIGroupDis
 apidiscovery.k8s.io, which says it all in one document.
 """
 
+import base64
+import hashlib
 from typing import Any
 
 from cluster.api import subresources
@@ -21,6 +23,8 @@ _ORDER = (
     "discovery.k8s.io", "flowcontrol.apiserver.k8s.io", "resource.k8s.io",
     "storagemigration.k8s.io",
 )  # fmt: skip
+
+_EMULATION = 33  # the minor version that tells which one it emulates
 
 
 def groups(table: Table) -> dict[str, list[str]]:
@@ -71,7 +75,7 @@ def resource_list(table: Table, group: str, version: str) -> Document | None:
         return None
     listed = []
     for row in found:
-        listed.append(_resource(row))
+        listed.append(_resource(row, table))
         listed += [_sub_resource(row, name) for name in sorted(row.subresources)]
     return {
         "kind": "APIResourceList",
@@ -107,7 +111,7 @@ def aggregated(table: Table, *, core: bool, version: str = "v2") -> Document:
 def server_version(version: str) -> Document:
     """`/version` for an emulated Kubernetes `version` (`1.37`); the build says it is kubemu."""
     major, _, minor = version.partition(".")
-    return {
+    found = {
         "major": major,
         "minor": minor,
         "gitVersion": git_version(version),
@@ -118,6 +122,14 @@ def server_version(version: str) -> Document:
         "compiler": "kubemu",
         "platform": "linux/amd64",
     }
+    if int(minor) >= _EMULATION:
+        found |= {
+            "emulationMajor": major,
+            "emulationMinor": minor,
+            "minCompatibilityMajor": major,
+            "minCompatibilityMinor": str(int(minor) - 1),
+        }
+    return found
 
 
 def git_version(version: str) -> str:
@@ -134,7 +146,7 @@ def _group(name: str, versions: list[str]) -> Document:
     return {"name": name, "versions": shown, "preferredVersion": shown[0]}
 
 
-def _resource(row: Resource) -> Document:
+def _resource(row: Resource, table: Table) -> Document:
     found: Document = {
         "name": row.plural,
         "singularName": row.singular,
@@ -146,7 +158,18 @@ def _resource(row: Resource) -> Document:
         found["shortNames"] = list(row.short_names)
     if row.categories:
         found["categories"] = list(row.categories)
+    if "watch" in row.verbs and not row.remote:
+        found["storageVersionHash"] = _storage_version_hash(table.stored(row))
     return found
+
+
+def _storage_version_hash(row: Resource) -> str:
+    """Tells the version in which objects are stored, so that migrators see it change.
+
+    k8s.io/apiserver/pkg/endpoints/discovery/storageversionhash.go: clients compare it, no more.
+    """
+    said = f"{row.group}/{row.version}/{row.kind}".encode()
+    return base64.b64encode(hashlib.sha256(said).digest()[:8]).decode()
 
 
 def _sub_resource(row: Resource, name: str) -> Document:

@@ -4,7 +4,7 @@ Clients hold on to them by ETag. `forget` when the table of resources changes.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class Documents:
         self._table = table
         self._release = release
         self._kept: dict[str, Kept] = {}
+        self.beside: Iterable[str] = ()
+        """Paths that are served beside these documents; the root names them too."""
         table.on_change(self.forget)
 
     def forget(self, resource: str) -> None:
@@ -138,10 +140,18 @@ class Documents:
         return answers.json(_encode(document))
 
     def _root(self) -> dict[str, Any]:
-        found = ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz"]
+        found = [
+            "/api",
+            "/apis",
+            "/apis/",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/openapi/v3/",
+            "/version",
+        ]
         for path, (group, _) in v3.paths(self._table).items():
             found += [f"/{path}"] + ([f"/apis/{group}"] if group else [])
-        return {"paths": sorted({*found, "/version"})}
+        return {"paths": sorted({*found, *self.beside})}
 
     def _index(self) -> dict[str, Any]:
         paths = v3.paths(self._table)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Self
 
@@ -79,6 +79,8 @@ class RestServer:
         self._http: web.Server | None = None
         reads = Reads(registry, clock)
         self.documents = Documents(registry.table, version or schema.NEWEST)
+        every_check = _all_checks(checks or {})
+        self.documents.beside = (*(pages or {}), *_paths(every_check))
         watches = Watches(registry, clock, random, self._follow)
         registry.table.on_change(lambda _resource: watches.forget())
         self._router = Router(
@@ -87,7 +89,7 @@ class RestServer:
             watches=watches,
             documents=self.documents,
             authenticator=authenticator,
-            checks=_all_checks(checks or {}),
+            checks=every_check,
             protection=protection if protection is not None else Protection(random),
             pages=pages or {},
             connects=self._connects(registry, kubelets or Nowhere(), random),
@@ -204,6 +206,14 @@ class _Server(web.Server):
             self._here,
             client_max_size=bodies.MAX_BODY,
         )
+
+
+def _paths(checks: Mapping[str, Mapping[str, health.Check]]) -> Iterator[str]:
+    """The path of each check, and of all together."""
+    for kind, named in checks.items():
+        yield f"/{kind}"
+        for name in named:
+            yield f"/{kind}/{name}"
 
 
 def _all_checks(more: Mapping[str, health.Check]) -> dict[str, dict[str, health.Check]]:
