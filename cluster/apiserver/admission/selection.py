@@ -14,7 +14,8 @@ ORDER: Final = (
     "PodTolerationRestriction", "EventRateLimit", "ExtendedResourceToleration",
     "DefaultStorageClass", "StorageObjectInUseProtection", "OwnerReferencesPermissionEnforcement",
     "PersistentVolumeClaimResize", "RuntimeClass", "CertificateApproval", "CertificateSigning",
-    "CertificateSubjectRestriction", "DefaultIngressClass", "DenyServiceExternalIPs",
+    "ClusterTrustBundleAttest", "CertificateSubjectRestriction", "DefaultIngressClass",
+    "DenyServiceExternalIPs",
     "MutatingAdmissionPolicy", "MutatingAdmissionWebhook", "ValidatingAdmissionPolicy",
     "ValidatingAdmissionWebhook", "ResourceQuota", "AlwaysDeny",
 )  # fmt: skip
@@ -28,8 +29,8 @@ DEFAULT_OFF: Final = frozenset((
 ))  # fmt: skip
 
 NOT_BUILT: Final = frozenset((
-    "NamespaceAutoProvision", "ImagePolicyWebhook", "ClusterTrustBundleAttest",
-    "PodTopologyLabels", "PodGroupProtection", "PodGroupWorkloadExists",
+    "NamespaceAutoProvision", "ImagePolicyWebhook", "PodTopologyLabels",
+    "PodGroupProtection", "PodGroupWorkloadExists",
     "NodeDeclaredFeatureValidator", "JobValidation", "PodResizeValidator",
 ))  # fmt: skip
 """Plugins that Kubernetes has and kubemu lacks."""
