@@ -15,7 +15,9 @@ from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset
+from cluster.controllers.resourcequota import controller as resourcequota
 from cluster.controllers.tainteviction import controller as tainteviction
+from cluster.controllers.volumeprotection import controller as volumeprotection
 
 
 class Controller(Protocol):
@@ -43,6 +45,9 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "taint-eviction": tainteviction.TaintEvictionController,
         "disruption": disruption.DisruptionController,
         "podgc": podgc.PodGarbageCollector,
+        "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
+        "persistentvolumeclaim-protection": volumeprotection.ClaimProtection,
+        "persistentvolume-protection": volumeprotection.VolumeProtection,
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
         "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),
     }

@@ -35,6 +35,7 @@ class Config:
     concurrent_service_endpoint_syncs: int = 5
     concurrent_namespace_syncs: int = 10
     concurrent_gc_syncs: int = 64
+    concurrent_resource_quota_syncs: int = 5
     max_endpoints_per_slice: int = 100
 
     node_monitor_period: float = 5.0

@@ -62,6 +62,9 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
 }
 
 
+_BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
+
+
 @dataclass(slots=True)
 class Context:
     """One controller's share of the manager. After `close` its handlers hear nothing more: the
@@ -78,6 +81,11 @@ class Context:
     def shared(self, resource: str) -> informer.Informer:
         """The shared informer of a resource, with the indices that controllers use."""
         return self.informers.get(resource, indexers=_INDEXERS.get(resource))
+
+    def by_namespace(self, resource: str) -> informer.Informer:
+        """The same, with an index of namespaces at the least."""
+        self.shared(resource)
+        return self.informers.get(resource, indexers=_BY_NAMESPACE)
 
     def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
         """Call `handler` for each change, and now for what is there already, until `close`."""

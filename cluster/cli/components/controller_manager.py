@@ -30,6 +30,7 @@ _SETTINGS = (
     Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
     Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),
     Setting("concurrent_gc_syncs", NUMBER, "Deletions of dependents under way at a time."),
+    Setting("concurrent_resource_quota_syncs", NUMBER, "Quotas recounted at a time."),
     Setting("max_endpoints_per_slice", NUMBER, "Endpoints in one EndpointSlice."),
     Setting("terminated_pod_gc_threshold", NUMBER, "Finished pods that are kept; 0: all."),
 )

@@ -1,0 +1,1 @@
+"""Claims and volumes that are marked for deletion stay while somebody uses them."""

@@ -1,0 +1,102 @@
+"""The controllers pvc-protection and pv-protection: they take finalizers away in time."""
+
+from typing import Final
+
+from cluster.aio import tasks
+from cluster.api import objects
+from cluster.client import client, informer, reconciler
+from cluster.controllers import context
+from cluster.controllers.volumeprotection import decision
+
+CLAIMS: Final = "persistentvolumeclaims"
+VOLUMES: Final = "persistentvolumes"
+
+
+class ClaimProtection:
+    """Lets go of claims that are marked for deletion once no pod uses them."""
+
+    def __init__(self, ctx: context.Context) -> None:
+        self._client = ctx.client
+        self._claims = ctx.shared(CLAIMS)
+        self._pods = ctx.shared(context.PODS)
+        self._queue = ctx.queue()
+        ctx.on_change(self._claims, self._claim_changed)
+        ctx.on_change(self._pods, self._pod_changed)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        for source in (self._claims, self._pods):
+            await source.synced()
+        async with tasks.Group("persistentvolumeclaim-protection") as group:
+            work = reconciler.Reconciler("pvc-protection", self._queue, self.reconcile)
+            group.spawn(work.run(), "work")
+
+    def _claim_changed(self, change: informer.Change) -> None:
+        if change.new is not None:
+            self._queue.add(change.key, change.revision)
+
+    def _pod_changed(self, change: informer.Change) -> None:
+        for pod in (change.old, change.new):
+            if pod is None or not objects.spec(pod).get("volumes"):
+                continue
+            for name in decision.claims_of(pod):
+                key = f"{objects.namespace(pod)}/{name}"
+                claim = self._claims.store.get(key)
+                if claim is not None and objects.deleting(claim):
+                    self._queue.add(key, change.revision)
+
+    async def reconcile(self, key: str) -> None:
+        """See to one claim."""
+        claim = self._claims.store.get(key)
+        if claim is None:
+            return
+        used = objects.deleting(claim) and await self._used(claim)
+        await _finalize(self._client, CLAIMS, claim, decision.CLAIM_FINALIZER, used=used)
+
+    async def _used(self, claim: objects.Object) -> bool:
+        """Whether it is, by what is known, and if not, by what the API says now: a pod may have
+        come to a node that this process has not heard of.
+        """
+        namespace = objects.namespace(claim)
+        known = self._pods.store.by_index(context.NAMESPACE, namespace)
+        if decision.claim_in_use(claim, known):
+            return True
+        found = await self._client.list(context.PODS, namespace)
+        return decision.claim_in_use(claim, found.items)
+
+
+class VolumeProtection:
+    """Lets go of volumes that are marked for deletion once no claim is bound to them."""
+
+    def __init__(self, ctx: context.Context) -> None:
+        self._client = ctx.client
+        self._volumes = ctx.shared(VOLUMES)
+        self._queue = ctx.queue()
+        ctx.on_change(self._volumes, self._volume_changed)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with tasks.Group("pv-protection") as group:
+            work = reconciler.Reconciler("pv-protection", self._queue, self.reconcile)
+            group.spawn(work.run(), "work")
+
+    def _volume_changed(self, change: informer.Change) -> None:
+        if change.new is not None:
+            self._queue.add(change.key, change.revision)
+
+    async def reconcile(self, key: str) -> None:
+        """See to one volume."""
+        volume = self._volumes.store.get(key)
+        if volume is not None:
+            used = decision.volume_in_use(volume)
+            await _finalize(self._client, VOLUMES, volume, decision.VOLUME_FINALIZER, used=used)
+
+
+async def _finalize(
+    api: client.Client, resource: str, obj: objects.Object, wanted: str, *, used: bool
+) -> None:
+    finalizers = decision.finalizers(obj, wanted, used=used)
+    if finalizers is None:
+        return
+    meta = objects.meta(obj) | {"finalizers": finalizers}
+    await api.update(resource, {**obj, "metadata": meta})
