@@ -72,6 +72,9 @@ class Custom(Protocol):
     def printer(self) -> "Printer":
         """The columns of `kubectl get`."""
 
+    def pruned(self, obj: "Object") -> "Object":
+        """The object without what the schema does not know; what it is given stays as it is."""
+
     def converted(self, obj: "Object", api_version: str) -> "Object | None":
         """The object in this version, from the one that it says it is in (`api_version`).
 

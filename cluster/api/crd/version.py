@@ -154,8 +154,12 @@ class Version:
             return None
         # What the other version knows and this one does not goes (apiextensions-apiserver's
         # schemaCoercingConverter): nothing is stored that the stored version would not take.
-        pruned: Object = self._prune(obj, "", [])
-        return {"apiVersion": self.api_version, **_without(pruned, "apiVersion")}
+        return {"apiVersion": self.api_version, **_without(self.pruned(obj), "apiVersion")}
+
+    def pruned(self, obj: Object) -> Object:
+        """The object without what this version's schema does not know."""
+        found: Object = self._prune(obj, "", [])
+        return found
 
     @cached_property
     def _rules(self) -> Rules | None:

@@ -157,4 +157,5 @@ def _taken(row: Resource, at: int, old: Object, new: Any) -> Object:
         if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
             kept[field] = value
     head = {"apiVersion": row.api_version, "kind": row.kind, "metadata": kept}
-    return head | {key: value for key, value in new.items() if key not in head}
+    found = head | {key: value for key, value in new.items() if key not in head}
+    return row.custom.pruned(found) if row.custom is not None else found

@@ -118,6 +118,25 @@ def test_an_answer_that_is_wrong_is_told(spoil: Callable[[Any], Any], why: str) 
     virtual.run(scenario())
 
 
+def test_what_a_webhook_adds_that_the_version_does_not_know_is_dropped() -> None:
+    def spoil(answer: Any) -> Any:
+        for obj in answer["response"]["convertedObjects"]:
+            obj["more"] = {"a": 1}
+        return answer
+
+    async def scenario() -> None:
+        webhook = Webhook()
+        webhook.spoil = spoil
+        async with world() as w:
+            await started(w, webhook)
+            await w.create(WIDGETS, widget())
+            seen = await w.registry.get(WIDGETS, "default", "a", version=OLD)
+            assert seen.document()["spec"]["colour"] == "red"
+            assert "more" not in seen.document()
+
+    virtual.run(scenario())
+
+
 def test_a_webhook_that_cannot_be_reached_leaves_the_stored_version_alone() -> None:
     class Gone(Webhook):
         async def call(self, request: Outgoing, seconds: float) -> Answer:
