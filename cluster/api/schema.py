@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from cluster.api import metricsschema
+
 VERSIONS: Final = tuple(f"1.{minor}" for minor in range(25, 38))
 NEWEST: Final = VERSIONS[-1]
 
@@ -146,7 +148,7 @@ def _raw(version: str) -> dict[str, dict[str, Any]]:
         )
     text = (_folder() / f"v{version}.0-local" / "_definitions.json").read_bytes()
     found: dict[str, dict[str, Any]] = msgspec.json.decode(text)["$defs"]
-    return found
+    return found | metricsschema.DEFINITIONS
 
 
 def _folder() -> Path:

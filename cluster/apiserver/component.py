@@ -24,6 +24,8 @@ from cluster.apiserver.extensions.converting import Converting
 from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.usage import metrics
+from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.storage import interface as storage
@@ -125,6 +127,9 @@ class ApiServer:
         stack.enter_context(protected)
         kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
         await stack.enter_async_context(kubelets)
+        collector = Collector(self.registry.cache, kubelets)
+        self.registry.computed |= metrics.sources(self.registry.cache, collector, self._clock)
+        group.spawn(collector.run(), "usage")
         caller = HttpCaller(self.registry.cache, kubelets, self._random, client=config.proxy_client)
         await stack.enter_async_context(caller)
         self._asking.caller = caller

@@ -47,9 +47,13 @@ class DirectTransport:
         watch = await self._registry.watch(
             resource, namespace, revision=str(revision), labels=labels, fields=fields
         )
-        async with watch:
-            async for batch in watch:
-                yield [_raw(event) for event in batch.events]
+        leave = self._registry.presence.enter(self._user)
+        try:
+            async with watch:
+                async for batch in watch:
+                    yield [_raw(event) for event in batch.events]
+        finally:
+            leave()
 
     async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""

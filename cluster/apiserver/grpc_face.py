@@ -70,6 +70,7 @@ class GrpcFace:
         """Watch, until the client or the server has enough, or the client is too slow."""
         watch = await self._answer(self._open(request, context), context)
         self._watches[watch] = None
+        leave = self._registry.presence.enter(self._user(context))
         try:
             while True:
                 batch = await self._answer(_next(watch), context)
@@ -77,6 +78,7 @@ class GrpcFace:
                     return
                 yield batch
         finally:
+            leave()
             self._watches.pop(watch, None)
             watch.close()
 

@@ -3,7 +3,7 @@
 What resourceVersion means: https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ from cluster.apiserver import codec, pages, planner
 from cluster.apiserver.pages import Page
 from cluster.apiserver.subresources.table import SUBRESOURCES
 from cluster.apiserver.views import ConvertedWatch, Views
+from cluster.apiserver.virtual import computed
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.selection import Selection
@@ -35,11 +36,11 @@ class Reader:
         store: storage.Storage,
         cache: WatchCache,
         views: Views,
-        computed: Mapping[str, Callable[[], list[Entry]]] | None = None,
+        sources: computed.Sources,
     ) -> None:
-        """`computed` gives the objects of resources that are not stored, by their ids."""
+        """`sources` give the objects of resources that are not stored; they may grow."""
         self._table = table
-        self._computed = computed or {}
+        self._computed = sources
         self._views = views
         self._store = store
         self._cache = cache
@@ -56,8 +57,9 @@ class Reader:
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
         row = self.row(resource, "get", version)
-        if row.id in self._computed and not subresource:
-            return self._found(row, name)
+        source = self._computed.get(row.id)
+        if source is not None:
+            return await computed.got(source, row, namespace if row.namespaced else "", name)
         stored = self._views.stored(row)
         view = None
         if subresource:
@@ -91,10 +93,10 @@ class Reader:
         """
         served = self.row(resource, "list", version)
         selection = _selection(served, namespace, labels, fields)
+        source = self._computed.get(served.id)
+        if source is not None:
+            return await computed.listed(source, served, selection)
         _check_match(revision, match, token)
-        if served.id in self._computed:
-            matching = [each for each in self._computed[served.id]() if selection.matches(each)]
-            return Page(matching, self._cache.revision)
         row = self._views.stored(served)
         selection = _as_stored(selection, served, row)
         page = await self._listed(row, selection, limit, token, revision, match=match)
@@ -115,6 +117,8 @@ class Reader:
         prefix = codec.prefix(row.id, selection.namespace)
         if token:
             as_of, after = pages.parse(token, prefix)
+            if as_of == pages.INCONSISTENT:
+                return self._present(row, selection, after, limit)
             return await self._past(row, selection, as_of, after, limit, continued=True)
         asked = _revision(revision)
         if asked and (match == EXACT or (limit and not match)):
@@ -146,12 +150,6 @@ class Reader:
         selection = _as_stored(selection, row, stored)
         watch = self._cache.of(stored.id).watch(selection, after, self._cache.revision)
         return self._views.watch(row, watch)
-
-    def _found(self, row: Resource, name: str) -> Entry:
-        for entry in self._computed[row.id]():
-            if entry.name == name:
-                return entry
-        raise errors.not_found(row.id, name)
 
     def row(self, resource: str, verb: str, version: str = "") -> Resource:
         """The row of a resource that has this verb. errors.NotFound, errors.MethodNotAllowed."""
@@ -195,8 +193,9 @@ class Reader:
         try:
             return await self._from_store(row, selection, as_of, after, limit)
         except storage.Compacted:
-            why = pages.TOO_OLD if continued else f"too old resource version: {as_of}"
-            raise errors.expired(why) from None
+            if continued:
+                raise pages.too_old(after, codec.prefix(row.id, selection.namespace)) from None
+            raise errors.expired(f"too old resource version: {as_of}") from None
         except storage.FutureRevision:
             raise errors.BadRequest(f"revision {as_of} has not happened yet") from None
 

@@ -9,7 +9,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity
 from cluster.api.operations import Operation, Verb
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import bodies, bootstrap, componentstatuses, deletion, outside, planner
+from cluster.apiserver import bodies, bootstrap, deletion, outside, planner
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
@@ -17,9 +17,13 @@ from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.connections import Connections
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
+from cluster.apiserver.presence import Presence
 from cluster.apiserver.reader import Reader
+from cluster.apiserver.usage import metrics
+from cluster.apiserver.usage.collector import Nobody
 from cluster.apiserver.views import ConvertedWatch, Views
-from cluster.apiserver.virtual import access, who
+from cluster.apiserver.virtual import access, components, who
+from cluster.apiserver.virtual.computed import Source
 from cluster.apiserver.virtual.table import Handler
 from cluster.apiserver.watchcache.cache import Limits, WatchCache
 from cluster.apiserver.watchcache.entry import Entry
@@ -35,7 +39,8 @@ class Registry:
 
     `version` is the Kubernetes version emulated (`1.37`), "" for the newest. `issuer` signs service
     account tokens. `authorization` names the modes; the registry itself refuses nobody: whoever
-    gives it work asks `authz` first. `virtual` holds the handlers of resources that are not stored.
+    gives it work asks `authz` first. `virtual` holds the handlers of resources that are not stored,
+    `computed` the sources of those that can be read nevertheless.
     The store is the caller's, to open before and to close after.
     """
 
@@ -63,9 +68,12 @@ class Registry:
         self.virtual[who.SELF] = who.own
         self._chain = admission if admission is not None else defaults.chain()
         self.views = Views(table)
-        components = componentstatuses.ComponentStatuses(self.cache, clock)
-        computed = {componentstatuses.RESOURCE: components.entries}
-        self._reader = Reader(table, store, self.cache, self.views, computed)
+        self.presence = Presence()
+        self.computed: dict[str, Source] = metrics.sources(self.cache, Nobody(), clock)
+        self.computed[components.RESOURCE] = components.ComponentStatuses(
+            self.cache, store, self.presence, clock
+        )
+        self._reader = Reader(table, store, self.cache, self.views, self.computed)
         self._initial = initial if initial is not None else bootstrap.Initial()
         self._writer = Writer(
             table,

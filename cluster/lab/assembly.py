@@ -15,6 +15,8 @@ from cluster.apiserver.authz import modes
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.usage import metrics
+from cluster.apiserver.usage.collector import Collector
 from cluster.client.client import Client
 from cluster.controllers.component import ControllerManager
 from cluster.kubelet import config as kubelet_config
@@ -40,8 +42,15 @@ class _ApiServer:
     """The API server of the lab: the registry without REST and gRPC, which need sockets."""
 
     def __init__(
-        self, registry: Registry, chain: Chain, store: Storage, socket: ApiSocket, every: float
+        self,
+        registry: Registry,
+        chain: Chain,
+        collector: Collector,
+        store: Storage,
+        socket: ApiSocket,
+        every: float,
     ) -> None:
+        self._collector = collector
         self._registry = registry
         self._chain = chain
         self._store = store
@@ -58,6 +67,7 @@ class _ApiServer:
             async with tasks.Group("apiserver") as group:
                 for publisher in publishing.publishers(self._registry, self._chain):
                     group.spawn(publisher.run(), "quotas")
+                group.spawn(self._collector.run(), "usage")
                 history = compaction.Compaction(self._store, self._compact_every)
                 group.spawn(history.run(), "compaction")
         finally:
@@ -143,7 +153,10 @@ class Assembly:
             version=self._config.kubernetes_version,
             authorization=(modes.NODE, modes.RBAC),
         )
-        server = _ApiServer(registry, chain, self._store, self.api, self._config.compaction_seconds)
+        collector = Collector(registry.cache, self.kubelets)
+        registry.computed |= metrics.sources(registry.cache, collector, self._clock)
+        every = self._config.compaction_seconds
+        server = _ApiServer(registry, chain, collector, self._store, self.api, every)
         await _run(part, server)
 
     async def _controller_manager(self, part: Part) -> None:

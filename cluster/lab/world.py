@@ -57,7 +57,7 @@ class Cluster:
         self._store = MemoryStorage()
         self._assembly = assembly.Assembly(config, self._store, clock, self._hook)
         self._parts = {part.name: part for part in self._assembly.parts()}
-        self.kubelets = kubelets.LabConnector(self._parts)
+        self.kubelets = self._assembly.kubelets = kubelets.LabConnector(self._parts)
         self._changed = asyncio.Event()
         self._table = resources.built_in()
         self._group: tasks.Group | None = None

@@ -33,8 +33,9 @@ def of(script: Script, resources: pb.LinuxContainerResources) -> Usage:
     """What a running container uses; limits hold for what annotations say, too."""
     cpu, memory = script.cpu, script.memory
     if cpu is None:
-        asked = resources.cpu_shares * 1_000_000_000 // _SHARES
-        cpu = max(asked // _CPU_SHARE, IDLE_CPU)
+        # Rounded up, for the kubelet rounded down: so it is the request itself.
+        millicores = -(-resources.cpu_shares * 1000 // _SHARES)
+        cpu = max(millicores * 1_000_000 // _CPU_SHARE, IDLE_CPU)
     if memory is None:
         memory = max(_requested(resources) // _MEMORY_SHARE, IDLE_MEMORY)
     if resources.cpu_quota > 0 and resources.cpu_period > 0:

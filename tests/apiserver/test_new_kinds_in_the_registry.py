@@ -6,7 +6,6 @@ import registry_world as rw
 
 from cluster.aio import virtual
 from cluster.api import errors
-from cluster.apiserver import componentstatuses
 
 EVENTS = "events.events.k8s.io"
 
@@ -77,17 +76,6 @@ def test_a_watch_of_the_new_group_tells_of_what_the_old_one_writes():
         assert (seen[0]["apiVersion"], seen[0]["note"]) == ("events.k8s.io/v1", "from the old one")
 
     run(test)
-
-
-def test_components_are_known_by_their_leases():
-    renewed, moment = "2023-01-01T00:00:00.000000Z", 1672531200.0
-    spec = {"holderIdentity": "x", "leaseDurationSeconds": 15, "renewTime": renewed}
-    fresh, stale = (
-        componentstatuses.status("s", {"spec": spec}, moment + seconds) for seconds in (10, 20)
-    )
-    assert fresh["conditions"] == [{"type": "Healthy", "status": "True", "message": "ok"}]
-    assert stale["conditions"][0]["status"] == "False"
-    assert "conditions" not in componentstatuses.status("s", None, 0.0)
 
 
 def test_component_statuses_are_listed_and_read_and_not_written():

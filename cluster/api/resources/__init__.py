@@ -19,6 +19,7 @@ from cluster.api.resources import (
     discovery,
     events,
     flowcontrol,
+    metrics,
     networking,
     node,
     policy,
@@ -54,6 +55,7 @@ BUILT_IN: tuple[Resource, ...] = (
     *scheduling.ROWS,
     *storage.ROWS,
     *storagemigration.ROWS,
+    *metrics.ROWS,
 )
 _NEWEST = 1 << 29  # a minor version newer than all
 

@@ -25,12 +25,6 @@ def _pod(since: int, until: int, *more: str) -> Resource:
 
 ROWS: tuple[Resource, ...] = (
     Resource("", "v1", "Binding", "bindings", verbs=("create",)),
-    # Stored nowhere: the API server works it out when it is asked.
-    Resource(
-        "", "v1", "ComponentStatus", "componentstatuses", namespaced=False, short_names=("cs",),
-        verbs=("get", "list"), fields=NAME, list_kind="ComponentStatusList",
-        deprecated="v1 ComponentStatus is deprecated in v1.19+",
-    ),
     Resource(
         "", "v1", "ComponentStatus", "componentstatuses", namespaced=False, short_names=("cs",),
         verbs=("get", "list"), fields=NAME, singular="componentstatus",

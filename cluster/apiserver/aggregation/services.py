@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cluster.api import objects
 from cluster.api.objects import Object
-from cluster.api.resources import Resource
+from cluster.api.resources import Resource, metrics
 from cluster.apiserver.outbound.protocol import Outgoing, Service
 
 RESOURCE: Final = "apiservices.apiregistration.k8s.io"
@@ -28,6 +28,9 @@ _GROUPS: Final = {
     "flowcontrol.apiserver.k8s.io": 16100, "resource.k8s.io": 15900,
 }  # fmt: skip
 _CUSTOM: Final = (1000, 100)
+_METRICS: Final = (100, 100)
+"""As metrics-server registers itself. Who installs a metrics-server changes the APIService, and its
+metrics take the place of ours."""
 _VERSION: Final = 15
 
 
@@ -73,8 +76,12 @@ def remote(obj: Object, *, available: bool) -> Remote | None:
 
 def local(group: str, version: str, *, custom: bool) -> Object:
     """The APIService of a group version that this server serves itself."""
+    labels = {MANAGED: "true" if custom else "onstart"}
     if custom:
         least, priority = _CUSTOM
+    elif group == metrics.GROUP:
+        least, priority = _METRICS
+        labels = {"k8s-app": "metrics-server"}
     else:
         least, priority = _GROUPS.get(group, 16000), 1 if not group else _VERSION
         if (group, version) == ("autoscaling", "v2"):
@@ -82,7 +89,7 @@ def local(group: str, version: str, *, custom: bool) -> Object:
     return {
         "metadata": {
             "name": f"{version}.{group}",
-            "labels": {MANAGED: "true" if custom else "onstart"},
+            "labels": labels,
         },
         "spec": {
             "group": group,

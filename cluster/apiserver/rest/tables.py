@@ -116,7 +116,8 @@ def object_list(resource: Resource, page: Page) -> list[bytes]:
 
 def list_metadata(page: Page) -> dict[str, Any]:
     """The ListMeta of a page."""
-    found: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    # What is worked out when it is asked for has no revision.
+    found: dict[str, Any] = {"resourceVersion": str(page.revision)} if page.revision else {}
     if page.token:
         found["continue"] = page.token
     if page.remaining:

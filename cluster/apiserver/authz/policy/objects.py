@@ -54,8 +54,8 @@ def _aggregated(name: str, gatherer: str) -> Object:
 
 def _gathered(name: str) -> tuple[rules.Rule, ...]:
     """The rules of the roles that it gathers, in the order of their names."""
-    own = f"system:aggregate-to-{name}"
-    found = {own: notation.rules(roles.ROLES[own])}
+    own = [role for role, into in roles.GATHERED.items() if into == name]
+    found = {role: notation.rules(roles.ROLES[role]) for role in own}
     found |= {role: _gathered(role) for role, into in roles.AGGREGATED.items() if into == name}
     return tuple(dict.fromkeys(rule for role in sorted(found) for rule in found[role]))
 

@@ -14,6 +14,7 @@ GATHERED: Final = {
     "system:aggregate-to-admin": "admin",
     "system:aggregate-to-edit": "edit",
     "system:aggregate-to-view": "view",
+    "system:aggregated-metrics-reader": "view",
 }
 
 NODE: Final = f"""
@@ -106,6 +107,10 @@ ROLES: Final = {
         read policy poddisruptionbudgets,poddisruptionbudgets/status
         read networking.k8s.io ingresses,ingresses/status,networkpolicies
         read resource.k8s.io resourceclaims,resourceclaims/status,resourceclaimtemplates
+        """,
+    # As metrics-server's manifests have it.
+    "system:aggregated-metrics-reader": """
+        read metrics.k8s.io nodes,pods
         """,
     "system:heapster": """
         read core events,namespaces,nodes,pods
