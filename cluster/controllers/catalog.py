@@ -5,6 +5,7 @@ from typing import Protocol
 
 from cluster.api import resources
 from cluster.controllers import clusterroleaggregation, rootca, serviceaccount, tokens
+from cluster.controllers.certificates import approver, cleaner, signer
 from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
@@ -51,6 +52,11 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
         "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),
     }
+    known["csrapproving"] = approver.CertificateApprover
+    known["csrcleaner"] = cleaner.CertificateCleaner
+    authority = config.cluster_signing_authority
+    if authority is not None:
+        known["csrsigning"] = lambda ctx: signer.CertificateSigner(ctx, authority)
     if config.root_ca:
         known["root-ca-certificate-publisher"] = rootca.RootCaController
     key = config.service_account_key

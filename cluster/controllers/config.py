@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from cluster.api.tokens.keys import SigningKey
+from cluster.controllers.certificates.authority import Authority
 
 # kube-controller-manager's --node-monitor-grace-period: 40 s until 1.31, 50 s from 1.32 on.
 _LONGER_GRACE_SINCE = (1, 32)
@@ -60,6 +61,10 @@ class Config:
     """How many finished pods are kept; 0 keeps all."""
     root_ca: str = ""
     """PEM of the CA that `kube-root-ca.crt` publishes in every namespace; "" publishes none."""
+    cluster_signing_authority: Authority | None = None
+    """What signs approved CertificateSigningRequests; None: nobody does."""
+    cluster_signing_duration: float = 365 * 24 * 3600.0
+    """The longest life of a certificate that is signed."""
     service_account_key: SigningKey | None = None
     """What signs the tokens in secrets of service accounts; None: nobody fills them."""
 
@@ -75,6 +80,8 @@ class Config:
                 raise ValueError(f"{name} must be more than 0 seconds")
         if self.node_startup_grace_period < 0 or self.node_eviction_rate < 0:
             raise ValueError("grace periods and eviction rates cannot be negative")
+        if self.cluster_signing_duration <= 0:
+            raise ValueError("cluster_signing_duration must be more than 0 seconds")
         if not 0 <= self.unhealthy_zone_threshold <= 1:
             raise ValueError("unhealthy_zone_threshold is a share between 0 and 1")
         if not 1 <= self.max_endpoints_per_slice <= 1000:

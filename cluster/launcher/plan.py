@@ -127,6 +127,8 @@ def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
             **_kubeconfig(folder, CONTROLLER_MANAGER),
             "cluster-cidr": wanted.cluster_cidr,
             "root-ca-file": str(folder.pki / "ca.crt"),
+            "cluster-signing-cert-file": str(folder.pki / "ca.crt"),
+            "cluster-signing-key-file": str(folder.pki / "ca.key"),
             "service-account-private-key-file": str(folder.pki / "sa.key"),
             "kubernetes-version": wanted.kubernetes_version,
         },

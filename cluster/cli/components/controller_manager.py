@@ -9,6 +9,7 @@ from cluster.api.tokens import keys
 from cluster.cli import connection, flags, process
 from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
 from cluster.controllers import config as configs
+from cluster.controllers.certificates.authority import Authority
 
 _SETTINGS = (
     Setting("leader_elect", BOOLEAN, "Hold a lease before starting the controllers."),
@@ -32,6 +33,9 @@ _SETTINGS = (
     Setting("concurrent_gc_syncs", NUMBER, "Deletions of dependents under way at a time."),
     Setting("concurrent_resource_quota_syncs", NUMBER, "Quotas recounted at a time."),
     Setting("max_endpoints_per_slice", NUMBER, "Endpoints in one EndpointSlice."),
+    Setting(
+        "cluster_signing_duration", DURATION, "The longest life of a certificate that is signed."
+    ),
     Setting("terminated_pod_gc_threshold", NUMBER, "Finished pods that are kept; 0: all."),
 )
 
@@ -45,6 +49,12 @@ _SETTINGS = (
     "Key that signs the tokens in secrets of service accounts, in PEM.",
     connection.FILE,
 )
+@flags.option(
+    "cluster-signing-cert-file",
+    "CA that signs approved CertificateSigningRequests, in PEM.",
+    connection.FILE,
+)
+@flags.option("cluster-signing-key-file", "Its key, in PEM.", connection.FILE)
 @flags.identity
 @flags.option(
     "kubernetes-version", "Version emulated; the grace period's default goes by it.", default=""
@@ -63,9 +73,18 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     root_ca = authority.read_text() if authority else ""
 
     key = _key(values.pop("service_account_private_key_file"))
+    signing = _authority(
+        values.pop("cluster_signing_cert_file"), values.pop("cluster_signing_key_file")
+    )
 
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(identity=identity, root_ca=root_ca, service_account_key=key, **fields)
+        return configs.Config(
+            identity=identity,
+            root_ca=root_ca,
+            service_account_key=key,
+            cluster_signing_authority=signing,
+            **fields,
+        )
 
     config = flags.built(make, _SETTINGS, values)
 
@@ -78,6 +97,19 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
             )
 
     process.run("controller-manager", story, log_level=log_level, log_format=log_format)
+
+
+def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise click.UsageError(
+            "--cluster-signing-cert-file and --cluster-signing-key-file go together"
+        )
+    try:
+        return Authority(certificate.read_bytes(), key.read_bytes())
+    except (OSError, ValueError, TypeError) as error:
+        raise click.UsageError(f"--cluster-signing-cert-file {certificate}: {error}") from error
 
 
 def _key(path: Path | None) -> keys.SigningKey | None:
