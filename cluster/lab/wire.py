@@ -57,10 +57,12 @@ class ApiSocket:
             resource, namespace, revision=str(revision), labels=labels, fields=fields
         )
         self._watches[watch] = None
+        leave = registry.presence.enter(user)
         try:
             async for batch in watch:
                 yield batch
         finally:
+            leave()
             self._watches.pop(watch, None)
             watch.close()
         raise errors.ServiceUnavailable("the API server is down")
