@@ -66,10 +66,11 @@ def writer(call: Call) -> Writer:
 
 def type_of(call: Call) -> types.Type:
     """How the fields of the call's kind are owned."""
-    return _type(call.row, call.version)
+    return of_row(call.row, call.version)
 
 
-def _type(row: Resource, version: str) -> types.Type:
+def of_row(row: Resource, version: str) -> types.Type:
+    """How the fields of a row's kind are owned."""
     if row.custom is None:
         return types.of_kind(row.api_version, row.kind, version)
     found = _CUSTOM.get(row.custom)
@@ -93,6 +94,6 @@ def versions(call: Call) -> updating.Versions:
         if row is not source:
             kept = obj if source is stored else views.storable(source, obj, call.answers)
             obj = kept if row is stored else views.document(row, kept, call.answers)
-        return _type(row, call.version), obj
+        return of_row(row, call.version), obj
 
     return convert

@@ -11,19 +11,25 @@ from cluster.api import cel
 from cluster.api.cel import authorization, mutation, types
 from cluster.api.cel.types import BOOL, DYN, INT, STRING, TIMESTAMP, Type
 
+
+def _object(name: str, fields: Mapping[str, Type]) -> Type:
+    """An object whose fields are not escaped: `request.namespace`."""
+    return types.object_of(name, {key: types.Field(kind, key) for key, kind in fields.items()})
+
+
 _TEXTS: Final = types.list_of(STRING)
 _LABELS: Final = types.map_of(STRING, STRING)
-_KIND: Final = types.object_of(
+_KIND: Final = _object(
     "kubernetes.GroupVersionKind", {"group": STRING, "version": STRING, "kind": STRING}
 )
-_RESOURCE: Final = types.object_of(
+_RESOURCE: Final = _object(
     "kubernetes.GroupVersionResource", {"group": STRING, "version": STRING, "resource": STRING}
 )
-_USER: Final = types.object_of(
+_USER: Final = _object(
     "kubernetes.UserInfo",
     {"username": STRING, "uid": STRING, "groups": _TEXTS, "extra": types.map_of(STRING, _TEXTS)},
 )
-REQUEST: Final = types.object_of(
+REQUEST: Final = _object(
     "kubernetes.AdmissionRequest",
     {
         "kind": _KIND, "resource": _RESOURCE, "subResource": STRING, "requestKind": _KIND,
@@ -33,17 +39,17 @@ REQUEST: Final = types.object_of(
     },
 )  # fmt: skip
 """`request`: an AdmissionRequest without uid, object and oldObject."""
-_CONDITION: Final = types.object_of(
+_CONDITION: Final = _object(
     "kubernetes.NamespaceCondition",
     {
         "status": STRING, "type": STRING, "lastTransitionTime": TIMESTAMP, "message": STRING,
         "reason": STRING,
     },
 )  # fmt: skip
-NAMESPACE: Final = types.object_of(
+NAMESPACE: Final = _object(
     "kubernetes.Namespace",
     {
-        "metadata": types.object_of(
+        "metadata": _object(
             "kubernetes.NamespaceMetadata",
             {
                 "name": STRING, "generateName": STRING, "namespace": STRING, "labels": _LABELS,
@@ -52,8 +58,8 @@ NAMESPACE: Final = types.object_of(
                 "generation": INT, "resourceVersion": STRING, "finalizers": _TEXTS,
             },
         ),
-        "spec": types.object_of("kubernetes.NamespaceSpec", {"finalizers": _TEXTS}),
-        "status": types.object_of(
+        "spec": _object("kubernetes.NamespaceSpec", {"finalizers": _TEXTS}),
+        "status": _object(
             "kubernetes.NamespaceStatus",
             {"conditions": types.list_of(_CONDITION), "phase": STRING},
         ),

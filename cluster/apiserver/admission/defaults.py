@@ -15,6 +15,8 @@ from cluster.apiserver.admission.default_toleration_seconds import (
 )
 from cluster.apiserver.admission.escalation import RbacEscalation
 from cluster.apiserver.admission.plugin import Plugin
+from cluster.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
+from cluster.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
 from cluster.apiserver.admission.selection import Selection
 from cluster.apiserver.admission.service_addresses import ServiceAddresses
 from cluster.apiserver.admission.webhooks.asking import Asking
@@ -79,6 +81,8 @@ def chain(
     inherent: list[Plugin] = [ServiceAddresses(service_range, node_ports), RbacEscalation()]
     built: list[Plugin] = []
     factories: dict[str, Callable[[], Plugin]] = {
+        "MutatingAdmissionPolicy": MutatingAdmissionPolicy,
+        "ValidatingAdmissionPolicy": ValidatingAdmissionPolicy,
         "MutatingAdmissionWebhook": lambda: MutatingAdmissionWebhook(asking),
         "ValidatingAdmissionWebhook": lambda: ValidatingAdmissionWebhook(asking),
         "DefaultTolerationSeconds": lambda: DefaultTolerationSeconds(toleration_seconds),

@@ -1,16 +1,16 @@
 """MutatingAdmissionWebhook: asks one webhook after the other, and changes what they want."""
 
-import copy
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cluster.api import decoding, defaults, errors, patching
 from cluster.api.objects import Object
 from cluster.api.operations import JSON_PATCH
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
+from cluster.apiserver.admission import reinvoking
 from cluster.apiserver.admission.matching.attributes import Attributes, restored, shown
 from cluster.apiserver.admission.matching.index import Found, Index
-from cluster.apiserver.admission.plugin import Act, Plugin, Request, Rounds
+from cluster.apiserver.admission.plugin import Act, Plugin, Request
 from cluster.apiserver.admission.webhooks import hook as hooks
 from cluster.apiserver.admission.webhooks import review
 from cluster.apiserver.admission.webhooks.asking import Asking
@@ -43,49 +43,25 @@ class MutatingAdmissionWebhook(Plugin):
             _Turn(self._asking, request, self.name).run(found)
 
 
-class _Memory:
-    """What of the first round matters to the second."""
-
-    __slots__ = ("output", "reinvoke", "seen")
-
-    def __init__(self) -> None:
-        self.seen: dict[Any, None] = {}
-        self.reinvoke: dict[Any, None] = {}
-        self.output: Object | None = None
-
-    def changed(self) -> None:
-        """Those who were asked before, and want to know of changes, are asked again."""
-        self.reinvoke |= self.seen
-
-
 class _Turn:
     """One round of questions about one request."""
 
     def __init__(self, asking: Asking, request: Request, plugin: str) -> None:
-        if request.rounds is None:
-            request.rounds = Rounds()
-        self._rounds = request.rounds
         self._asking = asking
         self._request = request
         self._attributes = Attributes(request)
-        self._memory: _Memory = self._rounds.kept.setdefault(plugin, _Memory())
+        self._memory = reinvoking.memory(request, plugin)
 
     def run(self, found: Found[Hook]) -> None:
         """Ask all that are concerned."""
-        memory, rounds = self._memory, self._rounds
-        if rounds.again and memory.output != self._request.object:
-            memory.changed()
+        memory = self._memory
+        memory.begin()
         for place, hook, static in found:
             row = matched(hook, static, self._attributes)
-            if row is None or (rounds.again and hook.key not in memory.reinvoke):
-                continue
-            if self._asked(place, hook, row):
-                memory.changed()
-                rounds.wanted = True
-            if hook.again:
-                memory.seen[hook.key] = None
-        if memory.seen:
-            memory.output = copy.deepcopy(self._request.object)
+            if row is not None and memory.wanted(hook.key):
+                changed = self._asked(place, hook, row)
+                memory.asked(hook.key, changed=changed, again=hook.again)
+        memory.end()
 
     def _asked(self, place: int, hook: Hook, row: Resource) -> bool:
         """Whether a webhook has changed the object."""
@@ -95,7 +71,7 @@ class _Turn:
         found = shown(attributes, attributes.object, row)
         asked["object"] = found
         asked["oldObject"] = shown(attributes, attributes.old, row)
-        turn = int(self._rounds.again)
+        turn = int(self._memory.again)
         about = ("mutating", turn, place)
         verdict = self._asking.one(call.answers, hook, asked, about, mutating=True)
         if verdict.failure:
