@@ -12,7 +12,7 @@ KIND = ("kopf.dev", "v1", "kopfexamples")
 
 @kopf.on.startup()
 def settle(settings: kopf.OperatorSettings, **_: Any) -> None:
-    settings.posting.level = 20  # INFO
+    settings.posting.loggers = True  # what is logged of an object becomes an event about it
     settings.persistence.finalizer = "tests.kubemu.dev/kopf"
 
 
@@ -26,7 +26,9 @@ def made(spec: kopf.Spec, name: str, namespace: str, **_: Any) -> Any:
 
 @kopf.on.update(*KIND)
 def changed(diff: kopf.Diff, patch: kopf.Patch, **_: Any) -> None:
-    patch.status["changed"] = [[operation, list(field), old, new] for operation, field, old, new in diff]
+    patch.status["changed"] = [
+        [operation, list(field), old, new] for operation, field, old, new in diff
+    ]
 
 
 @kopf.on.field(*KIND, field="spec.field")
@@ -40,8 +42,8 @@ def resumed(patch: kopf.Patch, **_: Any) -> None:
 
 
 @kopf.on.delete(*KIND)
-def gone(name: str, logger: kopf.Logger, **_: Any) -> None:
-    logger.info(f"{name} goes")
+def gone(body: kopf.Body, name: str, **_: Any) -> None:
+    kopf.event(body, type="Normal", reason="Leaving", message=f"{name} goes")
 
 
 @kopf.on.create(*KIND)
@@ -58,8 +60,7 @@ def ticks(patch: kopf.Patch, status: kopf.Status, **_: Any) -> None:
 
 
 @kopf.daemon(*KIND, cancellation_timeout=1)
-async def attends(name: str, patch: kopf.Patch, **_: Any) -> None:
-    patch.status["attended"] = True
+async def attends(name: str, **_: Any) -> None:
     pathlib.Path(f"attends-{name}").touch()
     try:
         await asyncio.sleep(3600)
