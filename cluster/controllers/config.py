@@ -2,9 +2,12 @@
 
 import ipaddress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cluster.api.tokens.keys import SigningKey
-from cluster.controllers.certificates.authority import Authority
+
+if TYPE_CHECKING:
+    from cluster.controllers.certificates.authority import Authority
 
 # kube-controller-manager's --node-monitor-grace-period: 40 s until 1.31, 50 s from 1.32 on.
 _LONGER_GRACE_SINCE = (1, 32)
@@ -61,7 +64,7 @@ class Config:
     """How many finished pods are kept; 0 keeps all."""
     root_ca: str = ""
     """PEM of the CA that `kube-root-ca.crt` publishes in every namespace; "" publishes none."""
-    cluster_signing_authority: Authority | None = None
+    cluster_signing_authority: "Authority | None" = None
     """What signs approved CertificateSigningRequests; None: nobody does."""
     cluster_signing_duration: float = 365 * 24 * 3600.0
     """The longest life of a certificate that is signed."""

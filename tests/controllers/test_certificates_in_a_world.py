@@ -208,4 +208,4 @@ def test_an_authority_knows_its_own_key():
 
 @pytest.mark.parametrize(("asked", "life"), [(None, 900), (1, 600), (700, 700), (5000, 900)])
 def test_a_certificate_lives_as_was_asked_within_bounds(asked, life):
-    assert authority.life(asked, 900) == life
+    assert decision.life(asked, 900) == life

@@ -1,7 +1,7 @@
 """`kubemu controller-manager`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +9,9 @@ from cluster.api.tokens import keys
 from cluster.cli import connection, flags, process
 from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
 from cluster.controllers import config as configs
-from cluster.controllers.certificates.authority import Authority
+
+if TYPE_CHECKING:
+    from cluster.controllers.certificates.authority import Authority
 
 _SETTINGS = (
     Setting("leader_elect", BOOLEAN, "Hold a lease before starting the controllers."),
@@ -99,13 +101,15 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     process.run("controller-manager", story, log_level=log_level, log_format=log_format)
 
 
-def _authority(certificate: Path | None, key: Path | None) -> Authority | None:
+def _authority(certificate: Path | None, key: Path | None) -> "Authority | None":
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
         raise click.UsageError(
             "--cluster-signing-cert-file and --cluster-signing-key-file go together"
         )
+    from cluster.controllers.certificates.authority import Authority
+
     try:
         return Authority(certificate.read_bytes(), key.read_bytes())
     except (OSError, ValueError, TypeError) as error:

@@ -18,7 +18,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 BACKDATED: Final = datetime.timedelta(minutes=5)
 SHORT: Final = datetime.timedelta(hours=8)
 """Certificates of a shorter life than this do not pay for being backdated."""
-SHORTEST: Final = 600.0
 
 _KEY_USAGES: Final = {
     "signing": "digital_signature", "digital signature": "digital_signature",
@@ -129,8 +128,3 @@ def _key_usage(flags: set[str]) -> x509.KeyUsage:
     if not given["key_agreement"]:  # the two that follow mean something with it alone
         given["encipher_only"] = given["decipher_only"] = False
     return x509.KeyUsage(**given)
-
-
-def life(asked: int | None, most: float) -> float:
-    """Seconds for which a certificate is issued: as was asked, within bounds."""
-    return most if asked is None else min(max(float(asked), SHORTEST), most)

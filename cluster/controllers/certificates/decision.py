@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 KEPT_WHEN_DONE: Final = 3600.0
 """Seconds for which a request is kept that was denied, has failed, or has its certificate."""
 KEPT_WHEN_PENDING: Final = 24 * 3600.0
+SHORTEST: Final = 600.0
+"""Seconds that a certificate lives at the least."""
 
 _Check = Callable[["x509.CertificateSigningRequest", Sequence[str]], str]
 SIGNERS: Final[Mapping[str, _Check]] = {
@@ -132,7 +134,7 @@ def outlived(csr: Object, now: float) -> bool:
 
 
 def _older(text: str | None, now: float, seconds: float) -> bool:
-    return bool(text) and now - timestamps.decode(text) > seconds
+    return text is not None and now - timestamps.decode(text) > seconds
 
 
 def _expired(encoded: str, now: float) -> bool:
@@ -145,3 +147,8 @@ def _expired(encoded: str, now: float) -> bool:
 
 def _types(csr: Object) -> list[str]:
     return [str(each.get("type")) for each in objects.status(csr).get("conditions") or ()]
+
+
+def life(asked: int | None, most: float) -> float:
+    """Seconds for which a certificate is issued: as was asked, within bounds."""
+    return most if asked is None else min(max(float(asked), SHORTEST), most)

@@ -2,6 +2,7 @@
 
 import base64
 import random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,7 +13,9 @@ from cluster.client import informer, reconciler
 from cluster.controllers import context
 from cluster.controllers.certificates import decision
 from cluster.controllers.certificates.approver import REQUESTS
-from cluster.controllers.certificates.authority import Authority, life
+
+if TYPE_CHECKING:
+    from cluster.controllers.certificates.authority import Authority
 
 _SERIAL_BITS = 126
 
@@ -20,7 +23,7 @@ _SERIAL_BITS = 126
 class CertificateSigner:
     """Signs, or says why not."""
 
-    def __init__(self, ctx: context.Context, authority: Authority) -> None:
+    def __init__(self, ctx: context.Context, authority: "Authority") -> None:
         self._client = ctx.client
         self._clock: clock.Clock = ctx.clock
         self._random: random.Random = ctx.random
@@ -67,7 +70,7 @@ class CertificateSigner:
         pem = self._authority.sign(
             request,
             spec.get("usages") or [],
-            seconds=life(spec.get("expirationSeconds"), self._most),
+            seconds=decision.life(spec.get("expirationSeconds"), self._most),
             now=self._clock.now(),
             serial=self._random.getrandbits(_SERIAL_BITS) + 1,
         )
