@@ -95,7 +95,7 @@ def missing(hard: Iterable[str], pod: Object) -> str:
     if not required:
         return ""
     spec = objects.spec(pod)
-    by_pod = _said(spec)
+    by_pod = measuring.said_by(spec)
     lines = []
     for name in required:
         if name in by_pod:
@@ -104,17 +104,8 @@ def missing(hard: Iterable[str], pod: Object) -> str:
             container.get("name") or ""
             for kind in ("containers", "initContainers")
             for container in spec.get(kind) or ()
-            if name not in _said(container)
+            if name not in measuring.said_by(container)
         }
         if silent:
             lines.append(f"{name} for: {','.join(sorted(silent))}")
     return f"must specify {'; '.join(lines)}" if lines else ""
-
-
-def _said(holder: Object) -> set[str]:
-    resources = holder.get("resources") or {}
-    found = set()
-    for name in resources.get("requests") or ():
-        found |= {name, names.REQUESTS + name}
-    found.update(names.LIMITS + name for name in resources.get("limits") or ())
-    return found

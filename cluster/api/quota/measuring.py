@@ -1,6 +1,7 @@
 """The usage of one object, as quotas count it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict
 
@@ -13,6 +14,7 @@ from cluster.api.quota import names
 Amounts = Mapping[str, int]
 """Amounts by the names that quotas have for them: cpu in thousandths, all else in whole units."""
 _ENDED: Final = ("Succeeded", "Failed")
+_SCOPED: Final = ("activeDeadlineSeconds", "priorityClassName", "affinity")
 _BETA_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 _TERMS: Final = (
     "requiredDuringSchedulingIgnoredDuringExecution",
@@ -39,7 +41,8 @@ NO_FACTS: Final = Facts()
 class Usage(NamedTuple):
     """What an object uses. `binary` are the names whose amounts are written with Ki, Mi…. After
     `until` (seconds since the epoch; 0: never) nothing is used but `left`: a pod that should be
-    gone by then is held against nobody.
+    gone by then is held against nobody. `silent` are the names that a quota may want each container
+    to say and that one does not.
     """
 
     amounts: Amounts
@@ -47,6 +50,7 @@ class Usage(NamedTuple):
     binary: tuple[str, ...] = ()
     until: float = 0.0
     left: Amounts = _NOTHING
+    silent: frozenset[str] = frozenset()
 
     def at(self, now: float) -> "Usage":
         """The usage at a time."""
@@ -88,34 +92,88 @@ def text(name: str, amount: int, *, binary: bool = False) -> str:
 
 def _of_pod(pod: Object) -> Usage:
     spec = objects.spec(pod)
-    counted = {"count/pods": 1}
-    facts = _facts(spec)
+    parts = _computed(_signature(spec))
+    facts = parts.facts
+    if any(spec.get(field) is not None for field in _SCOPED):
+        facts = _facts(spec, best_effort=parts.facts.best_effort)
     if objects.status(pod).get("phase") in _ENDED:
-        return Usage(counted, facts)
-    found = dict(counted)
-    found["pods"] = 1
-    binary: tuple[str, ...] = ()
-    if not facts.best_effort or _extras(spec):
-        requests, limits = podrequests.of(pod), podrequests.limits_of(pod)
-        _compute(found, requests, limits)
-        binary = _binary(spec)
+        return Usage(_COUNTED, facts)
     meta = objects.meta(pod)
     grace = meta.get("deletionGracePeriodSeconds")
+    until = 0.0
     if meta.get("deletionTimestamp") and grace is not None:
         until = timestamps.decode(meta["deletionTimestamp"]) + grace
-        return Usage(found, facts, binary, until, counted)
-    return Usage(found, facts, binary)
+    return Usage(parts.amounts, facts, parts.binary, until, _COUNTED, parts.silent)
 
 
-def _extras(spec: Object) -> bool:
-    """Whether a pod of best effort asks for something all the same."""
-    if spec.get("overhead"):
-        return True
-    return any(
-        container.get("resources")
-        for kind in ("containers", "initContainers")
-        for container in spec.get(kind) or ()
+_COUNTED: Final[Amounts] = MappingProxyType({"count/pods": 1})
+_Part = tuple[Any, ...]
+
+
+def _signature(spec: Object) -> tuple[Any, ...]:
+    """What of a pod's spec its compute resources depend on, to remember them by: most pods are
+    like many others.
+    """
+    return (
+        tuple(_part(each) for each in spec.get("containers") or ()),
+        tuple(_part(each) for each in spec.get("initContainers") or ()),
+        _part(spec) if spec.get("resources") else (),
+        tuple((spec.get("overhead") or _NOTHING).items()),
     )
+
+
+def _part(holder: Object) -> _Part:
+    resources = holder.get("resources")
+    if not resources:
+        return (holder.get("restartPolicy"), (), ())
+    return (
+        holder.get("restartPolicy"),
+        tuple((resources.get("requests") or _NOTHING).items()),
+        tuple((resources.get("limits") or _NOTHING).items()),
+    )
+
+
+@lru_cache(4096)
+def _computed(signature: tuple[Any, ...]) -> Usage:
+    """The usage of a pod that runs."""
+    containers, inits, own, overhead = signature
+    spec: Object = {
+        "containers": [_holder(part) for part in containers],
+        "initContainers": [_holder(part) for part in inits],
+        "overhead": dict(overhead),
+    }
+    if own:
+        spec |= _holder(own)
+    pod = {"spec": spec}
+    found = {"count/pods": 1, "pods": 1}
+    _compute(found, podrequests.of(pod), podrequests.limits_of(pod))
+    facts = Facts(best_effort=qos.of(spec) == "BestEffort")
+    said = [said_by(holder) for kind in ("containers", "initContainers") for holder in spec[kind]]
+    by_pod = said_by(spec)
+    silent = frozenset(
+        name
+        for name in names.REQUIRED
+        if name not in by_pod and any(name not in each for each in said)
+    )
+    return Usage(MappingProxyType(found), facts, _binary(spec), silent=silent)
+
+
+def _holder(part: _Part) -> Object:
+    policy, requests, limits = part
+    return {
+        "restartPolicy": policy,
+        "resources": {"requests": dict(requests), "limits": dict(limits)},
+    }
+
+
+def said_by(holder: Object) -> set[str]:
+    """The names that a container, or a pod as a whole, says amounts for."""
+    resources = holder.get("resources") or {}
+    found = set()
+    for name in resources.get("requests") or ():
+        found |= {name, names.REQUESTS + name}
+    found.update(names.LIMITS + name for name in resources.get("limits") or ())
+    return found
 
 
 def _compute(found: dict[str, int], requests: Amounts, limits: Amounts) -> None:
@@ -135,19 +193,19 @@ def _binary(spec: Object) -> tuple[str, ...]:
         for container in spec.get(kind) or ():
             resources = container.get("resources") or {}
             for name, said in (resources.get("requests") or {}).items():
-                if said.endswith("i"):
+                if str(said).endswith("i"):
                     found[name] = found[names.REQUESTS + name] = None
             for name, said in (resources.get("limits") or {}).items():
-                if said.endswith("i"):
+                if str(said).endswith("i"):
                     found[names.LIMITS + name] = None
     return tuple(found)
 
 
-def _facts(spec: Object) -> Facts:
+def _facts(spec: Object, *, best_effort: bool) -> Facts:
     deadline = spec.get("activeDeadlineSeconds")
     return Facts(
         deadline is not None and deadline >= 0,
-        qos.of(spec) == "BestEffort",
+        best_effort,
         spec.get("priorityClassName") or "",
         _crosses(spec["affinity"]) if spec.get("affinity") else False,
     )

@@ -62,7 +62,7 @@ class ResourceQuota(Plugin):
         accounts = book.accounts if book is not None else _NOBODY
         concerned = [found for found in accounts.values() if found.concerns(resource, usage)]
         for found in concerned:
-            if resource == names.PODS:
+            if usage.silent and not usage.silent.isdisjoint(found.counts[resource]):
                 why = account.missing(found.counts[resource], request.object)
                 if why:
                     raise request.forbidden(f"failed quota: {found.name}: {why}")
