@@ -37,6 +37,8 @@ class StatusError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.metadata: dict[str, Any] = {}
+        """The ListMeta of the Status: where a list that cannot go on consistently can go on."""
         self.details = details or {}
         if retry_after is not None:
             self.details["retryAfterSeconds"] = retry_after
@@ -46,7 +48,7 @@ class StatusError(Exception):
         body: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,

@@ -48,12 +48,30 @@ def parse(text: str, prefix: str) -> tuple[int, str]:
         found = _decode(base64.b64decode(padded, altchars="-_", validate=True))
     except (binascii.Error, msgspec.DecodeError, ValueError) as error:
         raise errors.BadRequest(f"continue key is not valid: {error}") from None
-    if found.v != "meta.k8s.io/v1" or found.rv <= 0 or not found.start:
+    if found.v != "meta.k8s.io/v1" or found.rv < INCONSISTENT or not found.start:
         raise errors.BadRequest("continue key is not valid: incorrect encoded start key")
+    if found.rv == 0:
+        why = "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"
+        raise errors.BadRequest(f"continue key is not valid: {why}")
     return found.rv, prefix + found.start
 
 
-TOO_OLD = (
+INCONSISTENT = -1
+"""The revision of a token that goes on with what is there now."""
+_TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start "
-    "a new list without the continue parameter."
+    "a new list without the continue parameter, or use the continue token in this response to "
+    "retrieve the remainder of the results. Continuing with the provided token results in an "
+    "inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list."
 )
+
+
+def too_old(after: str, prefix: str) -> errors.Expired:
+    """What the first page showed is no longer kept; the Status has a token to go on all the same.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+    """
+    error = errors.expired(_TOO_OLD)
+    error.metadata = {"continue": token(INCONSISTENT, after, prefix)}
+    return error
