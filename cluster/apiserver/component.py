@@ -23,6 +23,7 @@ from cluster.apiserver.extensions.controller import Extensions
 from cluster.apiserver.extensions.converting import Converting
 from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
+from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
@@ -60,7 +61,7 @@ class ApiServer:
             asking=self._asking,
         )
         self.registry = Registry(
-            resources.built_in(),
+            resources.built_in(config.version),
             storage,
             clock=clock,
             random=random,
@@ -97,6 +98,8 @@ class ApiServer:
             await self.registry.open()
             extensions = Extensions(self.registry, self._random)
             extensions.open()
+            policies = PolicyStatus(self.registry, self._config.version)
+            policies.open()
             if self._config.client_ca:
                 proxies = self._config.proxy_client is not None
                 await authentication.publish(self.registry, self._config.client_ca, proxies=proxies)
@@ -106,6 +109,7 @@ class ApiServer:
             await self._serve_rest(stack, group)
             await self._serve_grpc(stack)
             group.spawn(extensions.run(), "extensions")
+            group.spawn(policies.run(), "policy status")
             group.spawn(upkeep.run(), "flow control")
             for publisher in publishing.publishers(self.registry, self._chain):
                 group.spawn(publisher.run(), "quotas")

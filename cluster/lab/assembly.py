@@ -14,6 +14,7 @@ from cluster.apiserver.admission.quota import publishing
 from cluster.apiserver.authz import modes
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.ledger import Ledger
+from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
@@ -61,6 +62,8 @@ class _ApiServer:
     async def run(self) -> None:
         """Serve until cancelled."""
         await self._registry.open()
+        policies = PolicyStatus(self._registry)
+        policies.open()
         try:
             self._socket.up(self._registry)
             self.ready.set()
@@ -68,6 +71,7 @@ class _ApiServer:
                 for publisher in publishing.publishers(self._registry, self._chain):
                     group.spawn(publisher.run(), "quotas")
                 group.spawn(self._collector.run(), "usage")
+                group.spawn(policies.run(), "policy status")
                 history = compaction.Compaction(self._store, self._compact_every)
                 group.spawn(history.run(), "compaction")
         finally:
