@@ -113,6 +113,7 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
             "proxy-client-cert-file": str(folder.pki / f"{FRONT_PROXY}.crt"),
             "proxy-client-key-file": str(folder.pki / f"{FRONT_PROXY}.key"),
             "service-cluster-ip-range": wanted.service_cidr,
+            "enable-admission-plugins": "NodeRestriction",  # as kubeadm
             "data-dir": str(folder.data),
             "kubernetes-version": wanted.kubernetes_version,
         },
