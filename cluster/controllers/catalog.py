@@ -5,6 +5,8 @@ from typing import Protocol
 
 from cluster.api import resources
 from cluster.controllers import clusterroleaggregation, rootca, serviceaccount, tokens
+from cluster.controllers.bootstrap.cleaner import TokenCleaner
+from cluster.controllers.bootstrap.signer import BootstrapSigner
 from cluster.controllers.certificates import approver, cleaner, signer
 from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
@@ -57,6 +59,8 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
     authority = config.cluster_signing_authority
     if authority is not None:
         known["csrsigning"] = lambda ctx: signer.CertificateSigner(ctx, authority)
+    known["bootstrapsigner"] = BootstrapSigner
+    known["tokencleaner"] = TokenCleaner
     if config.root_ca:
         known["root-ca-certificate-publisher"] = rootca.RootCaController
     key = config.service_account_key
