@@ -59,7 +59,9 @@ _SETTINGS = (
 @flags.option("cluster-signing-key-file", "Its key, in PEM.", connection.FILE)
 @flags.identity
 @flags.option(
-    "kubernetes-version", "Version emulated; the grace period's default goes by it.", default=""
+    "kubernetes-version",
+    "Version emulated: which kinds there are, and the grace period's default.",
+    default="",
 )
 @process.logging_options
 def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
@@ -91,11 +93,18 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     config = flags.built(make, _SETTINGS, values)
 
     async def story(seams: process.Seams) -> None:
+        from cluster.api import resources
         from cluster.controllers.component import ControllerManager
 
         async with connected.client("kube-controller-manager") as client:
             await process.serve(
-                ControllerManager(config, client=client, clock=seams.clock, random=seams.random)
+                ControllerManager(
+                    config,
+                    client=client,
+                    clock=seams.clock,
+                    random=seams.random,
+                    table=resources.built_in(version),
+                )
             )
 
     process.run("controller-manager", story, log_level=log_level, log_format=log_format)
