@@ -108,7 +108,11 @@ def test_every_kind_is_made_shown_and_taken_away(binary: str, tmp_path: Path) ->
         )
         assert "concurrencyPolicy" in kubectl("explain", "cronjob.spec")
         assert "once" in kubectl("delete", "job", "once")
-        kubectl("delete", "sts,ds,rc,cj,hpa,pdb,quota,limits,pvc,pv", "--all")
+        kubectl("delete", "sts,ds,rc,cj,hpa,pdb,quota,limits", "--all")
+        # Nobody is here to take the finalizers of protection away.
+        assert "claim" in kubectl("delete", "pvc,pv", "--all", "--wait=false")
+        finalizers = "jsonpath={.items[*].metadata.finalizers}"
+        assert "kubernetes.io/pvc-protection" in kubectl("get", "pvc", "-o", finalizers)
 
 
 @pytest.mark.parametrize("binary", VERSIONS, ids=[Path(path).name for path in VERSIONS])
