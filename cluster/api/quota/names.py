@@ -8,7 +8,6 @@ LIMITS: Final = "limits."
 HUGE_PAGES: Final = "hugepages-"
 COUNT: Final = "count/"
 STORAGE_CLASS: Final = ".storageclass.storage.k8s.io/"
-ATTRIBUTES_CLASS: Final = ".volumeattributesclass.storage.k8s.io/"
 PODS: Final = "pods"
 CLAIMS: Final = "persistentvolumeclaims"
 SERVICES: Final = "services"
@@ -51,11 +50,7 @@ def counted_of(name: str) -> str:
     if name in OF_SERVICES:
         return SERVICES
     if name in (CLAIMS, STORAGE) or name.endswith(
-        tuple(
-            infix + each
-            for infix in (STORAGE_CLASS, ATTRIBUTES_CLASS)
-            for each in (CLAIMS, STORAGE)
-        )
+        (STORAGE_CLASS + CLAIMS, STORAGE_CLASS + STORAGE)
     ):
         return CLAIMS
     if name.startswith(REQUESTS) and not is_native(name):

@@ -10,6 +10,7 @@ write before the objects are written, a batch at a time (`Plan.then` is such a s
 kube-apiserver does. Nothing but `Book.reserve` would know the difference.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 import structlog
@@ -20,6 +21,7 @@ from cluster.api.quota.measuring import Usage
 from cluster.apiserver import codec
 from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.cache import WatchCache
+from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.events import Event
 
 QUOTAS = "resourcequotas"
@@ -49,6 +51,7 @@ class Book:
         """The usage of each object, by resource and key, of the resources that quotas count."""
         self._under_way: dict[str, list[Reservation]] = {}
         self._leaving: dict[str, float] = {}
+        self._earliest = math.inf
 
     def put(self, found: Account) -> None:
         """A quota is new, or another than before."""
@@ -79,6 +82,7 @@ class Book:
             held[key] = usage
             if usage.until:
                 self._leaving[key] = usage.until
+                self._earliest = min(self._earliest, usage.until)
         if before == usage:
             return False
         for found in self.accounts.values():
@@ -90,11 +94,14 @@ class Book:
 
     def sweep(self, now: float) -> bool:
         """Pods that should be gone by now no longer count; whether there were any."""
+        if now <= self._earliest:
+            return False
         over = [key for key, until in self._leaving.items() if now > until]
         changed = False
         for key in over:
             usage = self.objects[names.PODS][key].at(now)
             changed = self.see(names.PODS, key, usage) or changed
+        self._earliest = min(self._leaving.values(), default=math.inf)
         return changed
 
     def _release(self, key: str, reservation: Reservation) -> None:
@@ -166,7 +173,7 @@ class Books:
         if resource not in book.objects:
             book.objects[resource] = {}
             for entry in cache.scan(codec.prefix(resource, namespace)):
-                book.see(resource, entry.key, measuring.of_json(resource, entry.json))
+                book.see(resource, entry.key, _measured(resource, entry))
 
     def _follower(self, resource: str) -> Callable[[Event], None]:
         def follow(event: Event) -> None:
@@ -177,7 +184,7 @@ class Books:
             if book is None or resource not in book.objects:
                 return
             gone = event.entry is None
-            usage = None if gone else measuring.of_json(resource, entry.json)
+            usage = None if gone else _measured(resource, entry)
             if book.see(resource, entry.key, usage):
                 self._tell(entry.namespace, book.accounts)
 
@@ -198,3 +205,12 @@ class Books:
             found = self.by_namespace.get(namespace)
             if found is not None and name in found.accounts:
                 yield namespace, found.accounts[name]
+
+
+def _measured(resource: str, entry: Entry) -> Usage:
+    """The usage of what is stored. Whatever is there, the watch cache goes on."""
+    try:
+        return measuring.of_json(resource, entry.json)
+    except Exception as error:  # noqa: BLE001  (an observer must not end the cache)
+        _log.error("cannot measure an object for quotas", key=entry.key, exc_info=error)
+        return measuring.of_count(resource)

@@ -18,6 +18,8 @@ from cluster.apiserver.watchcache.cache import WatchCache
 
 _GROWING: Final = ((names.CLAIMS, ""), (names.SERVICES, ""), (names.PODS, "resize"))
 """What may come to use more by an update: resource and subresource."""
+_IGNORED: Final = ("events",)
+"""What happens is told, quota or not."""
 _NOBODY: Final[dict[str, Account]] = {}
 
 
@@ -48,6 +50,8 @@ class ResourceQuota(Plugin):
         if book is None and not self._limited:
             return
         resource = request.call.stored.id
+        if resource in _IGNORED:
+            return
         if request.act is Act.CREATE:
             if request.subresource:
                 return
