@@ -29,8 +29,12 @@ from cluster.aio.clock import SystemClock
 from cluster.api import identity, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import authn
+from cluster.apiserver.admission import defaults
+from cluster.apiserver.admission.webhooks.asking import Asking
 from cluster.apiserver.extensions.controller import Extensions
-from cluster.apiserver.kubelets.protocol import Connector
+from cluster.apiserver.kubelets.protocol import Connector, Nowhere
+from cluster.apiserver.outbound.caller import HttpCaller
+from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import server
 from cluster.storage.memory import MemoryStorage
@@ -191,12 +195,23 @@ class World:
         pki = Pki(self.folder)
         store, clock = MemoryStorage(), SystemClock()
         await store.open()
-        self.registry = Registry(resources.built_in(), store, clock=clock, random=Random("api"))
+        asking = Asking()
+        self.registry = Registry(
+            resources.built_in(), store, clock=clock, random=Random("api"),
+            admission=defaults.chain(asking=asking),
+        )  # fmt: skip
         await self.registry.open()
         extensions = Extensions(self.registry, Random("extensions"))
         extensions.open()
-        async with tasks.Group("extensions") as group:
+        policies = PolicyStatus(self.registry)
+        policies.open()
+        reached = self._kubelets if self._kubelets is not None else Nowhere()
+        async with (
+            HttpCaller(self.registry.cache, reached, Random("outbound")) as asking.caller,
+            tasks.Group("extensions") as group,
+        ):
             group.spawn(extensions.run(), "run")
+            group.spawn(policies.run(), "policies")
             await self._serve_rest(pki, clock)
             group.cancel()
         await self.registry.close()
