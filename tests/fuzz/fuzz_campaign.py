@@ -69,7 +69,7 @@ def run(server: Server, start: int, own: int, by_contract: int) -> Outcome:
     admin = server.connect()
     outcome.faults += fuzz_world.furnish(admin)
     fuzz_world.populate(admin)
-    watchdog = Watchdog(server.connect(), "/api/v1/namespaces/default")
+    watchdog = Watchdog(server.connect(), "/api/v1/namespaces/default", server.busy)
     sender = server.connect("")
     with watchdog:
         _storm(outcome, sender, watchdog, fuzz_contract.requests(admin, by_contract, start), admin)

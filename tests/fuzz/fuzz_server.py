@@ -115,6 +115,12 @@ class Server:
         assert self.process is not None
         return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
 
+    def busy(self) -> float:
+        """The processor's seconds that it has used."""
+        assert self.process is not None
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def complaints(self) -> list[str]:
         """Lines of its log that tell of a fault."""
         text = self.log.read_text(errors="replace")

@@ -36,4 +36,4 @@ def test_a_thousand_made_up_requests_do_no_harm(server: Server) -> None:
 def test_ten_thousand_made_up_requests_do_no_harm(
     server: Server, request: pytest.FixtureRequest
 ) -> None:
-    check(server, seed=request.config.getoption("--fuzz-seed"), own=7000, by_contract=3000)
+    check(server, seed=request.config.getoption("--fuzz-seed"), own=8000, by_contract=2000)
