@@ -4,6 +4,7 @@ kube-apiserver makes these at its start and so does `ensure`; what is there alre
 RBAC is a mode of authorization, its bootstrap policy belongs to it.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +66,34 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
     if registry.authz.enforced:
         await ensuring.ensure(registry, USER)
     if initial.advertise:
+        await _advertise(registry, initial)
+
+
+RESTORE_SECONDS = 10.0
+"""How often kube-apiserver looks after its Service (pkg/controlplane/controller)."""
+
+
+async def keep(registry: "Registry", initial: Initial) -> None:
+    """Make what users delete of the `kubernetes` Service anew, until cancelled."""
+    log = structlog.get_logger().bind(component="apiserver")
+    while True:
+        await asyncio.sleep(RESTORE_SECONDS)
+        try:
+            await restore(registry, initial)
+        except errors.StatusError as error:
+            log.warning("cannot restore the kubernetes Service", error=error.message)
+
+
+async def restore(registry: "Registry", initial: Initial) -> None:
+    """Make the `kubernetes` Service and its EndpointSlice where they are missing.
+
+    errors.StatusError where the store refuses it.
+    """
+    service = _create(registry, _service(initial))
+    if not _present(registry, service):
+        await _write(registry, [service])
+    named = registry.cache.get("endpointslices.discovery.k8s.io", "default", "kubernetes")
+    if initial.advertise and named is None:
         await _advertise(registry, initial)
 
 
@@ -130,7 +159,11 @@ def _contents(initial: Initial) -> Iterator[Object]:
             "description": description,
             "preemptionPolicy": "PreemptLowerPriority",
         }
-    yield {
+    yield _service(initial)
+
+
+def _service(initial: Initial) -> Object:
+    return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {

@@ -105,7 +105,8 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     entry = call.entry()
     old = call.document(entry)
     new = patching.patched(call.row, old, operation.body, operation.patch_type, call.version)
-    bodies.check_name(new, operation.name)
+    if isinstance(new.get("metadata"), dict):  # else the rules say what it is not
+        bodies.check_name(new, operation.name)
     if operation.patch_type != JSON_PATCH:
         call.repeated = bodies.repeated(operation, codec.decode(operation.body))
     try:

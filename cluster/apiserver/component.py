@@ -60,6 +60,9 @@ class ApiServer:
             config.admission,
             asking=self._asking,
         )
+        self._initial = bootstrap.Initial(
+            config.service_range, config.advertise, config.port or bootstrap.Initial().port
+        )
         self.registry = Registry(
             resources.built_in(config.version),
             storage,
@@ -68,9 +71,7 @@ class ApiServer:
             admission=self._chain,
             limits=Limits(ring=config.ring),
             version=config.version,
-            initial=bootstrap.Initial(
-                config.service_range, config.advertise, config.port or bootstrap.Initial().port
-            ),
+            initial=self._initial,
             issuer=self._issuer,
             authorization=config.authorization,
         )
@@ -115,6 +116,7 @@ class ApiServer:
                 group.spawn(publisher.run(), "quotas")
             history = compaction.Compaction(self._storage, self._config.compaction_seconds)
             group.spawn(history.run(), "compaction")
+            group.spawn(bootstrap.keep(self.registry, self._initial), "kubernetes service")
             group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()

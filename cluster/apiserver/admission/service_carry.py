@@ -58,11 +58,17 @@ def _carry_ip(old: Object, spec: Object) -> None:
         return
     if not spec.get("clusterIP"):
         spec["clusterIP"] = old.get("clusterIP", "")
+    elif spec["clusterIP"] != old.get("clusterIP") and _same(spec, old, "clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"], *spec["clusterIPs"][1:]]  # the one means both
     if not spec.get("clusterIPs") and spec["clusterIP"] == old.get("clusterIP"):
         spec["clusterIPs"] = old.get("clusterIPs") or [spec["clusterIP"]]
     for field in ("ipFamilies", "ipFamilyPolicy"):
         if field in old and not spec.get(field):
             spec[field] = old[field]
+
+
+def _same(spec: Object, old: Object, field: str) -> bool:
+    return bool(spec.get(field)) and spec[field] == old.get(field)
 
 
 def _carried_ports(old: Object, spec: Object, ports: list[Any]) -> list[Any]:
