@@ -12,6 +12,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.quota import publishing
 from cluster.apiserver.authz import modes
+from cluster.apiserver.extensions.controller import Extensions
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.policystatus import PolicyStatus
@@ -46,12 +47,15 @@ class _ApiServer:
         self,
         registry: Registry,
         chain: Chain,
+        *,
         collector: Collector,
+        extensions: Extensions,
         store: Storage,
         socket: ApiSocket,
         every: float,
     ) -> None:
         self._collector = collector
+        self._extensions = extensions
         self._registry = registry
         self._chain = chain
         self._store = store
@@ -62,6 +66,7 @@ class _ApiServer:
     async def run(self) -> None:
         """Serve until cancelled."""
         await self._registry.open()
+        self._extensions.open()
         policies = PolicyStatus(self._registry)
         policies.open()
         try:
@@ -71,6 +76,7 @@ class _ApiServer:
                 for publisher in publishing.publishers(self._registry, self._chain):
                     group.spawn(publisher.run(), "quotas")
                 group.spawn(self._collector.run(), "usage")
+                group.spawn(self._extensions.run(), "extensions")
                 group.spawn(policies.run(), "policy status")
                 history = compaction.Compaction(self._store, self._compact_every)
                 group.spawn(history.run(), "compaction")
@@ -159,8 +165,16 @@ class Assembly:
         )
         collector = Collector(registry.cache, self.kubelets)
         registry.computed |= metrics.sources(registry.cache, collector, self._clock)
-        every = self._config.compaction_seconds
-        server = _ApiServer(registry, chain, collector, self._store, self.api, every)
+        extensions = Extensions(registry, self.random(f"{part.name}/extensions"))
+        server = _ApiServer(
+            registry,
+            chain,
+            collector=collector,
+            extensions=extensions,
+            store=self._store,
+            socket=self.api,
+            every=self._config.compaction_seconds,
+        )
         await _run(part, server)
 
     async def _controller_manager(self, part: Part) -> None:

@@ -125,7 +125,12 @@ class GarbageCollector:
         if self._lookup.row_of(owner.api_version, owner.kind) is None:
             self._log.debug("owner of a kind that is not served", kind=owner.kind, uid=owner.uid)
             return
-        if await self._lookup.state(owner, identity.namespace) is verdict.State.ABSENT:
+        try:
+            state = await self._lookup.state(owner, identity.namespace)
+        except errors.NotFound as failure:
+            self._log.debug("owner not judged", uid=owner.uid, why=str(failure))
+            return
+        if state is verdict.State.ABSENT:
             self._take(self._graph.forget(identity.uid), 0)
 
     async def _collect(self, node: graph.Node, obj: objects.Object) -> None:

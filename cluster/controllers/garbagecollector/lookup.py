@@ -39,6 +39,10 @@ class Lookup:
 
     async def state(self, owner: graph.Owner, namespace: str) -> State:
         """Whether `owner` exists, as named by an object of `namespace`. errors.StatusError."""
+        row = self.row_of(owner.api_version, owner.kind)
+        if row is not None and row.namespaced and not namespace:
+            # Nobody can tell which namespace is meant, so the owner is not absent either.
+            raise errors.NotFound("cluster-scoped objects cannot refer to namespaced owners")
         asked = (owner, namespace)
         if owner.uid in self._gone or asked in self._absent:
             return State.ABSENT
