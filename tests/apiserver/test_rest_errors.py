@@ -131,11 +131,6 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
      "Too large resource version"),
     ("GET", MAPS, None, {"Accept": "text/html"}, 406, "NotAcceptable", "media types"),
     ("GET", "/api/v1/cats", None, {}, 404, "NotFound", "could not find the requested resource"),
-    ("GET", "/apis/storage.k8s.io/v1/csidrivers", None, {}, 404, "NotFound",
-     "the server could not find the requested resource (csidrivers.storage.k8s.io is not built "
-     "yet in this version of kubemu)"),
-    ("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", b"{}", {}, 404,
-     "NotFound", "(networkpolicies.networking.k8s.io is not built yet"),
     ("GET", "/apis/authentication.k8s.io/v1/selfsubjectreviews", None, {}, 405,
      "MethodNotAllowed", "does not allow"),
     ("GET", "/cats", None, {}, 404, "NotFound", "could not find the requested resource"),
