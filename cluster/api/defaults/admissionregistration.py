@@ -52,10 +52,9 @@ def mutating_webhooks(obj: Object) -> None:
 
 def policy(obj: Object) -> None:
     """A policy fails where it cannot be evaluated."""
-    spec = obj.get("spec") or {}
-    if spec:
-        spec.setdefault("failurePolicy", "Fail")
-        _resources(spec.get("matchConstraints"))
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("failurePolicy", "Fail")
+    _resources(spec.get("matchConstraints"))
 
 
 def binding(obj: Object) -> None:

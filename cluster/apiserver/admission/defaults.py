@@ -15,6 +15,7 @@ from cluster.apiserver.admission.default_toleration_seconds import (
 )
 from cluster.apiserver.admission.escalation import RbacEscalation
 from cluster.apiserver.admission.plugin import Plugin
+from cluster.apiserver.admission.policies.authorization import ParamAuthorization
 from cluster.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
 from cluster.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
 from cluster.apiserver.admission.selection import Selection
@@ -78,7 +79,11 @@ def chain(
     """
     # Part of what Kubernetes' storage does, and no matter of choice: after what changes objects,
     # before what looks at them last.
-    inherent: list[Plugin] = [ServiceAddresses(service_range, node_ports), RbacEscalation()]
+    inherent: list[Plugin] = [
+        ServiceAddresses(service_range, node_ports),
+        RbacEscalation(),
+        ParamAuthorization(),
+    ]
     built: list[Plugin] = []
     factories: dict[str, Callable[[], Plugin]] = {
         "MutatingAdmissionPolicy": MutatingAdmissionPolicy,

@@ -8,7 +8,6 @@ from typing import Any
 
 from cluster.api import identity, objects
 from cluster.api.objects import Object
-from cluster.api.operations import Verb
 from cluster.api.resources import Resource
 from cluster.api.selectors import Selector
 from cluster.apiserver import codec
@@ -24,14 +23,14 @@ class Attributes:
     place between questions.
     """
 
-    __slots__ = ("_labels", "_options", "name", "namespace", "request")
+    __slots__ = ("_labels", "_of_itself", "_options", "name", "namespace", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.name = _name(request)
         row, call = request.row, request.call
-        of_itself = row.plural == "namespaces" and not row.group
-        self.namespace = self.name if of_itself else call.namespace
+        self._of_itself = row.plural == "namespaces" and not row.group
+        self.namespace = self.name if self._of_itself else call.namespace
         self._labels: Mapping[str, str] | None = None
         self._options: Object | None = None
 
@@ -51,20 +50,20 @@ class Attributes:
         """
         if not labels.empty and not self._labelled(labels):
             return False
-        if namespaces.empty or not self.namespace:
+        if namespaces.empty or not (self.namespace or self._of_itself):
             return True
         return namespaces.matches(self._namespace_labels())
 
     def _labelled(self, selector: Selector) -> bool:
         return any(
-            obj is not None and selector.matches(_labels(obj)) for obj in (self.object, self.old)
+            obj is not None and "metadata" in obj and selector.matches(_labels(obj))
+            for obj in (self.object, self.old)
         )
 
     def _namespace_labels(self) -> Mapping[str, str]:
         if self._labels is None:
             request = self.request
-            row = request.row
-            own = row.plural == "namespaces" and not row.group and not request.subresource
+            own = self._of_itself and not request.subresource
             if own and request.act in (Act.CREATE, Act.UPDATE):
                 return _labels(request.object)
             entry = request.cache.get("namespaces", "", self.namespace)
@@ -154,8 +153,6 @@ def _options(request: Request) -> Object:
         found["fieldManager"] = operation.field_manager
     if operation.field_validation:
         found["fieldValidation"] = operation.field_validation
-    if operation.verb is Verb.PATCH and operation.force:
-        found["force"] = True
     return found
 
 

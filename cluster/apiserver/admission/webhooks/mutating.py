@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import msgspec
+
 from cluster.api import decoding, defaults, errors, patching
 from cluster.api.objects import Object
 from cluster.api.operations import JSON_PATCH
@@ -94,8 +96,8 @@ class _Turn:
         about = {"configuration": hook.configuration, "webhook": hook.name}
         call.note(_PREFIX + key, codec.document(about | {"mutated": changed}).decode())
         if patch:
-            said = {"patch": codec.decode(patch), "patchType": "JSONPatch"}
-            call.note(_PATCH + key, codec.document(about | said).decode())
+            said = {"patch": msgspec.Raw(patch), "patchType": "JSONPatch"}
+            call.note(_PATCH + key, codec.document(about | said).decode(errors="replace"))
 
     def _changed(self, hook: Hook, found: Object | None, row: Resource, patch: bytes) -> bool:
         if found is None:
