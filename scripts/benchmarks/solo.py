@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import psutil
+
 from cluster.api.operations import Operation, Verb
 from cluster.client import channel
 from cluster.client.grpc_transport import GrpcTransport
@@ -23,6 +25,52 @@ from cluster.launcher import pki
 
 T = TypeVar("T")
 _TOKEN = "bench-token"
+_USER = "user-token"
+_SPACE = "/api/v1/namespaces/default"
+_MANY = "1000000000"
+_GROUP = "rbac.authorization.k8s.io"
+_RULES = (
+    (f"{_SPACE}/serviceaccounts", {"metadata": {"name": "default"}}),
+    (
+        f"/apis/{_GROUP}/v1/namespaces/default/rolebindings",
+        {
+            "metadata": {"name": "user-edits"},
+            "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": "edit"},
+            "subjects": [{"apiGroup": _GROUP, "kind": "User", "name": "user"}],
+        },
+    ),
+    (
+        f"{_SPACE}/resourcequotas",
+        {
+            "metadata": {"name": "all"},
+            "spec": {
+                "hard": {
+                    "pods": _MANY,
+                    "requests.cpu": _MANY,
+                    "limits.memory": f"{_MANY}Gi",
+                    "count/configmaps": _MANY,
+                }
+            },
+        },
+    ),
+    (
+        f"{_SPACE}/limitranges",
+        {
+            "metadata": {"name": "all"},
+            "spec": {
+                "limits": [
+                    {
+                        "type": "Container",
+                        "default": {"cpu": "1", "memory": "64Mi"},
+                        "defaultRequest": {"cpu": "10m"},
+                        "max": {"memory": "8Gi"},
+                    }
+                ]
+            },
+        },
+    ),
+)
+"""What governs the namespace default: collections, and what is made in them."""
 _IDS = {"ConfigMap": "configmaps", "Pod": "pods"}
 _BATCH = 250
 
@@ -46,15 +94,24 @@ class Connection:
 
 
 class ApiServer:
-    """Started and stopped by `with`. Listens on loopback; its state goes with it."""
+    """Started and stopped by `with`. Listens on loopback; its state goes with it.
 
-    token = _TOKEN
+    `governed`: as users have it, who may do what RBAC lets them, within a quota and limits; `token`
+    is then that of one bound to `edit` in the namespace default, and not of a master.
+    """
+
+    def __init__(self, *, governed: bool = False) -> None:
+        self._governed = governed
+        self.token = _USER if governed else _TOKEN
 
     def __enter__(self) -> Self:
         self._stack = contextlib.ExitStack()
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         try:
             self._start(folder)
+            if self._governed:
+                for path, document in _RULES:
+                    self.post(path, document)
         except BaseException:
             self._stack.close()
             raise
@@ -79,9 +136,27 @@ class ApiServer:
         """Run `work` on a transport of its own."""
         return self.connection.call(work)
 
+    def busy(self) -> float:
+        """The processor's seconds that the server has used."""
+        times = psutil.Process(self._process.pid).cpu_times()
+        return times.user + times.system
+
     def size(self, url: str) -> int:
         """How many bytes the answer to a GET has."""
         return len(self._get(url))
+
+    def post(self, path: str, document: dict[str, Any]) -> None:
+        """Create an object over REST, as a master; nothing where it is there."""
+        text = json.dumps(document).encode()
+        try:
+            self._get(f"{self.url}{path}", text)
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise RuntimeError(error.read().decode()) from error
+
+    def get(self, path: str) -> dict[str, Any]:
+        """An object, as a master sees it."""
+        return json.loads(self._get(f"{self.url}{path}"))
 
     def _start(self, folder: Path) -> None:
         now = time.time()
@@ -91,7 +166,9 @@ class ApiServer:
         admin = authority.client(pki.Subject("admin", ("system:masters",)), now)
         (folder / "tls.crt").write_bytes(serving.certificate)
         (folder / "tls.key").write_bytes(serving.key)
-        (folder / "tokens").write_text(f'{_TOKEN},bench,1,"system:masters"\n')
+        tokens = f'{_TOKEN},bench,1,"system:masters"\n{_USER},user,2,""\n'
+        (folder / "tokens").write_text(tokens)
+        pki.ensure_service_account_key(folder)
         rest, grpc = _free_port(), _free_port()
         self.url = f"https://127.0.0.1:{rest}"
         self.connection = Connection(
@@ -105,8 +182,10 @@ class ApiServer:
             "--client-ca-file", folder / "ca.crt", "--token-auth-file", folder / "tokens",
             "--data-dir", folder / "data", "--log-level", "warning",
             "--watch-cache-size", "65536",
+            "--authorization-mode", "Node,RBAC" if self._governed else "AlwaysAllow",
+            "--service-account-signing-key-file", folder / "sa.key",
         ]  # fmt: skip
-        process = subprocess.Popen(command)
+        process = self._process = subprocess.Popen(command)
         self._stack.callback(_end, process)
         deadline = time.monotonic() + 30
         while True:
@@ -117,9 +196,10 @@ class ApiServer:
                 raise RuntimeError("the API server did not become ready")
             time.sleep(0.05)
 
-    def _get(self, url: str) -> bytes:
+    def _get(self, url: str, body: bytes | None = None) -> bytes:
         context = ssl.create_default_context(cadata=self._ca.decode())
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_TOKEN}"})
+        headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
+        request = urllib.request.Request(url, body, headers)
         with urllib.request.urlopen(request, timeout=20, context=context) as answer:
             return answer.read()
 
