@@ -61,8 +61,16 @@ def test_an_old_page_expires_with_its_history():
         page = await world.registry.list("configmaps", limit=3)
         await world.delete("configmaps", "c001")
         await world.store.compact(world.registry.revision)
-        with pytest.raises(errors.Expired, match="The provided continue parameter is too old"):
+        with pytest.raises(errors.Expired, match="The provided continue parameter is too old") as e:
             await world.registry.list("configmaps", limit=3, token=page.token)
+        token = e.value.status()["metadata"]["continue"]
+        await world.create("configmaps", {"metadata": {"name": "c0031"}})
+        rest = await world.registry.list("configmaps", limit=2, token=token)
+        assert names(rest) == ["c003", "c0031"]
+        assert rest.revision == world.registry.revision
+        await world.delete("configmaps", "c004")
+        again = await world.registry.list("configmaps", limit=1, token=rest.token)
+        assert names(again) == ["c004"], "from there on the list is consistent again"
 
     run(test)
 
