@@ -175,6 +175,13 @@ def test_a_namespaced_owner_of_what_is_cluster_scoped_does_not_count() -> None:
         await cluster.client.create(ROLES, below(made, plain("ClusterRole", namespace="")))
         await cluster.sleep(30)
         assert cluster.get(ROLES, "web") is not None
+        told = [
+            event["message"]
+            for event in cluster.list("events")
+            if event.get("reason") == "OwnerRefInvalidNamespace"
+        ]
+        named = f"[v1/ConfigMap, namespace: , name: web, uid: {objects.uid(made)}]"
+        assert told == [f'ownerRef {named} does not exist in namespace ""']
         await cluster.client.delete(CONFIGMAPS, "web", "default")
         await cluster.sleep(30)
         assert cluster.get(ROLES, "web") is not None

@@ -9,7 +9,7 @@ import structlog
 from cluster.aio import tasks
 from cluster.api import errors, objects, resources
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.client import informer, reconciler
+from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context, customresources
 from cluster.controllers.garbagecollector import graph, lookup, verdict
 
@@ -33,6 +33,7 @@ class GarbageCollector:
         self._lookup = lookup.Lookup(ctx.client, table)
         self._delete = ctx.queue()
         self._orphan = ctx.queue()
+        self._recorder = ctx.recorder("garbage-collector-controller")
         self._log = structlog.get_logger().bind(controller="garbagecollector")
         self._sources: dict[str, informer.Informer] = {}
         self._table = table
@@ -52,6 +53,7 @@ class GarbageCollector:
             orphaning = reconciler.Reconciler(
                 "garbagecollector-orphan", self._orphan, self._attempt_orphan, workers=4
             )
+            group.spawn(self._recorder.run(), "events")
             group.spawn(deleting.run(), "delete")
             group.spawn(orphaning.run(), "orphan")
 
@@ -96,6 +98,25 @@ class GarbageCollector:
             self._delete.add(uid, cause)
         for uid in work.orphan:
             self._orphan.add(uid, cause)
+        for dependent, owner in work.misplaced:
+            self._tell_misplaced(dependent, owner)
+
+    def _tell_misplaced(self, uid: str, owner: str) -> None:
+        node = self._graph.get(uid)
+        obj = self._cached(node) if node is not None else None
+        if node is None or obj is None:
+            return
+        space = node.identity.namespace
+        for ref in graph.owners_of(obj):
+            if ref.uid == owner:
+                named = f"namespace: {space}, name: {ref.name}, uid: {ref.uid}"
+                self._recorder.event(
+                    {**obj, "apiVersion": node.identity.api_version, "kind": node.identity.kind},
+                    recorder.WARNING,
+                    "OwnerRefInvalidNamespace",
+                    f"ownerRef [{ref.api_version}/{ref.kind}, {named}] does not exist in namespace"
+                    f' "{space}"',
+                )
 
     # Deleting
 

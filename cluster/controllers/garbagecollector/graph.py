@@ -60,10 +60,14 @@ class Node:
 
 @dataclass(slots=True)
 class Work:
-    """Uids to look at: whether to delete them, or to orphan their dependents."""
+    """Uids to look at: whether to delete them, or to orphan their dependents.
+
+    `misplaced` are references (dependent, owner) to an owner that is in another namespace.
+    """
 
     delete: dict[str, None] = field(default_factory=dict)
     orphan: dict[str, None] = field(default_factory=dict)
+    misplaced: dict[tuple[str, str], None] = field(default_factory=dict)
 
 
 class Graph:
@@ -100,6 +104,13 @@ class Graph:
             node.resource = resource
             if _misnamed(node):
                 work.delete.update(dict.fromkeys(node.dependents))
+                work.misplaced.update(
+                    dict.fromkeys(
+                        (each.identity.uid, uid)
+                        for each in node.dependents.values()
+                        if not _reachable(node.identity, each.identity)
+                    )
+                )
         self._note_deletion(node, obj, work)
         return work
 
@@ -145,6 +156,8 @@ class Graph:
             elif not above.virtual and not _names(owner, above.identity, node.identity):
                 # The reference is wrong: looking at the dependent finds no such owner.
                 work.delete[node.identity.uid] = None
+                if not _reachable(above.identity, node.identity):
+                    work.misplaced[node.identity.uid, owner.uid] = None
             above.dependents[node.identity.uid] = node
             if above.deleting_dependents:
                 # It joined while its owner was already waiting for its dependents to go.
@@ -204,7 +217,12 @@ def _names(owner: Owner, actual: Identity, dependent: Identity) -> bool:
     same_kind = owner.kind == actual.kind and _group(owner.api_version) == _group(
         actual.api_version
     )
-    return same_kind and owner.name == actual.name and actual.namespace in ("", dependent.namespace)
+    return same_kind and owner.name == actual.name and _reachable(actual, dependent)
+
+
+def _reachable(owner: Identity, dependent: Identity) -> bool:
+    """Whether an owner is where a dependent may name it: beside it, or in no namespace."""
+    return owner.namespace in ("", dependent.namespace)
 
 
 def _misnamed(node: Node) -> bool:
