@@ -1,11 +1,16 @@
 """One quota and what is used of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.api.quota import measuring, names, scopes
 from cluster.api.quota.measuring import Usage
+
+Share = tuple[tuple[str, int], ...]
+"""Names that a quota counts, and how much an object uses of each."""
+_REMEMBERED: Final = 1024
 
 
 class Account:
@@ -25,6 +30,7 @@ class Account:
         self.counts: dict[str, tuple[str, ...]] = {}
         self.terms = scopes.terms(self.spec)
         self._binary: dict[str, None] = {}
+        self._shares: dict[int, tuple[Usage, Share]] = {}
         for name, text in self.texts.items():
             self.hard[name] = measuring.amount(name, text)
             self.used[name] = self.reserved[name] = 0
@@ -37,33 +43,46 @@ class Account:
             return False
         return not self.terms or scopes.match(self.terms, resource, usage.facts)
 
+    def share(self, resource: str, usage: Usage) -> Share:
+        """What of an object's usage this quota counts; empty where it does not concern it.
+
+        Remembered by the very usage: objects that are alike share one.
+        """
+        known = self._shares.get(id(usage))
+        if known is not None and known[0] is usage:
+            return known[1]
+        found: Share = ()
+        if self.concerns(resource, usage):
+            amounts = usage.amounts
+            found = tuple((n, amounts[n]) for n in self.counts[resource] if amounts.get(n))
+        if len(self._shares) >= _REMEMBERED:
+            self._shares.clear()
+        self._shares[id(usage)] = (usage, found)
+        return found
+
     def add(self, resource: str, usage: Usage) -> None:
         """An object has come."""
-        if self.concerns(resource, usage):
-            for name in self.counts[resource]:
-                self.used[name] += usage.amounts.get(name, 0)
-            for name in usage.binary:
+        used = self.used
+        for name, amount in self.share(resource, usage):
+            used[name] += amount
+            if name in usage.binary:
                 self._binary[name] = None
 
     def remove(self, resource: str, usage: Usage) -> None:
         """An object has gone."""
-        if self.concerns(resource, usage):
-            for name in self.counts[resource]:
-                self.used[name] -= usage.amounts.get(name, 0)
+        used = self.used
+        for name, amount in self.share(resource, usage):
+            used[name] -= amount
 
     def hold(self, resource: str, usage: Usage, sign: int = 1) -> None:
         """An object is about to come, or (`sign` -1) is no longer about to."""
-        if self.concerns(resource, usage):
-            for name in self.counts[resource]:
-                self.reserved[name] += sign * usage.amounts.get(name, 0)
+        reserved = self.reserved
+        for name, amount in self.share(resource, usage):
+            reserved[name] += sign * amount
 
     def taken(self, name: str) -> int:
         """What is used, or about to be."""
         return self.used[name] + self.reserved[name]
-
-    def masked(self, resource: str, amounts: Mapping[str, int]) -> dict[str, int]:
-        """Of what an object uses, what this quota counts and is not nothing."""
-        return {name: amounts[name] for name in self.counts.get(resource, ()) if amounts.get(name)}
 
     def text(self, name: str, amount: int) -> str:
         """An amount as this quota writes it."""

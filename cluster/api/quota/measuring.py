@@ -14,7 +14,7 @@ from cluster.api.quota import names
 Amounts = Mapping[str, int]
 """Amounts by the names that quotas have for them: cpu in thousandths, all else in whole units."""
 _ENDED: Final = ("Succeeded", "Failed")
-_SCOPED: Final = ("activeDeadlineSeconds", "priorityClassName", "affinity")
+_SCOPED: Final = frozenset(("activeDeadlineSeconds", "priorityClassName", "affinity"))
 _BETA_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 _TERMS: Final = (
     "requiredDuringSchedulingIgnoredDuringExecution",
@@ -94,12 +94,16 @@ def _of_pod(pod: Object) -> Usage:
     spec = objects.spec(pod)
     parts = _computed(_signature(spec))
     facts = parts.facts
-    if any(spec.get(field) is not None for field in _SCOPED):
-        facts = _facts(spec, best_effort=parts.facts.best_effort)
-    if objects.status(pod).get("phase") in _ENDED:
-        return Usage(_COUNTED, facts)
     meta = objects.meta(pod)
     grace = meta.get("deletionGracePeriodSeconds")
+    ended = objects.status(pod).get("phase") in _ENDED
+    if _SCOPED.isdisjoint(spec):
+        if grace is None and not ended:
+            return parts  # the same object for all that are alike: accounts remember it
+    else:
+        facts = _facts(spec, best_effort=parts.facts.best_effort)
+    if ended:
+        return Usage(_COUNTED, facts)
     until = 0.0
     if meta.get("deletionTimestamp") and grace is not None:
         until = timestamps.decode(meta["deletionTimestamp"]) + grace
@@ -114,11 +118,12 @@ def _signature(spec: Object) -> tuple[Any, ...]:
     """What of a pod's spec its compute resources depend on, to remember them by: most pods are
     like many others.
     """
+    inits, overhead = spec.get("initContainers"), spec.get("overhead")
     return (
-        tuple(_part(each) for each in spec.get("containers") or ()),
-        tuple(_part(each) for each in spec.get("initContainers") or ()),
+        tuple([_part(each) for each in spec.get("containers") or ()]),
+        tuple([_part(each) for each in inits]) if inits else (),
         _part(spec) if spec.get("resources") else (),
-        tuple((spec.get("overhead") or _NOTHING).items()),
+        tuple(overhead.items()) if overhead else (),
     )
 
 
@@ -155,7 +160,8 @@ def _computed(signature: tuple[Any, ...]) -> Usage:
         for name in names.REQUIRED
         if name not in by_pod and any(name not in each for each in said)
     )
-    return Usage(MappingProxyType(found), facts, _binary(spec), silent=silent)
+    binary = _binary(spec)
+    return Usage(MappingProxyType(found), facts, binary, 0.0, _COUNTED, silent)
 
 
 def _holder(part: _Part) -> Object:

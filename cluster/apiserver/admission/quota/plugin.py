@@ -129,12 +129,15 @@ def _added(request: Request, resource: str, usage: Usage) -> Usage:
 
 
 def _check(request: Request, found: Account, resource: str, added: Usage) -> None:
-    asked = found.masked(resource, added.amounts)
-    over = [name for name, more in asked.items() if found.taken(name) + more > found.hard[name]]
+    over: dict[str, int] = {}
+    for name, more in found.share(resource, added):
+        if found.used[name] + found.reserved[name] + more > found.hard[name]:
+            over[name] = more
     if not over:
         return
     used = {name: found.taken(name) for name in over}
+    names = [*over]
     raise request.forbidden(
-        f"exceeded quota: {found.name}, requested: {found.listed(over, asked)}, used: "
-        f"{found.listed(over, used)}, limited: {found.listed(over, found.hard)}"
+        f"exceeded quota: {found.name}, requested: {found.listed(names, over)}, used: "
+        f"{found.listed(names, used)}, limited: {found.listed(names, found.hard)}"
     )
