@@ -152,3 +152,21 @@ def test_every_document_of_every_version_holds_together(version: str) -> None:
     whole = v2.document(table, version)
     refs = {ref.removeprefix("#/definitions/") for ref in _references(whole)}
     assert refs - set(whole["definitions"]) == set()
+
+
+def test_operations_tell_every_answer_that_they_give() -> None:
+    document = v3.document(resources.built_in(), "", "v1", schema.NEWEST)
+    pods = document["paths"]["/api/v1/namespaces/{namespace}/pods"]
+    pod = document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]
+    told = {
+        method: sorted(pod[method]["responses"]) for method in ("get", "put", "patch", "delete")
+    }
+    assert told == {
+        "get": ["200", "401"], "put": ["200", "201", "401"], "patch": ["200", "201", "401"],
+        "delete": ["200", "202", "401"],
+    }  # fmt: skip
+    assert sorted(pods["post"]["responses"]) == ["200", "201", "202", "401"]
+    assert sorted(pods["delete"]["responses"]) == ["200", "401"]
+    assert sorted(pod["get"]["responses"]["200"]["content"]) == [
+        "application/json", "application/vnd.kubernetes.protobuf", "application/yaml",
+    ]  # fmt: skip

@@ -33,3 +33,22 @@ class Operation:
     answer: str = ""
     strategic: bool = True
     text: tuple[str, ...] = ()
+
+
+_CODES = {
+    "delete": ("200", "202"), "patch": ("200", "201"), "post": ("200", "201", "202"),
+    "put": ("200", "201"),
+}  # fmt: skip
+_WORDS = {"200": "OK", "201": "Created", "202": "Accepted"}
+UNAUTHORIZED = {"401": {"description": "Unauthorized"}}
+"""What every operation may answer besides."""
+
+
+def successes(operation: Operation) -> dict[str, str]:
+    """The codes of an operation's answers where all is well, and what they mean.
+
+    A collection is deleted at once; what is no object is answered in one way.
+    """
+    plain = operation.text or operation.action == "deletecollection"
+    codes = ("200",) if plain else _CODES.get(operation.method, ("200",))
+    return {code: _WORDS[code] for code in codes}

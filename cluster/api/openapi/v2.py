@@ -4,13 +4,15 @@ from typing import Any
 
 from cluster.api import discovery, schema
 from cluster.api.crd import openapi as custom
-from cluster.api.openapi import components, operations
+from cluster.api.openapi import components, model, operations
 from cluster.api.openapi.model import Operation
+from cluster.api.protobuf.messages import MEDIA_TYPE as PROTOBUF
 from cluster.api.resources import Table
 
 _PREFIX = "#/definitions/"
 _STYLE = components.Style(_PREFIX, alone=False)
-_MEDIA = ["application/json", "application/yaml"]
+_CUSTOM_MEDIA = ["application/json", "application/yaml"]
+_MEDIA = [*_CUSTOM_MEDIA, PROTOBUF]
 
 
 def document(table: Table, release: str) -> dict[str, Any]:
@@ -72,9 +74,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return {
         "operationId": operation.id,
         "consumes": ["*/*"],
-        "produces": list(operation.text) or _MEDIA,
+        "produces": list(operation.text) or (_MEDIA if operation.strategic else _CUSTOM_MEDIA),
         "parameters": parameters,
-        "responses": {"200": {"description": "OK"} | answer},
+        "responses": {
+            code: {"description": words} | answer
+            for code, words in model.successes(operation).items()
+        }
+        | model.UNAUTHORIZED,
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     }

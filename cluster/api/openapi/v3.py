@@ -5,14 +5,16 @@ from typing import Any
 
 from cluster.api import discovery, schema
 from cluster.api.crd import openapi as custom
-from cluster.api.openapi import components, operations
+from cluster.api.openapi import components, model, operations
 from cluster.api.openapi.model import Operation, Parameter
+from cluster.api.protobuf.messages import MEDIA_TYPE as PROTOBUF
 from cluster.api.resources import Table
 
 _PREFIX = "#/components/schemas/"
 _STYLE = components.Style(_PREFIX, alone=True)
 _JSON = "application/json"
 _BODIES = (_JSON, "application/yaml")
+_ANSWERS = (_JSON, PROTOBUF, "application/yaml")
 _PATCHES = (
     "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
     "application/strategic-merge-patch+json",
@@ -84,7 +86,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.id,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
-        "responses": {"200": {"description": "OK"} | _answer(operation)},
+        "responses": {
+            code: {"description": words} | _answer(operation)
+            for code, words in model.successes(operation).items()
+        }
+        | model.UNAUTHORIZED,
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     }
@@ -98,7 +104,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.text:
         return {"content": {each: {"schema": {"type": "string"}} for each in operation.text}}
-    return _content(operation.answer, _BODIES)
+    return _content(operation.answer, _ANSWERS if operation.strategic else _BODIES)
 
 
 def _media(operation: Operation) -> tuple[str, ...]:
