@@ -8,7 +8,7 @@ ask for a watch.
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from cluster.api import errors, unbuilt
+from cluster.api import errors
 from cluster.api.resources import Resource, Table
 
 NOT_FOUND = "the server could not find the requested resource"
@@ -59,9 +59,6 @@ def _target(table: Table, group: str, version: str, rest: list[str], watch: bool
     if not rest or "" in rest[:3]:
         raise errors.NotFound(NOT_FOUND)
     row = table.at(group, version, rest[0])
-    if row is None and unbuilt.known(group, version, rest[0]):
-        name = f"{rest[0]}.{group}" if group else rest[0]
-        raise errors.NotFound(f"{NOT_FOUND} ({name} is not built yet in this version of kubemu)")
     if row is None or (namespace and not row.namespaced):
         raise errors.NotFound(NOT_FOUND)
     name, subresource = (*rest[1:3], "", "")[:2]
