@@ -3,8 +3,8 @@
 
     scripts/bench.py [GROUP…] [--json FILE]
 
-Groups: calibration, clusters, rest, watch, lab (default: all). The calibration figures are of work
-that is not kubemu's: compare figures of different days by their ratio to them.
+Groups: calibration, api, clusters, rest, watch, lab (default: all). The calibration figures are of
+work that is not kubemu's: compare figures of different days by their ratio to them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from benchmarks import figures  # noqa: E402
 
-GROUPS = ("calibration", "clusters", "rest", "watch", "lab")
+GROUPS = ("calibration", "api", "clusters", "rest", "watch", "lab")
 
 
 def main() -> int:
