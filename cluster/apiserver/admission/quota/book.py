@@ -33,13 +33,14 @@ FOLLOWED = 4096
 
 
 class Reservation:
-    """Room that a write under way will take."""
+    """Room that a write under way will take; `uid` is that of a new object, as its JSON has it."""
 
-    __slots__ = ("resource", "usage")
+    __slots__ = ("resource", "uid", "usage")
 
-    def __init__(self, resource: str, usage: Usage) -> None:
+    def __init__(self, resource: str, usage: Usage, uid: str) -> None:
         self.resource = resource
         self.usage = usage
+        self.uid = f'"uid":"{uid}"'.encode() if uid else b""
 
 
 class Book:
@@ -63,13 +64,22 @@ class Book:
                 found.hold(each.resource, each.usage)
         self.accounts[found.name] = found
 
-    def reserve(self, key: str, resource: str, usage: Usage) -> Callable[[], None]:
-        """Hold room for what the write of `key` adds; what is returned lets go of it."""
-        reservation = Reservation(resource, usage)
+    def reserve(self, key: str, resource: str, usage: Usage, uid: str = "") -> Callable[[], None]:
+        """Hold room for what the write of `key` adds; what is returned lets go of it. With the
+        `uid` of a new object, `usage` is all that it uses.
+        """
+        reservation = Reservation(resource, usage, uid)
         self._under_way.setdefault(key, []).append(reservation)
         for found in self.accounts.values():
             found.hold(resource, usage)
         return lambda: self._release(key, reservation)
+
+    def foreseen(self, entry: Entry) -> Usage | None:
+        """The usage of a new object, where it was measured for its reservation."""
+        for each in self._under_way.get(entry.key, ()):
+            if each.uid and each.uid in entry.json:
+                return each.usage
+        return None
 
     def see(self, resource: str, key: str, usage: Usage | None) -> bool:
         """An object is as it is now (None: gone); whether that changed what is used."""
@@ -184,7 +194,10 @@ class Books:
             if book is None or resource not in book.objects:
                 return
             gone = event.entry is None
-            usage = None if gone else _measured(resource, entry)
+            usage = None
+            if not gone:
+                new = event.previous is None
+                usage = (book.foreseen(entry) if new else None) or _measured(resource, entry)
             if book.see(resource, entry.key, usage):
                 self._tell(entry.namespace, book.accounts)
 

@@ -80,7 +80,8 @@ class ResourceQuota(Plugin):
         if concerned and book is not None:
             name = objects.name(request.object)
             key = codec.key(resource, request.call.namespace, name)
-            request.call.settled.append(book.reserve(key, resource, added))
+            uid = objects.uid(request.object) if added is usage else ""
+            request.call.settled.append(book.reserve(key, resource, added, uid))
 
     def _check_limited(
         self,
@@ -129,10 +130,11 @@ def _added(request: Request, resource: str, usage: Usage) -> Usage:
 
 
 def _check(request: Request, found: Account, resource: str, added: Usage) -> None:
-    over: dict[str, int] = {}
-    for name, more in found.share(resource, added):
-        if found.used[name] + found.reserved[name] + more > found.hard[name]:
-            over[name] = more
+    over = {
+        name: more
+        for name, more in found.share(resource, added)
+        if found.used[name] + found.reserved[name] + more > found.hard[name]
+    }
     if not over:
         return
     used = {name: found.taken(name) for name in over}
