@@ -5,7 +5,7 @@ as k8s.io/apiserver/pkg/endpoints/request parses it; a `watch/` before the rest 
 ask for a watch.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from cluster.api import errors
@@ -15,8 +15,7 @@ NOT_FOUND = "the server could not find the requested resource"
 _NAMESPACE_PARTS = ("status", "finalize")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What a path names. `tail` is what follows a subresource (`proxy/metrics/x`: `metrics/x`)."""
 
     resource: Resource

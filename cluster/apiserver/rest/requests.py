@@ -1,7 +1,7 @@
 """A request, taken apart: who asks for what, how, and in which form the answer shall be."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -26,8 +26,7 @@ _PATCHES = (
 _YAML_TYPES = (negotiation.YAML, "application/x-yaml", "text/yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of the API. `http` is the request it came by."""
 
     http: web.BaseRequest
@@ -43,7 +42,7 @@ class Call:
 
     def about(self, target: Target) -> "Call":
         """The same call, of another target."""
-        return replace(self, target=target)
+        return self._replace(target=target)
 
 
 async def body(call: Call) -> bytes:

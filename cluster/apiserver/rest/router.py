@@ -163,7 +163,8 @@ class Router:
         """Who asks, or as whom he asks to act. errors.Unauthorized, errors.Forbidden."""
         user = self.asking.user(http)
         for name in http.headers:
-            if name[:12].lower() == impersonation.PREFIX:
+            # Looked at for every header of every request: most do not even begin like it.
+            if name[0] in "Ii" and name[:12].lower() == impersonation.PREFIX:
                 exchange.asker = user
                 return impersonation.impersonated(
                     self._authorizer, user, tuple(http.headers.items())
