@@ -168,6 +168,39 @@ def test_what_fits_no_message_is_told_so(document: dict[str, Any]) -> None:
         encoder.encode(document)
 
 
+def test_a_very_deep_schema_is_told_so() -> None:
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(1000):
+        deep = {"properties": {"a": deep}}
+    version = {"name": "v1", "schema": {"openAPIV3Schema": deep}}
+    document = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "spec": {"versions": [version]},
+    }
+    with pytest.raises(encoder.Unencodable, match="too deeply"):
+        encoder.encode(document)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(
+        ["metadata", "spec", "containers", "name", "labels", "ports", "containerPort", "status",
+         "creationTimestamp", "resources", "limits", "fieldsV1", "managedFields", "targetPort"]
+    ), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), VALUES), st.booleans())
+def test_no_document_raises_anything_else(document: dict[str, Any], pod: bool) -> None:
+    whole = {"apiVersion": "v1", "kind": "Pod" if pod else "Service", **document}
+    try:
+        encoder.encode(whole)
+    except encoder.Unencodable:
+        return
+
+
 SOURCE = os.environ.get("KUBERNETES_SOURCE", "")
 
 

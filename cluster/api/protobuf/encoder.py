@@ -42,6 +42,8 @@ def body(api_version: str, kind: str, document: Mapping[str, Any]) -> bytes:
         raise Unencodable(f'no kind "{kind}" of version "{api_version}" is known in protobuf form')
     try:
         return _message(name)(document)
+    except RecursionError:
+        raise Unencodable(f"{kind} is nested too deeply for its protobuf form") from None
     except (TypeError, ValueError, AttributeError, KeyError, struct.error) as error:
         raise Unencodable(f"{kind} in protobuf form: {error}") from error
 
