@@ -29,9 +29,12 @@ def prefix(call: Call) -> str:
 
 
 def path(call: Call) -> str:
-    """The path behind a proxy, as the client wrote it; "" where not even a slash follows."""
-    rest = _parts(call)[_length(call) :]
-    return "/" + "/".join(rest) if rest else ""
+    """The path behind a proxy, as the client wrote it; "" where not even a slash follows.
+
+    Kubernetes puts a slash in front only where the rest has none: `proxy//x` is `/x`.
+    """
+    rest = "/".join(parts := _parts(call)[_length(call) :])
+    return rest if rest.startswith("/") or not parts else f"/{rest}"
 
 
 def forwarded(http: web.BaseRequest, uri: str, *, upgrading: bool) -> Headers:

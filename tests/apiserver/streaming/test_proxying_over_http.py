@@ -50,6 +50,18 @@ def test_a_request_is_passed_on_with_its_headers_and_without_its_credentials() -
     run(story)
 
 
+def test_slashes_before_a_path_are_as_kubernetes_passes_them_on() -> None:
+    async def story(world: World) -> None:
+        seen: list[bytes] = []
+        world.kubelet.ports[8080] = http_port(OK, seen)
+        for tail in ("/", "/x", "//x", "/x//y"):
+            await world.api.get(f"{PODS}/web:8080/proxy{tail}")
+        lines = [head(each)[0].split()[1] for each in seen]
+        assert lines == ["/", "/x", "/x", "/x//y"]
+
+    run(story)
+
+
 def test_a_body_is_streamed_both_ways() -> None:
     async def story(world: World) -> None:
         world.kubelet.ports[80] = mirror
