@@ -5,12 +5,17 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests as well")
+    parser.addoption("--clients", action="store_true", help="try every version of each client")
     parser.addoption("--fuzz-seed", type=int, default=2, help="where the long fuzzing begins")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: runs with --slow"))
+    for flag, mark, reason in (
+        ("--slow", "slow", "slow: runs with --slow"),
+        ("--clients", "every_version", "a version between: runs with --clients"),
+    ):
+        if config.getoption(flag):
+            continue
+        for item in items:
+            if mark in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))

@@ -123,7 +123,7 @@ def test_objects_are_made_changed_and_deleted(
         assert status["field"] == {"new": "value"}
         assert operator.status("one", "ticks")["ticks"] >= 1
         assert operator.get("one")["metadata"]["finalizers"] == [FINALIZER]
-        until("its daemon is at work", lambda: (tmp_path / "attends-one").exists())
+        until("its daemon is at work", (tmp_path / "attends-one").exists)
 
         operator.patch("one", {"spec": {"field": "other", "items": None}})
         changes = operator.status("one", "changed")["changed"]

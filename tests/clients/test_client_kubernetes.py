@@ -166,6 +166,7 @@ def test_scale_and_status(apps: Any, core: Any, namespace: str) -> None:
     scale = apps.read_namespaced_deployment_scale("d", namespace)
     assert (scale.spec.replicas, scale.status.selector) == (1, "app=d")
     scale.spec.replicas = 3
+    scale.metadata.resource_version = None  # its controller writes as well
     assert apps.replace_namespaced_deployment_scale("d", namespace, scale).spec.replicas == 3
     until("three pods are there", lambda: len(core.list_namespaced_pod(namespace).items) == 3)
     scaled = apps.patch_namespaced_deployment_scale("d", namespace, {"spec": {"replicas": 0}})

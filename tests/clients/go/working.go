@@ -29,6 +29,7 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/client-go/util/retry"
 )
 
 // story keeps what an informer's handlers were told.
@@ -323,9 +324,13 @@ func scale(w *world) {
 	found, err := client.GetScale(w.ctx, "scaled", metav1.GetOptions{})
 	must(err)
 	expect(found.Spec.Replicas == 0 && found.Status.Selector == "app=scaled", "%v", found)
-	found.Spec = autoscalingv1.ScaleSpec{Replicas: 2}
-	found, err = client.UpdateScale(w.ctx, "scaled", found, metav1.UpdateOptions{})
-	must(err)
+	must(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		found, err = client.GetScale(w.ctx, "scaled", metav1.GetOptions{})
+		must(err)
+		found.Spec = autoscalingv1.ScaleSpec{Replicas: 2}
+		found, err = client.UpdateScale(w.ctx, "scaled", found, metav1.UpdateOptions{})
+		return err
+	}))
 	expect(found.Spec.Replicas == 2, "%v", found)
 	until("two pods were made", func() bool {
 		pods, err := w.client.CoreV1().Pods(w.namespace).List(w.ctx, metav1.ListOptions{LabelSelector: "app=scaled"})

@@ -70,4 +70,4 @@ async def attends(name: str, **_: Any) -> None:
 
 @kopf.on.event("configmaps", labels={"watched": "yes"})
 def seen(type: Any, name: str, **_: Any) -> None:
-    print("seen", type, name, file=sys.stderr, flush=True)
+    sys.stderr.write(f"seen {type} {name}\n")
