@@ -15,11 +15,10 @@ from cluster.apiserver.admission.matching import evaluation
 from cluster.apiserver.admission.matching.attributes import Attributes
 from cluster.apiserver.admission.matching.evaluation import Failed
 from cluster.apiserver.admission.plugin import Act, Plugin, Request
-from cluster.apiserver.admission.policies import parameters, patches
+from cluster.apiserver.admission.policies import parameters
 from cluster.apiserver.admission.policies.definition import Binding, Mutation, Policy
 from cluster.apiserver.admission.policies.evaluating import Evaluator
 from cluster.apiserver.admission.policies.parameters import Misconfigured
-from cluster.apiserver.admission.policies.patches import Inapplicable
 from cluster.apiserver.admission.policies.source import Source
 from cluster.apiserver.admission.webhooks.mutating import put
 from cluster.apiserver.watchcache.cache import WatchCache
@@ -137,7 +136,7 @@ class _Turn:
         for mutation in policy.mutations:
             try:
                 changed |= self._mutate(each, mutation)
-            except (Failed, Inapplicable) as error:
+            except Failed as error:
                 self._wrong(policy, each.binding.name, str(error), "Invalid")
         self._memory.asked(each.key, changed=changed, again=policy.again)
 
@@ -147,7 +146,9 @@ class _Turn:
         return Evaluator(each.policy, given, each.params)
 
     def _mutate(self, each: _Invocation, mutation: Mutation) -> bool:
-        """Whether a mutation has changed the object. Failed, Inapplicable."""
+        """Whether a mutation has changed the object. Failed."""
+        from cluster.apiserver.admission.policies import patches  # late: brings CEL
+
         given = evaluation.bindings(self._attributes, each.row, namespace=True)
         value: Any = Evaluator(each.policy, given, each.params).value(mutation.expression)
         present: Object = given["object"]

@@ -14,14 +14,11 @@ from cluster.api.objects import Object
 from cluster.api.operations import JSON_PATCH
 from cluster.api.resources import Resource
 from cluster.apiserver import codec, ownership
-
-
-class Inapplicable(Exception):
-    """A mutation that does not fit the object; the message says why."""
+from cluster.apiserver.admission.matching.evaluation import Failed
 
 
 def patched(kind: str, value: Any, present: Object, row: Resource, version: str) -> Object:
-    """The object with a mutation carried out, decoded and with its defaults. Inapplicable,
+    """The object with a mutation carried out, decoded and with its defaults. Failed,
     errors.StatusError.
     """
     if kind == "JSONPatch":
@@ -44,21 +41,21 @@ def _applied(value: Any, present: Object, row: Resource, version: str) -> Object
     try:
         config = mutation.checked_object(value)
     except cel.EvaluationError as error:
-        raise Inapplicable(f"type mismatch: {error}") from None
+        raise Failed(f"type mismatch: {error}") from None
     config |= {"apiVersion": row.api_version, "kind": row.kind}
     kind = ownership.of_row(row, version)
     try:
         found = checking.complaints(kind, config)
         if found:
             why = f"failed to convert patch object to typed object: {checking.joined(found)}"
-            raise Inapplicable(f"error applying patch: {why}")
+            raise Failed(f"error applying patch: {why}")
         atoms = [*_atoms(kind, config, "")]
         if atoms:
             why = f"may not mutate atomic arrays, maps or structs: {', '.join(atoms)}"
-            raise Inapplicable(f"error applying patch: invalid ApplyConfiguration: {why}")
+            raise Failed(f"error applying patch: invalid ApplyConfiguration: {why}")
         merged: Object = merging.merged(kind, present, config)
     except (walking.Unkeyed, RecursionError) as error:
-        raise Inapplicable(f"error applying patch: failed to merge patch: {error}") from None
+        raise Failed(f"error applying patch: failed to merge patch: {error}") from None
     return merged
 
 
@@ -85,14 +82,14 @@ def _json_patched(value: Any, present: Object, row: Resource, version: str) -> O
         why = (
             f"JSONPath valueExpression evaluated to a type that could not marshal to JSON: {error}"
         )
-        raise Inapplicable(why) from None
+        raise Failed(why) from None
     try:
         return patching.patched(row, present, codec.document(steps), JSON_PATCH, version)
     except errors.StatusError as error:
         cause = error.__cause__
         if type(cause).__name__ == "JsonPatchTestFailed":
             return present  # a patch whose test fails is not applied, and nothing is wrong with it
-        raise Inapplicable(f"JSONPath: {cause or error.message}") from None
+        raise Failed(f"JSONPath: {cause or error.message}") from None
 
 
 def _step(found: Any) -> Object:
