@@ -221,6 +221,8 @@ class TestSpecAndStatus:
         new = copy.deepcopy(old) | {"spec": {"finalizers": []}}
         assert update("namespaces", old, new)["spec"]["finalizers"] == ["kubernetes"]
         assert update("namespaces", old, new, "finalize")["spec"]["finalizers"] == []
+        bare = old | {"spec": {}}
+        assert "finalizers" not in update("namespaces", bare, new)["spec"]
 
 
 class TestDefaults:

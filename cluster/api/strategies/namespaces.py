@@ -24,7 +24,10 @@ def on_create(obj: Object) -> None:
 
 def on_update(old: Object, new: Object) -> None:
     """spec.finalizers belong to the finalize subresource."""
-    new.setdefault("spec", {})["finalizers"] = (old.get("spec") or {}).get("finalizers") or []
+    spec = new.setdefault("spec", {})
+    spec.pop("finalizers", None)
+    if kept := (old.get("spec") or {}).get("finalizers"):
+        spec["finalizers"] = kept
 
 
 BY_RESOURCE: Final[Mapping[str, Strategy]] = {
