@@ -158,6 +158,10 @@ class ConvertedWatch:
     async def __anext__(self) -> Batch:
         return await self._views.batch(self._row, await anext(self._watch))
 
+    def remind(self, revision: int) -> None:
+        """Bookmark the cache's revision of now, once the reader has seen everything up to it."""
+        self._watch.remind(revision)
+
     def close(self) -> None:
         """Stop. A reader that waits sees the end."""
         self._watch.close()

@@ -106,6 +106,26 @@ def test_bookmarks_come_to_those_who_asked() -> None:
     asyncio.run(scenario())
 
 
+def test_a_watch_ends_with_a_bookmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "LAST_BOOKMARK_SECONDS", 0.9)
+
+    async def scenario() -> None:
+        async with serving() as api:
+            start = await _revision(api)
+            path = f"{MAPS}?watch=1&resourceVersion={start}&timeoutSeconds=1"
+            async with (
+                api.watch(path) as plain,
+                api.watch(f"{path}&allowWatchBookmarks=1") as marked,
+            ):
+                await api.create(PODS, pod("other"))
+                mark = await marked.next()
+                assert mark["type"] == "BOOKMARK"
+                assert mark["object"]["metadata"]["resourceVersion"] == str(api.registry.revision)
+                assert await plain.response.content.read() == b""
+
+    asyncio.run(scenario())
+
+
 def test_selectors_let_objects_enter_and_leave() -> None:
     async def scenario() -> None:
         async with serving() as api:

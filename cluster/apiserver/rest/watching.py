@@ -27,6 +27,8 @@ from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.events import Encoder, Event
 from cluster.apiserver.watchcache.watch import Watch
 
+LAST_BOOKMARK_SECONDS = 2.0
+"""So long before its end a watch is given a bookmark; a shorter watch gets none."""
 MIN_SECONDS = 1800
 """A watch that names no timeout ends after this long, or up to twice that
 (min-request-timeout of kube-apiserver)."""
@@ -80,14 +82,27 @@ class Watches:
             return response
         async with watch:
             forget = self.follow(call.http.protocol, watch.close)
+            timers = self._last_bookmark(watch, seconds) if options.bookmarks else ()
             try:
                 await response.prepare(call.http)
                 await _send(watch, encoder, response, seconds, line)
             except ConnectionError:
                 pass  # the client went away, as watchers do
             finally:
+                for timer in timers:
+                    timer.cancel()
                 forget()
         return response
+
+    def _last_bookmark(
+        self, watch: Watch | ConvertedWatch, seconds: float
+    ) -> Sequence[asyncio.TimerHandle]:
+        """Let a watch end with a bookmark, so that the next one begins where it ended."""
+        left = seconds - LAST_BOOKMARK_SECONDS
+        if left <= 0:
+            return ()
+        loop = asyncio.get_running_loop()
+        return (loop.call_later(left, lambda: watch.remind(self.registry.revision)),)
 
     async def _open(self, call: Call, options: ListOptions) -> Watch | ConvertedWatch:
         revision, fields = options.revision, options.fields

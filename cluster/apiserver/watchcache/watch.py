@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from cluster.api import errors
+from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache import feed as feeds
 from cluster.apiserver.watchcache.events import Batch, Event
 from cluster.apiserver.watchcache.feed import Feed
@@ -28,6 +29,7 @@ class Watch:
         self._position = position
         self._missed = missed
         self._read = 0
+        self._due = 0
         self._on_close = on_close
         self._waiter: asyncio.Future[None] | None = None
         self.revision = revision
@@ -62,6 +64,8 @@ class Watch:
             batch, self._position = found
         elif self._feed.bookmarked > self.revision:
             batch = self._feed.bookmark()
+        elif self._due > self.revision:
+            batch = Batch([Event(events.BOOKMARK, b"", self._due)])
         else:
             if self._feed.ended:
                 self.close()
@@ -69,11 +73,19 @@ class Watch:
         self.revision = batch.revision
         return batch
 
+    def remind(self, revision: int) -> None:
+        """Bookmark the cache's revision of now, once the reader has seen everything up to it."""
+        self._due = revision
+        self._wake()
+
     def close(self) -> None:
         """Stop. A reader that waits sees the end."""
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
