@@ -92,13 +92,15 @@ const jobs = {
 
   async watch() {
     const seen = [];
+    let version;
     const watch = new k8s.Watch(config);
     const done = new Promise((resolve) => {
       watch.watch(
         `/api/v1/namespaces/${namespace}/configmaps`,
-        { allowWatchBookmarks: true, timeoutSeconds: 2, labelSelector: 'seen=yes' },
+        { allowWatchBookmarks: true, timeoutSeconds: 3, labelSelector: 'seen=yes' },
         (kind, found) => {
-          if (kind !== 'BOOKMARK') seen.push(`${kind} ${found.metadata.name}`);
+          if (kind === 'BOOKMARK') version = found.metadata.resourceVersion;
+          else seen.push(`${kind} ${found.metadata.name}`);
         },
         resolve,
       );
@@ -109,6 +111,7 @@ const jobs = {
     await core.patchNamespacedConfigMap({ name: 'c', namespace, body });
     await done;
     assert.deepEqual(seen, ['ADDED c', 'DELETED c']);
+    assert.match(version, /^\d+$/);
   },
 
   async exec() {
