@@ -45,17 +45,6 @@ _KNOWN: tuple[Subresource, ...] = (
 _BY_NAME = {known.name: known for known in _KNOWN}
 _PROXY_VERBS = ("create", "delete", "get", "patch", "update")
 
-# Kubernetes has these; rows take them in as they are built.
-_KUBERNETES_HAS = {
-    "pods": (
-        "attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward",
-        "proxy", "resize", "status",
-    ),
-    "services": ("proxy", "status"),
-    "nodes": ("proxy", "status"),
-    "serviceaccounts": ("token",),
-}  # fmt: skip
-
 
 def of(row: Resource, name: str) -> Subresource | None:
     """The subresource that `row` serves by this name, or None."""
@@ -64,8 +53,3 @@ def of(row: Resource, name: str) -> Subresource | None:
     if name == "proxy":
         return Subresource("proxy", _PROXY_VERBS, "", "v1", f"{row.kind}ProxyOptions")
     return _BY_NAME.get(name)
-
-
-def missing(row: Resource, name: str) -> bool:
-    """Whether Kubernetes has this subresource and kubemu does not serve it yet."""
-    return name not in row.subresources and name in _KUBERNETES_HAS.get(row.id, ())

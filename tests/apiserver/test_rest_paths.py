@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.api import errors, resources
-from cluster.apiserver.rest import paths
+from cluster.apiserver.rest import paths, reads
 
 TABLE = resources.built_in()
 
@@ -56,6 +56,14 @@ def test_other_paths_are_left_to_others(path: str) -> None:
 def test_nothing_is_served_elsewhere(path: str) -> None:
     with pytest.raises(errors.NotFound, match="could not find the requested resource"):
         paths.parse(path, TABLE)
+
+
+def test_a_subresource_of_a_newer_kubernetes_is_not_found_as_there() -> None:
+    path = "/api/v1/namespaces/a/pods/b/resize"
+    reads.check_subresource(paths.parse(path, resources.built_in("1.33")), "patch")
+    old = paths.parse(path, resources.built_in("1.30"))
+    with pytest.raises(errors.NotFound, match="could not find the requested resource"):
+        reads.check_subresource(old, "patch")
 
 
 @given(

@@ -137,13 +137,8 @@ def _for_people(call: Call) -> bool:
 
 
 def check_subresource(target: Target, verb: str) -> None:
-    """errors.NotFound, errors.NotImplementedYet or errors.MethodNotAllowed if it is not served."""
-    row, name = target.resource, target.subresource
-    if subresources.missing(row, name):
-        raise errors.NotImplementedYet(
-            f"{row.plural}/{name} is not built yet in this version of kubemu"
-        )
-    known = subresources.of(row, name)
+    """errors.NotFound or errors.MethodNotAllowed if it is not served."""
+    known = subresources.of(target.resource, target.subresource)
     if known is None:
         raise errors.NotFound("the server could not find the requested resource")
     if verb not in known.verbs:

@@ -215,7 +215,7 @@ def _cut(http: web.BaseRequest) -> web.Response:
 
 
 def _verb(method: str, target: Target, parameters: query.Query) -> str:
-    """The API's verb. errors.MethodNotAllowed, errors.NotFound, errors.NotImplementedYet."""
+    """The API's verb. errors.MethodNotAllowed, errors.NotFound."""
     if target.watch and method != "GET":
         raise errors.MethodNotAllowed(_NOT_ALLOWED)
     verb = (_OF_ONE if target.name else _OF_MANY).get(method, "")
