@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import grpc
 
-from cluster.aio import grpcstreams, rpc
+from cluster.aio import grpcfailures, grpcstreams, rpc
 from cluster.kubelet.cri import Cri
 from cluster.pb.cluster.v1 import streaming_pb2_grpc
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -103,7 +103,7 @@ class GrpcCri:
         try:
             return await call(request, timeout=seconds)
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from error
+            raise grpcfailures.failure(error) from error
 
 
 async def _events(call: Any) -> AsyncIterator[Any]:
@@ -111,7 +111,7 @@ async def _events(call: Any) -> AsyncIterator[Any]:
         async for event in call:
             yield event
     except grpc.aio.AioRpcError as error:
-        raise _failure(error) from error
+        raise grpcfailures.failure(error) from error
     finally:
         call.cancel()
 
@@ -122,11 +122,7 @@ async def _streamed(method: Any, inputs: AsyncIterator[Any]) -> AsyncIterator[An
             async for answer in stream:
                 yield answer
     except grpc.aio.AioRpcError as error:
-        raise _failure(error) from error
-
-
-def _failure(error: grpc.aio.AioRpcError) -> rpc.Failure:
-    return rpc.Failure(error.code().name, error.details() or "")
+        raise grpcfailures.failure(error) from error
 
 
 def _method_name(rpc_name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from cluster.aio import rpc
+from cluster.aio import grpcfailures
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.pb.cluster.v1 import dataplane_pb2_grpc
 
@@ -22,7 +22,7 @@ class GrpcDataPlane:
         try:
             state: pb.ServicesState = await self._stub.ReplaceServices(requests)
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from error
+            raise grpcfailures.failure(error) from error
         return state
 
     async def update_services(self, request: pb.UpdateServicesRequest) -> pb.UpdateServicesResponse:
@@ -30,7 +30,7 @@ class GrpcDataPlane:
         try:
             response: pb.UpdateServicesResponse = await self._stub.UpdateServices(request)
         except grpc.aio.AioRpcError as error:
-            raise _failure(error) from error
+            raise grpcfailures.failure(error) from error
         return response
 
     async def watch_services(
@@ -45,10 +45,6 @@ async def _states(call: grpc.aio.UnaryStreamCall) -> AsyncIterator[pb.ServicesSt
         async for state in call:
             yield state
     except grpc.aio.AioRpcError as error:
-        raise _failure(error) from error
+        raise grpcfailures.failure(error) from error
     finally:
         call.cancel()
-
-
-def _failure(error: grpc.aio.AioRpcError) -> rpc.Failure:
-    return rpc.Failure(error.code().name, error.details() or "")
