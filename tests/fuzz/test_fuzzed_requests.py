@@ -27,8 +27,8 @@ def check(server: Server, seed: int, own: int, by_contract: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_made_up_requests_do_no_harm(server: Server) -> None:
-    check(server, seed=1, own=1000, by_contract=100)
+def test_two_thousand_made_up_requests_do_no_harm(server: Server) -> None:
+    check(server, seed=1, own=2000, by_contract=150)
 
 
 @pytest.mark.slow
