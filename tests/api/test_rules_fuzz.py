@@ -141,7 +141,10 @@ def test_create_answers_or_refuses(drawn: tuple[resources.Resource, Any], strict
 
 
 @CALM
-@given(documents() | mutants(), st.sampled_from(["", "status", "scale", "finalize", "binding", "approval"]))
+@given(
+    documents() | mutants(),
+    st.sampled_from(["", "status", "scale", "finalize", "binding", "approval"]),
+)
 def test_update_answers_or_refuses(drawn: tuple[resources.Resource, Any], subresource: str) -> None:
     row, document = drawn
     old = BASES[row.id]

@@ -103,7 +103,8 @@ def test_an_applied_scale_is_shown_as_a_scale():
                     "spec": {"replicas": replicas},
                 }  # fmt: skip
                 answer = await api.call(
-                    "PATCH", f"{path}/web/scale?fieldManager=me&force=true", json.dumps(body).encode(),
+                    "PATCH", f"{path}/web/scale?fieldManager=me&force=true",
+                    json.dumps(body).encode(),
                     Content_Type="application/apply-patch+yaml",
                 )  # fmt: skip
                 assert answer.status == status, answer.text

@@ -5,6 +5,7 @@ silent are asked too, but nobody waits for them: a dead node costs its first rou
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -71,7 +72,9 @@ class Collector:
             self._done = loop.create_future()
             self._wanted.set()
         if self._done is not None:
-            await asyncio.wait([self._done], timeout=WAIT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await asyncio.shield(self._done)
         oldest = loop.time() - KEPT
         return {name: usage for name, (at, usage) in self._found.items() if at >= oldest}
 
