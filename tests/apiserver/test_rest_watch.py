@@ -117,11 +117,13 @@ def test_a_watch_ends_with_a_bookmark(monkeypatch: pytest.MonkeyPatch) -> None:
                 api.watch(path) as plain,
                 api.watch(f"{path}&allowWatchBookmarks=1") as marked,
             ):
-                await api.create(PODS, pod("other"))
-                mark = await marked.next()
-                assert mark["type"] == "BOOKMARK"
+                await api.create(MAPS, config_map("a"))
+                added, mark = await marked.next(), await marked.next()
+                assert (added["type"], mark["type"]) == ("ADDED", "BOOKMARK")
                 assert mark["object"]["metadata"]["resourceVersion"] == str(api.registry.revision)
+                assert (await plain.next())["type"] == "ADDED"
                 assert await plain.response.content.read() == b""
+                assert await marked.response.content.read() == b""
 
     asyncio.run(scenario())
 

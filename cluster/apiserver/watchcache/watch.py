@@ -64,8 +64,9 @@ class Watch:
             batch, self._position = found
         elif self._feed.bookmarked > self.revision:
             batch = self._feed.bookmark()
-        elif self._due > self.revision:
+        elif self._due >= max(self.revision, 1):  # also where the newest event has said it
             batch = Batch([Event(events.BOOKMARK, b"", self._due)])
+            self._due = 0
         else:
             if self._feed.ended:
                 self.close()
