@@ -6,16 +6,19 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from registry_world import World, world
 
-from cluster.aio import clock
-from cluster.apiserver.kubelets.protocol import Nowhere
+from cluster.aio import clock, tasks
+from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.outbound.caller import HttpCaller
 from cluster.apiserver.outbound.protocol import Answer, Nobody, Outgoing, Service, Unreachable
 from cluster.launcher import pki
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 NOW = clock.SystemClock().now()
 AUTHORITY = pki.Authority.create(NOW)
@@ -34,6 +37,8 @@ async def serving(folder: Path) -> AsyncIterator[int]:
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/slow":
             await asyncio.sleep(60)
+        if request.path == "/late":
+            await asyncio.sleep(0.2)
         if request.path == "/large":
             return web.Response(body=b"x" * (17 << 20))
         body = await request.read()
@@ -49,14 +54,64 @@ async def serving(folder: Path) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-def run(folder: Path, test) -> None:
+def run(folder: Path, test, connector: Connector | None = None) -> None:
     async def main() -> None:
         async with serving(folder) as port, world() as cluster:
-            caller = HttpCaller(cluster.registry.cache, Nowhere(), Random(1))
+            caller = HttpCaller(cluster.registry.cache, connector or Nowhere(), Random(1))
             async with caller:
                 await test(caller, port, cluster)
 
     asyncio.run(main())
+
+
+class Machine:
+    """A node whose pods' ports are those of this machine; `fault` is why it cannot be reached."""
+
+    def __init__(self) -> None:
+        self.fault: Exception | None = None
+
+    @contextlib.asynccontextmanager
+    async def kubelet(self, _node: Any) -> AsyncIterator[Any]:
+        if self.fault is not None:
+            raise self.fault
+        yield self
+
+    async def port_forward(
+        self, inputs: AsyncIterator[pb.PortForwardInput]
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        start = (await anext(inputs)).start
+        reader, writer = await asyncio.open_connection("127.0.0.1", start.port)
+        yield pb.PortForwardOutput(connected=True)
+
+        async def there() -> None:
+            async for item in inputs:
+                writer.write(item.data)
+
+        async with tasks.Group("machine") as group:
+            group.spawn(there(), "input")
+            while data := await reader.read(1 << 16):
+                yield pb.PortForwardOutput(data=data)
+            group.cancel()
+        writer.close()
+
+
+async def behind_a_pod(cluster: World, port: int) -> Service:
+    """A service whose one endpoint is a port of a pod."""
+    await cluster.create("nodes", {"metadata": {"name": "n"}}, "")
+    spec = {"nodeName": "n", "containers": [{"name": "c", "image": "i"}]}
+    await cluster.create("pods", {"metadata": {"name": "p"}, "spec": spec})
+    ports = [{"port": 443, "targetPort": port}]
+    await cluster.create("services", {"metadata": {"name": "hook"}, "spec": {"ports": ports}})
+    labels = {"kubernetes.io/service-name": "hook"}
+    endpoint = {"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "p"}}
+    endpoints = {
+        "metadata": {"name": "hook-1", "labels": labels},
+        "addressType": "IPv4",
+        "endpoints": [endpoint],
+        "ports": [{"port": port}],
+    }
+    await cluster.create("endpointslices.discovery.k8s.io", endpoints)
+    return Service("default", "hook")
 
 
 def test_a_url_is_called_and_its_certificate_checked(tmp_path):
@@ -105,6 +160,31 @@ def test_a_service_leads_to_its_external_name_under_its_own_name(tmp_path):
             await caller.call(Outgoing(service=Service("default", "kubernetes", 444)), 5)
 
     run(tmp_path, test)
+
+
+def test_an_answer_by_way_of_a_pod_may_last_longer_than_aiohttp_would_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(aiohttp.client, "DEFAULT_TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+
+    async def test(caller: HttpCaller, port: int, cluster: World) -> None:
+        to = await behind_a_pod(cluster, port)
+        answer = await caller.call(Outgoing(service=to, path="/late", ca=AUTHORITY.pem), 10)
+        assert answer.body == b"POST /late "
+
+    run(tmp_path, test, Machine())
+
+
+def test_a_fault_of_one_tunnel_ends_nothing_else(tmp_path):
+    machine = Machine()
+
+    async def test(caller: HttpCaller, port: int, cluster: World) -> None:
+        to = await behind_a_pod(cluster, port)
+        machine.fault = RuntimeError("nobody thought of this")
+        with pytest.raises(Unreachable):
+            await caller.call(Outgoing(service=to, ca=AUTHORITY.pem), 10)
+        machine.fault = None
+        assert (await caller.call(Outgoing(service=to, ca=AUTHORITY.pem), 10)).status == 202
+
+    run(tmp_path, test, machine)
 
 
 def test_without_a_way_out_the_message_says_so():

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Self
 
 import aiohttp
+import structlog
 import yarl
 from aiohttp.client_proto import ResponseHandler
 
@@ -51,16 +52,13 @@ class HttpCaller:
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._group: tasks.Group | None = None
+        self._log = structlog.get_logger().bind(component="apiserver")
 
     async def __aenter__(self) -> Self:
         self._group = await self._stack.enter_async_context(tasks.Group("outbound"))
         self._stack.callback(self._group.cancel)
         self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-            )
+            _session(aiohttp.TCPConnector(limit=_CONNECTIONS))
         )
         return self
 
@@ -119,9 +117,7 @@ class HttpCaller:
             sent = _sent(self._session, request, url, context, name)
             return await stack.enter_async_context(sent)
         tunnel = _Tunnel(functools.partial(self._tunnelled, place), name)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=tunnel, auto_decompress=False)
-        )
+        session = await stack.enter_async_context(_session(tunnel))
         sent = _sent(session, request, f"https://{name}{request.path}", context, name)
         return await stack.enter_async_context(sent)
 
@@ -163,8 +159,16 @@ class HttpCaller:
                     both.cancel()
         except (NoKubelet, podstream.Refused, ConnectionError, errors.StatusError):
             pass  # whoever waits at the near end sees it close
+        except Exception as error:  # noqa: BLE001  (a fault of one tunnel must not end the server)
+            self._log.error("tunnel failed unexpectedly", pod=place.name, exc_info=error)
         finally:
             writer.close()
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    """A session without aiohttp's five minutes: who asks has deadlines, and a watch may last."""
+    timeout = aiohttp.ClientTimeout(total=None)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
 
 
 def _sent(
