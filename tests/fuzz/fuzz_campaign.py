@@ -122,6 +122,7 @@ def _reckoning(outcome: Outcome, server: Server, admin: Connection) -> None:
     objects = fuzz_checks.stored(admin)
     outcome.objects = len(objects)
     outcome.faults += fuzz_checks.unacceptable(admin, objects)
+    outcome.faults += fuzz_checks.unmakeable(admin, objects)
     outcome.faults += fuzz_checks.survives(server, admin, objects)
     outcome.faults += [f"the log: {line}" for line in server.complaints()]
     admin.close()

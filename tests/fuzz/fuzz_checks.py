@@ -62,8 +62,7 @@ def _plain(request: Request) -> bool:
 
 def _allowed(request: Request, answer: Answer) -> bool:
     """Answers from 500 on that are the truth: what kubemu lacks, and others who do not answer."""
-    body = answer.json()
-    message = body.get("message", "") if isinstance(body, dict) else ""
+    message = answer.body.decode(errors="replace")  # in protobuf as well
     if request.method == "HEAD":
         return "/proxy" in request.target and not answer.body
     if answer.status == 501:
@@ -118,6 +117,31 @@ def unacceptable(admin: Connection, objects: dict[str, Any]) -> list[str]:
             parts = [key for key in after if after[key] != _bare(item).get(key)]
             said = [(key, _bare(item).get(key), after[key]) for key in parts]
             found.append(f"{path}: an update that changes nothing changed {said}")
+    return found
+
+
+_BOUND = ("/apis/apiregistration", "/apis/apiextensions", "/apis/flowcontrol", "/jobs/", "/system-")
+"""Objects that can be made under one name only, or that say whose they are."""
+_OWN = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
+
+
+def unmakeable(admin: Connection, objects: dict[str, Any]) -> list[str]:
+    """Objects whose like the server would not make under another name: 403 is admission's."""
+    found = []
+    ends = tuple(f"/{kind.plural}" for kind in discovered(admin) if "create" in kind.verbs)
+    for path, item in objects.items():
+        if any(part in path for part in _BOUND):
+            continue
+        meta = {key: value for key, value in item["metadata"].items() if key in _OWN}
+        meta["name"] += "z"
+        collection = path.rpartition("/")[0]
+        if not collection.endswith(ends):
+            continue
+        document = {key: value for key, value in item.items() if key != "status"}
+        answer = admin.ask("POST", f"{collection}?dryRun=All", document | {"metadata": meta})
+        taken = b"is already allocated" in answer.body  # addresses and ports
+        if answer.status not in (201, 403, 409) and not taken:
+            found.append(f"the like of {path}: {answer.status} {answer.body[:600]!r}")
     return found
 
 
