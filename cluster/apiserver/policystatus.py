@@ -47,7 +47,12 @@ class PolicyStatus:
             self._wake.clear()
             waiting, self._waiting = self._waiting, {}
             for name in waiting:
-                await self._check(name)
+                try:
+                    await self._check(name)
+                except Exception as error:  # noqa: BLE001  (one policy must not end the server)
+                    self._log.error(
+                        "type checking failed unexpectedly", policy=name, exc_info=error
+                    )
 
     def _heard(self, event: Event) -> None:
         if event.entry is not None:

@@ -11,12 +11,15 @@ from typing import Any
 
 import aiohttp
 import pytest
+import registry_world
 from aiohttp import web
 
-from cluster.aio import clock, tasks
+from cluster.aio import clock, tasks, virtual
 from cluster.api import identity
+from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.component import ApiServer
 from cluster.apiserver.config import Config
+from cluster.apiserver.outbound.protocol import Answer, Outgoing
 from cluster.launcher import pki
 from cluster.storage.memory import MemoryStorage
 
@@ -271,3 +274,67 @@ def test_every_group_version_of_its_own_is_registered(tmp_path: Path) -> None:
                 assert f"{version['version']}.{group['name']}" in known
 
     run(tmp_path, test)
+
+
+class Hostile:
+    """Gets the same answer of every extension server, or the same fault."""
+
+    def __init__(self, answer: bytes | Exception) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def call(self, _request: Outgoing, _seconds: float) -> Answer:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Answer(200, {}, self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"[" * 200_000, "RecursionError"),
+        (b'{"resources":[{"name":"\xff","kind":"x"}]}', "UnicodeDecodeError"),
+        (b"\x00", "DecodeError"),
+        (b"[]", "TypeError"),
+        (b'{"resources":3}', "TypeError"),
+        (b'{"resources":[3]}', "AttributeError"),
+        (b'{"resources":[{"name":"x"}]}', "KeyError"),
+        (RuntimeError("nobody thought of this"), ""),
+    ],
+)  # fmt: skip
+def test_no_answer_of_an_extension_server_ends_the_aggregator(
+    answer: bytes | Exception, message: str
+) -> None:
+    async def main() -> Any:
+        caller: Any = Hostile(answer)
+        async with registry_world.world() as world:
+            spec = {"type": "ExternalName", "externalName": "localhost"}
+            await world.create("services", {"metadata": {"name": "api"}, "spec": spec})
+            aggregator = Aggregator(world.registry, caller)
+            aggregator.open()
+            world.group.spawn(aggregator.run(), "aggregator")
+            service = {"namespace": "default", "name": "api"}
+            body = {
+                "metadata": {"name": "v1.wardle.example.com"},
+                "spec": {
+                    "group": "wardle.example.com", "version": "v1", "service": service,
+                    "groupPriorityMinimum": 1000, "versionPriority": 15,
+                },
+            }  # fmt: skip
+            await world.create("apiservices.apiregistration.k8s.io", body, "")
+            await asyncio.sleep(5)
+            assert caller.asked > 2
+            found = await world.get(
+                "apiservices.apiregistration.k8s.io", body["metadata"]["name"], ""
+            )
+            world.group.cancel()
+            return found
+
+    conditions = virtual.run(main()).get("status", {}).get("conditions", ())
+    if message:
+        (condition,) = conditions
+        assert (condition["status"], condition["reason"]) == ("False", "FailedDiscoveryCheck")
+        assert message in condition["message"]
+    else:
+        assert not conditions

@@ -5,6 +5,7 @@ import asyncio
 import policy_world as pw
 
 from cluster.aio import virtual
+from cluster.api.policies import typechecking
 from cluster.apiserver.policystatus import PolicyStatus
 
 
@@ -81,3 +82,30 @@ def test_message_expressions_and_variables_are_looked_at_too():
     assert fields == ["spec.validations[0].expression", "spec.validations[0].messageExpression"]
     assert "no matching overload for '_==_' applied to '(int, string)'" in found[0]["warning"]
     assert "undefined field 'pausd'" in found[1]["warning"]
+
+
+def test_a_policy_that_nobody_foresaw_does_not_keep_the_others_from_being_checked(monkeypatch):
+    warnings = typechecking.warnings
+
+    def faulty(policy, *more):
+        if policy["metadata"]["name"] == "first":
+            raise RecursionError("nobody thought of this")
+        return warnings(policy, *more)
+
+    monkeypatch.setattr(typechecking, "warnings", faulty)
+
+    async def main():
+        async with pw.world() as world:
+            status = PolicyStatus(world.registry)
+            status.open()
+            world.group.spawn(status.run(), "policy status")
+            for name in ("first", "second"):
+                policy = pw.policy("true", rules=[DEPLOYMENTS])
+                policy["metadata"]["name"] = name
+                await world.create(pw.VALIDATING, policy, "")
+                await asyncio.sleep(1)
+            found = await world.get(pw.VALIDATING, "second", "")
+            world.group.cancel()
+            return found
+
+    assert virtual.run(main())["status"]["observedGeneration"] == 1

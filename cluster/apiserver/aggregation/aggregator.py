@@ -92,12 +92,14 @@ class Aggregator:
         while True:
             await self._served.wait()
             self._served.clear()
-            for failure in await registration.keep(self._registry):
+            failures = await registration.keep(self._registry)
+            for failure in failures:
                 self._log.warning("an APIService could not be registered", error=failure.message)
+            if failures:
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._served.set)
 
     async def _check(self) -> None:
         while True:
-            well = True
             async with tasks.Group("checks") as group:
                 for found in list(self._remotes.values()):
                     group.spawn(self._judge(found), found.name)
@@ -108,15 +110,22 @@ class Aggregator:
             self._changed.clear()
 
     async def _judge(self, found: Remote) -> None:
+        try:
+            await self._look_at(found)
+        except errors.StatusError as error:
+            self._log.info("an APIService changed while it was judged", error=error.message)
+        except Exception as error:  # noqa: BLE001  (one server's fault is not the others')
+            self._log.error(
+                "looking at an APIService failed unexpectedly", name=found.name, exc_info=error
+            )
+
+    async def _look_at(self, found: Remote) -> None:
         verdict = await availability.judged(self._registry.cache, self._caller, found)
         if self._remotes.get((found.group, found.version)) is None:
             return
         if verdict.available:
             self._put_rows((found.group, found.version), tuple(verdict.rows))
-        try:
-            await self._say(found, verdict)
-        except errors.StatusError as error:
-            self._log.info("an APIService changed while it was judged", error=error.message)
+        await self._say(found, verdict)
 
     async def _say(self, found: Remote, verdict: Verdict) -> None:
         entry = await self._registry.get(services.RESOURCE, "", found.name)

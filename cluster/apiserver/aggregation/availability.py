@@ -47,7 +47,8 @@ async def judged(cache: WatchCache, caller: Caller, found: Remote) -> Verdict:
         return Verdict(False, "FailedDiscoveryCheck", why)
     try:
         rows = services.rows(found, msgspec.json.decode(answer.body))
-    except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
+        # What is no text is a UnicodeDecodeError, what is too deep a RecursionError.
         return Verdict(False, "FailedDiscoveryCheck", f"{failing}: no APIResourceList: {error!r}")
     return Verdict(True, "Passed", "all checks passed", rows)
 
