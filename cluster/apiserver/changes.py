@@ -18,6 +18,7 @@ from cluster.apiserver.watchcache.entry import Entry
 
 SCALE = Resource("autoscaling", "v1", "Scale", "scales")
 """What the subresource `scale` shows of an object."""
+_ENDING = "create not allowed while custom resource definition is terminating"
 _PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
@@ -33,6 +34,8 @@ def create(call: Call, body: Object, chain: Chain) -> Plan:
 def made(call: Call, obj: Object, chain: Chain, *, owned: bool = False) -> Plan:
     """The plan that makes `obj`, by all the rules; `owned`: it says whose its fields are."""
     row = call.row
+    if row.ending:
+        raise errors.MethodNotAllowed(_ENDING)
 
     def mutate(new: Object) -> None:
         if not owned:
@@ -226,6 +229,7 @@ def _names_revision(body: bytes) -> bool:
         return False
     try:
         found = _peek(body)
-    except msgspec.DecodeError:  # a JSON patch, which is a list: its tests are made anew each time
+    except (msgspec.DecodeError, RecursionError):
+        # A JSON patch, which is a list: its tests are made anew each time.
         return False
     return found.metadata is not None and found.metadata.resourceVersion not in ("", "0")

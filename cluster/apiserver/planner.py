@@ -68,7 +68,7 @@ def job(operation: Operation, table: Table, chain: Chain, virtual: Handlers = _N
         key = _key(stored, operation)
         return Job(operation, row, stored, key, lambda call: planner(call, chain))
     verb = _NAMES.get(operation.verb, "")
-    if verb not in row.verbs:
+    if not row.serves(verb):
         raise not_allowed(row, verb)
     if operation.verb is Verb.CREATE:
         handler = virtual.get(row.id)

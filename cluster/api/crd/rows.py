@@ -62,6 +62,7 @@ def _row(definition: Object, said: Mapping[str, Any], before: Resource | None) -
         storage=storage,
         served=bool(said.get("served")),
         custom=_version(definition, said, before, kind),
+        ending=terminating,
         deprecated=_warning(said, group, kind),
     )
 

@@ -43,6 +43,9 @@ class Resource:
     one that is not `served`. `stored_as` names the id of another resource that holds the objects
     (`events.events.k8s.io` shows `events`). `custom` stands in for schema, defaults, validation and
     printer on the rows of custom resources. `deprecated` is a warning for whoever uses the row.
+    `ending`: the definition of a custom resource goes, and waits for its objects to go. They are
+    changed as before, for whoever has put a finalizer on one must be able to take it away, though
+    `verbs`, which discovery tells, are fewer.
     `remote` names the APIService of a row that another server serves: discovery tells of it, and
     `Table.get` does not know it.
     """
@@ -67,6 +70,7 @@ class Resource:
     custom: "Custom | None" = field(default=None, compare=False)
     deprecated: str = ""
     remote: str = ""
+    ending: bool = False
     id: str = field(init=False)
     api_version: str = field(init=False)
 
@@ -76,6 +80,10 @@ class Resource:
         put(self, "api_version", f"{self.group}/{self.version}" if self.group else self.version)
         put(self, "singular", self.singular or self.kind.lower())
         put(self, "list_kind", self.list_kind or f"{self.kind}List")
+
+    def serves(self, verb: str) -> bool:
+        """Whether requests with this verb are heard: one of `verbs`, and any while it is ending."""
+        return verb in self.verbs or (self.ending and verb in ALL_VERBS)
 
 
 class Table:

@@ -264,7 +264,7 @@ def _watches(parameters: query.Query) -> bool:
 
 def _served(target: Target, verb: str) -> bool:
     row = target.resource
-    if verb not in row.verbs or (verb == "create" and target.name):
+    if not row.serves(verb) or (verb == "create" and target.name):
         return False
     everywhere = row.namespaced and not target.namespace
     return not (everywhere and verb in ("create", "deletecollection"))

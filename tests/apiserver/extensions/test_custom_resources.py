@@ -8,7 +8,7 @@ from crd_world import DEFINITIONS, VERSION, WIDGETS, causes, definition, widget,
 
 from cluster.aio import virtual
 from cluster.api import errors
-from cluster.api.operations import Verb
+from cluster.api.operations import APPLY_PATCH, Verb
 from cluster.storage.memory import MemoryStorage
 
 
@@ -228,8 +228,14 @@ def test_nothing_is_made_while_a_definition_waits_for_an_object_with_a_finalizer
             await w.delete(DEFINITIONS, WIDGETS)
             going = await w.condition(WIDGETS, "Terminating", "True")
             assert going["metadata"]["deletionTimestamp"]
-            with pytest.raises(errors.MethodNotAllowed):
-                await w.create(WIDGETS, widget("late"))
+            late = widget("late")
+            for verb, body, more in (
+                (Verb.CREATE, late, {}),
+                (Verb.PATCH, late, {"patch_type": APPLY_PATCH, "field_manager": "me"}),
+            ):
+                with pytest.raises(errors.MethodNotAllowed, match="definition is terminating"):
+                    name = "late" if more else ""
+                    await w.do(verb, WIDGETS, body, name, **more)
             await asyncio.sleep(90)
             assert conditions(await w.get(DEFINITIONS, WIDGETS, ""))["Terminating"] == (
                 "True", "InstanceDeletionCheck",
@@ -237,6 +243,29 @@ def test_nothing_is_made_while_a_definition_waits_for_an_object_with_a_finalizer
             row = w.registry.table.get(WIDGETS)
             assert row is not None
             assert "create" not in row.verbs
+
+    virtual.run(scenario())
+
+
+@pytest.mark.parametrize("how", ["patch", "update"])
+def test_a_definition_goes_once_the_finalizer_of_its_last_object_is_taken_away(how: str) -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            await w.create(DEFINITIONS, definition())
+            await w.established()
+            held = widget("held")
+            held["metadata"]["finalizers"] = ["example.com/held"]
+            await w.create(WIDGETS, held)
+            await w.delete(DEFINITIONS, WIDGETS)
+            await w.condition(WIDGETS, "Terminating", "True")
+            if how == "patch":
+                await w.merge(WIDGETS, "held", {"metadata": {"finalizers": None}})
+            else:
+                going = await w.get(WIDGETS, "held")
+                del going["metadata"]["finalizers"]
+                await w.update(WIDGETS, going)
+            await w.gone(DEFINITIONS, WIDGETS)
+            assert w.registry.table.get(WIDGETS) is None
 
     virtual.run(scenario())
 
