@@ -141,6 +141,7 @@ _WIDGET = {
     },
 }  # fmt: skip
 _FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_OPEN = {"x-kubernetes-preserve-unknown-fields": True}
 _EMBEDDED = {
     "type": "object",
     "properties": {
@@ -161,7 +162,7 @@ DEFINITIONS = (
     )]),
     definition("frees", "Free", [version("v1", _FREE)], scope="Cluster"),
     definition("shells", "Shell", [
-        version("v1", _EMBEDDED), version("v1beta1", _FREE, storage=False)]),
+        version("v1", _EMBEDDED), version("v1beta1", _EMBEDDED | _OPEN, storage=False)]),
 )  # fmt: skip
 _CUSTOM: dict[str, Any] = {
     "widgets.fuzz.example.com": {
