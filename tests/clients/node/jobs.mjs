@@ -220,6 +220,7 @@ const jobs = {
     await assert.rejects(apply('two', 3), (error) => error.code === 409);
     const scale = await apps.readNamespacedDeploymentScale({ name: 'd', namespace });
     scale.spec.replicas = 0;
+    delete scale.metadata.resourceVersion; // its controller writes as well
     assert.equal((await apps.replaceNamespacedDeploymentScale({ name: 'd', namespace, body: scale })).spec.replicas, 0);
   },
 
