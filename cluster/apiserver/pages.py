@@ -1,7 +1,6 @@
 """Pages of lists, and the tokens that continue them at the revision of the first."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +45,7 @@ def parse(text: str, prefix: str) -> tuple[int, str]:
     try:
         padded = text + "=" * (-len(text) % 4)
         found = _decode(base64.b64decode(padded, altchars="-_", validate=True))
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise errors.BadRequest(f"continue key is not valid: {error}") from None
     if found.v != "meta.k8s.io/v1" or found.rv < INCONSISTENT or not found.start:
         raise errors.BadRequest("continue key is not valid: incorrect encoded start key")

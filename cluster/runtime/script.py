@@ -102,7 +102,7 @@ def ports(text: str) -> tuple[int, ...]:
         return ()
     try:
         found = msgspec.json.decode(text, type=list[_Port])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ()
     return tuple(one.containerPort for one in found if one.protocol == "TCP")
 

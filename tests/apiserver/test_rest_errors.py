@@ -1,4 +1,5 @@
 import asyncio
+import base64
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ JSON_PATCH = {"Content_Type": "application/json-patch+json"}
 STRATEGIC = {"Content_Type": "application/strategic-merge-patch+json"}
 YAML = {"Content_Type": "application/yaml"}
 LONG = "n" * 254
+DEEP = base64.urlsafe_b64encode(b'{"v":"meta.k8s.io/v1","x":' + b"[" * 2500).decode().rstrip("=")
+"""A continue token that is nested too deep."""
 
 
 def _wrong_type() -> dict[str, Any]:
@@ -127,6 +130,7 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
     ("GET", f"{MAPS}?limit=many", None, {}, 400, "BadRequest", "invalid syntax"),
     ("GET", f"{MAPS}?resourceVersion=new", None, {}, 400, "BadRequest", "new"),
     ("GET", f"{MAPS}?continue=next", None, {}, 400, "BadRequest", "continue key is not valid"),
+    ("GET", f"{MAPS}?continue={DEEP}", None, {}, 400, "BadRequest", "continue key is not valid"),
     ("GET", f"{MAPS}?resourceVersion=999999", None, {}, 504, "Timeout",
      "Too large resource version"),
     ("GET", MAPS, None, {"Accept": "text/html"}, 406, "NotAcceptable", "media types"),

@@ -153,7 +153,8 @@ def test_an_answer_that_has_become_old_is_shown_no_more():
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"[]", b"{}", json.dumps(told(cpu=-1)).encode(), json.dumps(told(cpu=2**63)).encode(),
+        b"", b"[]", b"{}", b'{"x":' + b"[" * 5000,
+        json.dumps(told(cpu=-1)).encode(), json.dumps(told(cpu=2**63)).encode(),
         json.dumps({"node": {**used(1, 1), "cpu": {"time": "soon", "usageNanoCores": 1}}}).encode(),
     ],
 )  # fmt: skip

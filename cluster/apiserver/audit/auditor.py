@@ -112,7 +112,7 @@ class Trail:
             return
         try:
             meta = _head(answer).metadata
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         for key in ("name", "namespace", "uid", "resourceVersion"):
             self._facts.about[key] = getattr(meta, key)

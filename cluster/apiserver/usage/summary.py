@@ -102,7 +102,7 @@ def read(body: bytes) -> NodeUsage:
             its = _pod(pod, at)
             if its is not None:
                 pods[pod.podRef.namespace, pod.podRef.name] = its
-    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise Unreadable(str(error)) from error
     return NodeUsage(at, usage, pods)
 
