@@ -19,6 +19,7 @@ _METHODS: Final = {
     "GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
     "DELETE": "delete",
 }  # fmt: skip
+STREAMS_CREATED_SINCE: Final = 35
 _NAMESPACE_PARTS: Final = ("status", "finalize")
 
 
@@ -37,6 +38,15 @@ def check_creation(
     """
     if authz is not None:
         asked = of_operation(user, operation, row)
+        check(authz.authorizer, asked._replace(verb="create"))
+
+
+def check_stream(authz: Built, asked: Attributes) -> None:
+    """errors.Forbidden for who opens a stream into a pod by GET, as WebSocket does, and may not
+    create it: what SPDY asks by POST. Kubernetes has been asking so for every client since 1.35
+    (AuthorizePodWebsocketUpgradeCreatePermission).
+    """
+    if asked.verb != "create" and authz.minor >= STREAMS_CREATED_SINCE:
         check(authz.authorizer, asked._replace(verb="create"))
 
 

@@ -40,6 +40,8 @@ class Built:
     rbac: Rbac
     enforced: bool
     """Whether RBAC is one of the modes."""
+    minor: int
+    """The minor version of the Kubernetes that is emulated."""
 
     def open(self, cache: WatchCache) -> None:
         """The cache is filled: follow it."""
@@ -61,5 +63,5 @@ def build(modes: Sequence[str], cache: WatchCache, version: str = "") -> Built:
             members.append(AlwaysAllow() if mode == ALWAYS_ALLOW else AlwaysDeny())
     enforced = RBAC in modes
     if tuple(modes) == (ALWAYS_ALLOW,):
-        return Built(members[0], rbac, enforced)
-    return Built(Union(members), rbac, enforced)
+        return Built(members[0], rbac, enforced, minor)
+    return Built(Union(members), rbac, enforced, minor)

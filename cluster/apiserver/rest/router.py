@@ -36,6 +36,7 @@ Act = Callable[[Call], Awaitable[web.StreamResponse]]
 _NOT_ALLOWED = "the server does not allow this method on the requested resource"
 _OPEN = ("/healthz", "/livez", "/readyz", "/version")
 _OF_ONE = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
+_INTO_PODS = ("attach", "exec", "portforward")
 _SELECTING = ("list", "watch", "deletecollection")
 _USUAL = ("", negotiation.JSON, "*/*")
 _OF_MANY = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -62,7 +63,8 @@ class Router:
         aggregator: Aggregator | None = None,
     ) -> None:
         self._table = reads.registry.table
-        self._authorizer = reads.registry.authz.authorizer
+        self._authz = reads.registry.authz
+        self._authorizer = self._authz.authorizer
         self._documents = documents
         self.asking = Asking(authenticator)
         self._checks = checks
@@ -151,6 +153,8 @@ class Router:
             exchange.decided(*self._authorizer.authorize(asked))
         gate.check(self._authorizer, asked)
         if connects:
+            if target.subresource in _INTO_PODS:
+                gate.check_stream(self._authz, asked)
             act = self._connects[target.subresource]
             return await act(Call(http, user, target, parameters, negotiation.PLAIN))
         form = _form(http.headers.get("Accept", ""), target)

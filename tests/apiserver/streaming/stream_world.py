@@ -138,9 +138,10 @@ class SpdyPeer:
 
 
 @contextlib.asynccontextmanager
-async def streaming() -> AsyncIterator[World]:
+async def streaming(**settings: Any) -> AsyncIterator[World]:
+    """`settings` are those of `serving`."""
     connector = FakeConnector(FakeKubelet())
-    async with serving(connector) as api:
+    async with serving(connector, **settings) as api:
         world = World(api, connector)
         await world.node("n1", "10.0.0.1")
         await world.pod("web", nodeName="n1")
