@@ -37,6 +37,7 @@ class Extensions:
         self._table = registry.table
         self._waiting: dict[str, None] = {}
         self._cleaning: dict[str, None] = {}
+        self._pauses: dict[str, backoff.Backoff] = {}
         self._wake = asyncio.Event()
         self._instances = Instances(registry)
         self._built_in = frozenset(row.id for row in registry.table)
@@ -101,6 +102,7 @@ class Extensions:
     async def _attempt(self, name: str, group: tasks.Group) -> None:
         entry = self._registry.cache.get(DEFINITIONS, "", name)
         if entry is None:
+            self._pauses.pop(name, None)
             return
         definition = entry.document()
         try:
@@ -110,8 +112,15 @@ class Extensions:
                 await self._settle(definition)
         except errors.StatusError as error:
             self._log.warning("definition not settled yet", definition=name, error=error.message)
-            loop = asyncio.get_running_loop()
-            loop.call_later(RETRY_INITIAL * (1 + self._random.random()), self._again, name)
+            pause = self._pauses.setdefault(name, self._pause())
+            asyncio.get_running_loop().call_later(pause.next(), self._again, name)
+        except Exception as error:  # noqa: BLE001  (one definition must not end the server)
+            self._log.error("settling a definition failed", definition=name, exc_info=error)
+        else:
+            self._pauses.pop(name, None)
+
+    def _pause(self) -> backoff.Backoff:
+        return backoff.Backoff(self._random, initial=RETRY_INITIAL, maximum=RETRY_MAXIMUM)
 
     async def _settle(self, definition: Object) -> None:
         """Give it the names that are free, and say so in its conditions."""
@@ -148,7 +157,7 @@ class Extensions:
 
     async def _finalize(self, name: str) -> None:
         """Delete every object of a definition that goes, then let it go."""
-        pause = backoff.Backoff(self._random, initial=RETRY_INITIAL, maximum=RETRY_MAXIMUM)
+        pause = self._pause()
         try:
             while (definition := self._going(name)) is not None:
                 try:

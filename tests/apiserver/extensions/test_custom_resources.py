@@ -8,6 +8,7 @@ from crd_world import DEFINITIONS, VERSION, WIDGETS, causes, definition, widget,
 
 from cluster.aio import virtual
 from cluster.api import errors
+from cluster.api.crd import names
 from cluster.api.operations import APPLY_PATCH, Verb
 from cluster.storage.memory import MemoryStorage
 
@@ -233,8 +234,8 @@ def test_nothing_is_made_while_a_definition_waits_for_an_object_with_a_finalizer
                 (Verb.CREATE, late, {}),
                 (Verb.PATCH, late, {"patch_type": APPLY_PATCH, "field_manager": "me"}),
             ):
+                name = "late" if more else ""
                 with pytest.raises(errors.MethodNotAllowed, match="definition is terminating"):
-                    name = "late" if more else ""
                     await w.do(verb, WIDGETS, body, name, **more)
             await asyncio.sleep(90)
             assert conditions(await w.get(DEFINITIONS, WIDGETS, ""))["Terminating"] == (
@@ -360,5 +361,51 @@ def test_an_object_of_another_kind_or_version_is_refused() -> None:
                 await w.create(WIDGETS, widget() | {"kind": "Gadget"})
             with pytest.raises(errors.BadRequest, match="does not match the expected API version"):
                 await w.create(WIDGETS, widget() | {"apiVersion": "example.com/v9"})
+
+    virtual.run(scenario())
+
+
+def test_a_definition_whose_status_is_refused_is_tried_less_and_less_often(monkeypatch) -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            write, asked = w.registry.one, []
+
+            async def refused(operation, *more):
+                if operation.subresource == "status":
+                    asked.append(operation.name)
+                    raise errors.InternalError("a webhook is away")
+                return await write(operation, *more)
+
+            monkeypatch.setattr(w.registry, "one", refused)
+            await w.create(DEFINITIONS, definition())
+            await asyncio.sleep(10)
+            assert 3 < len(asked) < 12
+            monkeypatch.undo()
+            await asyncio.sleep(60)
+            assert conditions(await w.established())["Established"][0] == "True"
+
+    virtual.run(scenario())
+
+
+def test_a_definition_that_nobody_foresaw_does_not_keep_others_from_being_served(
+    monkeypatch,
+) -> None:
+    accepted = names.accepted
+
+    def faulty(wanted, *more):
+        if wanted["metadata"]["name"] != WIDGETS:
+            raise RecursionError("nobody thought of this")
+        return accepted(wanted, *more)
+
+    monkeypatch.setattr(names, "accepted", faulty)
+
+    async def scenario() -> None:
+        async with world() as w:
+            odd = definition(names={"plural": "odds", "kind": "Odd"})
+            odd["metadata"]["name"] = "odds.example.com"
+            await w.create(DEFINITIONS, odd)
+            await asyncio.sleep(1)
+            await w.create(DEFINITIONS, definition())
+            assert conditions(await w.established())["Established"][0] == "True"
 
     virtual.run(scenario())
