@@ -6,7 +6,7 @@ It runs between defaults and admission, as in kube-apiserver: what admission add
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from cluster.api import strategies
+from cluster.api import errors, strategies
 from cluster.api.custom import Custom
 from cluster.api.managedfields import elements, entries, resets, types, updating
 from cluster.api.managedfields.updating import Writer
@@ -24,8 +24,15 @@ def created(call: Call, new: Object) -> None:
 
 
 def changed(call: Call, old: Object, new: Object) -> None:
-    """Note in `new`, decoded and with its defaults, whose fields it is made of."""
-    found = updating.update(type_of(call), old, new, writer(call), versions(call))
+    """Note in `new`, decoded and with its defaults, whose fields it is made of.
+
+    Where the object cannot be converted to a version in which somebody owns fields, it has no
+    owners any more, but it is written: as UpdateNoErrors of k8s.io/apimachinery has it.
+    """
+    try:
+        found = updating.update(type_of(call), old, new, writer(call), versions(call))
+    except errors.StatusError:
+        found = None
     _put(new, found)
 
 
@@ -80,7 +87,7 @@ def of_row(row: Resource, version: str) -> types.Type:
 
 
 def versions(call: Call) -> updating.Versions:
-    """Gives objects of the call's resource in its other versions. It may raise outside.Ask.
+    """Gives objects of the call's resource in its other versions. outside.Ask, errors.StatusError.
 
     A version that is not served (any more), or not of this resource, is none.
     """

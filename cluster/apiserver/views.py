@@ -118,12 +118,19 @@ class Views:
             return self._asked(stored, obj, answers)
 
     def _asked(self, row: Resource, obj: Object, answers: Answers) -> Object:
-        async def question() -> Object:
-            (found,) = await self._by_webhook(row, (obj,))
+        async def question() -> Object | errors.StatusError:
+            try:
+                (found,) = await self._by_webhook(row, (obj,))
+            except errors.StatusError as error:
+                return error  # an answer like others: planning may go on without it
             return found
 
         digest = hashlib.sha256(codec.document(obj)).digest()
-        found: Object = answers.of(("convert", row.id, row.version, digest), question)
+        found: Object | errors.StatusError = answers.of(
+            ("convert", row.id, row.version, digest), question
+        )
+        if isinstance(found, errors.StatusError):
+            raise found
         return found
 
     async def _converted(self, row: Resource, documents: Sequence[Object]) -> Sequence[Object]:

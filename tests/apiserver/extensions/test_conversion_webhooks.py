@@ -154,3 +154,29 @@ def test_a_webhook_that_cannot_be_reached_leaves_the_stored_version_alone() -> N
                 await w.create(WIDGETS, body, version=OLD)
 
     virtual.run(scenario())
+
+
+def test_a_failing_webhook_costs_the_owners_of_fields_and_not_the_write() -> None:
+    """Who has written in another version owns fields there: they cannot be followed any more."""
+
+    def fail(answer: Any) -> Any:
+        return {"response": answer["response"] | {"result": {"status": "Failed"}}}
+
+    async def scenario() -> None:
+        async with world() as w:
+            webhook = Webhook()
+            await started(w, webhook)
+            body = widget() | {"apiVersion": f"example.com/{OLD}", "spec": {"colour": "blue"}}
+            made = await w.create(WIDGETS, body, version=OLD, field_manager="old")
+            assert [one["manager"] for one in made["metadata"]["managedFields"]] == ["old"]
+            webhook.spoil = fail
+            patched = await w.merge(WIDGETS, "a", {"spec": {"color": "red"}})
+            assert patched["spec"]["color"] == "red"
+            assert "managedFields" not in patched["metadata"]
+            with pytest.raises(errors.InternalError, match="conversion webhook"):
+                await w.merge(WIDGETS, "a", {"spec": {"colour": "blue"}}, version=OLD)
+            webhook.spoil = lambda review: review
+            again = await w.merge(WIDGETS, "a", {"spec": {"colour": "blue"}}, version=OLD)
+            assert again["spec"]["colour"] == "blue"
+
+    virtual.run(scenario())
