@@ -11,6 +11,7 @@ from typing import Any, Final
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.api.resources import Resource, metrics
+from cluster.apiserver.outbound import clientconfig
 from cluster.apiserver.outbound.protocol import Outgoing, Service
 
 RESOURCE: Final = "apiservices.apiregistration.k8s.io"
@@ -68,7 +69,7 @@ def remote(obj: Object, *, available: bool) -> Remote | None:
         ca = base64.b64decode(spec.get("caBundle") or "")
     except (binascii.Error, ValueError):
         ca = b""
-    where = Service(service["namespace"], service["name"], service.get("port") or 443)
+    where = clientconfig.service(service)
     verify = not spec.get("insecureSkipTLSVerify")
     name = objects.name(obj)
     return Remote(name, spec["group"], spec["version"], where, ca, verify, available)

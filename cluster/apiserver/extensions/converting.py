@@ -4,8 +4,6 @@ Protocol and words: apiextensions-apiserver pkg/apiserver/conversion/webhook_con
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
 """
 
-import base64
-import binascii
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -16,7 +14,8 @@ from cluster.api import errors, objectmeta, objects
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
-from cluster.apiserver.outbound.protocol import Caller, Outgoing, Service, Unreachable
+from cluster.apiserver.outbound import clientconfig
+from cluster.apiserver.outbound.protocol import Caller, Unreachable
 from cluster.apiserver.registry import Registry
 
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
@@ -76,27 +75,14 @@ class Converting:
             "request": {"uid": uid, "desiredAPIVersion": row.api_version, "objects": asked},
         }
         try:
-            request = _outgoing(webhook.get("clientConfig") or {}, codec.document(review))
+            config = webhook.get("clientConfig") or {}
+            request = clientconfig.outgoing(config, codec.document(review))
             answer = await self._caller.call(request, SECONDS)
-        except Unreachable as error:
+        except (ValueError, Unreachable) as error:
             raise _Failed(str(error)) from None
         if answer.status != 200:
             raise _Failed(f"the server responded with status {answer.status}")
         return _checked(row, asked, uid, _response(answer.body))
-
-
-def _outgoing(config: Object, body: bytes) -> Outgoing:
-    try:
-        ca = base64.b64decode(config.get("caBundle") or "")
-    except (binascii.Error, ValueError):
-        raise _Failed("the caBundle is no base64") from None
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    service = config.get("service")
-    if service is None:
-        return Outgoing(url=str(config.get("url") or ""), body=body, headers=headers, ca=ca)
-    place = Service(service["namespace"], service["name"], service.get("port") or 443)
-    path = service.get("path") or "/"
-    return Outgoing(service=place, path=path, body=body, headers=headers, ca=ca)
 
 
 def _response(body: bytes) -> Object:

@@ -1,7 +1,5 @@
 """A webhook of a configuration, compiled once."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +8,8 @@ from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.apiserver.admission.matching import rules
 from cluster.apiserver.admission.matching.rules import Criteria
-from cluster.apiserver.outbound.protocol import Outgoing, Service
+from cluster.apiserver.outbound import clientconfig
+from cluster.apiserver.outbound.protocol import Outgoing
 
 if TYPE_CHECKING:
     from cluster.api.policies.expressions import Condition
@@ -43,20 +42,7 @@ class Hook:
 
     def outgoing(self, body: bytes) -> Outgoing:
         """The request that carries a review. ValueError."""
-        try:
-            ca = base64.b64decode(self.client.get("caBundle") or "")
-        except (binascii.Error, ValueError):
-            raise ValueError("could not get REST client: the caBundle is no base64") from None
-        headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
-        waits = f"?timeout={self.seconds}s"
-        service = self.client.get("service")
-        if service is None:
-            url = str(self.client.get("url") or "")
-            return Outgoing(url=url + waits, body=body, headers=headers, ca=ca)
-        place = Service(service["namespace"], service["name"], service.get("port") or 443)
-        path = service.get("path") or "/"
-        path = path if path.startswith("/") else f"/{path}"
-        return Outgoing(service=place, path=path + waits, body=body, headers=headers, ca=ca)
+        return clientconfig.outgoing(self.client, body, f"?timeout={self.seconds}s")
 
 
 def built(configuration: Object) -> Sequence[Hook]:
