@@ -10,7 +10,7 @@ from typing import Final
 
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
-from cluster.api.warnings import kinds, pods
+from cluster.api.warnings import customs, kinds, pods
 
 Warner = Callable[[Object, Object | None], list[str]]
 
@@ -20,7 +20,8 @@ _MOST: Final = 100  # each is a header
 
 def of(resource: Resource, new: Object, old: Object | None = None) -> tuple[str, ...]:
     """The warnings about an object that is to be stored, in place of `old` if that is given."""
-    warner = _BY_RESOURCE.get(resource.id)
-    if warner is None or resource.custom is not None:
+    custom = resource.custom is not None
+    warner = customs.finalizers if custom else _BY_RESOURCE.get(resource.id)
+    if warner is None:
         return ()
     return tuple(warner(new, old)[:_MOST])

@@ -409,3 +409,27 @@ def test_a_definition_that_nobody_foresaw_does_not_keep_others_from_being_served
             assert conditions(await w.established())["Established"][0] == "True"
 
     virtual.run(scenario())
+
+
+def test_a_finalizer_that_could_be_anybodys_is_warned_of_when_it_comes() -> None:
+    text = (
+        "prefer a domain-qualified finalizer name including a path (/) to avoid accidental "
+        "conflicts with other finalizer writers"
+    )
+
+    async def scenario() -> None:
+        async with world() as w:
+            await w.create(DEFINITIONS, definition())
+            await w.established()
+            held = widget("held")
+            held["metadata"]["finalizers"] = ["mine.example.com", "example.com/mine", "orphan"]
+            await w.create(WIDGETS, held)
+            assert w.warnings == [f'metadata.finalizers: "mine.example.com": {text}']
+            w.warnings.clear()
+            await w.merge(WIDGETS, "held", {"spec": {"size": 5}})
+            assert w.warnings == []
+            more = {"metadata": {"finalizers": [*held["metadata"]["finalizers"], "b", "a"]}}
+            await w.merge(WIDGETS, "held", more)
+            assert w.warnings == [f'metadata.finalizers: "{name}": {text}' for name in "ab"]
+
+    virtual.run(scenario())
