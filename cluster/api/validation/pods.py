@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from cluster.api import causes
 from cluster.api.objects import Object
 from cluster.api.validation import family, podspec
@@ -16,9 +18,30 @@ _MAY_CHANGE: Final = (
 _SHOWN_DIFFERENCES: Final = 10
 
 
+_KNOWN: Final = 512  # specs
+_LONGEST: Final = 8192  # bytes of one
+_sound: Final[dict[bytes, None]] = {}
+_encode = msgspec.json.Encoder().encode
+
+
 def of_new(obj: Object) -> Causes:
-    """What is wrong with a new pod."""
+    """What is wrong with a new pod.
+
+    Pods come from templates: a spec that was found sound is known again by its text.
+    """
     spec = obj.get("spec") or {}
+    text = _encode(spec)
+    if text in _sound:
+        return []
+    found = _of_spec(spec)
+    if not found and len(text) <= _LONGEST:
+        if len(_sound) >= _KNOWN:
+            del _sound[next(iter(_sound))]
+        _sound[text] = None
+    return found
+
+
+def _of_spec(spec: Object) -> Causes:
     found = podspec.pod_spec("spec", spec)
     if spec.get("ephemeralContainers"):
         found.append(causes.forbidden("spec.ephemeralContainers", "cannot be set on create"))

@@ -6,6 +6,7 @@ concerns its pods is read once for each state of it.
 """
 
 import asyncio
+from random import Random
 from typing import Any, ClassVar, Final
 
 from cluster.api import errors, objectmeta, objects
@@ -45,11 +46,13 @@ def _volume(name: str) -> dict[str, Any]:
 class _Account:
     """What of an account concerns its pods."""
 
-    __slots__ = ("automounts", "enforces", "entry", "name", "pull_secrets", "secrets")
+    __slots__ = ("automounts", "enforces", "entry", "name", "pull_secrets", "secrets", "volume")
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, random: Random) -> None:
         found = entry.document()
         self.entry = entry
+        # Drawn once: pods of one template stay alike, and what is known of one is known of all.
+        self.volume = objectmeta.generated_name(VOLUME_PREFIX, random)
         self.name = objects.name(found)
         self.automounts = found.get("automountServiceAccountToken") is not False
         self.enforces = objects.annotations(found).get(ENFORCE, "").lower() in ("true", "t", "1")
@@ -83,7 +86,7 @@ class ServiceAccount(Plugin):
         account = self._account(request, said)
         automounts = spec.get("automountServiceAccountToken")
         if account.automounts if automounts is None else automounts:
-            _mount(request, spec)
+            _mount(account, spec)
         if not spec.get("imagePullSecrets") and account.pull_secrets:
             spec["imagePullSecrets"] = [dict(each) for each in account.pull_secrets]
 
@@ -110,7 +113,7 @@ class ServiceAccount(Plugin):
         if known is None or known.entry is not entry:
             if len(self._accounts) >= _REMEMBERED:
                 self._accounts.clear()
-            known = self._accounts[entry.key] = _Account(entry)
+            known = self._accounts[entry.key] = _Account(entry, request.call.random)
         return known
 
     def _missing(self, request: Request, namespace: str, name: str) -> errors.Forbidden:
@@ -144,13 +147,13 @@ async def _arrival(cache: WatchCache, namespace: str, name: str) -> bool:
     return False
 
 
-def _mount(request: Request, spec: dict[str, Any]) -> None:
+def _mount(account: _Account, spec: dict[str, Any]) -> None:
     """The token, for each container that has nothing else at its place."""
     name, needed = "", False
     for volume in spec.get("volumes") or ():
         if (volume.get("name") or "").startswith(VOLUME_PREFIX):
             name = volume["name"]
-    drawn = name or objectmeta.generated_name(VOLUME_PREFIX, request.call.random)
+    drawn = name or account.volume
     mount = {"name": drawn, "readOnly": True, "mountPath": MOUNT_PATH}
     for kind in ("initContainers", "containers"):
         for container in spec.get(kind) or ():
