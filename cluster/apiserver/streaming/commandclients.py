@@ -13,10 +13,13 @@ from cluster.apiserver.streaming import channels, remotecommand
 from cluster.apiserver.streaming.options import Command
 from cluster.apiserver.streaming.remotecommand import Put, pieces
 from cluster.apiserver.streaming.spdy.connection import PROTOCOL_ERROR, Connection, Stream
+from cluster.apiserver.streaming.spdy.faults import Malformed
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 CREATION_SECONDS: Final = 30.0
 """How long a client may take to create its streams (DefaultStreamCreationTimeout)."""
+MOST_STREAMS: Final = 64
+"""Streams of a client that nobody has looked at yet; a command has five at most."""
 LINGER_SECONDS: Final = 5.0
 """How long a client may take to hang up after the end."""
 SPDY_VERSIONS: Final = (
@@ -93,7 +96,7 @@ class SpdyClient:
         self._as_status = version == SPDY_VERSIONS[0]
         self._wanted = wanted
         self._streams: dict[str, Stream] = {}
-        self._opened: asyncio.Queue[Stream] = asyncio.Queue()
+        self._opened: asyncio.Queue[Stream] = asyncio.Queue(MOST_STREAMS)
         self._over = asyncio.Event()
         kinds = {"error": True, "stdin": wanted.stdin, "stdout": wanted.stdout}
         kinds |= {"stderr": wanted.stderr, "resize": wanted.tty and version in SPDY_VERSIONS[:2]}
@@ -102,9 +105,15 @@ class SpdyClient:
     async def run(self) -> None:
         """Serve the connection until the client is gone."""
         try:
-            await self._connection.run(self._opened.put_nowait)
+            await self._connection.run(self._open)
         finally:
             self._over.set()
+
+    def _open(self, stream: Stream) -> None:
+        """Nobody takes streams any more once all are there: who goes on opening them has to go."""
+        if self._opened.full():
+            raise Malformed("more streams than a command has")
+        self._opened.put_nowait(stream)
 
     async def served(self, job: remotecommand.Job) -> None:
         """Carry out a job for this client. ConnectionError, Malformed, TimeoutError."""

@@ -102,6 +102,25 @@ def test_a_message_that_is_too_large_ends_the_stream() -> None:
     run(story)
 
 
+def test_a_client_that_opens_streams_for_ever_is_shown_the_door() -> None:
+    async def story(world: World) -> None:
+        async with world.spdy(path("web", "exec", QUERY), V4) as peer:
+            for kind in ("error", "stdin", "stdout", "stderr"):
+                peer.open(streamtype=kind)
+            await peer.flush()
+            while not world.kubelet.running:
+                await asyncio.sleep(0)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(100):
+                    peer.open(streamtype="stdin")
+                await peer.flush()
+            async with asyncio.timeout(5):
+                await world.kubelet.idle.wait()
+        assert (await world.api.get(PODS)).status == 200
+
+    run(story)
+
+
 def test_a_server_that_stops_ends_its_streams() -> None:
     async def story(world: World) -> None:
         async with (
