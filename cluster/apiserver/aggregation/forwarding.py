@@ -64,6 +64,8 @@ def _headers(http: web.BaseRequest, user: identity.User) -> "CIMultiDict[str]":
         if name.lower() not in _OURS and not name.lower().startswith(_OURS_BEGIN)
     )
     sent.add("X-Remote-User", user.name)
+    if user.uid:
+        sent.add("X-Remote-Uid", user.uid)
     for group in user.groups:
         sent.add("X-Remote-Group", group)
     for key, values in user.extra:
