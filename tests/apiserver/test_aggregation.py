@@ -256,15 +256,20 @@ def test_what_a_service_lacks_is_told(
     run(tmp_path, test)
 
 
+async def registered(api: Api) -> dict[str, Any]:
+    """The APIServices by name, once that of apps is there and available."""
+    async with asyncio.timeout(10):
+        while True:
+            _, found = await api.call("GET", "/apis/apiregistration.k8s.io/v1/apiservices")
+            known = {item["metadata"]["name"]: item for item in found["items"]}
+            if known.get("v1.apps", {}).get("status", {}).get("conditions"):
+                return known
+            await asyncio.sleep(0.02)
+
+
 def test_every_group_version_of_its_own_is_registered(tmp_path: Path) -> None:
     async def test(api: Api, extension: Extension) -> None:
-        async with asyncio.timeout(10):
-            while True:
-                _, found = await api.call("GET", "/apis/apiregistration.k8s.io/v1/apiservices")
-                known = {item["metadata"]["name"]: item for item in found["items"]}
-                if "v1.apps" in known and known["v1.apps"].get("status", {}).get("conditions"):
-                    break
-                await asyncio.sleep(0.02)
+        known = await registered(api)
         assert known["v1."]["spec"]["groupPriorityMinimum"] == 18000
         (condition,) = known["v1.apps"]["status"]["conditions"]
         assert (condition["status"], condition["reason"]) == ("True", "Local")
@@ -272,6 +277,20 @@ def test_every_group_version_of_its_own_is_registered(tmp_path: Path) -> None:
         for group in groups["groups"]:
             for version in group["versions"]:
                 assert f"{version['version']}.{group['name']}" in known
+
+    run(tmp_path, test)
+
+
+def test_one_of_its_own_that_is_deleted_is_registered_again(tmp_path: Path) -> None:
+    async def test(api: Api, extension: Extension) -> None:
+        before = (await registered(api))["v1.apps"]
+        path = "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps"
+        for _ in range(3):  # the first one may be seen to by the registration at the start
+            assert (await api.call("DELETE", path))[0] == 200
+            again = (await registered(api))["v1.apps"]
+            assert again["metadata"]["uid"] != before["metadata"]["uid"]
+            assert again["spec"] == before["spec"]
+            before = again
 
     run(tmp_path, test)
 

@@ -70,6 +70,7 @@ class Aggregator:
         if before is not None and event.entry is None:
             self._forget(before)
         if event.entry is None:
+            self._served.set()  # it may have been one of this server's own
             return
         obj = event.entry.document()
         found = services.remote(obj, available=conditions.is_true(obj, "Available"))
