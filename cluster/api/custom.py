@@ -51,6 +51,10 @@ class Custom(Protocol):
         """What is wrong with an object that shall replace `old`."""
 
     @property
+    def webhook(self) -> bool:
+        """Whether a webhook converts objects of other versions."""
+
+    @property
     def since(self) -> int:
         """The revision from which on the rules have been as they are: what was stored before it
         is read through `converted`.

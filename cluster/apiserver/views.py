@@ -53,22 +53,31 @@ class Views:
         return row if row is not None and self.stored(row) is stored else None
 
     async def entry(self, row: Resource, entry: Entry) -> Entry:
-        """An entry as `row` shows it. What is no object of the resource stays as it is."""
+        """An entry as `row` shows it. What is no object of the resource stays as it is.
+
+        A conversion webhook is asked anew, as by kube-apiserver, whose lists alone are kept: it may
+        be another one by now, with the same address.
+        """
         if self.plain(row):
             return entry
-        (found,) = await self.entries(row, (entry,))
+        (found,) = await self.entries(row, (entry,), anew=True)
         return found
 
-    async def entries(self, row: Resource, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Entries as `row` shows them, in order. errors.StatusError."""
+    async def entries(
+        self, row: Resource, entries: Sequence[Entry], *, anew: bool = False
+    ) -> Sequence[Entry]:
+        """Entries as `row` shows them, in order. `anew`: whatever webhooks have said before.
+        errors.StatusError.
+        """
         if self.plain(row):
             return entries
+        anew = anew and row.custom is not None and row.custom.webhook
         same = _OBJECT + row.api_version.encode() + b'"'
         since = row.custom.since if row.custom is not None else 0
         found = [
             entry
             if _is(entry.json, same) and (entry.revision >= since or _other(entry.json))
-            else entry.view(row)
+            else (None if anew else entry.view(row))
             for entry in entries
         ]
         missing = [index for index, entry in enumerate(found) if entry is None]

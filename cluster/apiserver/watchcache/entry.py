@@ -90,9 +90,10 @@ class Entry:
         return None
 
     def keep_view(self, row: resources.Resource, json: bytes) -> "Entry":
-        """Keep how `row` shows this entry; views of rows that are gone make room."""
+        """Keep how `row` shows this entry now; views of rows that are gone make room."""
         entry = Entry(self.shape, self.key, json, self.revision, self.created)
-        self._views = (*self._views[-3:], (row, entry))
+        others = tuple(known for known in self._views if known[0] is not row)
+        self._views = (*others[-3:], (row, entry))
         return entry
 
     @property

@@ -180,3 +180,23 @@ def test_a_failing_webhook_costs_the_owners_of_fields_and_not_the_write() -> Non
             assert again["spec"]["colour"] == "blue"
 
     virtual.run(scenario())
+
+
+def test_a_get_asks_the_webhook_anew_which_may_have_been_mended_meanwhile() -> None:
+    def shout(answer: Any) -> Any:
+        for obj in answer["response"]["convertedObjects"]:
+            obj["spec"]["colour"] = "blue"
+        return answer
+
+    async def scenario() -> None:
+        async with world() as w:
+            webhook = Webhook(shout)
+            await started(w, webhook)
+            await w.create(WIDGETS, widget())
+            assert (await w.get(WIDGETS, "a", version=OLD))["spec"]["colour"] == "blue"
+            webhook.spoil = lambda review: review
+            assert (await w.get(WIDGETS, "a", version=OLD))["spec"]["colour"] == "red"
+            page = await w.registry.list(WIDGETS, "default", version=OLD)
+            assert page.items[0].document()["spec"]["colour"] == "red"
+
+    virtual.run(scenario())
