@@ -33,11 +33,6 @@ def container(name="c", **resources):
     return {"name": name, "image": "i", "resources": resources}
 
 
-def served(world, resource):
-    if world.registry.table.get(resource) is None:
-        pytest.skip(f"{resource} is not served yet")
-
-
 async def refused(world, resource, obj, namespace="default"):
     with pytest.raises(errors.StatusError) as error:
         await world.create(resource, obj, namespace)
@@ -135,7 +130,6 @@ def storage_class(name, *, default=False, **more):
 
 def test_claims_get_the_newest_default_class():
     async def test(world):
-        served(world, STORAGE)
         await world.create(STORAGE, storage_class("a", default=True), "")
         await asyncio.sleep(2)
         await world.create(STORAGE, storage_class("b", default=True), "")
@@ -150,7 +144,6 @@ def test_claims_get_the_newest_default_class():
 
 def test_only_bound_claims_of_growing_classes_grow():
     async def test(world):
-        served(world, STORAGE)
         await world.create(STORAGE, storage_class("gold", allowVolumeExpansion=True), "")
         await world.create(STORAGE, storage_class("tin"), "")
         larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
@@ -170,7 +163,6 @@ def test_only_bound_claims_of_growing_classes_grow():
 
 def test_pods_carry_what_their_runtime_class_says():
     async def test(world):
-        served(world, "runtimeclasses.node.k8s.io")
         cls = {
             "metadata": {"name": "vm"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "250m"}},
             "scheduling": {"nodeSelector": {"kind": "vm"},
@@ -205,8 +197,6 @@ def test_an_unknown_runtime_class_and_an_overhead_of_nobody_are_refused():
 
 def test_ingresses_get_the_default_class():
     async def test(world):
-        served(world, "ingresses.networking.k8s.io")
-        served(world, "ingressclasses.networking.k8s.io")
         notes = {"ingressclass.kubernetes.io/is-default-class": "true"}
         cls = {"metadata": {"name": "nginx", "annotations": notes}, "spec": {"controller": "a.b/c"}}
         await world.create("ingressclasses.networking.k8s.io", cls, "")

@@ -166,8 +166,6 @@ def test_a_claim_grows_within_the_quota_only():
     async def test(world):
         await world.create("resourcequotas", quota({"requests.storage": "3Gi"}))
         cls = {"metadata": {"name": "gold"}, "provisioner": "p", "allowVolumeExpansion": True}
-        if world.registry.table.get("storageclasses.storage.k8s.io") is None:
-            pytest.skip("no storage classes yet")
         await world.create("storageclasses.storage.k8s.io", cls, "")
         await world.create("persistentvolumeclaims", claim(size="2Gi", storageClassName="gold"))
         bound = {"status": {"phase": "Bound"}}

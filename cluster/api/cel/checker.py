@@ -2,6 +2,8 @@
 
 Rules and words are cel-go's (package checker), with homogeneous lists and maps as Kubernetes asks
 for. Trees are annotated in place: `Expr.type`, slots of names, keys of fields, overloads of calls.
+
+One file, though it is long: one method a kind of expression, and all of them share one state.
 """
 
 from collections.abc import Callable, Mapping
