@@ -10,12 +10,14 @@ from cluster.controllers import (
     adoption,
     context,
     expectations,
+    ownership,
     podstate,
+    podtemplate,
     podwrites,
     reporting,
     staleness,
 )
-from cluster.controllers.replicaset import pods, ranking, status
+from cluster.controllers.replicaset import ranking, status
 
 BURST = 500
 """Pods that one reconciliation creates or deletes at most."""
@@ -154,7 +156,7 @@ class ReplicaSetController:
         """The pods that count, after adopting and releasing."""
         return await adoption.claimed(
             self._client,
-            adoption.Owner(replica_set, context.REPLICA_SETS, pods.reference(replica_set)),
+            adoption.Owner(replica_set, context.REPLICA_SETS, _reference(replica_set)),
             self._pods,
             podstate.is_active,
         )
@@ -174,7 +176,12 @@ class ReplicaSetController:
     ) -> status.Failure | None:
         """Create pods in batches that double, so that a quota is hit by one call and not 500."""
         self._expectations.expect_creations(key, count, asyncio.get_running_loop().time())
-        operation = pods.creation(replica_set)
+        operation = podtemplate.creation(
+            _reference(replica_set),
+            objects.namespace(replica_set),
+            objects.spec(replica_set).get("template") or {},
+            generate_name=f"{objects.name(replica_set)}-",
+        )
         left, size = count, SLOW_START
         failure: errors.StatusError | None = None
         while left > 0 and failure is None:
@@ -248,6 +255,10 @@ class ReplicaSetController:
             context.REPLICA_SETS, {**replica_set, "status": computed}, subresource="status"
         )
         self._writes.note(key, key, written, asyncio.get_running_loop().time())
+
+
+def _reference(replica_set: objects.Object) -> objects.Object:
+    return ownership.reference(replica_set, "apps/v1", "ReplicaSet")
 
 
 def _wanted(replica_set: objects.Object) -> int:
