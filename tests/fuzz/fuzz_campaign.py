@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import fuzz_checks
 import fuzz_contract
@@ -67,6 +68,7 @@ def run(server: Server, start: int, own: int, by_contract: int) -> Outcome:
     """`own` requests of this fuzzer and `by_contract` of schemathesis, from the seed `start`."""
     outcome = Outcome()
     admin = server.connect()
+    born = fuzz_checks.stored(admin)
     outcome.faults += fuzz_world.furnish(admin)
     fuzz_world.populate(admin)
     watchdog = Watchdog(server.connect(), "/api/v1/namespaces/default", server.busy)
@@ -82,7 +84,7 @@ def run(server: Server, start: int, own: int, by_contract: int) -> Outcome:
     outcome.memory = server.memory()
     if outcome.memory > _MEGABYTES:
         outcome.faults.append(f"the server takes {outcome.memory:.0f} MB")
-    _reckoning(outcome, server, admin)
+    _reckoning(outcome, server, admin, born)
     return outcome
 
 
@@ -118,11 +120,11 @@ def _restore(outcome: Outcome, admin: Connection) -> None:
     outcome.faults += [f"no longer to be had: {what}" for what in fuzz_world.furnish(admin)]
 
 
-def _reckoning(outcome: Outcome, server: Server, admin: Connection) -> None:
+def _reckoning(outcome: Outcome, server: Server, admin: Connection, born: dict[str, Any]) -> None:
     objects = fuzz_checks.stored(admin)
     outcome.objects = len(objects)
     outcome.faults += fuzz_checks.unacceptable(admin, objects)
     outcome.faults += fuzz_checks.unmakeable(admin, objects)
-    outcome.faults += fuzz_checks.survives(server, admin, objects)
+    outcome.faults += fuzz_checks.survives(server, admin, objects, born)
     outcome.faults += [f"the log: {line}" for line in server.complaints()]
     admin.close()

@@ -1,5 +1,6 @@
 """What must hold of every answer, and of the server once the storm is over."""
 
+import ipaddress
 import json
 from typing import Any
 from urllib.parse import quote
@@ -133,7 +134,7 @@ def unmakeable(admin: Connection, objects: dict[str, Any]) -> list[str]:
         if any(part in path for part in _BOUND):
             continue
         meta = {key: value for key, value in item["metadata"].items() if key in _OWN}
-        meta["name"] += "z"
+        meta["name"] = _other_name(item)
         collection = path.rpartition("/")[0]
         if not collection.endswith(ends):
             continue
@@ -143,6 +144,16 @@ def unmakeable(admin: Connection, objects: dict[str, Any]) -> list[str]:
         if answer.status not in (201, 403, 409) and not taken:
             found.append(f"the like of {path}: {answer.status} {answer.body[:600]!r}")
     return found
+
+
+def _other_name(item: Any) -> str:
+    """A name like that of `item`: a letter more, but an IPAddress is named as another address."""
+    name: str = item["metadata"]["name"]
+    if item["kind"] != "IPAddress":
+        return f"{name}z"
+    address = ipaddress.ip_address(name)
+    last = int(address) == 2**address.max_prefixlen - 1
+    return str(address - 1 if last else address + 1)
 
 
 def changed(before: Any, after: Any) -> bool:
@@ -164,21 +175,40 @@ _MENDED = (
     "/apis/flowcontrol", "/apis/apiregistration", "/api/v1/namespaces/default/",
     "/api/v1/namespaces/kube-", "/apis/discovery.k8s.io/v1/namespaces/default/",
 )  # fmt: skip
-"""What a server makes, or makes whole again, when it starts."""
+"""Where a server makes whole again, when it starts, what differs from what it should be."""
+_REGISTERED = "/apis/apiregistration.k8s.io/"
 
 
-def survives(server: Server, admin: Connection, objects: dict[str, Any]) -> list[str]:
-    """What differs once the server was killed and started on what it had stored."""
+def survives(
+    server: Server, admin: Connection, objects: dict[str, Any], born: dict[str, Any]
+) -> list[str]:
+    """What differs once the server was killed and started on what it had stored.
+
+    `born` is what it had made when it was new: it makes those again, and nothing else but the
+    APIServices of custom resources.
+    """
     server.kill()
     admin.close()
     server.start()
     again = stored(admin)
     found = [f"{path} is gone" for path in objects if path not in again]
-    made = [path for path in again if path not in objects]
-    found += [f"{path} is new" for path in made if not path.startswith(_MENDED)]
+    made = {path: item for path, item in again.items() if path not in objects}
+    found += [
+        f"{path} is new" for path in made if path not in born and not path.startswith(_REGISTERED)
+    ]
+    found += [
+        f"{path} was made again as another: {json.dumps(item)[:400]}"
+        for path, item in made.items()
+        if path in born and _content(item) != _content(born[path])
+    ]
     found += [
         f"{path} differs: {json.dumps(item)[:400]} / {json.dumps(again[path])[:400]}"
         for path, item in objects.items()
         if path in again and again[path] != item and not path.startswith(_MENDED)
     ]
     return found
+
+
+def _content(item: Any) -> Any:
+    labels = item["metadata"].get("labels")
+    return labels, {key: item[key] for key in item if key not in ("metadata", "status")}
