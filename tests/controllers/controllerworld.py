@@ -1,7 +1,9 @@
 """A small cluster for controller tests: a real registry, the controller manager, a fake kubelet.
 
 All of it on virtual time. The fake binds pods to its nodes in turn, makes them ready, and ends
-those that are deleted, unless their node is silent.
+those that are deleted, unless their node is silent. `running(crash_every=seed)` makes the manager's
+life rough (see roughness). At the end of every test the world is left to come to rest, and nothing
+may be left over.
 """
 
 import asyncio
@@ -10,28 +12,115 @@ import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import roughness
+
 from cluster.aio import clock, tasks
 from cluster.api import errors, identity, objects, resources, timestamps
 from cluster.apiserver import direct, registry
 from cluster.client import client, informer
-from cluster.controllers import component
+from cluster.controllers import component, podstate
 from cluster.controllers.config import Config
 from cluster.storage import memory
 
 EPOCH = 1_800_000_000.0
 
 
+REST = 120.0
+"""Seconds (virtual) that a world has at the end to put everything in order."""
+
+
 class World:
-    def __init__(self, reg: registry.Registry, wall: clock.Clock, config: Config) -> None:
+    """`crash_every`: a seed; the manager dies at moments drawn from it, and its way to the API is
+    rough. None: it lives, and the way is smooth.
+    """
+
+    def __init__(
+        self,
+        reg: registry.Registry,
+        wall: clock.Clock,
+        config: Config,
+        crash_every: int | None = None,
+    ) -> None:
         self.registry = reg
         self.clock = wall
         self.config = config
         self.client = client.Client(_transport(reg, "admin"), manager="test")
         self.kubelet = FakeKubelet(reg, wall)
-        self.manager_client = client.Client(_transport(reg, "controllers"), manager="kcm")
-        self.manager = component.ControllerManager(
-            config, client=self.manager_client, clock=wall, random=random.Random("kcm")
+        self._random = random.Random(f"{crash_every}/roughness")
+        self._seed = crash_every
+        self._way = roughness.RoughTransport(_transport(reg, "controllers"), self._random)
+        self._way.smooth = crash_every is None
+        self._lives = 0
+        self.mortal = roughness.Mortal(self._born)
+
+    @property
+    def manager(self) -> component.ControllerManager:
+        """The manager in its present life."""
+        return self.mortal.manager
+
+    @property
+    def manager_client(self) -> client.Client:
+        """Its client."""
+        return self.mortal.client
+
+    def _born(self) -> tuple[client.Client, component.ControllerManager]:
+        self._lives += 1
+        transport = (
+            self._way if self._seed is not None else _transport(self.registry, "controllers")
         )
+        made = client.Client(transport, manager="kcm")
+        seed = "kcm" if self._lives == 1 else f"kcm/{self._lives}"
+        return made, component.ControllerManager(
+            self.config, client=made, clock=self.clock, random=random.Random(seed)
+        )
+
+    async def restart_manager(self) -> None:
+        """Kill the manager now; its next life is ready when this returns."""
+        await self.mortal.crash()
+
+    async def live(self, group: tasks.Group) -> None:
+        """Run the manager, and what ends it, in `group`; ready when this returns."""
+        group.spawn(self.mortal.run(), "manager")
+        async with asyncio.timeout(30):
+            await self.manager.ready.wait()
+        if self._seed is not None:
+            self._torment = group.spawn(self.mortal.torment(self._random), "torment")
+
+    async def settle(self) -> None:
+        """Let everything come to rest; AssertionError where something is left over."""
+        if self._seed is not None:
+            self._torment.cancel()
+            self._way.smooth = True
+            await self.restart_manager()
+        if not self.config.enables("garbagecollector"):
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + REST
+        while left := await self._left_over():
+            assert loop.time() < deadline, "\n".join(left)
+            await asyncio.sleep(1)
+
+    async def _left_over(self) -> list[str]:
+        kept = {row.id: await self.all(row.id) for row in self.registry.table if _is_listed(row)}
+        uids = {objects.uid(obj) for found in kept.values() for obj in found}
+        spaces = {objects.name(space) for space in kept["namespaces"]}
+        told = []
+        indices: dict[tuple[str, str], str] = {}
+        for resource, found in kept.items():
+            for obj in found:
+                name, owner = f"{resource} {objects.key(obj)}", objects.controller_of(obj)
+                if objects.namespace(obj) and objects.namespace(obj) not in spaces:
+                    told.append(f"{name} is in a namespace that is gone")
+                if owner is None or objects.deleting(obj):
+                    continue
+                if owner["uid"] not in uids:
+                    told.append(f"{name} is left over: its {owner['kind']} is gone")
+                index = objects.annotations(obj).get("batch.kubernetes.io/job-completion-index")
+                if resource == "pods" and index is not None and podstate.is_active(obj):
+                    twin = indices.setdefault((owner["uid"], index), name)
+                    if twin != name:
+                        told.append(f"{name} and {twin} have the same completion index")
+        return told
 
     async def create(self, resource: str, obj: dict[str, Any]) -> dict[str, Any]:
         return await self.client.create(resource, obj)
@@ -202,13 +291,19 @@ class FakeKubelet:
             )
 
 
+def _is_listed(row: resources.Resource) -> bool:
+    return "list" in row.verbs and not row.stored_as and not row.remote
+
+
 def _transport(reg: registry.Registry, name: str) -> direct.DirectTransport:
     return direct.DirectTransport(reg, identity.User(name, (identity.MASTERS,)))
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config | None = None, nodes: int = 2) -> AsyncIterator[World]:
-    """A world with a manager that runs and `nodes` nodes that are ready."""
+async def running(
+    config: Config | None = None, nodes: int = 2, crash_every: int | None = None
+) -> AsyncIterator[World]:
+    """A world with a manager that runs and `nodes` nodes that are ready. See World."""
     store = memory.MemoryStorage()
     await store.open()
     wall = clock.LoopClock(asyncio.get_running_loop(), EPOCH)
@@ -216,16 +311,15 @@ async def running(config: Config | None = None, nodes: int = 2) -> AsyncIterator
         resources.built_in(), store, clock=wall, random=random.Random("registry")
     )
     await reg.open()
-    world = World(reg, wall, config or Config())
+    world = World(reg, wall, config or Config(), crash_every)
     group = tasks.Group("world")
-    async with world.client, world.kubelet.client, world.manager_client, group:
+    async with world.client, world.kubelet.client, group:
         group.spawn(world.kubelet.run(), "kubelet")
         for number in range(nodes):
             await world.kubelet.add_node(f"n{number}")
-        group.spawn(world.manager.run(), "manager")
-        async with asyncio.timeout(30):
-            await world.manager.ready.wait()
+        await world.live(group)
         yield world
+        await world.settle()
         group.cancel()
     await reg.close()
     await store.close()
