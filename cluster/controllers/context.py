@@ -15,6 +15,8 @@ SERVICES = "services"
 NAMESPACES = "namespaces"
 REPLICA_SETS = "replicasets.apps"
 DEPLOYMENTS = "deployments.apps"
+STATEFUL_SETS = "statefulsets.apps"
+CONTROLLER_REVISIONS = "controllerrevisions.apps"
 ENDPOINT_SLICES = "endpointslices.discovery.k8s.io"
 BUDGETS = "poddisruptionbudgets.policy"
 LEASES = "leases.coordination.k8s.io"
@@ -56,6 +58,8 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
     },
     REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
+    STATEFUL_SETS: {NAMESPACE: _by_namespace},
+    CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
     SERVICES: {NAMESPACE: _by_namespace},
     BUDGETS: {NAMESPACE: _by_namespace},
     ENDPOINT_SLICES: {NAMESPACE: _by_namespace},
