@@ -82,5 +82,9 @@ def _node_events(old: objects.Object, new: objects.Object) -> list[Event]:
 
 
 def _same(old: objects.Object, new: objects.Object) -> bool:
-    """Whether only the status changed."""
-    return objects.spec(old) == objects.spec(new) and objects.labels(old) == objects.labels(new)
+    """Whether only the status changed. A pod that is being deleted counts for less."""
+    return (
+        objects.spec(old) == objects.spec(new)
+        and objects.labels(old) == objects.labels(new)
+        and objects.deleting(old) == objects.deleting(new)
+    )

@@ -3,10 +3,13 @@
 A pod is assumed on its node as soon as it is decided, so that the next decision counts it; the
 watch confirms it, or a failed binding makes the cache forget it. Pods of nodes that are not known
 (yet) are kept aside and counted when the node appears.
+
+Who counts pods in a way of its own (by port, by label and zone) listens: see `Listener`.
 """
 
 import math
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cluster.api import objects
 from cluster.scheduler.nodes.table import NodeTable
@@ -20,6 +23,35 @@ class _Placed:
     assumed: bool
 
 
+class Listener(Protocol):
+    """Follows the cache, to keep sums of its own. Must not fail, and not change the cache.
+
+    A pod counts while its node is in the table: a node that appears is told of before its pods, and
+    one that goes after them. So `cache.table.row(node)` is always known in `placed` and `removed`,
+    and after as many `placed` as `removed` a row is empty when another node takes it.
+    """
+
+    def placed(self, pod: PodInfo, node: str) -> None:
+        """A pod, bound or assumed, counts on a node now."""
+        ...
+
+    def removed(self, pod: PodInfo, node: str) -> None:
+        """It does not any more. `pod` is equal to the one that was placed.
+
+        A pod whose labels or requests change, or whose deletion begins, is removed as it was and
+        placed as it is. A bound pod's other fields do not change in any way that matters here.
+        """
+        ...
+
+    def node_set(self, old: objects.Object | None, node: objects.Object, row: int) -> None:
+        """A node appeared (`old` is None) or changed; the table has its new state."""
+        ...
+
+    def node_removed(self, node: objects.Object, row: int) -> None:
+        """A node is gone; the table still has it, for the last time."""
+        ...
+
+
 @dataclass(slots=True)
 class Cache:
     """The node table together with the pods that fill it."""
@@ -28,20 +60,44 @@ class Cache:
     _pods: dict[str, _Placed] = field(default_factory=dict)
     _on_node: dict[str, dict[str, PodInfo]] = field(default_factory=dict)
     _priorities: dict[int, int] = field(default_factory=dict)
+    _listeners: list[Listener] = field(default_factory=list)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of all that is there, and from now on of each change.
+
+        Whoever takes a pod out and puts it back (to see what would fit without it) is told of as
+        well: sums kept by listeners always are those of the cache as it is now.
+        """
+        for row in self.table.rows().tolist():
+            node = self.table.node(row)
+            listener.node_set(None, node, row)
+            for pod in self._on_node.get(objects.name(node), {}).values():
+                listener.placed(pod, objects.name(node))
+        self._listeners.append(listener)
 
     def set_node(self, node: objects.Object) -> None:
         """A node appeared or changed."""
         name = objects.name(node)
-        new = self.table.row(name) is None
+        before = self.table.row(name)
+        old = None if before is None else self.table.node(before)
         row = self.table.set(node)
-        if new:
+        for listener in self._listeners:
+            listener.node_set(old, node, row)
+        if old is None:
             for pod in self._on_node.get(name, {}).values():
-                self.table.use(row, pod.requests)
+                self._use(_Placed(pod, name, assumed=False), 1)
 
     def remove_node(self, name: str) -> None:
         """A node is gone. Its pods are remembered until the API tells of their end."""
-        if self.table.row(name) is not None:
-            self.table.remove(name)
+        row = self.table.row(name)
+        if row is None:
+            return
+        node = self.table.node(row)
+        for listener in self._listeners:
+            for pod in self._on_node.get(name, {}).values():
+                listener.removed(pod, name)
+            listener.node_removed(node, row)
+        self.table.remove(name)
 
     def set_pod(self, pod: PodInfo) -> None:
         """The API says that a pod is bound: confirms an assumed one, corrects a wrong one."""
@@ -101,7 +157,7 @@ class Cache:
             before is not None
             and before.node == node
             and before.pod.uid == pod.uid
-            and before.pod.requests == pod.requests
+            and _counts_alike(before.pod, pod)
         ):
             before.pod, before.assumed = pod, assumed
             self._on_node[node][pod.key] = pod
@@ -121,5 +177,20 @@ class Cache:
 
     def _use(self, placed: _Placed, pods: int) -> None:
         row = self.table.row(placed.node)
-        if row is not None:
-            self.table.use(row, placed.pod.requests, pods)
+        if row is None:
+            return
+        self.table.use(row, placed.pod.requests, pods)
+        for listener in self._listeners:
+            if pods > 0:
+                listener.placed(placed.pod, placed.node)
+            else:
+                listener.removed(placed.pod, placed.node)
+
+
+def _counts_alike(one: PodInfo, other: PodInfo) -> bool:
+    """Whether whoever counted the one need not hear of the other."""
+    return (
+        one.requests == other.requests
+        and objects.labels(one.object) == objects.labels(other.object)
+        and objects.deleting(one.object) == objects.deleting(other.object)
+    )
