@@ -1,11 +1,13 @@
 """The controller manager: shared informers, leader election, and all controllers."""
 
 import asyncio
+import functools
 import random as randomness
+from collections.abc import Callable
 
 import structlog
 
-from cluster.aio import backoff, clock, tasks
+from cluster.aio import clock, supervision, tasks
 from cluster.api import resources
 from cluster.client import client, informer, leaderelection
 from cluster.controllers import catalog, customresources
@@ -13,10 +15,6 @@ from cluster.controllers.config import Config
 from cluster.controllers.context import Context
 
 LEASE_NAMESPACE, LEASE_NAME = "kube-system", "kube-controller-manager"
-RESTART_INITIAL, RESTART_MAXIMUM = 1.0, 60.0
-"""Seconds before a controller that crashed is started again."""
-STEADY = 120.0
-"""Seconds of running after which earlier crashes are forgotten."""
 
 
 class ControllerManager:
@@ -64,44 +62,43 @@ class ControllerManager:
         customresources.Definitions(informers, self._table)
         factories = catalog.factories(self._context(informers), self._table)
         async with tasks.Group("controllers") as group:
-            running = []
-            for name, factory in factories.items():
-                context = self._context(informers)
-                running.append((name, factory, context, factory(context)))
+            running = [
+                _Kept(factory, functools.partial(self._context, informers))
+                for factory in factories.values()
+            ]
             informers.start(group)
             await informers.synced()
-            for name, factory, context, controller in running:
-                keeper = self._keep(name, factory, context, controller, informers)
-                group.spawn(keeper, name)
+            for name, kept in zip(factories, running, strict=True):
+                log = self._log.bind(controller=name)
+                group.spawn(supervision.keep(kept.run, random=self._random, log=log), name)
             self.ready.set()
             self._log.info("controllers started", controllers=list(factories))
 
     def _context(self, informers: informer.Informers) -> Context:
         return Context(self._config, self._client, self._clock, self._random, informers)
 
-    async def _keep(
-        self,
-        name: str,
-        factory: catalog.Factory,
-        context: Context,
-        controller: catalog.Controller,
-        informers: informer.Informers,
-    ) -> None:
-        """Run a controller; build and start it anew when it crashes, the others undisturbed."""
-        loop = asyncio.get_running_loop()
-        pause = backoff.Backoff(self._random, initial=RESTART_INITIAL, maximum=RESTART_MAXIMUM)
-        while True:
-            started = loop.time()
-            try:
-                await controller.run()
-            except Exception:  # noqa: BLE001  (logged with its traceback, and started again)
-                self._log.exception("controller crashed", controller=name)
-            else:
-                self._log.error("controller ended by itself", controller=name)
-            finally:
-                context.close()
-            if loop.time() - started > STEADY:
-                pause.reset()
-            await pause.wait()
-            context = self._context(informers)
-            controller = factory(context)
+
+class _Kept:
+    """A controller that can be run again: built anew then, as the crashed one is not trusted."""
+
+    def __init__(self, factory: catalog.Factory, make: Callable[[], Context]) -> None:
+        self._factory = factory
+        self._make = make
+        self._built: tuple[Context, catalog.Controller] | None = self._build()
+
+    def _build(self) -> tuple[Context, catalog.Controller]:
+        context = self._make()
+        try:
+            return context, self._factory(context)
+        except BaseException:
+            context.close()
+            raise
+
+    async def run(self) -> None:
+        """Run it until it ends or crashes, which the other controllers do not notice."""
+        context, controller = self._built or self._build()
+        self._built = None
+        try:
+            await controller.run()
+        finally:
+            context.close()
