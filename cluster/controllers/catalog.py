@@ -17,6 +17,7 @@ from cluster.controllers.namespace import controller as namespace
 from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
 from cluster.controllers.podgc import controller as podgc
+from cluster.controllers.persistentvolume import controller as persistentvolume
 from cluster.controllers.replicaset import controller as replicaset
 from cluster.controllers.resourcequota import controller as resourcequota
 from cluster.controllers.tainteviction import controller as tainteviction
@@ -51,6 +52,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
         "persistentvolumeclaim-protection": volumeprotection.ClaimProtection,
         "persistentvolume-protection": volumeprotection.VolumeProtection,
+        "persistentvolume-binder": persistentvolume.VolumeBinder,
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
         "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),
     }

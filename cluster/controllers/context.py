@@ -1,11 +1,12 @@
 """What a controller is built from: configuration, client, time, chance and the shared informers."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.aio import clock
 from cluster.api import objects, resources, selectors
+from cluster.api.persistentvolumes import facts
 from cluster.client import client, indexer, informer, recorder, workqueue
 from cluster.controllers.config import Config
 
@@ -31,6 +32,8 @@ NODE = "node"
 """Index: the node of a pod."""
 
 
+CLAIM_USERS = "claims"
+"""Index: the keys of the claims that a pod uses. `with_claim_users` has it."""
 def _by_controller(obj: objects.Object) -> list[str]:
     owner = objects.controller_of(obj)
     return [owner["uid"]] if owner is not None else []
@@ -72,6 +75,21 @@ _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
 @dataclass(slots=True)
 class Context:
     """One controller's share of the manager. After `close` its handlers hear nothing more: the
+def _claims_of(pod: objects.Object) -> list[str]:
+    if not any("persistentVolumeClaim" in v or "ephemeral" in v for v in volumes_of(pod)):
+        return []
+    space = objects.namespace(pod)
+    return [f"{space}/{use.claim}" for use in facts.uses(pod)]
+
+
+def volumes_of(pod: objects.Object) -> Sequence[objects.Object]:
+    """spec.volumes of a pod."""
+    return objects.spec(pod).get("volumes") or ()
+
+
+_BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: _claims_of}
+
+
     informers are shared and outlive a controller that crashed.
     """
 
@@ -93,6 +111,11 @@ class Context:
 
     def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
         """Call `handler` for each change, and now for what is there already, until `close`."""
+
+    def with_claim_users(self) -> informer.Informer:
+        """The pods, with an index of the claims that they use."""
+        self.shared(PODS)
+        return self.informers.get(PODS, indexers=_BY_CLAIM)
 
         def hear(change: informer.Change) -> None:
             if not self._closed:

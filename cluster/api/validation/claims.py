@@ -9,6 +9,7 @@ from cluster.api.validation.values import Causes
 
 ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES: Final = ("Block", "Filesystem")
+_BETA_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
 _POSITIVE: Final = "must be greater than zero"
 _FIXED: Final = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for "
@@ -109,6 +110,8 @@ def of_update(old: Object, new: Object) -> Causes:
         return []
     found = of_new(new)
     bound = (new.get("status") or {}).get("phase") == "Bound"
+    if "storageClassName" in after and _may_get_class(old):
+        before = {**before, "storageClassName": after["storageClassName"]}
     if _fixed(before, after, bound=bound) != _fixed(after, after, bound=bound):
         found.append(causes.forbidden("spec", _FIXED))
     was, now = _requested(before), _requested(after)
@@ -119,6 +122,12 @@ def of_update(old: Object, new: Object) -> Causes:
         found.append(causes.forbidden(at, detail))
     fixed = values.immutable("volumeMode", before.get("volumeMode"), after.get("volumeMode"))
     return found + fixed
+
+
+def _may_get_class(old: Object) -> bool:
+    """A claim that names no class may be given the default one that came after it."""
+    named = (old.get("metadata") or {}).get("annotations") or {}
+    return (old.get("spec") or {}).get("storageClassName") is None and not named.get(_BETA_CLASS)
 
 
 def _requested(spec: Object) -> Any:
