@@ -9,6 +9,7 @@ import structlog
 from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.aio.grpcserver import GrpcServer
+from cluster.aio.supervision import Supervisor
 from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
@@ -34,6 +35,8 @@ from cluster.storage import interface as storage
 
 class ApiServer:
     """Serves until `run` is cancelled; `ready` is set when every face listens.
+
+    Without its storage or a face it ends; whatever else crashes is started again.
 
     `registry` may be used by others of the same process once `ready` is set. `port` and
     `grpc_port` tell where it listens, 0 where it does not (yet).
@@ -99,7 +102,7 @@ class ApiServer:
             await self.registry.open()
             extensions = Extensions(self.registry, self._random)
             extensions.open()
-            policies = PolicyStatus(self.registry, self._config.version)
+            policies = PolicyStatus(self.registry, self._random, self._config.version)
             policies.open()
             if self._config.client_ca:
                 proxies = self._config.proxy_client is not None
@@ -107,22 +110,28 @@ class ApiServer:
             upkeep = Upkeep(self.registry)
             await upkeep.open()
             group = await stack.enter_async_context(tasks.Group("apiserver"))
-            await self._serve_rest(stack, group)
+            keeper = Supervisor(group, random=self._random, log=self._log)
+            await self._serve_rest(stack, keeper)
             await self._serve_grpc(stack)
-            group.spawn(extensions.run(), "extensions")
-            group.spawn(policies.run(), "policy status")
-            group.spawn(upkeep.run(), "flow control")
-            for publisher in publishing.publishers(self.registry, self._chain):
-                group.spawn(publisher.run(), "quotas")
-            history = compaction.Compaction(self._storage, self._config.compaction_seconds)
-            group.spawn(history.run(), "compaction")
-            group.spawn(bootstrap.keep(self.registry, self._initial), "kubernetes service")
-            group.spawn(expiry.run(self.registry, self._config.event_seconds), "expiry")
+            keeper.spawn(extensions.run, "extensions")
+            keeper.spawn(policies.run, "policy status")
+            keeper.spawn(upkeep.run, "flow control")
+            self._keep_up(keeper)
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()
             await asyncio.get_running_loop().create_future()
 
-    async def _serve_rest(self, stack: AsyncExitStack, group: tasks.Group) -> None:
+    def _keep_up(self, keeper: Supervisor) -> None:
+        """Start what looks after the contents of the store."""
+        for publisher in publishing.publishers(self.registry, self._chain):
+            keeper.spawn(publisher.run, "quotas")
+        history = compaction.Compaction(self._storage, self._config.compaction_seconds)
+        keeper.spawn(history.run, "compaction")
+        keeper.spawn(lambda: bootstrap.keep(self.registry, self._initial), "kubernetes service")
+        events = expiry.Expiry(self.registry)
+        keeper.spawn(lambda: events.run(self._config.event_seconds), "expiry")
+
+    async def _serve_rest(self, stack: AsyncExitStack, keeper: Supervisor) -> None:
         from cluster.apiserver.aggregation.aggregator import Aggregator
         from cluster.apiserver.outbound.caller import HttpCaller
         from cluster.apiserver.protecting import Protected
@@ -135,7 +144,7 @@ class ApiServer:
         await stack.enter_async_context(kubelets)
         collector = Collector(self.registry.cache, kubelets)
         self.registry.computed |= metrics.sources(self.registry.cache, collector, self._clock)
-        group.spawn(collector.run(), "usage")
+        keeper.spawn(collector.run, "usage")
         caller = HttpCaller(self.registry.cache, kubelets, self._random, client=config.proxy_client)
         await stack.enter_async_context(caller)
         self._asking.caller = caller
@@ -143,7 +152,8 @@ class ApiServer:
         self.registry.views.webhooks = converting.converted
         aggregator = Aggregator(self.registry, caller)
         aggregator.open()
-        group.spawn(aggregator.run(), "aggregator")
+        self.registry.paths.aggregated = aggregator
+        keeper.spawn(aggregator.run, "aggregator")
         server = RestServer(
             self.registry,
             self.authenticator,

@@ -61,6 +61,10 @@ class DirectTransport:
         results = await self._registry.write_allowed(batch, self._user, prompt=prompt)
         return [_outcome(result) for result in results]
 
+    async def read(self, path: str) -> bytes:
+        """See `Transport.read`."""
+        return await self._registry.paths.read(path, self._user)
+
 
 def _outcome(result: Result) -> Outcome:
     if isinstance(result, outside.Deferred):

@@ -86,6 +86,10 @@ class GrpcFace:
         """Write a batch."""
         return await self._answer(self._write(request, context), context)
 
+    async def read(self, request: Any, context: Any) -> bytes:
+        """Read a path."""
+        return await self._answer(self._read(request, context), context)
+
     async def _get(self, request: Any, context: Any) -> bytes:
         user = self._user(context)
         place = (request.namespace, request.name)
@@ -126,6 +130,10 @@ class GrpcFace:
         results = await self._registry.write_allowed(batch, user, prompt=request.prompt)
         return wire.write_response(results)
 
+    async def _read(self, request: Any, context: Any) -> bytes:
+        found = await self._registry.paths.read(request.path, self._user(context))
+        return wire.read_response(found)
+
     def _user(self, context: Any) -> identity.User:
         """Who asks: by certificate, else by token. errors.Unauthorized."""
         for certificate in context.auth_context().get("x509_pem_cert") or ():
@@ -162,6 +170,7 @@ def register(face: GrpcFace, server: Any) -> None:
         "List": _handler(stream, face.list, pb.ListRequest),
         "Watch": _handler(stream, face.watch, pb.WatchRequest),
         "Write": _handler(unary, face.write, pb.WriteRequest),
+        "Read": _handler(unary, face.read, pb.ReadRequest),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, methods),))
     server.add_registered_method_handlers(NAME, methods)

@@ -17,6 +17,7 @@ from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.connections import Connections
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
+from cluster.apiserver.pathreads import PathReads
 from cluster.apiserver.presence import Presence
 from cluster.apiserver.reader import Reader
 from cluster.apiserver.usage import metrics
@@ -74,6 +75,7 @@ class Registry:
             self.cache, store, self.presence, clock
         )
         self._reader = Reader(table, store, self.cache, self.views, self.computed)
+        self.paths = PathReads(self)
         self._initial = initial if initial is not None else bootstrap.Initial()
         self._writer = Writer(
             table,

@@ -87,6 +87,11 @@ def write_response(
     return b"".join(parts)
 
 
+def read_response(json: bytes) -> bytes:
+    """A ReadResponse."""
+    return _field(b"\x0a", json)
+
+
 def _object(entry: Entry) -> bytes:
     revision = varint(entry.revision) if entry.revision else b""
     tail = b"\x10" + revision if revision else b""

@@ -100,6 +100,19 @@ class Client:
             async for batch in stream:
                 yield [_event(raw) for raw in batch]
 
+    async def read(self, path: str) -> objects.Object:
+        """The document that a GET of an absolute path answers. errors.NotFound.
+
+        errors.InternalError where another server that is asked answers with no document.
+        """
+        try:
+            found = _decode(await self._transport.read(path))
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise errors.InternalError(f"the answer is no JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise errors.InternalError("the answer is no JSON object")
+        return found
+
     async def create(
         self, resource: str, obj: objects.Object, *, subresource: str = ""
     ) -> objects.Object:

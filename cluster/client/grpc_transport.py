@@ -111,6 +111,15 @@ class GrpcTransport:
             raise status_error(failure) from failure
         return [_outcome(result) for result in answer.results]
 
+    async def read(self, path: str) -> bytes:
+        """See `Transport.read`."""
+        request = pb.ReadRequest(path=path)
+        try:
+            answer = await self._stub.Read(request, timeout=self._deadline, wait_for_ready=True)
+        except grpc.aio.AioRpcError as failure:
+            raise status_error(failure) from failure
+        return bytes(answer.json)
+
 
 def _operation(operation: operations.Operation) -> pb.Operation:
     return pb.Operation(

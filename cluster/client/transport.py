@@ -77,3 +77,11 @@ class Transport(Protocol):
         ALONE is an answer in batches of several only.
         """
         ...
+
+    async def read(self, path: str) -> bytes:
+        """The JSON text that a GET of an absolute path answers (`/apis/…?labelSelector=…`).
+
+        For what is no object of a resource: subresources such as `scale`, and what other servers
+        serve for this one. errors.NotFound where nothing is served.
+        """
+        ...

@@ -113,6 +113,11 @@ class LabTransport:
         direct = await self._reach()
         return await direct.write(batch)
 
+    async def read(self, path: str) -> bytes:
+        """See `Transport.read`."""
+        direct = await self._reach()
+        return await direct.read(path)
+
     async def _reach(self) -> DirectTransport:
         await asyncio.sleep(self._delay())
         return DirectTransport(self._socket.here(), self._user)

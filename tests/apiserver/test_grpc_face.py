@@ -94,6 +94,10 @@ def test_the_client_seam_works_over_mutual_tls():
 
 async def drive(transport, server):
     revision = server.registry.revision
+    services = msgspec.json.decode(await transport.read("/api/v1/namespaces/default/services"))
+    assert [item["metadata"]["name"] for item in services["items"]] == ["kubernetes"]
+    with pytest.raises(errors.NotFound):
+        await transport.read("/api/v1/namespaces/default/nothings")
     stream = transport.watch("configmaps", "", revision=revision, labels="", fields="")
     results = await transport.write(
         [

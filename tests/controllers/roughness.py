@@ -38,6 +38,9 @@ class RoughTransport:
     async def list(self, resource: str, namespace: str, **options: Any) -> RawPage:
         return await self._inner.list(resource, namespace, **options)
 
+    async def read(self, path: str) -> bytes:
+        return await self._inner.read(path)
+
     async def watch(
         self, resource: str, namespace: str, **options: Any
     ) -> AsyncIterator[Sequence[RawEvent]]:

@@ -34,6 +34,7 @@ class Aggregator:
         self._caller = caller
         self._remotes: dict[GroupVersion, Remote] = {}
         self._rows: dict[GroupVersion, tuple[Resource, ...]] = {}
+        self._missed: dict[str, Event] = {}
         self._changed = asyncio.Event()
         self._served = asyncio.Event()
         self._log = structlog.get_logger().bind(component="apiserver")
@@ -45,7 +46,8 @@ class Aggregator:
         self._served.set()
 
     async def run(self) -> None:
-        """Keep registrations and conditions current until cancelled."""
+        """Keep registrations and conditions current until cancelled. Run again, it looks at all."""
+        self._served.set()
         async with tasks.Group("aggregator") as group:
             group.spawn(self._register(), "registration")
             group.spawn(self._check(), "availability")
@@ -59,13 +61,36 @@ class Aggregator:
             return None
         return self._remotes.get((parts[2], parts[3]))
 
+    def claims(self, group: str) -> bool:
+        """Whether another server serves some version of a group."""
+        return any(known == group for known, _ in self._remotes)
+
     async def forward(
         self, found: Remote, user: identity.User, http: web.BaseRequest
     ) -> web.StreamResponse:
         """Pass a request on. errors.StatusError."""
         return await forwarding.forwarded(self._caller, found, user, http)
 
+    async def read(self, found: Remote, user: identity.User, path: str) -> bytes:
+        """What its server answers to a GET. errors.StatusError."""
+        return await forwarding.fetched(self._caller, found, user, path)
+
     def _heard(self, event: Event) -> None:
+        """Follow a change; a fault in that must not reach the watch cache, whose feed this is."""
+        if not self._followed(event):
+            self._changed.set()
+
+    def _followed(self, event: Event) -> bool:
+        name = (event.entry or event.previous).name  # type: ignore[union-attr]
+        self._missed.pop(name, None)
+        try:
+            self._follow(event)
+        except Exception as error:  # noqa: BLE001  (done over with the next checks)
+            self._log.error("an APIService was not followed", name=name, exc_info=error)
+            self._missed[name] = event
+        return name not in self._missed
+
+    def _follow(self, event: Event) -> None:
         before = event.previous.document() if event.previous is not None else None
         if before is not None and event.entry is None:
             self._forget(before)
@@ -101,10 +126,12 @@ class Aggregator:
 
     async def _check(self) -> None:
         while True:
+            for event in list(self._missed.values()):
+                self._followed(event)
             async with tasks.Group("checks") as group:
                 for found in list(self._remotes.values()):
                     group.spawn(self._judge(found), found.name)
-            well = all(found.available for found in self._remotes.values())
+            well = not self._missed and all(found.available for found in self._remotes.values())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN_SECONDS if well else _SOON_SECONDS):
                     await self._changed.wait()

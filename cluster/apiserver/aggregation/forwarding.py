@@ -5,15 +5,18 @@ Who asks is told in the X-Remote headers, by a proxy whose certificate the exten
 """
 
 from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import ClientResponse, web
 from multidict import CIMultiDict
 
 from cluster.api import errors, identity
 from cluster.apiserver.aggregation.services import Remote
 from cluster.apiserver.outbound.caller import HttpCaller
-from cluster.apiserver.outbound.protocol import Unreachable
+from cluster.apiserver.outbound.protocol import Answer, Unreachable
 from cluster.apiserver.rest import requests
 
 _HOP_BY_HOP = frozenset(
@@ -24,6 +27,12 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 _OURS = frozenset(("authorization", "host", "content-length", "accept-encoding"))
 _OURS_BEGIN = ("x-remote-", "impersonate-")
+_SAID: Final = 512
+"""Bytes that are told of an answer that is no Status."""
+_REASONS: Final = {
+    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound",
+    429: "TooManyRequests", 503: "ServiceUnavailable", 504: "Timeout",
+}  # fmt: skip
 ANSWER_SECONDS = 60.0
 """How long an extension server may take to begin its answer."""
 
@@ -47,6 +56,37 @@ async def forwarded(
         raise errors.ServiceUnavailable(f"error trying to reach service: {error}") from None
 
 
+async def fetched(caller: HttpCaller, found: Remote, user: identity.User, path: str) -> bytes:
+    """What the extension server answers to a GET. errors.StatusError, its own among them."""
+    if not found.available:
+        raise errors.ServiceUnavailable("service unavailable")
+    headers: CIMultiDict[str] = CIMultiDict({"Accept": "application/json"})
+    _tell_who(headers, user)
+    try:
+        answer = await caller.call(found.asked("GET", path, headers=headers), ANSWER_SECONDS)
+    except Unreachable as error:
+        raise errors.ServiceUnavailable(f"error trying to reach service: {error}") from None
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        raise _failure(answer)
+    return answer.body
+
+
+def _failure(answer: Answer) -> errors.StatusError:
+    """The Status that an extension server sent, or what its code says."""
+    try:
+        status = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, RecursionError):
+        status = None
+    said = status if isinstance(status, dict) else {}
+    text, reason, details = said.get("message"), said.get("reason"), said.get("details")
+    if not isinstance(text, str):
+        text = answer.body[:_SAID].decode("utf-8", "replace").strip() or "unknown"
+    if not isinstance(reason, str):
+        reason = _REASONS.get(answer.status, "")
+    known = details if isinstance(details, dict) else {}
+    return errors.from_status({"message": text, "reason": reason, "details": known})
+
+
 async def _passed_back(http: web.BaseRequest, answer: ClientResponse) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=_kept(answer.headers.items()))
     await response.prepare(http)
@@ -63,15 +103,19 @@ def _headers(http: web.BaseRequest, user: identity.User) -> "CIMultiDict[str]":
         for name, value in _kept(http.headers.items()).items()
         if name.lower() not in _OURS and not name.lower().startswith(_OURS_BEGIN)
     )
-    sent.add("X-Remote-User", user.name)
+    _tell_who(sent, user)
+    return sent
+
+
+def _tell_who(headers: "CIMultiDict[str]", user: identity.User) -> None:
+    headers.add("X-Remote-User", user.name)
     if user.uid:
-        sent.add("X-Remote-Uid", user.uid)
+        headers.add("X-Remote-Uid", user.uid)
     for group in user.groups:
-        sent.add("X-Remote-Group", group)
+        headers.add("X-Remote-Group", group)
     for key, values in user.extra:
         for value in values:
-            sent.add(f"X-Remote-Extra-{quote(key, safe='')}", value)
-    return sent
+            headers.add(f"X-Remote-Extra-{quote(key, safe='')}", value)
 
 
 def _kept(headers: Iterable[tuple[str, str]]) -> "CIMultiDict[str]":

@@ -9,6 +9,7 @@ from aiohttp import web
 from cluster.api import errors, identity
 from cluster.apiserver import authn
 from cluster.apiserver.aggregation.aggregator import Aggregator
+from cluster.apiserver.aggregation.services import Remote
 from cluster.apiserver.authz import gate, impersonation
 from cluster.apiserver.authz.attributes import Attributes
 from cluster.apiserver.rest import (
@@ -63,6 +64,7 @@ class Router:
         aggregator: Aggregator | None = None,
     ) -> None:
         self._table = reads.registry.table
+        self._paths = reads.registry.paths
         self._authz = reads.registry.authz
         self._authorizer = self._authz.authorizer
         self._documents = documents
@@ -119,11 +121,10 @@ class Router:
             return await self._open(path, text, http, exchange)
         user = self._user(http, exchange)
         remote = self._aggregator.route(path) if self._aggregator is not None else None
-        if remote is not None:
+        if remote is not None or self._paths.measures(path):
             await exchange.admitted(user, http.method.lower(), None, path)
             self._check_path(user, http.method, path)
-            assert self._aggregator is not None
-            return await self._aggregator.forward(remote, user, http)
+            return await self._answered_beside(remote, user, http)
         try:
             target = paths.parse(path, self._table)
             parameters = query.parse(text)
@@ -174,6 +175,17 @@ class Router:
                     self._authorizer, user, tuple(http.headers.items())
                 )
         return user
+
+    async def _answered_beside(
+        self, remote: Remote | None, user: identity.User, http: web.BaseRequest
+    ) -> web.StreamResponse:
+        """What another server answers; without one, the metrics that annotations give."""
+        if remote is not None and self._aggregator is not None:
+            return await self._aggregator.forward(remote, user, http)
+        if http.method != "GET":
+            raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        path, _, text = http.raw_path.partition("?")
+        return answers.json(self._paths.metrics.read(path, query.parse(text)))
 
     def _check_path(self, user: identity.User, method: str, path: str) -> None:
         gate.check(self._authorizer, gate.of_path(user, method, unquote(path)))

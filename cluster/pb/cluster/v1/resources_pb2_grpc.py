@@ -57,6 +57,11 @@ class ResourcesStub:
                 request_serializer=cluster_dot_v1_dot_resources__pb2.WriteRequest.SerializeToString,
                 response_deserializer=cluster_dot_v1_dot_resources__pb2.WriteResponse.FromString,
                 _registered_method=True)
+        self.Read = channel.unary_unary(
+                '/cluster.v1.Resources/Read',
+                request_serializer=cluster_dot_v1_dot_resources__pb2.ReadRequest.SerializeToString,
+                response_deserializer=cluster_dot_v1_dot_resources__pb2.ReadResponse.FromString,
+                _registered_method=True)
 
 
 class ResourcesServicer:
@@ -91,6 +96,14 @@ class ResourcesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Read(self, request, context):
+        """What a GET of an absolute path answers: subresources, and what other servers serve for this one
+        (aggregation), such as custom.metrics.k8s.io.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ResourcesServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +126,11 @@ def add_ResourcesServicer_to_server(servicer, server):
                     servicer.Write,
                     request_deserializer=cluster_dot_v1_dot_resources__pb2.WriteRequest.FromString,
                     response_serializer=cluster_dot_v1_dot_resources__pb2.WriteResponse.SerializeToString,
+            ),
+            'Read': grpc.unary_unary_rpc_method_handler(
+                    servicer.Read,
+                    request_deserializer=cluster_dot_v1_dot_resources__pb2.ReadRequest.FromString,
+                    response_serializer=cluster_dot_v1_dot_resources__pb2.ReadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,6 +244,33 @@ class Resources:
             '/cluster.v1.Resources/Write',
             cluster_dot_v1_dot_resources__pb2.WriteRequest.SerializeToString,
             cluster_dot_v1_dot_resources__pb2.WriteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Read(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cluster.v1.Resources/Read',
+            cluster_dot_v1_dot_resources__pb2.ReadRequest.SerializeToString,
+            cluster_dot_v1_dot_resources__pb2.ReadResponse.FromString,
             options,
             channel_credentials,
             insecure,
