@@ -18,6 +18,7 @@ from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.persistentvolume import controller as persistentvolume
+from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset
 from cluster.controllers.resourcequota import controller as resourcequota
 from cluster.controllers.tainteviction import controller as tainteviction
@@ -50,9 +51,9 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "disruption": disruption.DisruptionController,
         "podgc": podgc.PodGarbageCollector,
         "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
+        "persistentvolume-binder": persistentvolume.VolumeBinder,
         "persistentvolumeclaim-protection": volumeprotection.ClaimProtection,
         "persistentvolume-protection": volumeprotection.VolumeProtection,
-        "persistentvolume-binder": persistentvolume.VolumeBinder,
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),
         "garbagecollector": lambda ctx: garbagecollector.GarbageCollector(ctx, table),
     }

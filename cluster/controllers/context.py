@@ -30,10 +30,10 @@ NAMESPACE = "namespace"
 """Index: the namespace of an object."""
 NODE = "node"
 """Index: the node of a pod."""
-
-
 CLAIM_USERS = "claims"
 """Index: the keys of the claims that a pod uses. `with_claim_users` has it."""
+
+
 def _by_controller(obj: objects.Object) -> list[str]:
     owner = objects.controller_of(obj)
     return [owner["uid"]] if owner is not None else []
@@ -60,6 +60,7 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
         NODE: _by_node,
     },
     REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
+    JOBS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
     STATEFUL_SETS: {NAMESPACE: _by_namespace},
     CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
@@ -72,9 +73,6 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
 _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
 
 
-@dataclass(slots=True)
-class Context:
-    """One controller's share of the manager. After `close` its handlers hear nothing more: the
 def _claims_of(pod: objects.Object) -> list[str]:
     if not any("persistentVolumeClaim" in v or "ephemeral" in v for v in volumes_of(pod)):
         return []
@@ -90,6 +88,9 @@ def volumes_of(pod: objects.Object) -> Sequence[objects.Object]:
 _BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: _claims_of}
 
 
+@dataclass(slots=True)
+class Context:
+    """One controller's share of the manager. After `close` its handlers hear nothing more: the
     informers are shared and outlive a controller that crashed.
     """
 
@@ -109,13 +110,13 @@ _BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: _claims_of}
         self.shared(resource)
         return self.informers.get(resource, indexers=_BY_NAMESPACE)
 
-    def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
-        """Call `handler` for each change, and now for what is there already, until `close`."""
-
     def with_claim_users(self) -> informer.Informer:
         """The pods, with an index of the claims that they use."""
         self.shared(PODS)
         return self.informers.get(PODS, indexers=_BY_CLAIM)
+
+    def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
+        """Call `handler` for each change, and now for what is there already, until `close`."""
 
         def hear(change: informer.Change) -> None:
             if not self._closed:
