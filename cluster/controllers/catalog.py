@@ -16,7 +16,6 @@ from cluster.controllers.garbagecollector import controller as garbagecollector
 from cluster.controllers.namespace import controller as namespace
 from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
-from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.persistentvolume import controller as persistentvolume
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset

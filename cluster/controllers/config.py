@@ -60,10 +60,10 @@ class Config:
     cluster_cidr: str = "10.244.0.0/16"
     node_cidr_mask_size: int = 24
 
-    terminated_pod_gc_threshold: int = 12500
     pvclaimbinder_sync_period: float = 15.0
     """How often claims that wait for a volume are looked at."""
 
+    terminated_pod_gc_threshold: int = 12500
     """How many finished pods are kept; 0 keeps all."""
     root_ca: str = ""
     """PEM of the CA that `kube-root-ca.crt` publishes in every namespace; "" publishes none."""
@@ -88,9 +88,9 @@ class Config:
             raise ValueError("grace periods and eviction rates cannot be negative")
         if self.cluster_signing_duration <= 0:
             raise ValueError("cluster_signing_duration must be more than 0 seconds")
-        if not 0 <= self.unhealthy_zone_threshold <= 1:
         if self.pvclaimbinder_sync_period <= 0:
             raise ValueError("pvclaimbinder_sync_period must be more than 0 seconds")
+        if not 0 <= self.unhealthy_zone_threshold <= 1:
             raise ValueError("unhealthy_zone_threshold is a share between 0 and 1")
         if not 1 <= self.max_endpoints_per_slice <= 1000:
             raise ValueError("max_endpoints_per_slice must be between 1 and 1000")

@@ -20,6 +20,8 @@ STATEFUL_SETS = "statefulsets.apps"
 CONTROLLER_REVISIONS = "controllerrevisions.apps"
 ENDPOINT_SLICES = "endpointslices.discovery.k8s.io"
 BUDGETS = "poddisruptionbudgets.policy"
+JOBS = "jobs.batch"
+CRON_JOBS = "cronjobs.batch"
 LEASES = "leases.coordination.k8s.io"
 
 CONTROLLER = "controller"
