@@ -15,12 +15,15 @@ _LONGER_GRACE_SINCE = (1, 32)
 
 def node_monitor_grace_period(kubernetes_version: str) -> float:
     """The default grace period, in seconds, of an emulated version such as `1.33` or `v1.33.1`."""
+    return 50.0 if _parsed(kubernetes_version) >= _LONGER_GRACE_SINCE else 40.0
+
+
+def _parsed(kubernetes_version: str) -> tuple[int, int]:
     parts = kubernetes_version.removeprefix("v").split(".")
     try:
-        version = (int(parts[0]), int(parts[1]))
+        return int(parts[0]), int(parts[1])
     except (IndexError, ValueError) as error:
         raise ValueError(f"{kubernetes_version!r} is no Kubernetes version (say 1.33)") from error
-    return 50.0 if version >= _LONGER_GRACE_SINCE else 40.0
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,19 @@ class Config:
     controllers: tuple[str, ...] = ("*",)
     """Which to run: `*` for all, `name` for one more, `-name` for one less."""
 
+    kubernetes_version: str = ""
+    """The version emulated, such as `1.33`; "" is the newest. It says what controllers may do."""
+
     concurrent_deployment_syncs: int = 5
     concurrent_replicaset_syncs: int = 5
+    concurrent_statefulset_syncs: int = 5
     concurrent_service_endpoint_syncs: int = 5
     concurrent_namespace_syncs: int = 10
     concurrent_gc_syncs: int = 64
     concurrent_resource_quota_syncs: int = 5
+    concurrent_job_syncs: int = 5
+    concurrent_cron_job_syncs: int = 5
+    concurrent_ttl_after_finished_syncs: int = 5
     max_endpoints_per_slice: int = 100
 
     node_monitor_period: float = 5.0
@@ -75,6 +85,7 @@ class Config:
     """What signs the tokens in secrets of service accounts; None: nobody fills them."""
 
     def __post_init__(self) -> None:
+        self.emulates(0)  # tells of a version that is none
         network = _network(self.cluster_cidr)
         if not network.prefixlen <= self.node_cidr_mask_size <= network.max_prefixlen:
             raise ValueError(
@@ -94,6 +105,10 @@ class Config:
             raise ValueError("unhealthy_zone_threshold is a share between 0 and 1")
         if not 1 <= self.max_endpoints_per_slice <= 1000:
             raise ValueError("max_endpoints_per_slice must be between 1 and 1000")
+
+    def emulates(self, minor: int) -> bool:
+        """Whether the version emulated is Kubernetes 1.`minor` or newer."""
+        return not self.kubernetes_version or _parsed(self.kubernetes_version) >= (1, minor)
 
     def enables(self, controller: str) -> bool:
         """Whether the controller of this name is to run."""

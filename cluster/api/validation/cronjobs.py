@@ -1,8 +1,5 @@
 """CronJob (batch validation)."""
 
-import re
-import zoneinfo
-from functools import lru_cache
 from typing import Final
 
 from cluster.api import causes, cron
@@ -13,7 +10,6 @@ from cluster.api.validation.values import Causes
 LONGEST_NAME: Final = 52
 """Characters: the controller appends a minute to the name of each job."""
 _POLICIES: Final = ("Allow", "Forbid", "Replace")
-_ZONE: Final = re.compile(r"[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*", re.ASCII)
 _EXPLICIT: Final = (
     "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
 )
@@ -21,12 +17,7 @@ _EXPLICIT: Final = (
 
 def of_new(obj: Object) -> Causes:
     """What is wrong with a new CronJob."""
-    spec = obj.get("spec") or {}
-    found = _spec(spec)
-    schedule = spec.get("schedule") or ""
-    if "TZ" in schedule:
-        detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        found.append(causes.invalid("spec.schedule", schedule, detail))
+    found = _spec(obj.get("spec") or {})
     name = obj["metadata"].get("name") or ""
     if len(name) > LONGEST_NAME:
         detail = f"must be no more than {LONGEST_NAME} characters"
@@ -45,8 +36,8 @@ def _spec(spec: Object, before: Object | None = None) -> Causes:
     found: Causes = []
     if not schedule:
         found.append(causes.required("spec.schedule"))
-    elif "TZ" not in schedule and (why := cron.complaint(schedule)):
-        found.append(causes.invalid("spec.schedule", schedule, why))
+    else:
+        found += [causes.invalid("spec.schedule", schedule, why) for why in _wrong(spec, before)]
     found += values.not_negatives("spec", spec, "startingDeadlineSeconds")
     zone = spec.get("timeZone")
     if zone is not None and (before is None or before.get("timeZone") != zone):
@@ -58,25 +49,27 @@ def _spec(spec: Object, before: Object | None = None) -> Causes:
     )
 
 
+def _wrong(spec: Object, before: Object | None) -> list[str]:
+    """What is wrong with a schedule. One with a zone in it may stay that had one before."""
+    schedule = spec["schedule"]
+    found = [why] if (why := cron.complaint(schedule)) else []
+    if "TZ" not in schedule:
+        return found
+    if before is None or "TZ" not in (before.get("schedule") or ""):
+        return [*found, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"]
+    if spec.get("timeZone") is not None:
+        found.append("cannot use both timeZone field and TZ or CRON_TZ in schedule")
+    return found
+
+
 def _time_zone(path: str, zone: str) -> Causes:
     if not zone:
         return [causes.invalid(path, zone, "timeZone must be nil or non-empty string")]
     if zone.lower() == "local":
         return [causes.invalid(path, zone, _EXPLICIT)]
-    if not _is_zone(zone):
+    if cron.find_zone(zone) is None:
         return [causes.invalid(path, zone, f"unknown time zone {zone}")]
     return []
-
-
-@lru_cache(256)
-def _is_zone(zone: str) -> bool:
-    if len(zone) > 100 or _ZONE.fullmatch(zone) is None:
-        return False
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return False
-    return True
 
 
 NEW: Final[family.Creates] = {"cronjobs.batch": of_new}

@@ -30,10 +30,16 @@ _SETTINGS = (
     Setting("node_cidr_mask_size", NUMBER, "Prefix length of a node's pod network."),
     Setting("concurrent_deployment_syncs", NUMBER, "Deployments worked on at a time."),
     Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
+    Setting("concurrent_statefulset_syncs", NUMBER, "StatefulSets worked on at a time."),
     Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
     Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),
     Setting("concurrent_gc_syncs", NUMBER, "Deletions of dependents under way at a time."),
     Setting("concurrent_resource_quota_syncs", NUMBER, "Quotas recounted at a time."),
+    Setting("concurrent_job_syncs", NUMBER, "Jobs worked on at a time."),
+    Setting(
+        "concurrent_ttl_after_finished_syncs", NUMBER, "Finished Jobs looked at for their time."
+    ),
+    Setting("concurrent_cron_job_syncs", NUMBER, "CronJobs worked on at a time."),
     Setting("max_endpoints_per_slice", NUMBER, "Endpoints in one EndpointSlice."),
     Setting(
         "cluster_signing_duration", DURATION, "The longest life of a certificate that is signed."
@@ -84,6 +90,7 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
             identity=identity,
+            kubernetes_version=version,
             root_ca=root_ca,
             service_account_key=key,
             cluster_signing_authority=signing,
