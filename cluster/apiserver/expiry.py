@@ -19,7 +19,7 @@ _TOGETHER = 500
 
 
 class Expiry:
-    """Knows when each event was last written, the oldest first."""
+    """Knows when each event of an open registry was last written, the oldest first."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -46,20 +46,20 @@ class Expiry:
             self._written[event.entry.key] = now, event.entry
             self._written.move_to_end(event.entry.key)
 
-
-async def run(registry: Registry, seconds: float = EVENT_SECONDS) -> None:
-    """Delete old events, once a minute, until cancelled. The registry is open."""
-    expiry = Expiry(registry)
-    log = structlog.get_logger().bind(component="apiserver")
-    while True:
-        due = expiry.due(seconds, registry.clock.now())
-        results = await registry.write([_deletion(entry) for entry in due], bootstrap.USER)
-        failed = [result for result in results if isinstance(result, errors.StatusError)]
-        for failure in failed:
-            if not isinstance(failure, errors.Conflict | errors.NotFound):
-                log.warning("an event cannot be deleted", error=failure.message)
-        if failed or len(due) < _TOGETHER:
-            await asyncio.sleep(_EVERY)
+    async def run(self, seconds: float = EVENT_SECONDS) -> None:
+        """Delete what was last written `seconds` ago, once a minute, until cancelled."""
+        log = structlog.get_logger().bind(component="apiserver")
+        while True:
+            due = self.due(seconds, self._registry.clock.now())
+            results = await self._registry.write(
+                [_deletion(entry) for entry in due], bootstrap.USER
+            )
+            failed = [result for result in results if isinstance(result, errors.StatusError)]
+            for failure in failed:
+                if not isinstance(failure, errors.Conflict | errors.NotFound):
+                    log.warning("an event cannot be deleted", error=failure.message)
+            if failed or len(due) < _TOGETHER:
+                await asyncio.sleep(_EVERY)
 
 
 def _deletion(entry: Entry) -> Operation:

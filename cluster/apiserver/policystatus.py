@@ -5,10 +5,12 @@ that it fetches from the API server; here they are at hand.
 """
 
 import asyncio
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from cluster.aio.retrying import Retries
 from cluster.api import errors, objects, schema
 from cluster.api.objects import Object
 from cluster.api.operations import APPLY_PATCH, Operation, Verb
@@ -22,16 +24,20 @@ if TYPE_CHECKING:
 
 POLICIES: Final = "validatingadmissionpolicies.admissionregistration.k8s.io"
 _MANAGER: Final = "validatingadmissionpolicy-status"
-RETRY_SECONDS: Final = 1.0
+RETRY_INITIAL, RETRY_MAXIMUM = 1.0, 60.0
+"""Seconds before a policy is looked at again whose status could not be told."""
 
 
 class PolicyStatus:
     """Looks at each new generation of the policies of an open registry."""
 
-    def __init__(self, registry: Registry, version: str = "") -> None:
+    def __init__(self, registry: Registry, random: Random, version: str = "") -> None:
         self._registry = registry
         self._version = version or schema.NEWEST
         self._waiting: dict[str, None] = {}
+        self._retries = Retries(
+            self._again, random=random, initial=RETRY_INITIAL, maximum=RETRY_MAXIMUM
+        )
         self._wake = asyncio.Event()
         self._log = structlog.get_logger().bind(component="apiserver")
 
@@ -49,10 +55,11 @@ class PolicyStatus:
             for name in waiting:
                 try:
                     await self._check(name)
-                except Exception as error:  # noqa: BLE001  (one policy must not end the server)
+                except Exception as error:  # noqa: BLE001  (one policy must not end the others)
                     self._log.error(
                         "type checking failed unexpectedly", policy=name, exc_info=error
                     )
+                    self._retries.later(name)
 
     def _heard(self, event: Event) -> None:
         if event.entry is not None:
@@ -65,6 +72,7 @@ class PolicyStatus:
     async def _check(self, name: str) -> None:
         entry = self._registry.cache.get(POLICIES, "", name)
         if entry is None:
+            self._retries.forget(name)
             return
         policy = entry.document()
         generation = objects.meta(policy).get("generation") or 0
@@ -74,7 +82,9 @@ class PolicyStatus:
         (result,) = await self._registry.write([operation], bootstrap.USER)
         if isinstance(result, errors.StatusError) and not isinstance(result, errors.NotFound):
             self._log.warning("cannot tell of type checking", policy=name, error=result.message)
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._again, name)
+            self._retries.later(name)
+        else:
+            self._retries.forget(name)
 
     def _warnings(self, policy: Object) -> list[Object]:
         from cluster.api.policies import typechecking

@@ -50,12 +50,14 @@ class _ApiServer:
         *,
         collector: Collector,
         extensions: Extensions,
+        policies: PolicyStatus,
         store: Storage,
         socket: ApiSocket,
         every: float,
     ) -> None:
         self._collector = collector
         self._extensions = extensions
+        self._policies = policies
         self._registry = registry
         self._chain = chain
         self._store = store
@@ -67,8 +69,7 @@ class _ApiServer:
         """Serve until cancelled."""
         await self._registry.open()
         self._extensions.open()
-        policies = PolicyStatus(self._registry)
-        policies.open()
+        self._policies.open()
         try:
             self._socket.up(self._registry)
             self.ready.set()
@@ -77,7 +78,7 @@ class _ApiServer:
                     group.spawn(publisher.run(), "quotas")
                 group.spawn(self._collector.run(), "usage")
                 group.spawn(self._extensions.run(), "extensions")
-                group.spawn(policies.run(), "policy status")
+                group.spawn(self._policies.run(), "policy status")
                 history = compaction.Compaction(self._store, self._compact_every)
                 group.spawn(history.run(), "compaction")
         finally:
@@ -171,6 +172,7 @@ class Assembly:
             chain,
             collector=collector,
             extensions=extensions,
+            policies=PolicyStatus(registry, self.random(f"{part.name}/policies")),
             store=self._store,
             socket=self.api,
             every=self._config.compaction_seconds,

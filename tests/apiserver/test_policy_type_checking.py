@@ -1,6 +1,7 @@
 """status.typeChecking of ValidatingAdmissionPolicies."""
 
 import asyncio
+from random import Random
 
 import policy_world as pw
 
@@ -12,7 +13,7 @@ from cluster.apiserver.policystatus import PolicyStatus
 def checked(policy):
     async def main():
         async with pw.world() as world:
-            status = PolicyStatus(world.registry)
+            status = PolicyStatus(world.registry, Random(1))
             status.open()
             world.group.spawn(status.run(), "policy status")
             await world.create(pw.VALIDATING, policy, "")
@@ -96,7 +97,7 @@ def test_a_policy_that_nobody_foresaw_does_not_keep_the_others_from_being_checke
 
     async def main():
         async with pw.world() as world:
-            status = PolicyStatus(world.registry)
+            status = PolicyStatus(world.registry, Random(1))
             status.open()
             world.group.spawn(status.run(), "policy status")
             for name in ("first", "second"):

@@ -410,7 +410,7 @@ def test_events_go_an_hour_after_they_were_last_written():
 
     async def test(world):
         await world.create("events", event)
-        world.group.spawn(expiry.run(world.registry, 3600), "expiry")
+        world.group.spawn(expiry.Expiry(world.registry).run(3600), "expiry")
         await asyncio.sleep(600)
         await world.create("events", {**event, "metadata": {"name": "e2"}})
         await asyncio.sleep(600)

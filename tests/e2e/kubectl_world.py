@@ -203,7 +203,7 @@ class World:
         await self.registry.open()
         extensions = Extensions(self.registry, Random("extensions"))
         extensions.open()
-        policies = PolicyStatus(self.registry)
+        policies = PolicyStatus(self.registry, Random("policies"))
         policies.open()
         reached = self._kubelets if self._kubelets is not None else Nowhere()
         async with (

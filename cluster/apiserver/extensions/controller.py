@@ -11,7 +11,8 @@ from random import Random
 
 import structlog
 
-from cluster.aio import backoff, tasks
+from cluster.aio import tasks
+from cluster.aio.retrying import Retries
 from cluster.api import errors, objects
 from cluster.api.crd import names, rows
 from cluster.api.objects import Object
@@ -33,11 +34,13 @@ class Extensions:
 
     def __init__(self, registry: Registry, random: Random) -> None:
         self._registry = registry
-        self._random = random
         self._table = registry.table
         self._waiting: dict[str, None] = {}
         self._cleaning: dict[str, None] = {}
-        self._pauses: dict[str, backoff.Backoff] = {}
+        self._misheard: dict[str, None] = {}
+        self._retries = Retries(
+            self._again, random=random, initial=RETRY_INITIAL, maximum=RETRY_MAXIMUM
+        )
         self._wake = asyncio.Event()
         self._instances = Instances(registry)
         self._built_in = frozenset(row.id for row in registry.table)
@@ -48,7 +51,10 @@ class Extensions:
         self._registry.cache.of(DEFINITIONS).observe(self._heard)
 
     async def run(self) -> None:
-        """Deal with definitions until cancelled."""
+        """Deal with definitions until cancelled. Run again, it begins with all that are there."""
+        for name in (*map(objects.name, self._definitions()), *self._misheard):
+            self._again(name)
+        self._cleaning.clear()
         async with tasks.Group("extensions") as group:
             while True:
                 await self._wake.wait()
@@ -58,14 +64,18 @@ class Extensions:
                     await self._attempt(name, group)
 
     def _heard(self, event: Event) -> None:
+        """Follow a change; a fault in that must not reach the watch cache, whose feed this is."""
+        try:
+            self._follow(event)
+        except Exception as error:  # noqa: BLE001  (`_attempt` does it over)
+            name = (event.entry or event.previous).name  # type: ignore[union-attr]
+            self._log.error("rows of a definition not made", definition=name, exc_info=error)
+            self._misheard[name] = None
+            self._retries.later(name)
+
+    def _follow(self, event: Event) -> None:
         if event.entry is None:
-            name = event.previous.name if event.previous is not None else ""
-            if name not in self._built_in:
-                self._table.remove(name)
-                # Later: what was heard together with this has still to reach the watchers.
-                end = self._registry.cache.of(name).end_watches
-                asyncio.get_running_loop().call_soon(end)
-            self._others(name)
+            self._gone(event.previous.name if event.previous is not None else "")
             return
         definition = event.entry.document()
         self._put(definition)
@@ -73,7 +83,15 @@ class Extensions:
         if event.previous is not None and _gave_up_names(event.previous.document(), definition):
             self._others(event.entry.name)
 
-    def _put(self, definition: Object) -> None:
+    def _gone(self, name: str) -> None:
+        if name not in self._built_in:
+            self._table.remove(name)
+            # Later: what was heard together with this has still to reach the watchers.
+            end = self._registry.cache.of(name).end_watches
+            asyncio.get_running_loop().call_soon(end)
+        self._others(name)
+
+    def _put(self, definition: Object, *, anew: bool = False) -> None:
         name = rows.resource_id(definition)
         if name in self._built_in:
             return  # a definition of what is served already takes nothing over
@@ -81,8 +99,17 @@ class Extensions:
         wanted = rows.of(definition, before)
         if not wanted:
             self._table.remove(name)
-        elif wanted != before or not all(map(_same_rules, wanted, before)):
+        elif anew or wanted != before or not all(map(_same_rules, wanted, before)):
             self._table.put(wanted)
+
+    def _hear_again(self, name: str, definition: Object | None) -> None:
+        """Do over what failed when it was heard: whoever listens to the table is told again."""
+        if definition is None:
+            self._gone(name)
+        else:
+            self._put(definition, anew=True)
+            self._others(name)
+        del self._misheard[name]
 
     def _again(self, name: str) -> None:
         self._waiting[name] = None
@@ -100,27 +127,28 @@ class Extensions:
             yield entry.document()
 
     async def _attempt(self, name: str, group: tasks.Group) -> None:
-        entry = self._registry.cache.get(DEFINITIONS, "", name)
-        if entry is None:
-            self._pauses.pop(name, None)
-            return
-        definition = entry.document()
+        """Deal with a definition; what fails is told of and done again, later each time."""
         try:
-            if objects.deleting(definition):
-                self._clean(name, group)
-            else:
-                await self._settle(definition)
+            await self._deal(name, group)
         except errors.StatusError as error:
             self._log.warning("definition not settled yet", definition=name, error=error.message)
-            pause = self._pauses.setdefault(name, self._pause())
-            asyncio.get_running_loop().call_later(pause.next(), self._again, name)
-        except Exception as error:  # noqa: BLE001  (one definition must not end the server)
+            self._retries.later(name)
+        except Exception as error:  # noqa: BLE001  (one definition must not end the others)
             self._log.error("settling a definition failed", definition=name, exc_info=error)
+            self._retries.later(name)
         else:
-            self._pauses.pop(name, None)
+            self._retries.forget(name)
 
-    def _pause(self) -> backoff.Backoff:
-        return backoff.Backoff(self._random, initial=RETRY_INITIAL, maximum=RETRY_MAXIMUM)
+    async def _deal(self, name: str, group: tasks.Group) -> None:
+        entry = self._registry.cache.get(DEFINITIONS, "", name)
+        definition = entry.document() if entry is not None else None
+        going = definition is not None and objects.deleting(definition)
+        if going:
+            self._clean(name, group)  # which needs no rows where there never were any
+        if name in self._misheard:
+            self._hear_again(name, definition)
+        if definition is not None and not going:
+            await self._settle(definition)
 
     async def _settle(self, definition: Object) -> None:
         """Give it the names that are free, and say so in its conditions."""
@@ -157,20 +185,23 @@ class Extensions:
 
     async def _finalize(self, name: str) -> None:
         """Delete every object of a definition that goes, then let it go."""
-        pause = self._pause()
+        pause = self._retries.pause()
         try:
             while (definition := self._going(name)) is not None:
                 try:
                     await self._finish(definition)
+                except (errors.Conflict, errors.NotFound):
+                    await pause.wait()
                 except errors.StatusError as error:
-                    if not isinstance(error, errors.Conflict | errors.NotFound):
-                        self._log.warning(
-                            "objects of a definition not deleted yet",
-                            definition=name, error=error.message,
-                        )  # fmt: skip
+                    what = "objects of a definition not deleted yet"
+                    self._log.warning(what, definition=name, error=error.message)
+                    await pause.wait()
+                except Exception as error:  # noqa: BLE001  (tried again, as what is refused)
+                    what = "deleting a definition failed"
+                    self._log.error(what, definition=name, exc_info=error)
                     await pause.wait()
         finally:
-            del self._cleaning[name]
+            self._cleaning.pop(name, None)
 
     def _going(self, name: str) -> Object | None:
         entry = self._registry.cache.get(DEFINITIONS, "", name)

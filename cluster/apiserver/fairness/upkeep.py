@@ -45,7 +45,11 @@ class Upkeep:
         while True:
             await self._changed.wait()
             await asyncio.sleep(PAUSE_SECONDS)
-            await self._look()
+            try:
+                await self._look()
+            except Exception:
+                self._changed.set()  # whoever runs this again has it to do
+                raise
 
     def _hear(self, _event: Event) -> None:
         self._changed.set()

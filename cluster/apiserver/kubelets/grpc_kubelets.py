@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import grpc
+import structlog
 
 from cluster.aio import grpcstreams, tasks
 from cluster.api import objects
@@ -53,6 +54,7 @@ class GrpcConnector:
         self._idle_seconds = idle_seconds
         self._links: dict[str, _Link] = {}
         self._group = tasks.Group("kubelets")
+        self._log = structlog.get_logger().bind(component="apiserver")
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -118,7 +120,13 @@ class GrpcConnector:
             link.closing.cancel()
         if self._links.pop(link.address, None) is None:
             return
-        self._group.spawn(link.channel.close(), f"close/{link.address}")
+        self._group.spawn(self._end(link), f"close/{link.address}")
+
+    async def _end(self, link: _Link) -> None:
+        try:
+            await link.channel.close()
+        except Exception as error:  # noqa: BLE001  (one channel's fault must not end the server)
+            self._log.error("closing a channel failed", address=link.address, exc_info=error)
 
 
 async def _listens(address: str) -> None:

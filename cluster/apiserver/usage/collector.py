@@ -79,7 +79,9 @@ class Collector:
         return {name: usage for name, (at, usage) in self._found.items() if at >= oldest}
 
     async def run(self) -> None:
-        """Collect when it is asked for, until cancelled."""
+        """Collect when it is asked for, until cancelled. Run again, it answers who still waits."""
+        if self._done is not None:
+            self._wanted.set()
         async with tasks.Group("usage") as group:
             silent: asyncio.Task[None] | None = None
             while True:

@@ -44,19 +44,37 @@ class Publisher:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._publish()
+            try:
+                await self._publish()
+            except Exception:
+                self._doubt()
+                raise
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def _doubt(self) -> None:
+        """Nobody knows what was written: look at all quotas the next time."""
+        for namespace, book in self._books.by_namespace.items():
+            self._books.changed |= dict.fromkeys((namespace, name) for name in book.accounts)
+        self._changed.set()
 
     async def _publish(self) -> None:
         taken = list(self._books.take_changed(self._registry.clock.now()))
         wanted = [
             operation
             for namespace, found in taken
-            if (operation := self._operation(namespace, found)) is not None
+            if (operation := self._safely(namespace, found)) is not None
         ]
         for result in await self._registry.write(wanted, bootstrap.USER) if wanted else ():
             if isinstance(result, errors.StatusError) and not isinstance(result, errors.NotFound):
                 self._log.warning("cannot tell what of a quota is used", error=result.message)
+
+    def _safely(self, namespace: str, found: Account) -> Operation | None:
+        try:
+            return self._operation(namespace, found)
+        except Exception as error:  # noqa: BLE001  (one quota's fault is not the others')
+            what = "cannot tell what of a quota is used"
+            self._log.error(what, namespace=namespace, quota=found.name, exc_info=error)
+            return None
 
     def _operation(self, namespace: str, found: Account) -> Operation | None:
         entry = self._registry.cache.get(QUOTAS, namespace, found.name)
