@@ -15,8 +15,9 @@ from cluster.scheduler.framework import points
 from cluster.scheduler.framework.points import CycleState, Reads, Scores
 from cluster.scheduler.framework.profile import Profile
 from cluster.scheduler.framework.status import Code, Status, unresolvable
+from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.nodes.columns import Mask, Rows
-from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.nodes.trial import Trial
 from cluster.scheduler.pods import PodInfo
 
 PASSED: Final = -1
@@ -33,13 +34,14 @@ class Evaluation:
     before normalization.
     """
 
-    def __init__(self, profile: Profile, pod: PodInfo, nodes: NodeTable) -> None:
+    def __init__(self, profile: Profile, pod: PodInfo, cache: Cache) -> None:
         self.pod = pod
+        self._cache = cache
         self.state: CycleState = {}
         self.names: frozenset[str] | None = None
         self.rejection: Status | None = None
         self._profile = profile
-        self._nodes = nodes
+        self._nodes = cache.table
         self._chosen_by: tuple[str, ...] = ()
         self._skipped = self._pre_filter() if self.rejection is None else set()
         skipped_scores = self._pre_score() if self.rejection is None else set()
@@ -70,6 +72,17 @@ class Evaluation:
         self._seen = nodes.generation
         if self._first_cluster < len(self.filters):
             self._judge_cluster()
+
+    def passes(self, node: str) -> int | None:
+        """The row of a node that passed every filter; None for any other."""
+        row = self._nodes.row(node)
+        if row is None or self.rejection is not None or self.failed[row] != PASSED:
+            return None
+        return row
+
+    def moving_filters(self) -> Sequence[points.Filter]:
+        """The filters whose verdicts depend on pods on nodes."""
+        return self.filters[self._first_usage :]
 
     def feasible(self) -> Rows:
         """The rows that passed every filter."""
@@ -191,6 +204,7 @@ class Evaluation:
             return
         self.failed[rows] = PASSED
         self._filter(rows, self._first_usage, self._first_cluster)
+        self._leave_room(rows, self._first_usage, self._first_cluster)
         self._score(rows, Reads.USAGE)
         self._sum(rows)
 
@@ -199,7 +213,30 @@ class Evaluation:
         rows = np.flatnonzero((self.failed == PASSED) | (self.failed >= self._first_cluster))
         self.failed[rows] = PASSED
         self._filter(rows, self._first_cluster, len(self.filters))
+        for row in self._cache.nominations.crowded(self._passed(rows), self.pod.priority):
+            # One by one: only a node's own nominations count when it is judged.
+            only = np.array([row], np.intp)
+            self._leave_room(only, self._first_cluster, len(self.filters))
         self._sum(rows)
+
+    def _leave_room(self, rows: Rows, first: int, end: int) -> None:
+        """Turn down the rows that pass only as long as the pods nominated to them do not count."""
+        nominations = self._cache.nominations
+        if first == end or not len(nominations):
+            return
+        crowded = nominations.crowded(self._passed(rows), self.pod.priority)
+        if not crowded:
+            return
+        with Trial(self._cache) as trial:
+            for row in crowded:
+                node = self._nodes.name(row)
+                for pod in nominations.at_least(node, self.pod.priority):
+                    trial.put_in(pod, node)
+            self._filter(np.array(crowded, np.intp), first, end)
+
+    def _passed(self, rows: Rows) -> Rows:
+        passed: Rows = rows[self.failed[rows] == PASSED]
+        return passed
 
     def _filter(self, rows: Rows, first: int, end: int) -> None:
         for index in range(first, end):

@@ -30,6 +30,11 @@ class PodInfo:
         """The node that the pod is bound to, or ""."""
         return self.spec.get("nodeName") or ""
 
+    @property
+    def nominated_node_name(self) -> str:
+        """The node that the API says was promised to the pod, or ""."""
+        return objects.status(self.object).get("nominatedNodeName") or ""
+
 
 def info(pod: objects.Object) -> PodInfo:
     """The facts of a pod."""

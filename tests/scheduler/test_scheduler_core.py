@@ -210,11 +210,11 @@ def test_explain_tells_of_every_node() -> None:
     found = subject._history.explain("default/p")
     assert found is not None
     assert (found.node, found.time, found.message) == ("a", 12.5, "")
-    assert [(one.node, one.total) for one in found.nodes] == [("a", 449), ("b", None), ("c", None)]
+    assert [(one.node, one.total) for one in found.nodes] == [("a", 433), ("b", None), ("c", None)]
     assert found.nodes[0].scores == {
         "TaintToleration": 100,
         "NodeResourcesFit": (50 + 87) // 2,
-        "NodeResourcesBalancedAllocation": 81,
+        "NodeResourcesBalancedAllocation": 50 + (50 + 81 - 100) // 2,
     }
     assert found.nodes[1].rejection == Status(
         Code.UNRESOLVABLE, ("Insufficient cpu",), "NodeResourcesFit"

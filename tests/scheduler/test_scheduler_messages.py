@@ -94,16 +94,12 @@ def test_message(nodes: list[dict[str, Any]], asked: dict[str, Any], message: st
     assert _message(nodes, **asked) == message
 
 
-def test_where_preemption_would_help_the_message_says_that_it_is_not_built() -> None:
+def test_where_preemption_helps_the_message_says_only_what_is_in_the_way() -> None:
     subject = scheduler(node("a", cpu="1"), node("b", cpu="1"))
     subject.cache.set_pod(info("low", cpu="1", nodeName="a"))
     subject.cache.set_pod(info("high", cpu="1", nodeName="b", priority=100))
     message = unfit(subject.schedule(info("p", cpu="1", priority=50), 0)).message
-    assert message == (
-        "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 1 No "
-        "preemption victims found for incoming pod, 1 node(s) have pods of lower priority, which "
-        "this scheduler does not preempt yet."
-    )
+    assert message == "0/2 nodes are available: 2 Insufficient cpu."
 
 
 def test_rejecting_plugins_are_named_for_the_queue() -> None:

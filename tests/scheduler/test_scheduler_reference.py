@@ -211,6 +211,9 @@ class Reference:
         asked = dict(one.requests.amounts)
         if not asked.get("cpu") and not asked.get("memory"):
             return 0
+        return 50 + (50 + self._evenness(name, asked) - self._evenness(name, {})) // 2
+
+    def _evenness(self, name: str, asked: dict[str, int]) -> int:
         fractions = []
         for resource in ("cpu", "memory"):
             capacity = self._free(name, resource) + self._used(name, resource)

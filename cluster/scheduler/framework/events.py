@@ -21,6 +21,8 @@ class Event(Enum):
     NODE_TAINTS = "Node/UpdateNodeTaint"
     """Taints or spec.unschedulable."""
     ASSIGNED_POD_ADD = "AssignedPod/Add"
+    ASSIGNED_POD_UPDATE = "AssignedPod/Update"
+    """A placed pod's labels or requests changed, or its deletion began."""
     ASSIGNED_POD_DELETE = "AssignedPod/Delete"
     POD_UPDATE = "Pod/Update"
     """The waiting pod itself: its spec or labels."""
@@ -44,3 +46,8 @@ Hint = Callable[[PodInfo, Occurrence], bool]
 def always(_pod: PodInfo, _occurrence: Occurrence) -> bool:
     """The hint of an event that always may help."""
     return True
+
+
+def never(_pod: PodInfo, _occurrence: Occurrence) -> bool:
+    """The hint of an event that the plugin must hear of but leaves to others to judge."""
+    return False

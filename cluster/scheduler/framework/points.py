@@ -11,6 +11,7 @@ to judge, and give an array with one number a row.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -40,7 +41,7 @@ class Reads(IntEnum):
     NODE = 0
     """The node's own spec, labels, allocatable."""
     USAGE = 1
-    """That, and what runs on the node."""
+    """That, and what runs on the node (or is nominated to it)."""
     CLUSTER = 2
     """Anything: judged anew for all nodes in every attempt."""
 
@@ -123,14 +124,42 @@ class Filter(Plugin, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What a PostFilter plugin is told: `verdicts` has the rows that were turned down, by verdict.
+
+    `filters` are those of the attempt that look at pods on nodes (Reads.USAGE and CLUSTER), in
+    their order: whoever wants to know what would be without certain pods takes them out of the
+    cache (`nodes.trial`) and calls these again for the rows in question. For this to work, such a
+    filter judges by the cache as it is when it is called, which it follows as a listener, and
+    never by what it saw in pre_filter (Kubernetes: PreFilterExtensions).
+    """
+
+    verdicts: Mapping[Status, Rows]
+    filters: Sequence[Filter] = ()
+    nominated_node_name: str = ""
+    """The node that the pod has been promised, which it did not fit (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostFilterResult:
+    """What becomes of the pod's nomination: None leaves it, "" ends it, a node takes its place.
+
+    `victims` are to be evicted from that node, the most important first.
+    """
+
+    nominated_node_name: str | None = None
+    victims: tuple[PodInfo, ...] = ()
+
+
 @runtime_checkable
 class PostFilter(Plugin, Protocol):
     """Called where no node passed: may make room, or says why it cannot."""
 
     def post_filter(
-        self, state: CycleState, pod: PodInfo, nodes: NodeTable, verdicts: Mapping[Status, Rows]
-    ) -> Status:
-        """`verdicts`: the rows that were turned down, by verdict. Success: worth trying again."""
+        self, state: CycleState, pod: PodInfo, nodes: NodeTable, refusals: Refusals
+    ) -> tuple[Status, PostFilterResult]:
+        """Success: room is being made, and the pod is worth trying again when it is there."""
         ...
 
 

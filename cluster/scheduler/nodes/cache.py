@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cluster.api import objects
+from cluster.scheduler.nodes import residents
+from cluster.scheduler.nodes.nominations import Nominations
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.pods import PodInfo
 
@@ -61,6 +63,12 @@ class Cache:
     _on_node: dict[str, dict[str, PodInfo]] = field(default_factory=dict)
     _priorities: dict[int, int] = field(default_factory=dict)
     _listeners: list[Listener] = field(default_factory=list)
+    nominations: Nominations = field(init=False)
+    """Pods that wait for a node which was promised to them: not in the table's usage."""
+    _residents: dict[str, residents.Residents] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.nominations = Nominations(self.table)
 
     def listen(self, listener: Listener) -> None:
         """Tell a listener of all that is there, and from now on of each change.
@@ -98,6 +106,7 @@ class Cache:
                 listener.removed(pod, name)
             listener.node_removed(node, row)
         self.table.remove(name)
+        self._residents.pop(name, None)
 
     def set_pod(self, pod: PodInfo) -> None:
         """The API says that a pod is bound: confirms an assumed one, corrects a wrong one."""
@@ -106,6 +115,10 @@ class Cache:
     def assume(self, pod: PodInfo, node: str) -> None:
         """Count a pod on a node before the API knows."""
         self._place(pod, node, assumed=True)
+
+    def restore(self, pod: PodInfo, node: str, *, assumed: bool) -> None:
+        """Put a pod back that was taken out for a trial."""
+        self._place(pod, node, assumed=assumed)
 
     def forget(self, pod: PodInfo) -> bool:
         """Take back an assumed pod, if it is still only assumed. Whether it was."""
@@ -122,6 +135,7 @@ class Cache:
             return None
         on_node = self._on_node[placed.node]
         del on_node[key]
+        self._residents.pop(placed.node, None)
         if not on_node:
             del self._on_node[placed.node]
         self._use(placed, -1)
@@ -147,11 +161,20 @@ class Cache:
         """The pods of a node, bound and assumed, oldest knowledge first."""
         return list(self._on_node.get(node, {}).values())
 
+    def residents(self, node: str) -> residents.Residents:
+        """The pods of a node by importance, in columns."""
+        found = self._residents.get(node)
+        if found is None or found.requests.shape[1] != len(self.table.resources):
+            found = residents.of(self._on_node.get(node, {}).values(), self.table)
+            self._residents[node] = found
+        return found
+
     def lowest_priority(self) -> float:
         """The lowest priority of any pod on a node; infinity where there is none."""
         return min(self._priorities, default=math.inf)
 
     def _place(self, pod: PodInfo, node: str, *, assumed: bool) -> None:
+        self._residents.pop(node, None)
         before = self._pods.get(pod.key)
         if (
             before is not None

@@ -130,6 +130,13 @@ class NodeTable:
         self.generation += 1
         self.usage_changed[row] = self.generation
 
+    def touch(self, name: str) -> None:
+        """Something that counts like usage changed on a node: a pod is nominated to it, or not."""
+        row = self._row_of.get(name)
+        if row is not None:
+            self.generation += 1
+            self.usage_changed[row] = self.generation
+
     def column(self, resource: str) -> int:
         """The index of a resource's column, which is added where it is new. It never changes."""
         at = self.resources.get(resource)

@@ -1,50 +1,38 @@
-"""NodeResourcesFit: does the pod fit, and how empty would the node still be (LeastAllocated)."""
+"""NodeResourcesFit: does the pod fit, and how full or empty would the node be."""
 
-from dataclasses import dataclass
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from cluster.api import objects, podrequests
 from cluster.scheduler import requests
 from cluster.scheduler.framework import events
 from cluster.scheduler.framework.events import Event, Occurrence
-from cluster.scheduler.framework.points import MAX_NODE_SCORE, Codes, CycleState, Reads, Scores
-from cluster.scheduler.framework.status import (
-    SUCCESS,
-    Code,
-    Status,
-)
-from cluster.scheduler.nodes.columns import Ints, Rows
-from cluster.scheduler.nodes.table import PODS_COLUMN, NodeTable
+from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
+from cluster.scheduler.framework.status import SKIP, SUCCESS, Code, Status
+from cluster.scheduler.nodes.columns import Rows
+from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.plugins import resourceneed, resourcescores
+from cluster.scheduler.plugins.args import REQUESTED_TO_CAPACITY_RATIO, NodeResourcesFitArgs
+from cluster.scheduler.plugins.resourceneed import NEVER_BIT, Need
+from cluster.scheduler.plugins.resourcescores import Counted
 from cluster.scheduler.pods import PodInfo
-
-_TOO_MANY_PODS: Final = "Too many pods"
-_NEVER_BIT: Final = 1 << 62
-"""The node could not hold the pod even if it were empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Need:
-    """The pod's requests by column; the first is the pod itself. Bit i of a code is need i."""
-
-    reasons: tuple[str, ...]
-    columns: Ints
-    amounts: Ints
-    bits: Ints
 
 
 class NodeResourcesFit:
-    """Filters by free resources; scores by what would be left of cpu and memory."""
+    """Filters by free resources; scores by what would be used, as the scoring strategy says."""
 
     name = "NodeResourcesFit"
     reads = Reads.USAGE
 
-    def __init__(self) -> None:
+    def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
+        self._args = args or NodeResourcesFitArgs()
+        self._formula = resourcescores.formula(self._args.scoring_strategy)
+        self._ratio = self._args.scoring_strategy.type == REQUESTED_TO_CAPACITY_RATIO
+        self._scored = f"{self.name}/scored"
         self.hints: dict[Event, events.Hint] = {
             Event.NODE_ADD: _hint_node,
             Event.NODE_ALLOCATABLE: _hint_node,
             Event.ASSIGNED_POD_DELETE: events.always,
+            Event.ASSIGNED_POD_UPDATE: _hint_assigned,
             Event.POD_UPDATE: _hint_pod,
         }
 
@@ -56,55 +44,62 @@ class NodeResourcesFit:
         self, state: CycleState, pod: PodInfo, nodes: NodeTable
     ) -> tuple[Status, frozenset[str] | None]:
         """Find the columns of what is requested."""
-        asked = pod.requests.amounts
-        columns = [PODS_COLUMN, *(nodes.column(name) for name, _ in asked)]
-        state[self.name] = _Need(
-            reasons=(_TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in asked)),
-            columns=np.array(columns, np.int64)[:, None],
-            amounts=np.array([1, *(amount for _, amount in asked)], np.int64)[:, None],
-            bits=1 << np.arange(len(columns), dtype=np.int64),
+        args = self._args
+        state[self.name] = resourceneed.of(
+            pod, nodes, args.ignored_resources, args.ignored_resource_groups
         )
         return SUCCESS, None
 
+    def need(self, state: CycleState) -> Need:
+        """What the pod of this state needs."""
+        need: Need = state[self.name]
+        return need
+
     def filter(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
         """The bits of the needs that are not met."""
-        need: _Need = state[self.name]
-        allocatable = nodes.allocatable[need.columns, rows]
-        short = need.amounts > allocatable - nodes.requested[need.columns, rows]
-        codes: Codes = need.bits @ short
-        if codes.any():
-            never = (need.amounts[1:] > allocatable[1:]).any(axis=0)
-            codes[never] |= _NEVER_BIT
-        return codes
+        return self.need(state).lacking(nodes, rows)
 
     def verdict(self, state: CycleState, _pod: PodInfo, _nodes: NodeTable, code: int) -> Status:
         """One reason for each need that is not met."""
-        need: _Need = state[self.name]
-        reasons = tuple(text for at, text in enumerate(need.reasons) if code >> at & 1)
-        return Status(Code.UNRESOLVABLE if code & _NEVER_BIT else Code.UNSCHEDULABLE, reasons)
+        kind = Code.UNRESOLVABLE if code & NEVER_BIT else Code.UNSCHEDULABLE
+        return Status(kind, self.need(state).texts(code))
 
-    def score(self, _state: CycleState, pod: PodInfo, nodes: NodeTable, rows: Rows) -> Scores:
-        """LeastAllocated with weight 1 for cpu and 1 for memory."""
-        asked = np.array(pod.requests.scoring, np.int64)[:, None]
-        allocatable = nodes.allocatable[:2, rows]
-        left = allocatable - nodes.scoring[:, rows] - asked
-        counted = allocatable > 0
-        each = np.where(
-            counted & (left >= 0), left * MAX_NODE_SCORE // np.maximum(allocatable, 1), 0
-        )
-        scores: Scores = each.sum(axis=0) // np.maximum(counted.sum(axis=0), 1)
-        return scores
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeTable) -> Status:
+        """Find the columns of what is scored. Skip where none of it counts for this pod."""
+        resources = self._args.scoring_strategy.resources
+        what = resourcescores.counted(pod, nodes, resources, defaults=True)
+        if what is None:
+            return SKIP
+        state[self._scored] = what
+        return SUCCESS
+
+    def score(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Scores:
+        """The weighted mean of the scored resources."""
+        what: Counted = state[self._scored]
+        return resourcescores.weighted(nodes, rows, what, self._formula, only_positive=self._ratio)
 
 
 def _hint_node(pod: PodInfo, occurrence: Occurrence) -> bool:
-    """The node, were it empty, would hold the pod."""
-    allocatable = objects.status(occurrence.new).get("allocatable") or {}
-    if podrequests.amount(requests.PODS, allocatable.get(requests.PODS, "0")) < 1:
+    """The node, were it empty, would hold the pod, and is new or has more of what it needs."""
+    now = _allocatable(occurrence.new)
+    needed = (*pod.requests.amounts, (requests.PODS, 1))
+    if any(amount > now.get(name, 0) for name, amount in needed):
         return False
-    return all(
-        amount <= podrequests.amount(name, allocatable.get(name, "0"))
-        for name, amount in pod.requests.amounts
-    )
+    if occurrence.old is None:
+        return True
+    before = _allocatable(occurrence.old)
+    return any(now.get(name, 0) > before.get(name, 0) for name, _ in needed)
+
+
+def _allocatable(node: Any) -> podrequests.Amounts:
+    return podrequests.amounts(objects.status(node).get("allocatable"))
+
+
+def _hint_assigned(pod: PodInfo, occurrence: Occurrence) -> bool:
+    """A placed pod asks for less of something that this pod needs."""
+    before = dict(requests.of(occurrence.old).amounts)
+    after = dict(requests.of(occurrence.new).amounts)
+    return any(before.get(name, 0) > after.get(name, 0) for name, _ in pod.requests.amounts)
 
 
 def _hint_pod(pod: PodInfo, occurrence: Occurrence) -> bool:
