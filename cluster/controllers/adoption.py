@@ -13,11 +13,12 @@ from cluster.controllers import context, ownership
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who claims: the object, its resource, and the reference that its objects get."""
+    """Who claims: the object, its resource, and the reference and finalizers its objects get."""
 
     object: objects.Object
     resource: str
     reference: objects.Object
+    finalizers: tuple[str, ...] = ()
 
 
 async def claimed(
@@ -25,8 +26,11 @@ async def claimed(
     owner: Owner,
     source: informer.Informer,
     eligible: Callable[[objects.Object], bool] = lambda _: True,
+    member: Callable[[objects.Object], bool] | None = None,
 ) -> list[objects.Object]:
     """The objects that `owner` controls, of those that are eligible, after adopting and releasing.
+
+    `member` asks for more than the selector does: what is none is not adopted, and let go.
 
     An adopted object is given as the API answered. One that cannot be adopted now (it is being
     taken by another, say) is left out: its own event brings it up again.
@@ -38,15 +42,28 @@ async def claimed(
         filter(eligible, store.by_index(context.CONTROLLER, objects.uid(owner.object))),
         filter(eligible, store.by_index(context.ORPHANS, objects.namespace(owner.object))),
     )
+    if member is not None:
+        _members_only(claim, member, leaving=objects.deleting(owner.object))
     for lost in claim.release:
-        await _patch(api, resource, lost, ownership.release(lost, objects.uid(owner.object)))
+        patch = ownership.release(lost, objects.uid(owner.object), owner.finalizers)
+        await _patch(api, resource, lost, patch)
     if claim.adopt:
         await _check_alive(api, owner.object, owner.resource)
     for orphan in claim.adopt:
-        taken = await _patch(api, resource, orphan, ownership.adoption(orphan, owner.reference))
+        patch = ownership.adoption(orphan, owner.reference, owner.finalizers)
+        taken = await _patch(api, resource, orphan, patch)
         if taken is not None:
             claim.mine.append(taken)
     return claim.mine
+
+
+def _members_only(
+    claim: ownership.Claim, member: Callable[[objects.Object], bool], *, leaving: bool
+) -> None:
+    if not leaving:
+        claim.release += [obj for obj in claim.mine if not member(obj)]
+    claim.mine = [obj for obj in claim.mine if member(obj)]
+    claim.adopt = [obj for obj in claim.adopt if member(obj)]
 
 
 async def _check_alive(api: client.Client, owner: objects.Object, resource: str) -> None:

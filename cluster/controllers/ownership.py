@@ -4,7 +4,7 @@ Source of the rules: the controller-ref design of Kubernetes. An object has at m
 a controller adopts only orphans in its namespace and never steals.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,18 +60,27 @@ def claim(
     return result
 
 
-def adoption(candidate: objects.Object, owner_reference: objects.Object) -> dict[str, Any]:
-    """The strategic merge patch that adopts `candidate`; its uid is the precondition."""
-    return {
-        "metadata": {"ownerReferences": [owner_reference], "uid": objects.uid(candidate)},
-    }
+def adoption(
+    candidate: objects.Object, owner_reference: objects.Object, finalizers: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The strategic merge patch that adopts `candidate`; its uid is the precondition.
+
+    `finalizers` are those that the owner gives to what it owns.
+    """
+    patch = {"ownerReferences": [owner_reference], "uid": objects.uid(candidate)}
+    if finalizers:
+        patch["finalizers"] = [*finalizers]
+    return {"metadata": patch}
 
 
-def release(candidate: objects.Object, owner_uid: str) -> dict[str, Any]:
-    """The strategic merge patch that removes the reference to `owner_uid`."""
-    return {
-        "metadata": {
-            "ownerReferences": [{"$patch": "delete", "uid": owner_uid}],
-            "uid": objects.uid(candidate),
-        },
+def release(
+    candidate: objects.Object, owner_uid: str, finalizers: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The strategic merge patch that removes the reference to `owner_uid`, and `finalizers`."""
+    patch = {
+        "ownerReferences": [{"$patch": "delete", "uid": owner_uid}],
+        "uid": objects.uid(candidate),
     }
+    if finalizers:
+        patch["$deleteFromPrimitiveList/finalizers"] = [*finalizers]
+    return {"metadata": patch}

@@ -165,6 +165,8 @@ class FakeKubelet:
         self.silent: set[str] = set()
         self.ready_after: Callable[[dict[str, Any]], float | None] = lambda pod: 1.0
         self.end_after = 0.2
+        self.outcome: Callable[[dict[str, Any]], tuple[float, int] | None] = lambda pod: None
+        """How long the pod's containers run once they are ready, and with which code they end."""
         self._turn = 0
         self._addresses = 0
         self._group: tasks.Group | None = None
@@ -272,6 +274,13 @@ class FakeKubelet:
             "podIPs": [{"ip": address}],
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
         }
+        await self._report(pod, status)
+        outcome = self.outcome(pod)
+        if outcome is not None:
+            await asyncio.sleep(outcome[0])
+            await self._report(pod, self._ended(pod, outcome[1]))
+
+    async def _report(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
         with contextlib.suppress(errors.StatusError):
             await self.client.patch(
                 "pods",
@@ -281,14 +290,44 @@ class FakeKubelet:
                 subresource="status",
             )
 
+    def _ended(self, pod: dict[str, Any], code: int) -> dict[str, Any]:
+        """The status of a pod whose containers ended so; an end is never taken back."""
+        now = timestamps.encode(self.clock.now())
+        ended = {"exitCode": code, "reason": "Error" if code else "Completed", "finishedAt": now}
+        return {
+            "phase": "Failed" if code else "Succeeded",
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": now}],
+            "containerStatuses": [
+                {
+                    "name": container["name"],
+                    "image": container["image"],
+                    "imageID": "",
+                    "ready": False,
+                    "restartCount": 0,
+                    "state": {"terminated": ended},
+                }
+                for container in objects.spec(pod)["containers"]
+            ],
+        }
+
     async def _end(self, pod: dict[str, Any]) -> None:
         while objects.spec(pod).get("nodeName") in self.silent:
             await asyncio.sleep(5)
         await asyncio.sleep(self.end_after)
+        if objects.meta(pod).get("finalizers"):
+            await self._report_end(pod)
         with contextlib.suppress(errors.StatusError):
             await self.client.delete(
                 "pods", objects.name(pod), objects.namespace(pod), uid=objects.uid(pod), grace=0
             )
+
+
+    async def _report_end(self, pod: dict[str, Any]) -> None:
+        """As a kubelet does: a pod that is deleted comes to its last phase before it goes."""
+        with contextlib.suppress(errors.StatusError):
+            fresh = await self.client.get("pods", objects.name(pod), objects.namespace(pod))
+            if not podstate.is_finished(fresh):
+                await self._report(pod, self._ended(pod, 137))
 
 
 def _is_listed(row: resources.Resource) -> bool:
