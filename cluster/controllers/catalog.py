@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cluster.api import resources
-from cluster.controllers import clusterroleaggregation, rootca, serviceaccount, tokens
+from cluster.controllers import (
+    clusterroleaggregation,
+    rootca,
+    serviceaccount,
+    tokens,
+    ttlafterfinished,
+)
 from cluster.controllers.bootstrap.cleaner import TokenCleaner
 from cluster.controllers.bootstrap.signer import BootstrapSigner
 from cluster.controllers.certificates import approver, cleaner, signer
@@ -13,6 +19,7 @@ from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpointslice import controller as endpointslice
 from cluster.controllers.garbagecollector import controller as garbagecollector
+from cluster.controllers.job import controller as job
 from cluster.controllers.namespace import controller as namespace
 from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
@@ -44,6 +51,8 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "nodeipam": nodeipam.NodeIpamController,
         "deployment": deployment.DeploymentController,
         "replicaset": replicaset.ReplicaSetController,
+        "job": job.JobController,
+        "ttl-after-finished": ttlafterfinished.TtlAfterFinished,
         "endpointslice": endpointslice.EndpointSliceController,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,

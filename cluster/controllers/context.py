@@ -9,6 +9,7 @@ from cluster.api import objects, resources, selectors
 from cluster.api.persistentvolumes import facts
 from cluster.client import client, indexer, informer, recorder, workqueue
 from cluster.controllers.config import Config
+from cluster.controllers.job import indices as jobindices
 
 PODS = "pods"
 NODES = "nodes"
@@ -32,6 +33,10 @@ NAMESPACE = "namespace"
 """Index: the namespace of an object."""
 NODE = "node"
 """Index: the node of a pod."""
+JOB_PODS = "job-pods"
+"""Index: the uid of the job of a pod that runs, or is not counted."""
+JOB_SELECTION = "job-selection"
+"""Index: how a job selects its pods (see job.indices)."""
 CLAIM_USERS = "claims"
 """Index: the keys of the claims that a pod uses. `with_claim_users` has it."""
 
@@ -60,9 +65,15 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
         ORPHANS: _orphans,
         NAMESPACE: _by_namespace,
         NODE: _by_node,
+        JOB_PODS: jobindices.of_pod,
     },
     REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
-    JOBS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
+    JOBS: {
+        CONTROLLER: _by_controller,
+        ORPHANS: _orphans,
+        NAMESPACE: _by_namespace,
+        JOB_SELECTION: jobindices.of_job,
+    },
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
     STATEFUL_SETS: {NAMESPACE: _by_namespace},
     CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
