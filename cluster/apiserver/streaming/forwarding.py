@@ -139,6 +139,7 @@ class SpdyForwarding:
                 CREATION_SECONDS, self._late, request, group
             )
             self._waiting[request] = (stream, late)
+            stream.when_broken = lambda: self._given_up(request, stream)
             return
         first, late = self._waiting.pop(request)
         late.cancel()
@@ -156,6 +157,13 @@ class SpdyForwarding:
     async def _refuse(self, stream: Stream) -> None:
         with contextlib.suppress(ConnectionError):
             await stream.reset(PROTOCOL_ERROR)
+
+    def _given_up(self, request: str, stream: Stream) -> None:
+        """The client has reset the half of a pair: nobody waits for the other."""
+        if request in self._waiting and self._waiting[request][0] is stream:
+            _, late = self._waiting.pop(request)
+            late.cancel()
+            self._connection.release(stream)
 
     def _late(self, request: str, group: tasks.Group) -> None:
         stream, _ = self._waiting.pop(request)

@@ -88,6 +88,36 @@ def test_half_a_pair_waits_thirty_seconds_for_the_other() -> None:
     virtual.run(story())
 
 
+def test_half_a_pair_that_the_client_resets_is_forgotten_at_once() -> None:
+    async def story() -> None:
+        peer = Peer()
+        served = forwarding.SpdyForwarding(Connection(peer.pipe), target(FakeKubelet()), nothing)
+        async with tasks.Group("test") as group:
+            group.spawn(served.run(), "server")
+            for request in range(2000):
+                number = peer.machine.open(
+                    (("streamtype", "error"), ("port", "80"), ("requestid", str(request)))
+                )
+                peer.machine.reset(number, session.CANCEL)
+                peer.flush()
+                await asyncio.sleep(0)
+            await asyncio.sleep(1)
+            assert not served._waiting
+            left = peer.machine.open(
+                (("streamtype", "error"), ("port", "80"), ("requestid", "last"))
+            )
+            peer.flush()
+            await asyncio.sleep(1)
+            assert list(served._waiting) == ["last"]
+            peer.hear()
+            await asyncio.sleep(30)
+            said = [event for event in peer.hear() if isinstance(event, Received) and event.data]
+            assert [each.stream for each in said] == [left]  # nobody else is told that he is late
+            peer.pipe.close()
+
+    virtual.run(story())
+
+
 def test_a_client_that_creates_no_streams_is_left_after_thirty_seconds() -> None:
     async def story() -> None:
         peer, loop = Peer(), asyncio.get_running_loop()

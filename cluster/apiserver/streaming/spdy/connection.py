@@ -26,6 +26,8 @@ class Stream:
         self.unread = 0
         self._ended = False
         self._broken = False
+        self.when_broken: Callable[[], None] | None = None
+        """Called, once at least, when nothing more comes of it."""
         self._changed = asyncio.Event()
 
     def header(self, name: str) -> str:
@@ -79,6 +81,8 @@ class Stream:
         self._parts.clear()
         self.unread = 0
         self._changed.set()
+        if self.when_broken is not None:
+            self.when_broken()
 
     def widened(self) -> None:
         """More may be sent."""
