@@ -4,8 +4,10 @@ from typing import Final
 
 from cluster.api import quantity
 from cluster.api.objects import Object
+from cluster.api.recall import Recall
 
 _COUNTED: Final = ("cpu", "memory")
+_known: Final[Recall[str]] = Recall()
 
 
 def of(spec: Object) -> str:
@@ -13,6 +15,15 @@ def of(spec: Object) -> str:
     holders = [spec["resources"]] if spec.get("resources") else _container_resources(spec)
     if not any(holders):
         return "BestEffort"
+    text = _known.text(holders)
+    known = _known.get(text) if text is not None else None
+    if known is None:
+        known = _of(holders)
+        _known.keep(text, known)
+    return known
+
+
+def _of(holders: list[Object]) -> str:
     requests: dict[str, quantity.Amount] = {}
     limits: dict[str, quantity.Amount] = {}
     everywhere = True

@@ -12,8 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 from cluster.api import (
-    decoding,
-    defaults,
+    completion,
     errors,
     identity,
     objectmeta,
@@ -66,11 +65,10 @@ def for_create(
     metadata.namespace is the request's already. errors.BadRequest, errors.Invalid, and whatever
     `mutate` raises.
     """
-    new, warnings = _decoded(resource, obj, request)
+    new, warnings = _completed(resource, obj, request)
     meta = new["metadata"]
     if meta.get("resourceVersion"):
         raise errors.BadRequest("resourceVersion should not be set on objects to be created")
-    defaults.apply(resource, new, request.version)
     mutate(new)
     meta = new["metadata"]
     objectmeta.stamp(meta, namespaced=resource.namespaced, now=request.now, random=request.random)
@@ -98,10 +96,9 @@ def for_update(
     all but status. resourceVersion is the caller's to compare. errors.BadRequest, errors.Invalid,
     errors.Conflict where `new` names another uid.
     """
-    wanted, warnings = _decoded(resource, new, request)
+    wanted, warnings = _completed(resource, new, request)
     meta = wanted["metadata"]
     _same_uid(resource, old, meta)
-    defaults.apply(resource, wanted, request.version)
     mutate(wanted)
     meta = wanted["metadata"]
     objectmeta.keep(meta, old.get("metadata") or {})
@@ -114,8 +111,8 @@ def for_update(
     return Outcome(wanted, warnings)
 
 
-def _decoded(resource: Resource, obj: Any, request: Request) -> tuple[Object, tuple[str, ...]]:
-    return decoding.decoded(
+def _completed(resource: Resource, obj: Any, request: Request) -> tuple[Object, tuple[str, ...]]:
+    return completion.completed(
         resource, obj, request.version, request.field_validation, request.repeated
     )
 

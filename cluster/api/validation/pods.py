@@ -2,10 +2,9 @@
 
 from typing import Any, Final
 
-import msgspec
-
 from cluster.api import causes
 from cluster.api.objects import Object
+from cluster.api.recall import Recall
 from cluster.api.validation import family, podspec
 from cluster.api.validation.values import Causes
 
@@ -18,10 +17,7 @@ _MAY_CHANGE: Final = (
 _SHOWN_DIFFERENCES: Final = 10
 
 
-_KNOWN: Final = 512  # specs
-_LONGEST: Final = 8192  # bytes of one
-_sound: Final[dict[bytes, None]] = {}
-_encode = msgspec.json.Encoder().encode
+_sound: Final[Recall[Causes]] = Recall()
 
 
 def of_new(obj: Object) -> Causes:
@@ -30,14 +26,13 @@ def of_new(obj: Object) -> Causes:
     Pods come from templates: a spec that was found sound is known again by its text.
     """
     spec = obj.get("spec") or {}
-    text = _encode(spec)
-    if text in _sound:
+    text = _sound.text(spec)
+    known = _sound.get(text) if text is not None else None
+    if known is not None:
         return []
     found = _of_spec(spec)
-    if not found and len(text) <= _LONGEST:
-        if len(_sound) >= _KNOWN:
-            del _sound[next(iter(_sound))]
-        _sound[text] = None
+    if not found:
+        _sound.keep(text, found)
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cluster.api import metadata, quantity
 from cluster.api.objects import Object
+from cluster.api.recall import Recall
 
 _GONE_ANNOTATIONS: Final = {
     "scheduler.alpha.kubernetes.io/critical-pod":
@@ -43,6 +44,7 @@ _BYTES: Final = ("memory", "ephemeral-storage")
 _COMPARED: Final = 16  # ports of one number that each further one is compared with
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+_quiet: Final[Recall[bool]] = Recall()  # specs that nothing is odd about
 _LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -56,7 +58,18 @@ def of(prefix: str, meta: Object, spec: Object) -> list[str]:
     found: list[str] = []
     if annotations := meta.get("annotations"):
         _annotations(prefix, annotations, spec, found)
-    at = f"{prefix}spec"
+    text = _quiet.text(spec)
+    known = _quiet.get(text) if text is not None else None
+    if known is None:
+        told = _of_spec(f"{prefix}spec", spec)
+        if not told:
+            _quiet.keep(text, True)
+        found += told
+    return found
+
+
+def _of_spec(at: str, spec: Object) -> list[str]:
+    found: list[str] = []
     _placement(at, spec, found)
     if volumes := spec.get("volumes"):
         _volumes(f"{at}.volumes", volumes, found)
