@@ -1,4 +1,5 @@
-"""What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service.
+"""What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service, and
+the storage class `standard` that clusters of kind and minikube have.
 
 kube-apiserver makes these at its start and so does `ensure`; what is there already stays. Where
 RBAC is a mode of authorization, its bootstrap policy belongs to it.
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from cluster.apiserver.registry import Registry
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+STORAGE_CLASS = "standard"
+PROVISIONER = "kubemu.dev/local"
+"""The controller manager's local-volume-provisioner."""
 SERVICE_RANGE = "10.96.0.0/12"
 USER = identity.User("system:apiserver", (identity.MASTERS, identity.AUTHENTICATED))
 _PRIORITIES = (
@@ -59,7 +63,9 @@ class Initial:
 
 async def ensure(registry: "Registry", initial: Initial) -> None:
     """Make what is missing. errors.StatusError where the store refuses it."""
-    for wanted in (_namespaces(), _contents(initial)):  # in this order: one lives in the other
+    first = registry.cache.get("namespaces", "", NAMESPACES[0]) is None
+    # In this order: one lives in the other, and a namespace tells that this was done before.
+    for wanted in (_storage(first=first), _namespaces(), _contents(initial)):
         operations = [_create(registry, obj) for obj in wanted]
         await _write(registry, [each for each in operations if not _present(registry, each)])
     await _service_range(registry, initial)
@@ -137,6 +143,25 @@ async def _service_range(registry: "Registry", initial: Initial) -> None:
             )
         ],
     )
+
+
+def _storage(*, first: bool) -> Iterator[Object]:
+    """The default storage class, at the very first start: a user may delete it, or make another
+    one the default.
+    """
+    if first:
+        yield {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {
+                "name": STORAGE_CLASS,
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            },
+            "provisioner": PROVISIONER,
+            "reclaimPolicy": "Delete",
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": True,
+        }
 
 
 def _namespaces() -> Iterator[Object]:

@@ -10,6 +10,7 @@ from cluster.controllers import (
     serviceaccount,
     tokens,
     ttlafterfinished,
+    volumeexpand,
 )
 from cluster.controllers.bootstrap.cleaner import TokenCleaner
 from cluster.controllers.bootstrap.signer import BootstrapSigner
@@ -18,8 +19,10 @@ from cluster.controllers.context import Context
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpointslice import controller as endpointslice
+from cluster.controllers.ephemeralvolume import controller as ephemeralvolume
 from cluster.controllers.garbagecollector import controller as garbagecollector
 from cluster.controllers.job import controller as job
+from cluster.controllers.localprovisioner import controller as localprovisioner
 from cluster.controllers.namespace import controller as namespace
 from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
@@ -60,6 +63,9 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "podgc": podgc.PodGarbageCollector,
         "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
         "persistentvolume-binder": persistentvolume.VolumeBinder,
+        "persistentvolume-expander": volumeexpand.VolumeExpander,
+        "ephemeral-volume": ephemeralvolume.EphemeralVolumeController,
+        "local-volume-provisioner": localprovisioner.LocalProvisioner,
         "persistentvolumeclaim-protection": volumeprotection.ClaimProtection,
         "persistentvolume-protection": volumeprotection.VolumeProtection,
         "namespace": lambda ctx: namespace.NamespaceController(ctx, table),

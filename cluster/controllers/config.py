@@ -47,6 +47,7 @@ class Config:
     concurrent_namespace_syncs: int = 10
     concurrent_gc_syncs: int = 64
     concurrent_resource_quota_syncs: int = 5
+    concurrent_ephemeralvolume_syncs: int = 5
     concurrent_job_syncs: int = 5
     concurrent_cron_job_syncs: int = 5
     concurrent_ttl_after_finished_syncs: int = 5

@@ -86,7 +86,8 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
 _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
 
 
-def _claims_of(pod: objects.Object) -> list[str]:
+def claims_of(pod: objects.Object) -> list[str]:
+    """The keys of the claims that a pod uses."""
     if not any("persistentVolumeClaim" in v or "ephemeral" in v for v in volumes_of(pod)):
         return []
     space = objects.namespace(pod)
@@ -98,7 +99,7 @@ def volumes_of(pod: objects.Object) -> Sequence[objects.Object]:
     return objects.spec(pod).get("volumes") or ()
 
 
-_BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: _claims_of}
+_BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: claims_of}
 
 
 @dataclass(slots=True)

@@ -41,6 +41,7 @@ def run(story, **options):
     async def main():
         async with running(Config(controllers=WITHOUT_PROVISIONER), **options) as world:
             await world.until(lambda: world.exists("serviceaccounts", "default"))
+            await world.client.delete(CLASSES, "standard")
             await story(world)
 
     virtual.run(main())

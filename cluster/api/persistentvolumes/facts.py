@@ -48,6 +48,12 @@ def requested(claim: Object) -> quantity.Amount:
     return quantity.parse(requests.get("storage") or "0")
 
 
+def wants_more(claim: Object) -> bool:
+    """Whether a claim that has a volume asks for more than it has."""
+    has = (objects.status(claim).get("capacity") or {}).get("storage")
+    return has is not None and requested(claim) > quantity.parse(has)
+
+
 def capacity(volume: Object) -> quantity.Amount:
     """How many bytes a volume holds."""
     return quantity.parse((objects.spec(volume).get("capacity") or {}).get("storage") or "0")

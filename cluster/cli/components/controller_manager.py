@@ -40,6 +40,10 @@ _SETTINGS = (
         "concurrent_ttl_after_finished_syncs", NUMBER, "Finished Jobs looked at for their time."
     ),
     Setting("concurrent_cron_job_syncs", NUMBER, "CronJobs worked on at a time."),
+    Setting("concurrent_ephemeralvolume_syncs", NUMBER, "Pods given ephemeral claims at a time."),
+    Setting(
+        "pvclaimbinder_sync_period", DURATION, "How often claims without a volume are looked at."
+    ),
     Setting("max_endpoints_per_slice", NUMBER, "Endpoints in one EndpointSlice."),
     Setting(
         "cluster_signing_duration", DURATION, "The longest life of a certificate that is signed."

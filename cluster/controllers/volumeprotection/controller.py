@@ -18,7 +18,7 @@ class ClaimProtection:
     def __init__(self, ctx: context.Context) -> None:
         self._client = ctx.client
         self._claims = ctx.shared(CLAIMS)
-        self._pods = ctx.shared(context.PODS)
+        self._pods = ctx.with_claim_users()
         self._queue = ctx.queue()
         ctx.on_change(self._claims, self._claim_changed)
         ctx.on_change(self._pods, self._pod_changed)
@@ -37,10 +37,7 @@ class ClaimProtection:
 
     def _pod_changed(self, change: informer.Change) -> None:
         for pod in (change.old, change.new):
-            if pod is None or not objects.spec(pod).get("volumes"):
-                continue
-            for name in decision.claims_of(pod):
-                key = f"{objects.namespace(pod)}/{name}"
+            for key in context.claims_of(pod) if pod is not None else ():
                 claim = self._claims.store.get(key)
                 if claim is not None and objects.deleting(claim):
                     self._queue.add(key, change.revision)
@@ -57,11 +54,10 @@ class ClaimProtection:
         """Whether it is, by what is known, and if not, by what the API says now: a pod may have
         come to a node that this process has not heard of.
         """
-        namespace = objects.namespace(claim)
-        known = self._pods.store.by_index(context.NAMESPACE, namespace)
+        known = self._pods.store.by_index(context.CLAIM_USERS, objects.key(claim))
         if decision.claim_in_use(claim, known):
             return True
-        found = await self._client.list(context.PODS, namespace)
+        found = await self._client.list(context.PODS, objects.namespace(claim))
         return decision.claim_in_use(claim, found.items)
 
 

@@ -3,31 +3,32 @@
 Source: k8s.io/kubernetes pkg/controller/volume/pvcprotection and pvprotection.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from cluster.api import objects
 from cluster.api.objects import Object
+from cluster.api.persistentvolumes import facts
 from cluster.controllers import podstate
 
 CLAIM_FINALIZER: Final = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER: Final = "kubernetes.io/pv-protection"
 
 
-def claims_of(pod: Object) -> Iterator[str]:
-    """The names of the claims that a pod uses, in its namespace."""
-    for volume in objects.spec(pod).get("volumes") or ():
-        claim = volume.get("persistentVolumeClaim")
-        if claim is not None:
-            yield claim.get("claimName") or ""
-        elif volume.get("ephemeral") is not None:
-            yield f"{objects.name(pod)}-{volume.get('name')}"
-
-
 def claim_in_use(claim: Object, pods: Iterable[Object]) -> bool:
-    """Whether a pod on a node still has the claim mounted, or will have it."""
+    """Whether a pod on a node still has the claim mounted, or will have it.
+
+    The name alone of an ephemeral volume's claim says nothing: it may be another's.
+    """
+    return any(_holds(pod) and _uses(pod, claim) for pod in pods)
+
+
+def _uses(pod: Object, claim: Object) -> bool:
     name = objects.name(claim)
-    return any(_holds(pod) and name in claims_of(pod) for pod in pods)
+    return any(
+        use.claim == name and (not use.ephemeral or facts.made_for(claim, pod))
+        for use in facts.uses(pod)
+    )
 
 
 def _holds(pod: Object) -> bool:
