@@ -30,6 +30,7 @@ from cluster.controllers.persistentvolume import controller as persistentvolume
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset
 from cluster.controllers.resourcequota import controller as resourcequota
+from cluster.controllers.statefulset import controller as statefulset
 from cluster.controllers.tainteviction import controller as tainteviction
 from cluster.controllers.volumeprotection import controller as volumeprotection
 
@@ -54,6 +55,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "nodeipam": nodeipam.NodeIpamController,
         "deployment": deployment.DeploymentController,
         "replicaset": replicaset.ReplicaSetController,
+        "statefulset": statefulset.StatefulSetController,
         "job": job.JobController,
         "ttl-after-finished": ttlafterfinished.TtlAfterFinished,
         "endpointslice": endpointslice.EndpointSliceController,
