@@ -3,8 +3,9 @@
 
     scripts/bench.py [GROUP…] [--json FILE]
 
-Groups: calibration, api, clusters, rest, watch, lab (default: all). The calibration figures are of
-work that is not kubemu's: compare figures of different days by their ratio to them.
+Groups: calibration, api, clusters, scale, rest, watch, lab, scheduler (default: all). The
+calibration figures are of work that is not kubemu's: compare figures of different days by their
+ratio to them.
 """
 
 import argparse
@@ -17,7 +18,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from benchmarks import figures  # noqa: E402
 
-GROUPS = ("calibration", "api", "clusters", "rest", "watch", "lab")
+GROUPS = ("calibration", "api", "clusters", "scale", "rest", "watch", "lab", "scheduler")
 
 
 def main() -> int:
