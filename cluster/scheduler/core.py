@@ -116,7 +116,7 @@ class Core:
             self._kept[signature] = evaluation
             if len(self._kept) > _TEMPLATES:
                 del self._kept[next(iter(self._kept))]
-        evaluation.refresh()
+        evaluation.refresh(pod)
         return evaluation
 
     def _reserve(self, state: CycleState, pod: PodInfo, node: str) -> Decision:

@@ -51,13 +51,18 @@ class Evaluation:
         self._first_cluster = _first(self.filters, Reads.CLUSTER)
         self._seen = -1
         self._uniform: dict[str, bool] = {}
+        self._normalized: dict[str, Scores] = {}
+        self._feasible: Rows | None = None
         self._allocate()
 
-    def refresh(self) -> None:
-        """Bring every row up to date with the node table."""
+    def refresh(self, pod: PodInfo) -> None:
+        """Bring every row up to date with the node table. `pod`: the one at hand, alike to all."""
         nodes = self._nodes
+        self.pod = pod
         if self.rejection is not None:
             return
+        self._normalized.clear()
+        self._feasible = None
         if self._seen < 0 or len(self.failed) != nodes.capacity:
             self._allocate()
             self._judge_nodes(nodes.rows())
@@ -86,7 +91,9 @@ class Evaluation:
 
     def feasible(self) -> Rows:
         """The rows that passed every filter."""
-        return np.flatnonzero(self.failed == PASSED)
+        if self._feasible is None:
+            self._feasible = np.flatnonzero(self.failed == PASSED)
+        return self._feasible
 
     def best(self) -> Rows:
         """The rows with the highest total score, ascending; none where no node passed."""
@@ -101,22 +108,33 @@ class Evaluation:
         return at if rows is None else rows[at]
 
     def totals(self, rows: Rows) -> Scores:
-        """The weighted sums of the normalized scores of rows that passed."""
-        total = np.zeros(len(rows), np.int64)
-        for name, scores in self.normalized(rows).items():
-            total += self._profile.weights[name] * scores
+        """The weighted sums of the normalized scores of the rows that passed (all of them)."""
+        total: Scores = self._total[rows]
+        for plugin in self.score_plugins if len(rows) else ():
+            if plugin.reads is Reads.CLUSTER or plugin.name in self._profile.normalizers:
+                scores = self._normalized_by(plugin, rows)
+                total += self._profile.weights[plugin.name] * scores
         return total
 
     def normalized(self, rows: Rows) -> dict[str, Scores]:
-        """Each plugin's normalized scores of rows that passed (all of them, for the scale)."""
-        found: dict[str, Scores] = {}
-        for plugin in self.score_plugins:
+        """Each plugin's normalized scores of the rows that passed (all of them, for the scale)."""
+        return {
+            plugin.name: self._normalized_by(plugin, rows)
+            for plugin in (self.score_plugins if len(rows) else ())
+        }
+
+    def _normalized_by(self, plugin: points.Score, rows: Rows) -> Scores:
+        """A plugin's part of `normalized`, computed once between two refreshes."""
+        found = self._normalized.get(plugin.name)
+        if found is None:
             if plugin.reads is Reads.CLUSTER:
-                scores = plugin.score(self.state, self.pod, self._nodes, rows)
+                found = plugin.score(self.state, self.pod, self._nodes, rows)
             else:
-                scores = self.scores[plugin.name][rows]
+                found = self.scores[plugin.name][rows]
             normalizer = self._profile.normalizers.get(plugin.name)
-            found[plugin.name] = normalizer.normalize(scores) if normalizer else scores
+            if normalizer is not None:
+                found = normalizer.normalize(found)
+            self._normalized[plugin.name] = found
         return found
 
     def verdicts(self) -> dict[Status, Rows]:
@@ -217,7 +235,6 @@ class Evaluation:
             # One by one: only a node's own nominations count when it is judged.
             only = np.array([row], np.intp)
             self._leave_room(only, self._first_cluster, len(self.filters))
-        self._sum(rows)
 
     def _leave_room(self, rows: Rows, first: int, end: int) -> None:
         """Turn down the rows that pass only as long as the pods nominated to them do not count."""
@@ -270,8 +287,11 @@ class Evaluation:
     def _simple(self) -> bool:
         """Whether the kept sums order the nodes as the whole scores would.
 
-        So it is where each score that is normalized is the same on all nodes.
+        So it is where each score that is normalized is the same on all nodes, and no filter has
+        had its say about the cluster: the sums are of the rows that passed all others.
         """
+        if self._first_cluster < len(self.filters):
+            return False
         for plugin in self.score_plugins:
             if plugin.reads is Reads.CLUSTER:
                 return False

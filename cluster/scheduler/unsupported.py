@@ -9,21 +9,11 @@ from typing import Any
 
 from cluster.api import objects
 
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-
 
 def requirements(pod: Mapping[str, Any]) -> list[str]:
     """The plugins that would be needed, each with the field that asks for it."""
     spec = objects.spec(pod)
-    affinity = spec.get("affinity") or {}
-    found = [
-        f"InterPodAffinity (spec.affinity.{kind})"
-        for kind in ("podAffinity", "podAntiAffinity")
-        if (affinity.get(kind) or {}).get(_REQUIRED)
-    ]
-    constraints = spec.get("topologySpreadConstraints") or ()
-    if any(one.get("whenUnsatisfiable") != "ScheduleAnyway" for one in constraints):
-        found.append("PodTopologySpread (spec.topologySpreadConstraints)")
+    found = []
     if _host_ports(spec):
         found.append("NodePorts (hostPort)")
     if any("persistentVolumeClaim" in one or "ephemeral" in one for one in _of(spec, "volumes")):

@@ -259,15 +259,7 @@ def test_few_parallel_bindings_suffice() -> None:
 def test_what_is_not_looked_at_is_said_once_for_an_owner() -> None:
     async def scenario(one: World) -> None:
         await one.node("node-1")
-        spread = [
-            {
-                "maxSkew": 1,
-                "topologyKey": "zone",
-                "whenUnsatisfiable": "DoNotSchedule",
-                "labelSelector": {"matchLabels": {"a": "b"}},
-            }
-        ]
-        await one.pod("web", topologySpreadConstraints=spread)
+        await one.pod("web", resourceClaims=[{"name": "gpu", "resourceClaimName": "gpu"}])
         await one.bound("web")
 
         async def said() -> bool:
@@ -275,7 +267,7 @@ def test_what_is_not_looked_at_is_said_once_for_an_owner() -> None:
 
         await one.until(said)
         (event,) = await one.events("web", "NotImplementedYet")
-        assert "PodTopologySpread" in event["message"]
+        assert "DynamicResources" in event["message"]
 
     run(scenario)
 

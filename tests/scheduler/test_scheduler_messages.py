@@ -120,28 +120,10 @@ def test_a_long_message_is_cut_for_the_event() -> None:
         ({}, []),
         (
             {
-                "affinity": {
-                    "podAntiAffinity": {
-                        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}]
-                    }
-                },
-                "topologySpreadConstraints": [{"whenUnsatisfiable": "ScheduleAnyway"}],
+                "affinity": {"podAntiAffinity": {}, "podAffinity": {}},
+                "topologySpreadConstraints": [{"whenUnsatisfiable": "DoNotSchedule"}],
             },
             [],
-        ),
-        (
-            {
-                "affinity": {
-                    "podAntiAffinity": {
-                        "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "x"}]
-                    }
-                }
-            },
-            ["InterPodAffinity (spec.affinity.podAntiAffinity)"],
-        ),
-        (
-            {"topologySpreadConstraints": [{"whenUnsatisfiable": "DoNotSchedule"}]},
-            ["PodTopologySpread (spec.topologySpreadConstraints)"],
         ),
         (
             {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},

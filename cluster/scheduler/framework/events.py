@@ -20,6 +20,7 @@ class Event(Enum):
     NODE_LABELS = "Node/UpdateNodeLabel"
     NODE_TAINTS = "Node/UpdateNodeTaint"
     """Taints or spec.unschedulable."""
+    NODE_DELETE = "Node/Delete"
     ASSIGNED_POD_ADD = "AssignedPod/Add"
     ASSIGNED_POD_UPDATE = "AssignedPod/Update"
     """A placed pod's labels or requests changed, or its deletion began."""

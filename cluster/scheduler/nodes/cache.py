@@ -13,8 +13,10 @@ from typing import Protocol
 
 from cluster.api import objects
 from cluster.scheduler.nodes import residents
+from cluster.scheduler.nodes.namespaces import Namespaces
 from cluster.scheduler.nodes.nominations import Nominations
 from cluster.scheduler.nodes.table import NodeTable
+from cluster.scheduler.nodes.workloads import Workloads
 from cluster.scheduler.pods import PodInfo
 
 
@@ -59,6 +61,8 @@ class Cache:
     """The node table together with the pods that fill it."""
 
     table: NodeTable = field(default_factory=NodeTable)
+    namespaces: Namespaces = field(default_factory=Namespaces)
+    workloads: Workloads = field(default_factory=Workloads)
     _pods: dict[str, _Placed] = field(default_factory=dict)
     _on_node: dict[str, dict[str, PodInfo]] = field(default_factory=dict)
     _priorities: dict[int, int] = field(default_factory=dict)

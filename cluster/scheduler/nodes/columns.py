@@ -43,6 +43,11 @@ class LabelColumn:
         self.codes = grown(self.codes, capacity)
 
     @property
+    def size(self) -> int:
+        """How many codes there are, that of absence among them."""
+        return len(self._texts)
+
+    @property
     def wasteful(self) -> bool:
         """Whether most of its values are of nodes that are gone: build it anew."""
         return len(self._texts) > 2 * len(self.codes) + _SPARE_VALUES

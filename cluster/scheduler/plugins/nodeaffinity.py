@@ -9,7 +9,7 @@ from cluster.scheduler.framework import events, points
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
 from cluster.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvable
-from cluster.scheduler.nodes.columns import Rows
+from cluster.scheduler.nodes.columns import Mask, Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import nodeselector
 from cluster.scheduler.plugins.nodeselector import Term
@@ -30,6 +30,18 @@ class _Required:
         if self.selector is not None and not self.selector.matches(node):
             return False
         return self.terms is None or any(one.matches(node) for one in self.terms)
+
+    def mask(self, nodes: NodeTable, rows: Rows) -> Mask:
+        """Which of the rows match."""
+        good: Mask = np.ones(len(rows), np.bool_)
+        if self.selector is not None:
+            good &= self.selector.mask(nodes, rows)
+        if self.terms is not None:
+            any_term = np.zeros(len(rows), np.bool_)
+            for one in self.terms:
+                any_term |= one.mask(nodes, rows)
+            good &= any_term
+        return good
 
     def names(self) -> frozenset[str] | None:
         """The only nodes that can match, where every term names nodes."""
@@ -78,14 +90,7 @@ class NodeAffinity:
     def filter(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
         """1 for a node that does not match."""
         required: _Required = state[self.name]
-        good = np.ones(len(rows), np.bool_)
-        if required.selector is not None:
-            good &= required.selector.mask(nodes, rows)
-        if required.terms is not None:
-            any_term = np.zeros(len(rows), np.bool_)
-            for one in required.terms:
-                any_term |= one.mask(nodes, rows)
-            good &= any_term
+        good = required.mask(nodes, rows)
         return np.asarray(~good, np.int64)
 
     def verdict(self, _state: CycleState, _pod: PodInfo, _nodes: NodeTable, _code: int) -> Status:
@@ -114,6 +119,11 @@ class NodeAffinity:
     def normalize(self, scores: Scores) -> Scores:
         """More is better."""
         return points.normalized(scores)
+
+
+def required_mask(pod: PodInfo, nodes: NodeTable, rows: Rows) -> Mask:
+    """Which rows the pod's nodeSelector and required node affinity allow."""
+    return _required(pod).mask(nodes, rows)
 
 
 def _node_affinity(pod: PodInfo) -> dict[str, Any]:

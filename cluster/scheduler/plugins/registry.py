@@ -2,20 +2,30 @@
 
 from cluster.scheduler.framework.profile import Profile, Weighted
 from cluster.scheduler.nodes.cache import Cache
+from cluster.scheduler.nodes.podindex import PodIndex
 from cluster.scheduler.plugins.balancedallocation import NodeResourcesBalancedAllocation
 from cluster.scheduler.plugins.defaultbinder import Binder, DefaultBinder
 from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
+from cluster.scheduler.plugins.interpodaffinity import InterPodAffinity
 from cluster.scheduler.plugins.nodeaffinity import NodeAffinity
 from cluster.scheduler.plugins.nodename import NodeName
 from cluster.scheduler.plugins.noderesources import NodeResourcesFit
 from cluster.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from cluster.scheduler.plugins.podtopologyspread import PodTopologySpread
 from cluster.scheduler.plugins.prioritysort import PrioritySort
 from cluster.scheduler.plugins.schedulinggates import SchedulingGates
 from cluster.scheduler.plugins.tainttoleration import TaintToleration
 
 
-def default_profile(scheduler_name: str, cache: Cache, client: Binder) -> Profile:
+def default_profile(
+    scheduler_name: str,
+    cache: Cache,
+    client: Binder,
+    *,
+    preemption: DefaultPreemption | None = None,
+) -> Profile:
     """The profile that runs where nothing else is configured."""
+    index = PodIndex(cache)
     return Profile(
         [
             Weighted(SchedulingGates()),
@@ -25,7 +35,9 @@ def default_profile(scheduler_name: str, cache: Cache, client: Binder) -> Profil
             Weighted(TaintToleration(), 3),
             Weighted(NodeAffinity(), 2),
             Weighted(NodeResourcesFit(), 1),
-            Weighted(DefaultPreemption(cache)),
+            Weighted(PodTopologySpread(index, cache.workloads), 2),
+            Weighted(InterPodAffinity(cache, index), 2),
+            Weighted(preemption or DefaultPreemption(cache)),
             Weighted(NodeResourcesBalancedAllocation(), 1),
             Weighted(DefaultBinder(client)),
         ],

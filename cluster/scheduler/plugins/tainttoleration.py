@@ -13,7 +13,7 @@ from cluster.scheduler.framework import events, points
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
 from cluster.scheduler.framework.status import Status, unresolvable
-from cluster.scheduler.nodes.columns import Rows, Taint, taints_of
+from cluster.scheduler.nodes.columns import Mask, Rows, Taint, taints_of
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import tolerations
 from cluster.scheduler.plugins.tolerations import Tolerations
@@ -41,14 +41,7 @@ class TaintToleration:
 
     def filter(self, _state: CycleState, pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
         """0, or the number of the list of taints, one of which is not tolerated."""
-        wanted = _tolerations(pod)
-        found = nodes.taints.codes[rows]
-
-        def judge(taints: tuple[Taint, ...]) -> bool:
-            return bool(tolerations.untolerated(wanted, taints, _HARD))
-
-        refused = _by_list(nodes, found, judge)
-        return np.where(refused != 0, found, 0)
+        return np.where(refused(pod, nodes, rows), nodes.taints.codes[rows], 0)
 
     def verdict(self, _state: CycleState, pod: PodInfo, nodes: NodeTable, code: int) -> Status:
         """Names the first taint that is not tolerated."""
@@ -72,6 +65,16 @@ class TaintToleration:
         return points.normalized(scores, reverse=True)
 
 
+def refused(pod: PodInfo, nodes: NodeTable, rows: Rows) -> Mask:
+    """Which rows have a taint that the pod does not tolerate and that keeps it off the node."""
+    wanted = _tolerations(pod)
+
+    def judge(taints: tuple[Taint, ...]) -> bool:
+        return bool(tolerations.untolerated(wanted, taints, _HARD))
+
+    return np.asarray(_by_list(nodes, nodes.taints.codes[rows], judge) != 0)
+
+
 def _by_list(nodes: NodeTable, codes: Codes, value: Callable[[tuple[Taint, ...]], int]) -> Codes:
     """`value` of each row's taints, computed once for each distinct list of taints."""
     if not codes.any():
@@ -88,11 +91,11 @@ def _tolerations(pod: PodInfo) -> Tolerations:
 def _hint_node(pod: PodInfo, occurrence: Occurrence) -> bool:
     """The node is tolerated now, and was not before."""
 
-    def refused(node: Any) -> bool:
+    def unfit(node: Any) -> bool:
         return bool(tolerations.untolerated(_tolerations(pod), taints_of(node), _HARD))
 
-    before = occurrence.old is None or refused(occurrence.old)
-    return before and not refused(occurrence.new)
+    before = occurrence.old is None or unfit(occurrence.old)
+    return before and not unfit(occurrence.new)
 
 
 def _hint_pod(pod: PodInfo, occurrence: Occurrence) -> bool:
