@@ -157,3 +157,17 @@ def test_forgetting_takes_what_is_there() -> None:
         assert await world.all(REVISIONS) == []
 
     bench(scenario)
+
+
+def test_what_the_cache_does_not_show_yet_is_found() -> None:
+    async def scenario(b: Bench, world: World) -> None:
+        await b.history.create(b.build("b", number=2), 0)
+        await b.history.create(b.build("a", number=1), 0)
+        stranger = b.build("c", number=3)(0)
+        stranger["metadata"]["ownerReferences"] = []
+        await world.create(REVISIONS, stranger)
+        assert await b.history.of(b.claimant, release=False) == []
+        found = await b.history.fresh(b.claimant)
+        assert [revisions.number(one) for one in found] == [1, 2]
+
+    bench(scenario)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from cluster.api import errors, objects
+from cluster.api import errors, objects, selectors
 from cluster.client import client, informer
 from cluster.controllers import adoption, context
 from cluster.controllers.history import revisions
@@ -35,6 +35,22 @@ class History:
             lambda one: release or matches(objects.labels(one)),
         )
         return revisions.ordered(found)
+
+    async def fresh(self, owner: adoption.Owner) -> list[objects.Object]:
+        """What `owner` controls by the API itself, oldest first: ask before giving a number.
+
+        The cache may not show the last revision yet, and two would get one number.
+        """
+        uid = objects.uid(owner.object)
+        selector = context.selector_of(owner.object)
+        found = await self._client.list(
+            context.CONTROLLER_REVISIONS,
+            objects.namespace(owner.object),
+            labels=selectors.as_text(selector),
+        )
+        return revisions.ordered(
+            one for one in found.items if (objects.controller_of(one) or {}).get("uid") == uid
+        )
 
     async def create(self, build: Build, collisions: int) -> tuple[objects.Object, int]:
         """Create a revision; the revision and the collision count it took.

@@ -2,5 +2,5 @@
 
 `settings`, `identity`, `claims`, `retention`, `observed` and `status` are pure pieces; `decision`
 joins them into one step, of which `update` is the part that replaces pods; `acting` carries a step
-out; `controller` is the shell.
+out, `rollout` finds the revisions; `controller` is the shell.
 """

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cluster.aio import tasks
 from cluster.api import conditions, objects
 from cluster.client import informer, reconciler
 from cluster.controllers import adoption, context, expectations, ownership, staleness
-from cluster.controllers.history import keeper, revisions, snapshot
+from cluster.controllers.history import keeper
 from cluster.controllers.statefulset import (
     acting,
     claims,
     decision,
     identity,
     observed,
+    rollout,
     settings,
     status,
 )
@@ -26,30 +26,6 @@ LOOK_AGAIN = 0.1
 """Seconds until a look at a cache that did not show our own writes yet."""
 MAX_UNAVAILABLE_SINCE = 35
 """The Kubernetes 1 minor version whose gate MaxUnavailableStatefulSet is on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _History:
-    """All revisions in order, the current one, the one that is rolled out, and the collisions."""
-
-    known: Sequence[objects.Object]
-    current: objects.Object
-    update: objects.Object
-    collisions: int
-
-    @property
-    def names(self) -> status.Revisions:
-        return status.Revisions(
-            objects.name(self.current), objects.name(self.update), self.collisions
-        )
-
-    def templates(self, stateful_set: objects.Object) -> dict[str, objects.Object]:
-        """The pod templates by revision; one that remembers none means the present one."""
-        present = objects.spec(stateful_set).get("template") or {}
-        return {
-            objects.name(one): snapshot.template_in(one.get("data") or {}) or present
-            for one in (self.current, self.update)
-        }
 
 
 class StatefulSetController:
@@ -64,7 +40,9 @@ class StatefulSetController:
         self._caches = {
             source.resource: source for source in (self._sets, self._pods, self._claims)
         }
-        self._history = keeper.History(ctx.client, ctx.shared(context.CONTROLLER_REVISIONS))
+        self._rollout = rollout.Rollout(
+            keeper.History(ctx.client, ctx.shared(context.CONTROLLER_REVISIONS))
+        )
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("statefulset-controller")
         self._expectations = expectations.Expectations()
@@ -165,7 +143,7 @@ class StatefulSetController:
             context.STATEFUL_SETS,
             ownership.reference(stateful_set, "apps/v1", KIND),
         )
-        known = await self._history.of(owner, release=False)
+        history = await self._rollout.history(owner)
         name = objects.name(stateful_set)
         pods = await adoption.claimed(
             self._client,
@@ -173,10 +151,10 @@ class StatefulSetController:
             self._pods,
             member=lambda pod: identity.ordinal_of(name, pod) is not None,
         )
-        history = await self._present(owner, known)
         if history is not None:
             await self._step(key, stateful_set, pods, history)
-            await self._forget_old(stateful_set, pods, history)
+            live = map(identity.revision_of, pods)
+            await self._rollout.forget_old(stateful_set, history, live)
 
     def _awaits(self, key: str) -> bool:
         """Whether the caches are older than our own writes; then they are looked at again later."""
@@ -190,48 +168,12 @@ class StatefulSetController:
             return True
         return False
 
-    async def _present(
-        self, owner: adoption.Owner, known: Sequence[objects.Object]
-    ) -> _History | None:
-        """The history with the present template's revision in it, made or renumbered if need be.
-
-        None where there is none and the StatefulSet is going: nothing more is made for it.
-        """
-        stateful_set, data = owner.object, snapshot.of(owner.object)
-        told = objects.status(stateful_set)
-        collisions = int(told.get("collisionCount") or 0)
-        choice = revisions.choose(known, data)
-        if isinstance(choice, revisions.Keep) or (objects.deleting(stateful_set) and known):
-            update = known[-1]
-        elif objects.deleting(stateful_set):
-            return None
-        elif isinstance(choice, revisions.Renumber):
-            update = await self._history.renumber(choice)
-        else:
-            number = choice.number
-
-            def build(count: int) -> objects.Object:
-                return revisions.new(
-                    stateful_set,
-                    owner.reference,
-                    data,
-                    labels=objects.labels(objects.spec(stateful_set).get("template") or {}),
-                    annotations=objects.annotations(stateful_set),
-                    number=number,
-                    collisions=count,
-                )
-
-            update, collisions = await self._history.create(build, collisions)
-        name = told.get("currentRevision")
-        current = next((one for one in known if objects.name(one) == name), update)
-        return _History(known, current, update, collisions)
-
     async def _step(
         self,
         key: str,
         stateful_set: objects.Object,
         pods: Sequence[objects.Object],
-        history: _History,
+        history: rollout.History,
     ) -> None:
         now, loop = self._ctx.clock.now(), asyncio.get_running_loop()
         asked = settings.of(stateful_set)
@@ -279,14 +221,6 @@ class StatefulSetController:
         )
         now = asyncio.get_running_loop().time()
         self._writes.note(key, context.STATEFUL_SETS, written, now)
-
-    async def _forget_old(
-        self, stateful_set: objects.Object, pods: Sequence[objects.Object], history: _History
-    ) -> None:
-        """Delete the revisions that nothing uses, beyond spec.revisionHistoryLimit."""
-        live = {history.names.current, history.names.update, *map(identity.revision_of, pods)}
-        limit = objects.spec(stateful_set).get("revisionHistoryLimit")
-        await self._history.forget(revisions.surplus(history.known, live, limit))
 
 
 def _matters(old: objects.Object, new: objects.Object) -> bool:
