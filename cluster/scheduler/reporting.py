@@ -34,13 +34,13 @@ class Recorder(Protocol):
 
 
 class Reporter:
-    """Notes events at once, and writes conditions in its own time: the last one of each pod."""
+    """Notes events at once, and writes status in its own time: the last word on each pod."""
 
     def __init__(self, client: Client, clock: Clock, recorder: Recorder) -> None:
         self._client = client
         self._clock = clock
         self._recorder = recorder
-        self._waiting: dict[str, tuple[PodInfo, conditions.Condition]] = {}
+        self._waiting: dict[str, tuple[PodInfo, objects.Object]] = {}
         self._wake = asyncio.Event()
         self._warned: dict[str, None] = {}
         self._log = structlog.get_logger().bind(component="scheduler")
@@ -50,18 +50,29 @@ class Reporter:
         message = f"Successfully assigned {pod.key} to {node}"
         self._recorder.event(pod.object, NORMAL, "Scheduled", message, "Binding")
 
-    def failed(self, pod: PodInfo, reason: str, message: str) -> None:
-        """The pod was not scheduled; `reason` is UNSCHEDULABLE or SCHEDULER_ERROR."""
+    def failed(self, pod: PodInfo, reason: str, message: str, nominated: str | None = None) -> None:
+        """The pod was not scheduled; `reason` is UNSCHEDULABLE or SCHEDULER_ERROR.
+
+        `nominated`: the node that it is promised from now on, "" for none; None: as it was.
+        """
         text = diagnosis.cut(message)
         self._recorder.event(pod.object, WARNING, "FailedScheduling", text, "Scheduling")
+        status: objects.Object = {}
         condition = {
             "type": _CONDITION, "status": "False", "reason": reason, "message": message,
         }  # fmt: skip
         known = conditions.find(pod.object, _CONDITION) or {}
         if any(known.get(field) != value for field, value in condition.items()):
-            self._put(pod, condition, known.get("status"))
-        else:
-            self._waiting.pop(pod.key, None)
+            if known.get("status") != condition["status"]:
+                condition["lastTransitionTime"] = timestamps.encode(self._clock.now())
+            status["conditions"] = [condition]
+        before = self._waiting.pop(pod.key, None)
+        if nominated is None and before is not None and before[0].uid == pod.uid:
+            nominated = before[1].get("nominatedNodeName", nominated)
+        if nominated is not None and (before is not None or nominated != pod.nominated_node_name):
+            status["nominatedNodeName"] = nominated or None
+        if status:
+            self._put(pod, status)
 
     def warn_unsupported(self, pod: PodInfo) -> None:
         """Say, once for all pods of an owner, what of its requirements is not looked at."""
@@ -87,21 +98,19 @@ class Reporter:
             taken = [self._waiting.pop(key) for key in batch]
             if not self._waiting:
                 self._wake.clear()
-            await asyncio.gather(*(self._write(pod, condition) for pod, condition in taken))
+            await asyncio.gather(*(self._write(pod, status) for pod, status in taken))
 
-    def _put(self, pod: PodInfo, condition: conditions.Condition, before: str | None) -> None:
-        if before != condition["status"]:
-            condition["lastTransitionTime"] = timestamps.encode(self._clock.now())
-        self._waiting[pod.key] = (pod, condition)
+    def _put(self, pod: PodInfo, status: objects.Object) -> None:
+        self._waiting[pod.key] = (pod, status)
         if len(self._waiting) > _MOST_WAITING:
             dropped = next(iter(self._waiting))
             del self._waiting[dropped]
             self._log.warning("too many conditions to write; dropped one", pod=dropped)
         self._wake.set()
 
-    async def _write(self, pod: PodInfo, condition: conditions.Condition) -> None:
+    async def _write(self, pod: PodInfo, status: objects.Object) -> None:
         obj = pod.object
-        patch = {"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}}
+        patch = {"metadata": {"uid": pod.uid}, "status": status}
         try:
             with cause.because(objects.revision(obj)):
                 async with asyncio.timeout(_SECONDS):

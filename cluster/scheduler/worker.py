@@ -4,6 +4,7 @@ bindings.
 
 import asyncio
 import contextlib
+import functools
 import random as randomness
 from typing import Final
 
@@ -17,12 +18,18 @@ from cluster.scheduler import binding, explain, reporting
 from cluster.scheduler.config import Config
 from cluster.scheduler.core import Core, Decision, Failed, Placed, Unfit
 from cluster.scheduler.feed import Feed
+from cluster.scheduler.framework.points import PostFilterResult
 from cluster.scheduler.framework.status import Code, Status
+from cluster.scheduler.nodes import workloads
 from cluster.scheduler.nodes.cache import Cache
+from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
 from cluster.scheduler.plugins.registry import default_profile
+from cluster.scheduler.preemption.budgets import Budgets
+from cluster.scheduler.preemption.executor import Executor
 from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue
 
 _PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
+_NOTHING: Final = PostFilterResult()
 _TURN: Final = 64
 """Decisions between two turns of the loop: watches and bindings go on in between."""
 
@@ -43,19 +50,33 @@ class Worker:
         self._config = config
         self._clock = clock
         cache = Cache()
-        self._profile = default_profile(config.scheduler_name, cache, client)
+        self._budgets = Budgets()
+        preemption = DefaultPreemption(cache, budgets=self._budgets, random=random)
+        self._profile = default_profile(config.scheduler_name, cache, client, preemption=preemption)
         self._core = Core(self._profile, cache, random, history)
         self._queue = SchedulingQueue(self._profile, config.timing)
         self._feed = Feed(config.scheduler_name, cache, self._queue)
+        self._executor = Executor(
+            preemption, cache, self, client=client, clock=clock, recorder=events
+        )
         self._wake = asyncio.Event()
         self._binding = 0
         self.reporter = reporting.Reporter(client, clock, events)
         self._log = structlog.get_logger().bind(component="scheduler")
 
     def follow(self, informers: informer.Informers) -> None:
-        """Hear of nodes and pods."""
+        """Hear of nodes and pods, and of what says which pods belong together."""
         informers.get("nodes").on_change(self._on_node)
+        informers.get("namespaces").on_change(self._on_namespace)
+        for resource in (workloads.SERVICES, *workloads.CONTROLLERS.values()):
+            informers.get(resource).on_change(functools.partial(self._on_workload, resource))
         informers.get("pods", fields=_PODS).on_change(self._on_pod)
+        informers.get("poddisruptionbudgets.policy").on_change(self._on_budget)
+
+    def prepared(self, key: str, now: float, *, failed: bool) -> None:
+        """The victims of a pod are on their way out, or could not be evicted."""
+        self._queue.prepared(key, now, failed=failed)
+        self._wake.set()
 
     async def run(self, group: tasks.Group) -> None:
         """Schedule until cancelled; bindings are tasks of `group`."""
@@ -95,9 +116,19 @@ class Worker:
             self._binding += 1
             group.spawn(self._bind(queued, decision), f"bind/{pod.key}")
         elif isinstance(decision, Unfit):
-            self._give_up(queued, reporting.UNSCHEDULABLE, decision.message, decision.rejected_by)
+            self._unfit(queued, decision, group)
         else:
             self._give_up(queued, reporting.SCHEDULER_ERROR, decision.message, ())
+
+    def _unfit(self, queued: QueuedPod, unfit: Unfit, group: tasks.Group) -> None:
+        """Let the pod wait, for room that is made for it where there are victims."""
+        pod, result = queued.pod, unfit.result
+        if result.victims and result.nominated_node_name:
+            self._executor.begin(pod)
+        self._give_up(queued, reporting.UNSCHEDULABLE, unfit.message, unfit.rejected_by, result)
+        if result.victims and result.nominated_node_name:
+            preparation = self._executor.prepare(pod, result.nominated_node_name, result.victims)
+            group.spawn(preparation, f"preempt/{pod.key}")
 
     def _decide(self, queued: QueuedPod) -> Decision:
         try:
@@ -130,15 +161,32 @@ class Worker:
             self._give_up(queued, reporting.SCHEDULER_ERROR, status.message, ())
 
     def _give_up(
-        self, queued: QueuedPod, reason: str, message: str, rejected_by: tuple[str, ...]
+        self,
+        queued: QueuedPod,
+        reason: str,
+        message: str,
+        rejected_by: tuple[str, ...],
+        result: PostFilterResult = _NOTHING,
     ) -> None:
         """End an attempt without a node; say so, unless the pod is gone or bound by now."""
         if self._queue.failed(queued, rejected_by, self._clock.now()):
-            self.reporter.failed(queued.pod, reason, message)
+            self.reporter.failed(queued.pod, reason, message, result.nominated_node_name)
 
     def _on_node(self, change: informer.Change) -> None:
         self._feed.node(change.old, change.new, self._clock.now())
         self._wake.set()
+
+    def _on_budget(self, change: informer.Change) -> None:
+        if change.new is not None:
+            self._budgets.set(change.new)
+        elif change.old is not None:
+            self._budgets.remove(objects.namespace(change.old), objects.name(change.old))
+
+    def _on_namespace(self, change: informer.Change) -> None:
+        self._feed.namespace(change.old, change.new)
+
+    def _on_workload(self, resource: str, change: informer.Change) -> None:
+        self._feed.workload(resource, change.old, change.new)
 
     def _on_pod(self, change: informer.Change) -> None:
         self._feed.pod(change.old, change.new, self._clock.now())

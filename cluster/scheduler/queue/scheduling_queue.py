@@ -146,13 +146,31 @@ class SchedulingQueue:
             self._unschedulable[key] = queued
         return True
 
-    def saw(self, occurrence: Occurrence, now: float) -> None:
-        """Something happened in the cluster: pods that it may help are tried again."""
+    def saw(self, occurrence: Occurrence, now: float, *, highest: int | None = None) -> None:
+        """Something happened in the cluster: pods that it may help are tried again.
+
+        `highest`: it helps only pods of this priority or a lower one.
+        """
         self._in_flight.saw(occurrence)
-        helped = [one for one in self._unschedulable.values() if self._helps(one, occurrence)]
+        helped = [
+            one
+            for one in self._unschedulable.values()
+            if (highest is None or one.pod.priority <= highest) and self._helps(one, occurrence)
+        ]
         for one in helped:
             del self._unschedulable[one.pod.key]
             self._enter(one, now)
+
+    def prepared(self, key: str, now: float, *, failed: bool) -> None:
+        """Room is being made for a pod: it is not kept out for that reason any more.
+
+        `failed`: it was not made, so there will be no event to wait for; the pod goes on at once.
+        """
+        gated = self._gated.pop(key, None)
+        if gated is not None:
+            self._enter(gated, now)
+        elif failed and key in self._unschedulable:
+            self._activate(self._unschedulable.pop(key))
 
     def flush(self, now: float) -> None:
         """Move on the pods whose time has come."""
