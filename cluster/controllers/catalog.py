@@ -16,6 +16,7 @@ from cluster.controllers.bootstrap.cleaner import TokenCleaner
 from cluster.controllers.bootstrap.signer import BootstrapSigner
 from cluster.controllers.certificates import approver, cleaner, signer
 from cluster.controllers.context import Context
+from cluster.controllers.cronjob import controller as cronjob
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpointslice import controller as endpointslice
@@ -57,6 +58,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "replicaset": replicaset.ReplicaSetController,
         "statefulset": statefulset.StatefulSetController,
         "job": job.JobController,
+        "cronjob": cronjob.CronJobController,
         "ttl-after-finished": ttlafterfinished.TtlAfterFinished,
         "endpointslice": endpointslice.EndpointSliceController,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
