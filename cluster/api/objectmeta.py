@@ -41,10 +41,21 @@ def stamp(meta: Object, *, namespaced: bool, now: float, random: Random) -> None
         meta.pop(field, None)
     if not namespaced:
         meta.pop("namespace", None)
+    _leave_out_empty(meta)
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = generated_name(meta["generateName"], random)
     meta["uid"] = new_uid(random)
     meta["creationTimestamp"] = timestamps.encode(now)
+
+
+_LEFT_OUT_WHERE_EMPTY: Final = ("labels", "annotations", "ownerReferences", "finalizers")
+
+
+def _leave_out_empty(meta: Object) -> None:
+    """A map or list of the metadata that holds nothing is not there."""
+    for field in _LEFT_OUT_WHERE_EMPTY:
+        if field in meta and not meta[field]:
+            del meta[field]
 
 
 _KEPT: Final = ("uid", "creationTimestamp", "namespace", "name")
@@ -54,6 +65,7 @@ _ALWAYS_KEPT: Final = ("generateName", "generation", "selfLink")
 def keep(meta: Object, old: Mapping[str, Any]) -> None:
     """Carry over what an update may leave out, and what it may not change at all."""
     meta.pop("resourceVersion", None)
+    _leave_out_empty(meta)
     for field in _KEPT:
         if not meta.get(field) and field in old:
             meta[field] = old[field]

@@ -369,3 +369,12 @@ def test_a_service_keeps_what_was_allocated() -> None:
 def test_uids_do_not_repeat() -> None:
     source = random.Random(3)
     assert len({objectmeta.new_uid(source) for _ in range(1000)}) == 1000
+
+
+def test_metadata_that_holds_nothing_is_left_out():
+    nothing = {"labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": []}
+    made = create("configmaps", named(**nothing))
+    assert not nothing.keys() & made["metadata"].keys()
+    owned = create("configmaps", named(finalizers=["example.com/kept"], labels={"a": "b"}))
+    emptied = {**owned, "metadata": owned["metadata"] | nothing}
+    assert not nothing.keys() & update("configmaps", owned, emptied)["metadata"].keys()
