@@ -15,8 +15,11 @@ def delete(call: Call, chain: Chain) -> Plan | Entry:
     asked = deletion.options(bodies.decoded(body, "DeleteOptions") if body else {})
     entry = call.entry()
     obj = entry.document()
+    shown = call.document(
+        entry
+    )  # so nothing goes that its webhook cannot convert, as in Kubernetes
     deletion.check_preconditions(call.row.id, obj, asked)
-    request = Request(Act.DELETE, call, obj, obj)
+    request = Request(Act.DELETE, call, shown, shown)
     chain.mutate(request)
     chain.validate(request)
     verdict = deletion.judge(call.row, obj, asked, call.now)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from crd_world import DEFINITIONS, VERSION, WIDGETS, World, definition, widget, world
+from crd_world import DEFINITIONS, USER, VERSION, WIDGETS, World, definition, widget, world
 
 from cluster.aio import virtual
 from cluster.api import errors
@@ -198,5 +198,37 @@ def test_a_get_asks_the_webhook_anew_which_may_have_been_mended_meanwhile() -> N
             assert (await w.get(WIDGETS, "a", version=OLD))["spec"]["colour"] == "red"
             page = await w.registry.list(WIDGETS, "default", version=OLD)
             assert page.items[0].document()["spec"]["colour"] == "red"
+
+    virtual.run(scenario())
+
+
+def test_what_cannot_be_converted_is_not_deleted_in_that_version() -> None:
+    class Broken(Webhook):
+        async def call(self, request: Outgoing, seconds: float) -> Answer:
+            if self.broken:
+                raise Unreachable("dial tcp: no route")
+            return await super().call(request, seconds)
+
+        broken = False
+
+    async def scenario() -> None:
+        async with world() as w:
+            webhook = Broken()
+            await started(w, webhook)
+            await w.create(WIDGETS, widget("one"))
+            await w.create(WIDGETS, widget("two"))
+            webhook.broken = True
+            with pytest.raises(errors.InternalError, match="conversion webhook for"):
+                await w.delete(WIDGETS, "one", version=OLD)
+            with pytest.raises(errors.InternalError, match="conversion webhook for"):
+                await w.registry.delete_collection(WIDGETS, "default", USER, version=OLD)
+            left = await w.registry.list(WIDGETS, "default")
+            assert [entry.name for entry in left.items] == ["one", "two"]
+
+            # In the version that is stored nobody needs the webhook.
+            await w.delete(WIDGETS, "two")
+            webhook.broken = False
+            await w.delete(WIDGETS, "one", version=OLD)
+            assert not (await w.registry.list(WIDGETS, "default")).items
 
     virtual.run(scenario())
