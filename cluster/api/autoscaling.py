@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cluster.api import schema, walker
+from cluster.api import json_text, schema, walker
 from cluster.api.defaults.autoscaling import CPU_UTILIZATION, cpu_metric
 from cluster.api.objects import Object
 
@@ -228,8 +228,8 @@ def _present(rules: Object) -> Object:
 def _decoded(annotations: Mapping[str, str], name: str) -> Any:
     """What an annotation holds; anybody may have written it, so that it may be anything."""
     try:
-        return msgspec.json.decode(annotations[name].encode("utf-8", "surrogatepass"))
-    except (KeyError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return json_text.decoded(annotations[name].encode("utf-8", "surrogatepass"))
+    except (KeyError, json_text.Malformed):
         return None
 
 

@@ -1,13 +1,13 @@
-"""JSON text of requests: decoded, with the words of Go's decoder where that fails."""
+"""JSON text of others: decoded, with the words of Go's decoder where that fails."""
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-_decode = msgspec.json.Decoder().decode
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 _TRUNCATED: Final = "unexpected end of JSON input"
@@ -31,16 +31,27 @@ class Malformed(ValueError):
     """Text that is no JSON; the message is Go's (encoding/json)."""
 
 
-def decoded(body: bytes) -> Any:
-    """The document of JSON text. Malformed."""
-    try:
-        return _decode(body)
-    except msgspec.DecodeError as error:
-        raise Malformed(_go_words(body, str(error))) from None
-    except UnicodeDecodeError:
-        raise Malformed("invalid UTF-8 in string literal") from None
-    except RecursionError:
-        raise Malformed("exceeded max depth") from None
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """Reads JSON text into `kind` (for msgspec): a function that raises nothing but Malformed."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(body: bytes) -> T:
+        try:
+            return decode(body)
+        except msgspec.ValidationError as error:
+            raise Malformed(str(error)) from None
+        except msgspec.DecodeError as error:
+            raise Malformed(_go_words(body, str(error))) from None
+        except UnicodeDecodeError:
+            raise Malformed("invalid UTF-8 in string literal") from None
+        except RecursionError:
+            raise Malformed("exceeded max depth") from None
+
+    return read
+
+
+decoded: Callable[[bytes], Any] = reader(Any)
+"""The document of JSON text. Malformed."""
 
 
 def repeated(body: bytes, document: Any) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cluster.api import decoding, errors, objects, patching, rules, strategies
+from cluster.api import decoding, errors, json_text, objects, patching, rules, strategies
 from cluster.api.managedfields import entries
 from cluster.api.objects import Object
 from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
@@ -220,7 +220,7 @@ class _Body(msgspec.Struct):
     metadata: _Meta | None = None
 
 
-_peek = msgspec.json.Decoder(_Body).decode
+_peek = json_text.reader(_Body)
 
 
 def _names_revision(body: bytes) -> bool:
@@ -229,7 +229,7 @@ def _names_revision(body: bytes) -> bool:
         return False
     try:
         found = _peek(body)
-    except (msgspec.DecodeError, RecursionError):
+    except json_text.Malformed:
         # A JSON patch, which is a list: its tests are made anew each time.
         return False
     return found.metadata is not None and found.metadata.resourceVersion not in ("", "0")

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from cluster.api import durations, quantity
+from cluster.api import durations, json_text, quantity
 from cluster.runtime import commandline
 
 PREFIX: Final = "kubemu.dev/"
@@ -95,23 +95,26 @@ def _server(ports: tuple[int, ...]) -> Script:
     return Script(ports=ports) if ports else SERVER
 
 
+class _Port(msgspec.Struct):
+    """A ContainerPort of core/v1."""
+
+    containerPort: int = 0
+    protocol: str = "TCP"
+
+
+_ports = json_text.reader(list[_Port])
+
+
 @lru_cache(1024)
 def ports(text: str) -> tuple[int, ...]:
     """The TCP ports of the annotation PORTS; what is not readable has none."""
     if not text:
         return ()
     try:
-        found = msgspec.json.decode(text, type=list[_Port])
-    except (msgspec.DecodeError, RecursionError):
+        found = _ports(text.encode(errors="surrogatepass"))
+    except json_text.Malformed:
         return ()
     return tuple(one.containerPort for one in found if one.protocol == "TCP")
-
-
-class _Port(msgspec.Struct):
-    """A ContainerPort of core/v1."""
-
-    containerPort: int = 0
-    protocol: str = "TCP"
 
 
 def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from random import Random
 import aiohttp
 import jwt
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rest_world import MAPS, Answer, StillClock, config_map, pod
@@ -15,6 +16,7 @@ from rest_world import MAPS, Answer, StillClock, config_map, pod
 from cluster.aio import tasks
 from cluster.api import identity
 from cluster.api.tokens import keys
+from cluster.apiserver.audit import events as audit_events
 from cluster.apiserver.audit.policy import read
 from cluster.apiserver.audit.settings import Settings as AuditSettings
 from cluster.apiserver.authn.serviceaccounts import ISSUER, Settings
@@ -142,10 +144,7 @@ def test_audit_tells_a_create_with_both_objects(tmp_path):
         assert complete["user"]["username"] == "root"
         assert complete["userAgent"] == "test/1"
         assert complete["sourceIPs"] == ["127.0.0.1"]
-        reference = complete["objectRef"]
-        assert reference.pop("uid")
-        assert reference.pop("resourceVersion")
-        assert reference == {
+        assert complete["objectRef"] == {
             "resource": "configmaps", "namespace": "default", "name": "one", "apiVersion": "v1",
         }  # fmt: skip
         assert complete["responseStatus"] == {"metadata": {}, "code": 201}
@@ -158,6 +157,53 @@ def test_audit_tells_a_create_with_both_objects(tmp_path):
         {"level": "RequestResponse", "resources": [{"group": "", "resources": ["configmaps"]}]}
     )
     run(story, tmp_path, wanted, after)
+
+
+def test_audit_names_objects_as_they_were_sent(tmp_path):
+    """kube-apiserver's LogRequestObject: the path first, then metadata of the request's object."""
+
+    async def story(server):
+        made = await server.call("POST", MAPS, {"metadata": {"generateName": "x-"}})
+        name = made.json["metadata"]["name"]
+        await server.call("PUT", f"{MAPS}/{name}", made.json)
+        await server.call("POST", MAPS, config_map(name))
+        await server.call("POST", MAPS, config_map("late"), token="jane")
+        await server.call("POST", MAPS, ["no object"])
+        # What is JSON is YAML as well.
+        await server.call("POST", MAPS, config_map("written"), Content_Type="application/yaml")
+        await server.call("DELETE", f"{MAPS}/{name}")
+        known.update(made.json["metadata"])
+
+    def after(events):
+        told = [
+            {key: event["objectRef"].get(key) for key in ("name", "uid", "resourceVersion")}
+            for event in events
+        ]
+        name = {"name": known["name"]}
+        sent = {"uid": known["uid"], "resourceVersion": known["resourceVersion"]}
+        assert [{key: value for key, value in each.items() if value} for each in told] == [
+            {}, name | sent, name, {}, {}, {"name": "written"}, name,
+        ]  # fmt: skip
+
+    known = {}
+    wanted = rules({"level": "Metadata"}, omitStages=["RequestReceived"])
+    run(story, tmp_path, wanted, after)
+
+
+def test_a_fault_of_audit_is_logged_and_the_answer_goes_out(tmp_path, monkeypatch):
+    def event(*_given):
+        raise ValueError("no event")
+
+    async def story(server):
+        monkeypatch.setattr(audit_events, "event", event)
+        for _ in range(2):
+            assert (await server.call("GET", MAPS)).status == 200
+
+    with structlog.testing.capture_logs() as logs:
+        run(story, tmp_path, rules({"level": "Metadata"}, omitStages=["RequestReceived"]))
+    assert [str(log.get("exc_info")) for log in logs if log["log_level"] == "error"] == [
+        "no event"
+    ] * 2
 
 
 def test_audit_tells_refusals_strangers_and_who_acts_as_whom(tmp_path):

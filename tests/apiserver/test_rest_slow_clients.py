@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from urllib.parse import urlsplit
 
 import msgspec
@@ -71,3 +72,42 @@ def test_a_token_that_is_no_text_is_unauthorized() -> None:
             writer.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("line", ["BREW /api/v1", "get /api/v1/namespaces", "X-Y.Z /?a='b'"])
+def test_a_method_that_nobody_knows_is_told_in_a_status(line: str) -> None:
+    async def scenario() -> None:
+        async with serving() as api, asyncio.timeout(10):
+            reader, writer = await _connected(api, f"{line} HTTP/1.1".encode())
+            writer.write(b"\r\n")
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert head.split()[1] == b"405"
+            assert b"application/json" in head
+            said = msgspec.json.decode(body)
+            assert (said["kind"], said["code"], said["reason"]) == (
+                "Status", 405, "MethodNotAllowed",
+            )  # fmt: skip
+            writer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("line", ["garbage", "(x) / HTTP/1.1", "GET /a b HTTP/1.1", "\x16\x03\x01"])
+def test_what_is_no_http_is_a_bad_request_and_nothing_else_is_lost(line: str) -> None:
+    async def scenario() -> None:
+        async with serving() as api, asyncio.timeout(10):
+            reader, writer = await _connected(api, line.encode())
+            writer.write(b"\r\n")
+            assert (await reader.read()).split()[1] == b"400"
+            writer.close()
+            assert (await api.get(MAPS)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_has_hung_up_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio warns of each write after the fifth to a TLS connection that is closed."""
+    log = logging.getLogger("asyncio")
+    log.warning("SSL connection is closed")
+    log.warning("something else")
+    assert [record.getMessage() for record in caplog.records] == ["something else"]

@@ -55,7 +55,6 @@ def _plain(request: Request) -> bool:
     return request.target.startswith(("/healthz", "/livez", "/readyz")) or (
         not request.target.isascii() or not request.target.startswith("/")
         or any(not value.isprintable() or not value.isascii() for _, value in request.headers)
-        or request.method in ("BREW", "get")
         or len({name for name, _ in request.headers}) < len(request.headers)
         or len(request.text()) > 60_000
     )  # fmt: skip

@@ -7,9 +7,7 @@ Source: k8s.io/kubernetes plugin/pkg/admission/podtolerationrestriction.
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
-import msgspec
-
-from cluster.api import errors, objects, qos
+from cluster.api import errors, json_text, objects, qos
 from cluster.apiserver.admission import known, tolerations
 from cluster.apiserver.admission.plugin import Act, Plugin, Request
 from cluster.apiserver.admission.tolerations import Toleration
@@ -20,7 +18,7 @@ WHITELIST: Final = "scheduler.alpha.kubernetes.io/tolerationsWhitelist"
 _PRESSURE: Final = {
     "key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule",
 }  # fmt: skip
-_list = msgspec.json.Decoder(list[dict[str, str | int | None]]).decode
+_list = json_text.reader(list[dict[str, str | int | None]])
 
 
 class PodTolerationRestriction(Plugin):
@@ -85,7 +83,7 @@ class PodTolerationRestriction(Plugin):
         if text is None:
             return None
         try:
-            return list(_list(text)) if text else []
-        except (msgspec.DecodeError, UnicodeError) as error:
+            return list(_list(text.encode(errors="surrogatepass"))) if text else []
+        except json_text.Malformed as error:
             why = f"namespace {request.call.namespace}: annotation {annotation}: {error}"
             raise errors.InternalError(f"Internal error occurred: {why}") from None

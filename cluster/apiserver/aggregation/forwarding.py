@@ -4,27 +4,20 @@ Who asks is told in the X-Remote headers, by a proxy whose certificate the exten
 (--proxy-client-cert-file); the client's own credentials stay here.
 """
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-import msgspec
 from aiohttp import ClientResponse, web
 from multidict import CIMultiDict
 
-from cluster.api import errors, identity
+from cluster.api import errors, identity, json_text
+from cluster.apiserver import hopbyhop
 from cluster.apiserver.aggregation.services import Remote
 from cluster.apiserver.outbound.caller import HttpCaller
 from cluster.apiserver.outbound.protocol import Answer, Unreachable
 from cluster.apiserver.rest import requests
 
-_HOP_BY_HOP = frozenset(
-    (
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te", "trailer", "transfer-encoding", "upgrade",
-    )
-)  # fmt: skip
 _OURS = frozenset(("authorization", "host", "content-length", "accept-encoding"))
 _OURS_BEGIN = ("x-remote-", "impersonate-")
 _SAID: Final = 512
@@ -74,8 +67,8 @@ async def fetched(caller: HttpCaller, found: Remote, user: identity.User, path: 
 def _failure(answer: Answer) -> errors.StatusError:
     """The Status that an extension server sent, or what its code says."""
     try:
-        status = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, RecursionError):
+        status = json_text.decoded(answer.body)
+    except json_text.Malformed:
         status = None
     said = status if isinstance(status, dict) else {}
     text, reason, details = said.get("message"), said.get("reason"), said.get("details")
@@ -88,7 +81,9 @@ def _failure(answer: Answer) -> errors.StatusError:
 
 
 async def _passed_back(http: web.BaseRequest, answer: ClientResponse) -> web.StreamResponse:
-    response = web.StreamResponse(status=answer.status, headers=_kept(answer.headers.items()))
+    kept = hopbyhop.passed(tuple(answer.headers.items()))
+    headers = CIMultiDict((name, value) for name, _, value in kept)
+    response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(http)
     async for part in answer.content.iter_any():
         await response.write(part)
@@ -100,8 +95,8 @@ def _headers(http: web.BaseRequest, user: identity.User) -> "CIMultiDict[str]":
     """The client's headers without what is for this server alone, and who asks."""
     sent: CIMultiDict[str] = CIMultiDict(
         (name, value)
-        for name, value in _kept(http.headers.items()).items()
-        if name.lower() not in _OURS and not name.lower().startswith(_OURS_BEGIN)
+        for name, low, value in hopbyhop.passed(tuple(http.headers.items()))
+        if low not in _OURS and not low.startswith(_OURS_BEGIN)
     )
     _tell_who(sent, user)
     return sent
@@ -116,7 +111,3 @@ def _tell_who(headers: "CIMultiDict[str]", user: identity.User) -> None:
     for key, values in user.extra:
         for value in values:
             headers.add(f"X-Remote-Extra-{quote(key, safe='')}", value)
-
-
-def _kept(headers: Iterable[tuple[str, str]]) -> "CIMultiDict[str]":
-    return CIMultiDict((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)

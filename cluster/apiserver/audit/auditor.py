@@ -6,17 +6,20 @@ import msgspec
 from aiohttp import web
 
 from cluster.aio.clock import Clock
-from cluster.api import identity
-from cluster.api.protobuf import decoder as protobuf
+from cluster.api import identity, json_text
 from cluster.apiserver.audit import events, policy
 from cluster.apiserver.audit.logfile import LogFile
 from cluster.apiserver.audit.policy import Asked, Level
 from cluster.apiserver.audit.settings import Settings
+from cluster.apiserver.rest import requests
 from cluster.apiserver.rest.exchange import Exchange
 from cluster.apiserver.rest.paths import Target
 
-_decode = msgspec.json.Decoder().decode
 _FAILED = 400
+_NAMED_BY_BODY = ("create", "update")
+_UNHEARD = (400, 401, 406, 413, 415)
+"""With these, the body was not looked at, or could not be read: nothing is told of its object."""
+_DECISION = "authorization.k8s.io/decision"
 
 
 class _Meta(msgspec.Struct):
@@ -30,7 +33,7 @@ class _Head(msgspec.Struct):
     metadata: _Meta = msgspec.field(default_factory=_Meta)
 
 
-_head = msgspec.json.Decoder(_Head).decode
+_head = json_text.reader(_Head)
 
 
 class Auditor:
@@ -97,44 +100,35 @@ class Trail:
         facts.annotations = exchange.note or {}
         body = response.body if isinstance(response, web.Response) else None
         answer = bytes(body) if isinstance(body, bytes | bytearray) else b""
-        self._name(answer)
+        heard = facts.code not in _UNHEARD and facts.annotations.get(_DECISION) != "forbid"
+        names = heard and facts.asked.verb in _NAMED_BY_BODY
+        if names or facts.verdict.level >= Level.REQUEST:
+            asked = await requests.taken(exchange.http)
+            if names:
+                self._name(asked)
+            if facts.verdict.level >= Level.REQUEST:
+                facts.request = _object(asked)
         if response.status >= _FAILED:
             facts.answer = _object(answer)
-        if facts.verdict.level >= Level.REQUEST:
-            facts.request = await _request(exchange.http)
         if facts.verdict.level >= Level.REQUEST_RESPONSE:
             facts.response = _object(answer)
         self.tell(policy.PANIC if panicked else policy.COMPLETE)
 
-    def _name(self, answer: bytes) -> None:
-        """What was made is known by the answer: its name, its uid."""
-        if self._facts.asked.verb != "create" or self._facts.code >= _FAILED:
-            return
+    def _name(self, asked: bytes) -> None:
+        """What the path does not say of an object, the object that was sent may.
+
+        So what gets its name of the server is told of without one, as in Kubernetes.
+        """
         try:
-            meta = _head(answer).metadata
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            meta = _head(asked).metadata
+        except json_text.Malformed:
             return
         for key in ("name", "namespace", "uid", "resourceVersion"):
             self._facts.about[key] = getattr(meta, key)
 
 
-async def _request(http: web.BaseRequest) -> Any:
-    """The body, if it was read; audit reads none by itself."""
-    if not http.content.is_eof():
-        return None
-    raw = await http.read()
-    if not raw:
-        return None
-    if raw.startswith(protobuf.MAGIC):
-        try:
-            return protobuf.decode(raw)
-        except Exception:  # noqa: BLE001  (whoever asked was told that it is broken)
-            return None
-    return _object(raw)
-
-
 def _object(text: bytes) -> Any:
     try:
-        return _decode(text) if text else None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return json_text.decoded(text) if text else None
+    except json_text.Malformed:
         return None

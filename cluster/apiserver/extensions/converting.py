@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-import msgspec
-
-from cluster.api import errors, objectmeta, objects
+from cluster.api import errors, json_text, objectmeta, objects
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
@@ -87,8 +85,8 @@ class Converting:
 
 def _response(body: bytes) -> Object:
     try:
-        found: Any = codec.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = json_text.decoded(body)
+    except json_text.Malformed as error:
         raise _Failed(f"the response is no JSON: {error}") from None
     response = found.get("response") if isinstance(found, dict) else None
     if not isinstance(response, dict):

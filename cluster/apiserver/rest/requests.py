@@ -84,6 +84,24 @@ async def patch(call: Call) -> tuple[bytes, str]:
     return (_from_yaml(raw) if media == operations.APPLY_PATCH else raw), media
 
 
+async def taken(http: web.BaseRequest) -> bytes:
+    """The body as JSON text where it was read already, whatever it is: for who looks on.
+
+    b"" for one that was not read, or that is nothing.
+    """
+    if not http.content.is_eof():
+        return b""
+    raw = await http.read()
+    media = _media(http)
+    if not raw or media not in (*_YAML_TYPES, protobuf.MEDIA_TYPE, operations.APPLY_PATCH):
+        return raw
+    try:
+        is_message = media == protobuf.MEDIA_TYPE
+        return codec.document(protobuf.decode(raw)) if is_message else _from_yaml(raw)
+    except errors.StatusError:
+        return b""  # who sent it was told what is wrong with it
+
+
 def too_large() -> errors.RequestEntityTooLarge:
     """The body is larger than the server takes."""
     return errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")

@@ -34,7 +34,7 @@ from cluster.apiserver.rest.writes import Writes
 
 Act = Callable[[Call], Awaitable[web.StreamResponse]]
 
-_NOT_ALLOWED = "the server does not allow this method on the requested resource"
+NOT_ALLOWED = "the server does not allow this method on the requested resource"
 _OPEN = ("/healthz", "/livez", "/readyz", "/version")
 _OF_ONE = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _INTO_PODS = ("attach", "exec", "portforward")
@@ -112,7 +112,10 @@ class Router:
         finally:
             exchange.end(response)
         if self._protection.auditor is not None:
-            await exchange.audit(response, panicked=panicked)
+            try:
+                await exchange.audit(response, panicked=panicked)
+            except Exception as error:  # noqa: BLE001  (what was done is answered all the same)
+                self._log.error("audit of an answer failed", id=exchange.id, exc_info=error)
         return response
 
     async def _route(self, http: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
@@ -138,7 +141,7 @@ class Router:
             await exchange.admitted(user, http.method.lower(), None, path)
             self._check_path(user, http.method, path)
             if http.method != "GET":
-                raise errors.MethodNotAllowed(_NOT_ALLOWED)
+                raise errors.MethodNotAllowed(NOT_ALLOWED)
             page = self._pages.get(path)
             return page(http) if page else self._documents.answer(path, parameters, http)
         asked = _asked(user, verb, target, parameters)
@@ -183,7 +186,7 @@ class Router:
         if remote is not None and self._aggregator is not None:
             return await self._aggregator.forward(remote, user, http)
         if http.method != "GET":
-            raise errors.MethodNotAllowed(_NOT_ALLOWED)
+            raise errors.MethodNotAllowed(NOT_ALLOWED)
         path, _, text = http.raw_path.partition("?")
         return answers.json(self._paths.metrics.read(path, query.parse(text)))
 
@@ -209,7 +212,7 @@ class Router:
         await exchange.admitted(user, http.method.lower(), None, path)
         self._check_path(user, http.method, path)
         if http.method not in ("GET", "HEAD"):
-            raise errors.MethodNotAllowed(_NOT_ALLOWED)
+            raise errors.MethodNotAllowed(NOT_ALLOWED)
         parameters = query.parse(text)
         if path.strip("/").partition("/")[0] in health.PATHS:
             return await health.answer(path, parameters, text, self._checks)
@@ -233,14 +236,14 @@ def _cut(http: web.BaseRequest) -> web.Response:
 def _verb(method: str, target: Target, parameters: query.Query) -> str:
     """The API's verb. errors.MethodNotAllowed, errors.NotFound."""
     if target.watch and method != "GET":
-        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        raise errors.MethodNotAllowed(NOT_ALLOWED)
     verb = (_OF_ONE if target.name else _OF_MANY).get(method, "")
     if method == "GET" and (target.watch or (verb == "list" and _watches(parameters))):
         verb = "watch"
     if target.subresource:
         reads.check_subresource(target, verb)
     elif not _served(target, verb):
-        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        raise errors.MethodNotAllowed(NOT_ALLOWED)
     return verb
 
 
@@ -250,10 +253,10 @@ def _connect_verb(method: str, target: Target) -> str:
     errors.MethodNotAllowed, errors.NotFound.
     """
     if target.watch:
-        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        raise errors.MethodNotAllowed(NOT_ALLOWED)
     verb = "get" if method in ("HEAD", "OPTIONS") else _OF_ONE.get(method, "")
     if method in ("HEAD", "OPTIONS") and target.subresource != "proxy":
-        raise errors.MethodNotAllowed(_NOT_ALLOWED)
+        raise errors.MethodNotAllowed(NOT_ALLOWED)
     if target.tail and target.subresource != "proxy":
         raise errors.NotFound(paths.NOT_FOUND)
     reads.check_subresource(target, verb)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import ssl
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +12,17 @@ from typing import Self
 from aiohttp import abc, http_exceptions, http_parser, streams, web
 
 from cluster.aio.clock import Clock
-from cluster.api import schema
+from cluster.api import errors, schema
 from cluster.apiserver import authn, bodies
 from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.rest import health
+from cluster.apiserver.rest import answers, health
 from cluster.apiserver.rest.documents import Documents
 from cluster.apiserver.rest.exchange import Protection, Request
 from cluster.apiserver.rest.pages import Page
 from cluster.apiserver.rest.reads import Reads
-from cluster.apiserver.rest.router import Act, Router
+from cluster.apiserver.rest.router import NOT_ALLOWED, Act, Router
 from cluster.apiserver.rest.watching import Watches
 from cluster.apiserver.rest.writes import Writes
 from cluster.apiserver.streaming.face import Streams
@@ -161,6 +162,47 @@ def _ours(record: logging.LogRecord) -> bool:
 _LOG = logging.getLogger(__name__)
 _LOG.addFilter(_ours)
 
+_GONE = ("SSL connection is closed", "socket.send() raised exception.")
+
+
+def _of_the_living(record: logging.LogRecord) -> bool:
+    """All but what asyncio says of writing to a client that has hung up, which anybody may do."""
+    return record.msg not in _GONE
+
+
+logging.getLogger("asyncio").addFilter(_of_the_living)
+
+
+class _Handler(web.RequestHandler):
+    """aiohttp's handler of a connection, which answers a method that HTTP does not know as Go's
+    server and kube-apiserver do: 405, in a Status.
+    """
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what cannot be read."""
+        if not _unknown_method(exc) or request.writer.output_size:
+            return super().handle_error(request, status, exc, message)
+        response = answers.failure(errors.MethodNotAllowed(NOT_ALLOWED))
+        response.force_close()
+        return response
+
+
+_WORD_AND_PATH = re.compile(r"""b['"][!#$%&*+.^_`|~0-9A-Za-z-]+ /""")
+
+
+def _unknown_method(fault: BaseException | None) -> bool:
+    """Whether a request begins as one does, with a word and a path, and aiohttp knows no such word;
+    its parser tells of the line alone.
+    """
+    is_method = isinstance(fault, http_exceptions.BadHttpMethod)
+    return is_method and _WORD_AND_PATH.search(str(fault)) is not None
+
 
 class _Server(web.Server):
     """aiohttp's server, which tells of lost connections and takes bodies of our size."""
@@ -181,6 +223,10 @@ class _Server(web.Server):
         )
         self._lost = lost
         self._here = loop
+
+    def __call__(self) -> web.RequestHandler:
+        """The handler of a new connection."""
+        return _Handler(self, loop=self._here, **self._kwargs)
 
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from cluster.api import errors
+from cluster.api import errors, json_text
 from cluster.api.operations import APPLY_PATCH, Operation, Verb
 from cluster.apiserver import codec
 from cluster.apiserver.registry import Registry
@@ -23,7 +23,7 @@ class _DeleteOptions(msgspec.Struct):
     dryRun: list[str] | None = None
 
 
-_delete_options = msgspec.json.Decoder(_DeleteOptions).decode
+_delete_options = json_text.reader(_DeleteOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ async def _deletion(call: Call) -> tuple[bytes, bool]:
         return _from_query(call), False
     try:
         return body, bool(_delete_options(body).dryRun)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except json_text.Malformed:
         return body, False  # the registry says what is wrong with it
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from cluster.api import errors
+from cluster.api import errors, json_text
 from cluster.apiserver import bodies
 
 _encode = msgspec.json.Encoder().encode
@@ -80,8 +80,8 @@ def to_json(body: bytes) -> bytes:
 
 def _is_json(body: bytes) -> bool:
     try:
-        _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        json_text.decoded(body)
+    except json_text.Malformed:
         return False
     return True
 

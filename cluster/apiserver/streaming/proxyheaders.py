@@ -3,19 +3,16 @@
 Source: httputil.ReverseProxy of Go, and upgradeaware.go and transport.go of k8s.io/apimachinery.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from cluster.apiserver import hopbyhop
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.streaming.exchange import Headers
 
-_HOP_BY_HOP: Final = (
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade",
-)  # fmt: skip
 # What tells the API server who asks is not the pod's business.
 _OURS: Final = ("authorization", "expect", "host", "x-forwarded-for", "x-forwarded-uri")
 _OURS_BEGIN: Final = ("impersonate-", "x-remote-")
@@ -39,13 +36,12 @@ def path(call: Call) -> str:
 
 def forwarded(http: web.BaseRequest, uri: str, *, upgrading: bool) -> Headers:
     """The headers of a request as it is passed on; `uri` is its path as the client wrote it."""
-    named = _named(http.headers.get("Connection", ""))
     found = [("Host", http.headers.get("Host", ""))]
-    for name, value in http.headers.items():
-        low = name.lower()
-        if low in _HOP_BY_HOP or low in named or low in _OURS or low.startswith(_OURS_BEGIN):
-            continue
-        found.append((name, value))
+    found += [
+        (name, value)
+        for name, low, value in hopbyhop.passed(tuple(http.headers.items()))
+        if low not in _OURS and not low.startswith(_OURS_BEGIN)
+    ]
     if upgrading:
         found += [("Connection", "Upgrade"), ("Upgrade", http.headers.get("Upgrade", ""))]
     if "chunked" in http.headers.get("Transfer-Encoding", "").lower():
@@ -57,12 +53,7 @@ def forwarded(http: web.BaseRequest, uri: str, *, upgrading: bool) -> Headers:
 def answered(headers: Headers) -> "CIMultiDict[str]":
     """The headers of an answer as it is passed back."""
     known = [(name.decode("latin-1"), value.decode(errors="replace")) for name, value in headers]
-    named = _named(",".join(value for name, value in known if name == "connection"))
-    return CIMultiDict(
-        (name.title(), value)
-        for name, value in known
-        if name not in _HOP_BY_HOP and name not in named
-    )
+    return CIMultiDict((name.title(), value) for name, _, value in hopbyhop.passed(known))
 
 
 def is_page(headers: Mapping[str, str]) -> bool:
@@ -88,11 +79,6 @@ def _clients(http: web.BaseRequest) -> str:
     peer = http.transport.get_extra_info("peername") if http.transport is not None else None
     address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
     return ", ".join([*http.headers.getall("X-Forwarded-For", ()), address])
-
-
-def _named(connection: str) -> Iterable[str]:
-    """The headers that a Connection header declares to be of this hop only."""
-    return [name.strip().lower() for name in connection.split(",") if name.strip()]
 
 
 def _parts(call: Call) -> list[str]:

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
-from cluster.api import errors
+from cluster.api import errors, json_text
 from cluster.api.objects import Object
 from cluster.apiserver import codec
 from cluster.apiserver.outbound.protocol import Answer
@@ -93,8 +91,8 @@ def verdict(version: str, uid: str, answer: Answer, *, mutating: bool) -> Verdic
 
 def _decoded(body: bytes) -> Object:
     try:
-        found: Any = codec.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = json_text.decoded(body)
+    except json_text.Malformed as error:
         why = f"couldn't get version/kind; json parse error: {error}"
         raise Unusable(f"failed to call webhook: {why}") from None
     if not isinstance(found, dict):
@@ -176,8 +174,8 @@ def _refused(answer: Answer) -> str:
 
 def _status(body: bytes) -> str:
     try:
-        found: Any = codec.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = json_text.decoded(body)
+    except json_text.Malformed:
         return ""
     if not isinstance(found, dict) or found.get("kind") != "Status":
         return ""
