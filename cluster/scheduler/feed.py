@@ -7,6 +7,7 @@ from cluster.scheduler import pods
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.queue.scheduling_queue import SchedulingQueue
+from cluster.scheduler.volumes import feed as volumes
 
 Maybe = objects.Object | None
 
@@ -46,6 +47,12 @@ class Feed:
             self._cache.workloads.set(resource, new)
         elif old is not None:
             self._cache.workloads.remove(resource, objects.key(old))
+
+    def storage(self, resource: str, old: Maybe, new: Maybe, now: float) -> None:
+        """A claim, a volume, or what says how they are made, appeared, changed or is gone."""
+        occurrence = volumes.take(self._cache.volumes, resource, old, new)
+        if occurrence is not None:
+            self._queue.saw(occurrence, now)
 
     def pod(self, old: Maybe, new: Maybe, now: float) -> None:
         """A pod appeared, changed or is gone. One that has ended is as good as gone."""

@@ -16,8 +16,6 @@ def requirements(pod: Mapping[str, Any]) -> list[str]:
     found = []
     if _host_ports(spec):
         found.append("NodePorts (hostPort)")
-    if any("persistentVolumeClaim" in one or "ephemeral" in one for one in _of(spec, "volumes")):
-        found.append("VolumeBinding (spec.volumes)")
     if spec.get("resourceClaims"):
         found.append("DynamicResources (spec.resourceClaims)")
     return found

@@ -27,6 +27,7 @@ from cluster.scheduler.plugins.registry import default_profile
 from cluster.scheduler.preemption.budgets import Budgets
 from cluster.scheduler.preemption.executor import Executor
 from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue
+from cluster.scheduler.volumes import store as storage
 
 _PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
 _NOTHING: Final = PostFilterResult()
@@ -60,7 +61,7 @@ class Worker:
             preemption, cache, self, client=client, clock=clock, recorder=events
         )
         self._wake = asyncio.Event()
-        self._binding = 0
+        self._slots = binding.Slots(config.parallel_bindings, self._wake.set)
         self.reporter = reporting.Reporter(client, clock, events)
         self._log = structlog.get_logger().bind(component="scheduler")
 
@@ -70,6 +71,8 @@ class Worker:
         informers.get("namespaces").on_change(self._on_namespace)
         for resource in (workloads.SERVICES, *workloads.CONTROLLERS.values()):
             informers.get(resource).on_change(functools.partial(self._on_workload, resource))
+        for resource in storage.RESOURCES:
+            informers.get(resource).on_change(functools.partial(self._on_storage, resource))
         informers.get("pods", fields=_PODS).on_change(self._on_pod)
         informers.get("poddisruptionbudgets.policy").on_change(self._on_budget)
 
@@ -95,7 +98,7 @@ class Worker:
     @property
     def _full(self) -> bool:
         """Whether no more pods may be on their way to their nodes."""
-        return self._binding >= self._config.parallel_bindings
+        return self._slots.full
 
     def _next(self) -> QueuedPod | None:
         return None if self._full else self._queue.pop(self._clock.now())
@@ -113,7 +116,7 @@ class Worker:
         self.reporter.warn_unsupported(pod)
         decision = self._decide(queued)
         if isinstance(decision, Placed):
-            self._binding += 1
+            self._slots.taken += 1
             group.spawn(self._bind(queued, decision), f"bind/{pod.key}")
         elif isinstance(decision, Unfit):
             self._unfit(queued, decision, group)
@@ -141,12 +144,12 @@ class Worker:
         pod = queued.pod
         try:
             with cause.because(objects.revision(pod.object)):
-                status = await binding.bind(self._profile, self._config, pod, placed)
+                status = await binding.bind(self._profile, self._config, pod, placed, self._slots)
         except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
             self._log.exception("binding failed", pod=pod.key)
             status = Status(Code.ERROR, (f"{type(fault).__name__}: {fault}",))
         finally:
-            self._binding -= 1
+            self._slots.taken -= 1
             self._wake.set()
         if status.ok:
             self._queue.done(queued)
@@ -187,6 +190,10 @@ class Worker:
 
     def _on_workload(self, resource: str, change: informer.Change) -> None:
         self._feed.workload(resource, change.old, change.new)
+
+    def _on_storage(self, resource: str, change: informer.Change) -> None:
+        self._feed.storage(resource, change.old, change.new, self._clock.now())
+        self._wake.set()
 
     def _on_pod(self, change: informer.Change) -> None:
         self._feed.pod(change.old, change.new, self._clock.now())

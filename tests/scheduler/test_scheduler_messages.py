@@ -127,7 +127,7 @@ def test_a_long_message_is_cut_for_the_event() -> None:
         ),
         (
             {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},
-            ["VolumeBinding (spec.volumes)"],
+            [],
         ),
         ({"containers": [{"ports": [{"hostPort": 80}]}]}, ["NodePorts (hostPort)"]),
         ({"resourceClaims": [{"name": "c"}]}, ["DynamicResources (spec.resourceClaims)"]),

@@ -35,6 +35,10 @@ CycleState = dict[str, Any]
 for equal pods keeps its state with it."""
 
 
+UNIQUE: Final = "\0unique"
+"""What `Signing.sign` gives for a pod that is like no other: nothing is kept for it."""
+
+
 class Reads(IntEnum):
     """What the verdict on a node depends on, apart from the pod."""
 
@@ -62,7 +66,7 @@ class Signing(Plugin, Protocol):
 
     def sign(self, pod: PodInfo) -> Any:
         """All of the pod that the plugin looks at, as plain JSON data; None where it looks at
-        nothing.
+        nothing, UNIQUE where no other pod's verdicts can be its own.
         """
         ...
 
@@ -226,6 +230,20 @@ class PreBind(Plugin, Protocol):
 
     async def pre_bind(self, state: CycleState, pod: PodInfo, node: str) -> Status:
         """Its verdict."""
+        ...
+
+
+@runtime_checkable
+class Patient(PreBind, Protocol):
+    """One whose PreBind may wait for others for long. Such waits hold up no other pod."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which the scheduler ends it."""
+        ...
+
+    def waits(self, state: CycleState) -> bool:
+        """Whether it has anything to do for the pod: its PreBind is not called where it has not."""
         ...
 
 

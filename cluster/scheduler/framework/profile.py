@@ -66,7 +66,8 @@ class Profile:
         """Equal for pods that are alike to every plugin; None where a plugin cannot say."""
         if self._signers is None:
             return None
-        return _encode([signer.sign(pod) for signer in self._signers])
+        signed = [signer.sign(pod) for signer in self._signers]
+        return None if points.UNIQUE in signed else _encode(signed)
 
     def admit(self, pod: PodInfo) -> Status:
         """Whether the pod may enter the queue (PreEnqueue)."""

@@ -18,6 +18,7 @@ from cluster.scheduler.nodes.nominations import Nominations
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.nodes.workloads import Workloads
 from cluster.scheduler.pods import PodInfo
+from cluster.scheduler.volumes.store import VolumeStore
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Cache:
     table: NodeTable = field(default_factory=NodeTable)
     namespaces: Namespaces = field(default_factory=Namespaces)
     workloads: Workloads = field(default_factory=Workloads)
+    volumes: VolumeStore = field(default_factory=VolumeStore)
     _pods: dict[str, _Placed] = field(default_factory=dict)
     _on_node: dict[str, dict[str, PodInfo]] = field(default_factory=dict)
     _priorities: dict[int, int] = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """The default set of plugins, in Kubernetes' order and with its weights."""
 
+from typing import Protocol
+
 from cluster.scheduler.framework.profile import Profile, Weighted
 from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.nodes.podindex import PodIndex
@@ -11,21 +13,33 @@ from cluster.scheduler.plugins.nodeaffinity import NodeAffinity
 from cluster.scheduler.plugins.nodename import NodeName
 from cluster.scheduler.plugins.noderesources import NodeResourcesFit
 from cluster.scheduler.plugins.nodeunschedulable import NodeUnschedulable
+from cluster.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from cluster.scheduler.plugins.podtopologyspread import PodTopologySpread
 from cluster.scheduler.plugins.prioritysort import PrioritySort
 from cluster.scheduler.plugins.schedulinggates import SchedulingGates
 from cluster.scheduler.plugins.tainttoleration import TaintToleration
+from cluster.scheduler.plugins.volumebinding import VolumeBinding
+from cluster.scheduler.plugins.volumerestrictions import VolumeRestrictions
+from cluster.scheduler.plugins.volumezone import VolumeZone
+from cluster.scheduler.volumes.binding import Writer
+from cluster.scheduler.volumes.usage import VolumeUsage
+
+
+class Api(Binder, Writer, Protocol):
+    """What the plugins need of a client."""
 
 
 def default_profile(
     scheduler_name: str,
     cache: Cache,
-    client: Binder,
+    client: Api,
     *,
     preemption: DefaultPreemption | None = None,
 ) -> Profile:
     """The profile that runs where nothing else is configured."""
     index = PodIndex(cache)
+    used = VolumeUsage()
+    cache.listen(used)
     return Profile(
         [
             Weighted(SchedulingGates()),
@@ -35,6 +49,10 @@ def default_profile(
             Weighted(TaintToleration(), 3),
             Weighted(NodeAffinity(), 2),
             Weighted(NodeResourcesFit(), 1),
+            Weighted(VolumeRestrictions(cache, used)),
+            Weighted(NodeVolumeLimits(cache, used)),
+            Weighted(VolumeBinding(cache, client)),
+            Weighted(VolumeZone(cache)),
             Weighted(PodTopologySpread(index, cache.workloads), 2),
             Weighted(InterPodAffinity(cache, index), 2),
             Weighted(preemption or DefaultPreemption(cache)),
