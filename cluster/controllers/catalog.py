@@ -28,6 +28,7 @@ from cluster.controllers.namespace import controller as namespace
 from cluster.controllers.nodeipam import controller as nodeipam
 from cluster.controllers.nodelifecycle import controller as nodelifecycle
 from cluster.controllers.persistentvolume import controller as persistentvolume
+from cluster.controllers.podautoscaler import controller as podautoscaler
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset
 from cluster.controllers.resourcequota import controller as resourcequota
@@ -60,6 +61,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "job": job.JobController,
         "cronjob": cronjob.CronJobController,
         "ttl-after-finished": ttlafterfinished.TtlAfterFinished,
+        "horizontalpodautoscaling": lambda ctx: podautoscaler.HorizontalPodAutoscalers(ctx, table),
         "endpointslice": endpointslice.EndpointSliceController,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,

@@ -51,6 +51,7 @@ class Config:
     concurrent_job_syncs: int = 5
     concurrent_cron_job_syncs: int = 5
     concurrent_ttl_after_finished_syncs: int = 5
+    concurrent_horizontal_pod_autoscaler_syncs: int = 5
     max_endpoints_per_slice: int = 100
 
     node_monitor_period: float = 5.0
@@ -66,6 +67,17 @@ class Config:
     unhealthy_zone_threshold: float = 0.55
     """Share of NotReady nodes (at least three) that makes a zone unhealthy."""
     large_cluster_size_threshold: int = 50
+
+    horizontal_pod_autoscaler_sync_period: float = 15.0
+    """How often each autoscaler is looked at."""
+    horizontal_pod_autoscaler_tolerance: float = 0.1
+    """How far a metric may be off its target, as a share of it, before anything is scaled."""
+    horizontal_pod_autoscaler_downscale_stabilization: float = 300.0
+    """How long a recommendation keeps the size from being less."""
+    horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
+    """After a pod's start, how long its use of CPU counts only while it is ready."""
+    horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
+    """After a pod's start, how long changes of its readiness are taken for those of a start."""
 
     allocate_node_cidrs: bool = True
     cluster_cidr: str = "10.244.0.0/16"
@@ -98,6 +110,10 @@ class Config:
                 raise ValueError(f"{name} must be more than 0 seconds")
         if self.node_startup_grace_period < 0 or self.node_eviction_rate < 0:
             raise ValueError("grace periods and eviction rates cannot be negative")
+        if self.horizontal_pod_autoscaler_sync_period <= 0:
+            raise ValueError("horizontal_pod_autoscaler_sync_period must be more than 0 seconds")
+        if self.horizontal_pod_autoscaler_tolerance < 0:
+            raise ValueError("horizontal_pod_autoscaler_tolerance cannot be negative")
         if self.cluster_signing_duration <= 0:
             raise ValueError("cluster_signing_duration must be more than 0 seconds")
         if self.pvclaimbinder_sync_period <= 0:

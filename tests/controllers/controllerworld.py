@@ -270,6 +270,7 @@ class FakeKubelet:
         address = f"10.244.{self._addresses // 250}.{self._addresses % 250 + 1}"
         status = {
             "phase": "Running",
+            "startTime": now,
             "podIP": address,
             "podIPs": [{"ip": address}],
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],

@@ -49,6 +49,30 @@ _SETTINGS = (
         "cluster_signing_duration", DURATION, "The longest life of a certificate that is signed."
     ),
     Setting("terminated_pod_gc_threshold", NUMBER, "Finished pods that are kept; 0: all."),
+    Setting(
+        "concurrent_horizontal_pod_autoscaler_syncs", NUMBER, "Autoscalers worked on at a time."
+    ),
+    Setting(
+        "horizontal_pod_autoscaler_sync_period", DURATION, "How often an autoscaler is looked at."
+    ),
+    Setting(
+        "horizontal_pod_autoscaler_tolerance", REAL, "Share by which metrics may miss their target."
+    ),
+    Setting(
+        "horizontal_pod_autoscaler_downscale_stabilization",
+        DURATION,
+        "How long a size that was called for is kept.",
+    ),
+    Setting(
+        "horizontal_pod_autoscaler_cpu_initialization_period",
+        DURATION,
+        "After a pod's start, how long its CPU counts only while it is ready.",
+    ),
+    Setting(
+        "horizontal_pod_autoscaler_initial_readiness_delay",
+        DURATION,
+        "After a pod's start, how long it is taken for one that is just getting ready.",
+    ),
 )
 
 
