@@ -16,6 +16,7 @@ import roughness
 
 from cluster.aio import clock, tasks
 from cluster.api import errors, identity, objects, resources, timestamps
+from cluster.api.operations import STRATEGIC_PATCH
 from cluster.apiserver import direct, registry
 from cluster.client import client, informer
 from cluster.controllers import component, podstate
@@ -289,6 +290,7 @@ class FakeKubelet:
                 {"metadata": {"uid": objects.uid(pod)}, "status": status},
                 objects.namespace(pod),
                 subresource="status",
+                patch_type=STRATEGIC_PATCH,
             )
 
     def _ended(self, pod: dict[str, Any], code: int) -> dict[str, Any]:

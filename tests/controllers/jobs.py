@@ -35,6 +35,22 @@ def ended(found: dict[str, Any]) -> str:
     return next((kind for kind in ("Complete", "Failed") if condition(found, kind)), "")
 
 
+def kinds(found: dict[str, Any]) -> list[str]:
+    """The types of the conditions, in order."""
+    return [each["type"] for each in found["status"].get("conditions", ())]
+
+
+async def finished(world: Any, name: str = "work", within: float = 120.0) -> dict[str, Any]:
+    """The job once it has ended, one way or the other."""
+
+    async def done() -> dict[str, Any] | None:
+        found: dict[str, Any] = await world.get("jobs.batch", name)
+        return found if ended(found) else None
+
+    found: dict[str, Any] = await world.until(done, within=within)
+    return found
+
+
 async def following(api: client.Client, told: "Ledger") -> None:
     """Tell of every change of a pod, from now on, until cancelled."""
     pods = informer.Informer(api, "pods")

@@ -94,9 +94,14 @@ def survey(
 
 
 def deadline_in(found: Survey) -> float | None:
-    """Seconds until activeDeadlineSeconds are over, 0 or less once they are; None: none runs."""
+    """Seconds until activeDeadlineSeconds are over, 0 or less once they are; None: none runs.
+
+    The time of a job that is suspended, or about to begin anew, stands still.
+    """
     limit = objects.spec(found.job).get("activeDeadlineSeconds")
     if limit is None or not found.started or fields.suspended(found.job):
+        return None
+    if any(c.get("type") == marks.SUSPENDED and c["status"] == "True" for c in found.conditions):
         return None
     return float(limit) - (found.now - timestamps.decode(found.started))
 
