@@ -1,10 +1,13 @@
 """StatefulSets for tests, and what is asked about their pods."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from controllerworld import World
+from controllerworld import World, running
 
+from cluster.aio import virtual
 from cluster.api import objects
+from cluster.controllers.config import Config
 
 SETS = "statefulsets.apps"
 REVISIONS = "controllerrevisions.apps"
@@ -99,3 +102,16 @@ class Sets:
 
         await self.world.until(settled, within)
         return await self.status(name)
+
+
+Scenario = Callable[[World, Sets], Awaitable[None]]
+
+
+def lived(scenario: Scenario, config: Config | None = None) -> None:
+    """Run a scenario in a smooth world."""
+
+    async def main() -> None:
+        async with running(config) as world:
+            await scenario(world, Sets(world))
+
+    virtual.run(main())
