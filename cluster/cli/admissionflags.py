@@ -1,16 +1,13 @@
 """The API server's flags of admission plugins, as kube-apiserver has them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from cluster.apiserver.admission import configuration, defaults
 from cluster.apiserver.admission.selection import Selection
 from cluster.cli import connection, flags
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     flags.option(
@@ -27,11 +24,8 @@ _OPTIONS = (
 )
 
 
-def options(function: F) -> F:
-    """The flags."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
+options = flags.together(_OPTIONS)
+"""A decorator: the flags."""
 
 
 def from_flags(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -10,8 +10,6 @@ from cluster.api.tokens import keys
 from cluster.apiserver.authn import requestheader, serviceaccounts
 from cluster.cli import connection, flags
 from cluster.cli.flags import BOOLEAN, DURATION, LIST
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     flags.option(
@@ -71,11 +69,8 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def options(function: F) -> F:
-    """The flags."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
+options = flags.together(_OPTIONS)
+"""A decorator: the flags."""
 
 
 def from_flags(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ A flag `--node-name` is also read from `KUBEMU_NODE_NAME`. Durations are written
 import dataclasses
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,6 +22,18 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C")
+
+
+def together(options: Sequence[Callable[[Any], Any]]) -> Callable[[F], F]:
+    """A decorator that gives a command all of `options`, in this order."""
+
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
 
 _TRUE: Final = ("true", "t", "1")
 _FALSE: Final = ("false", "f", "0")

@@ -1,16 +1,13 @@
 """The API server's flags of the way to kubelets, as kube-apiserver has them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from cluster.apiserver.kubelets import location
 from cluster.cli import connection, flags
 from cluster.cli.flags import LIST
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     flags.option(
@@ -32,11 +29,8 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def options(function: F) -> F:
-    """The flags."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
+options = flags.together(_OPTIONS)
+"""A decorator: the flags."""
 
 
 def from_flags(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The API server's flags of audit and of priority and fairness, as kube-apiserver has them."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -10,8 +9,6 @@ from cluster.apiserver.audit.settings import Settings
 from cluster.apiserver.fairness import settings as fairness
 from cluster.cli import connection, flags
 from cluster.cli.flags import BOOLEAN, NUMBER
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     flags.option(
@@ -36,11 +33,8 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def options(function: F) -> F:
-    """The flags."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
+options = flags.together(_OPTIONS)
+"""A decorator: the flags."""
 
 
 def from_flags(values: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,23 @@ class LostLeadership(Exception):
     """The lease could not be renewed in time; somebody else may lead by now."""
 
 
+async def run(
+    lead: Callable[[], Awaitable[None]],
+    config: Config | None,
+    client: Client,
+    clock: clock.Clock,
+    random: random.Random,
+) -> None:
+    """Run `lead` while this process holds the Lease of `config`; None: at once, and for ever.
+
+    LostLeadership: start again to stand again.
+    """
+    if config is None:
+        await lead()
+    else:
+        await LeaderElector(config, client, clock, random).run(lead)
+
+
 class LeaderElector:
     """A candidate for the Lease of `config`."""
 

@@ -43,19 +43,14 @@ class ControllerManager:
 
     async def run(self) -> None:
         """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
-        try:
-            if self._config.leader_elect:
-                await self._elector().run(self._lead)
-            else:
-                await self._lead()
-        finally:
-            self.ready.clear()
-
-    def _elector(self) -> leaderelection.LeaderElector:
         config = leaderelection.Config(
             namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
         )
-        return leaderelection.LeaderElector(config, self._client, self._clock, self._random)
+        elected = config if self._config.leader_elect else None
+        try:
+            await leaderelection.run(self._lead, elected, self._client, self._clock, self._random)
+        finally:
+            self.ready.clear()
 
     async def _lead(self) -> None:
         informers = informer.Informers(self._client, self._random)

@@ -41,23 +41,18 @@ class Scheduler:
 
     async def run(self) -> None:
         """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
+        config = leaderelection.Config(
+            namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
+        )
+        elected = config if self._config.leader_elect else None
         try:
-            if self._config.leader_elect:
-                await self._elector().run(self._lead)
-            else:
-                await self._lead()
+            await leaderelection.run(self._lead, elected, self._client, self._clock, self._random)
         finally:
             self.ready.clear()
 
     def explain(self, key: str) -> explain.Explanation | None:
         """The last attempt for the pod `namespace/name`, if it is still remembered."""
         return self._history.explain(key)
-
-    def _elector(self) -> leaderelection.LeaderElector:
-        config = leaderelection.Config(
-            namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
-        )
-        return leaderelection.LeaderElector(config, self._client, self._clock, self._random)
 
     async def _lead(self) -> None:
         events = recorder.Recorder(

@@ -10,8 +10,8 @@ import pytest
 from controllerworld import EPOCH, running
 
 from cluster.aio import virtual
-from cluster.api import timestamps
-from cluster.controllers.bootstrap import signing, tokens
+from cluster.api import bootstraptokens, timestamps
+from cluster.controllers.bootstrap import signing
 from cluster.controllers.config import Config
 
 ID, SECRET = "abcdef", "0123456789abcdef"
@@ -25,7 +25,7 @@ def token(id=ID, name=None, **data):
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name or f"bootstrap-token-{id}", "namespace": "kube-system"},
-        "type": tokens.TYPE,
+        "type": bootstraptokens.TYPE,
         "data": {
             key.replace("_", "-"): base64.b64encode(value.encode()).decode()
             for key, value in data.items()
@@ -73,8 +73,12 @@ def test_signatures_of_others_go_and_other_data_stays():
     ],
 )  # fmt: skip
 def test_a_token_that_may_not_sign(secret):
-    assert tokens.signing(token(expiration=timestamps.encode(EPOCH + 1)), EPOCH) == (ID, SECRET)
-    assert tokens.signing(secret, EPOCH) is None
+    sound = bootstraptokens.usable(
+        token(expiration=timestamps.encode(EPOCH + 1)), bootstraptokens.SIGNING, EPOCH
+    )
+    assert sound is not None
+    assert (sound.id, sound.secret) == (ID, SECRET)
+    assert bootstraptokens.usable(secret, bootstraptokens.SIGNING, EPOCH) is None
 
 
 def test_cluster_info_is_signed_by_the_tokens_that_there_are():

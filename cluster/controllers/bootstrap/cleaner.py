@@ -4,10 +4,9 @@ import math
 from typing import Final
 
 from cluster.aio import tasks
-from cluster.api import errors, objects
+from cluster.api import bootstraptokens, errors, objects
 from cluster.client import informer, reconciler
 from cluster.controllers import context
-from cluster.controllers.bootstrap import tokens
 
 _SECRETS: Final = "secrets"
 _LONGEST: Final = 86_400.0
@@ -32,17 +31,17 @@ class TokenCleaner:
 
     def _changed(self, change: informer.Change) -> None:
         secret = change.new
-        if secret is None or secret.get("type") != tokens.TYPE:
+        if secret is None or secret.get("type") != bootstraptokens.TYPE:
             return
-        if objects.namespace(secret) == tokens.NAMESPACE:
+        if objects.namespace(secret) == bootstraptokens.NAMESPACE:
             self._queue.add(change.key, change.revision)
 
     async def reconcile(self, key: str) -> None:
         """See to one token."""
         secret = self._secrets.store.get(key)
-        if secret is None or secret.get("type") != tokens.TYPE or objects.deleting(secret):
+        if secret is None or secret.get("type") != bootstraptokens.TYPE or objects.deleting(secret):
             return
-        left = tokens.left(secret, self._clock.now())
+        left = bootstraptokens.left(secret, self._clock.now())
         if left > 0:
             if left < math.inf:
                 self._queue.add_after(key, min(left, _LONGEST))

@@ -7,10 +7,10 @@ of the API is known. What somebody else puts there is signed and otherwise left 
 from typing import Final
 
 from cluster.aio import tasks
-from cluster.api import errors, objects
+from cluster.api import bootstraptokens, errors, objects
 from cluster.client import informer, reconciler
 from cluster.controllers import context
-from cluster.controllers.bootstrap import signing, tokens
+from cluster.controllers.bootstrap import signing
 
 _MAPS: Final = "configmaps"
 _SECRETS: Final = "secrets"
@@ -52,7 +52,7 @@ class BootstrapSigner:
 
     def _secret_changed(self, change: informer.Change) -> None:
         obj = change.object
-        if obj.get("type") == tokens.TYPE and objects.namespace(obj) == tokens.NAMESPACE:
+        if _is_token(obj):
             self._queue.add(_KEY, change.revision)
 
     async def reconcile(self, key: str) -> None:
@@ -90,11 +90,16 @@ class BootstrapSigner:
     def _tokens(self) -> dict[str, str]:
         now = self._clock.now()
         found = [
-            tokens.signing(secret, now)
+            bootstraptokens.usable(secret, bootstraptokens.SIGNING, now)
             for secret in self._secrets.store.list()
-            if objects.namespace(secret) == tokens.NAMESPACE
+            if _is_token(secret)
         ]
-        return dict(one for one in found if one is not None)
+        return {one.id: one.secret for one in found if one is not None}
+
+
+def _is_token(secret: objects.Object) -> bool:
+    here = objects.namespace(secret) == bootstraptokens.NAMESPACE
+    return here and secret.get("type") == bootstraptokens.TYPE
 
 
 def _server(slice: objects.Object | None) -> str:
