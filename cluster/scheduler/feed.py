@@ -28,7 +28,7 @@ class Feed:
                 self._queue.saw(Occurrence(Event.NODE_DELETE, old, None), now)
             return
         happened = [Event.NODE_ADD] if old is None else _node_events(old, new)
-        if not happened:
+        if not happened and old is not None and _images(old) == _images(new):
             return
         self._cache.set_node(new)
         for event in happened:
@@ -125,6 +125,11 @@ class Feed:
             self._queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod, None), now)
         elif promised:
             self._room_left(pods.info(pod), now)
+
+
+def _images(node: objects.Object) -> Any:
+    """The images on a node: they make it better for some pods, but never fit for any."""
+    return objects.status(node).get("images")
 
 
 def _node_events(old: objects.Object, new: objects.Object) -> list[Event]:

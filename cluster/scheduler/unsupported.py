@@ -14,20 +14,6 @@ def requirements(pod: Mapping[str, Any]) -> list[str]:
     """The plugins that would be needed, each with the field that asks for it."""
     spec = objects.spec(pod)
     found = []
-    if _host_ports(spec):
-        found.append("NodePorts (hostPort)")
     if spec.get("resourceClaims"):
         found.append("DynamicResources (spec.resourceClaims)")
     return found
-
-
-def _host_ports(spec: Mapping[str, Any]) -> bool:
-    return any(
-        port.get("hostPort")
-        for container in _of(spec, "containers")
-        for port in container.get("ports") or ()
-    )
-
-
-def _of(spec: Mapping[str, Any], field: str) -> Any:
-    return spec.get(field) or ()

@@ -23,8 +23,8 @@ def _message(nodes: list[dict[str, Any]], **asked: Any) -> str:
         pytest.param(
             [node("a", taints=[TAINT]), node("b", cpu="2"), node("c", cpu="2")],
             {"cpu": "3"},
-            "0/3 nodes are available: 1 node(s) had untolerated taint "
-            "{node.kubernetes.io/not-ready: }, 2 Insufficient cpu. preemption: 0/3 nodes are "
+            "0/3 nodes are available: 1 node(s) had untolerated taint(s), "
+            "2 Insufficient cpu. preemption: 0/3 nodes are "
             f"available: 3 {NO_HELP}.",
             id="taint and cpu that no node has at all",
         ),
@@ -54,7 +54,7 @@ def _message(nodes: list[dict[str, Any]], **asked: Any) -> str:
             [node("a", taints=[{"key": "k", "value": "v", "effect": "NoExecute"}]), node("b")],
             {"requests": {"example.com/gpu": "1"}, "preemptionPolicy": "Never"},
             "0/2 nodes are available: 1 Insufficient example.com/gpu, 1 node(s) had untolerated "
-            "taint {k: v}. preemption: not eligible due to preemptionPolicy=Never.",
+            "taint(s). preemption: not eligible due to preemptionPolicy=Never.",
             id="extended resource; never preempts",
         ),
         pytest.param(
@@ -129,7 +129,6 @@ def test_a_long_message_is_cut_for_the_event() -> None:
             {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]},
             [],
         ),
-        ({"containers": [{"ports": [{"hostPort": 80}]}]}, ["NodePorts (hostPort)"]),
         ({"resourceClaims": [{"name": "c"}]}, ["DynamicResources (spec.resourceClaims)"]),
     ],
 )

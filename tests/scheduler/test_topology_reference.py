@@ -262,7 +262,7 @@ class World:
         found = {}
         for name in reference.nodes:
             if not reference.tolerated(pod, name):
-                found[name] = ("TaintToleration", "node(s) had untolerated taint {t: }")
+                found[name] = ("TaintToleration", "node(s) had untolerated taint(s)")
             elif not reference.allowed(pod, name):
                 text = "node(s) didn't match Pod's node affinity/selector"
                 found[name] = ("NodeAffinity", text)

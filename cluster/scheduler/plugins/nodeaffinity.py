@@ -1,5 +1,6 @@
 """NodeAffinity: nodeSelector, required node affinity (filter) and preferred (score)."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,15 @@ from cluster.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvab
 from cluster.scheduler.nodes.columns import Mask, Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import nodeselector
+from cluster.scheduler.plugins.args import NodeAffinityArgs
 from cluster.scheduler.plugins.nodeselector import Term
 from cluster.scheduler.pods import PodInfo
 
 _CONFLICT = "pod affinity terms conflict"
 _NO_MATCH = "node(s) didn't match Pod's node affinity/selector"
+_ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,22 @@ class _Required:
         return found
 
 
+_ANY_NODE = _Required(None, None)
+
+
 class NodeAffinity:
-    """Filters and scores by node labels."""
+    """Filters and scores by node labels; the profile may add an affinity of its own to all pods."""
 
     name = "NodeAffinity"
     reads = Reads.NODE
 
-    def __init__(self) -> None:
+    def __init__(self, args: NodeAffinityArgs | None = None) -> None:
+        added = (args or NodeAffinityArgs()).added_affinity or {}
+        self._added = _Required(None, _terms(added.get(_REQUIRED)))
+        self._added_preferred = _weighted(added.get(_PREFERRED))
         self.hints: dict[Event, events.Hint] = {
-            Event.NODE_ADD: _hint_node,
-            Event.NODE_LABELS: _hint_node,
+            Event.NODE_ADD: self._hint_node,
+            Event.NODE_LABELS: self._hint_node,
             Event.POD_UPDATE: _hint_pod,
         }
         self._preferred = f"{self.name}/preferred"
@@ -79,7 +90,7 @@ class NodeAffinity:
     ) -> tuple[Status, frozenset[str] | None]:
         """Skip for a pod that requires nothing; the names where it requires certain nodes."""
         required = _required(pod)
-        if required.selector is None and required.terms is None:
+        if required == _ANY_NODE and self._added == _ANY_NODE:
             return SKIP, None
         names = required.names()
         if names is not None and not names:
@@ -88,22 +99,20 @@ class NodeAffinity:
         return SUCCESS, names
 
     def filter(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
-        """1 for a node that does not match."""
+        """1 for a node that does not match, 2 where it is the profile that asks for another."""
         required: _Required = state[self.name]
-        good = required.mask(nodes, rows)
-        return np.asarray(~good, np.int64)
+        codes = np.asarray(~required.mask(nodes, rows), np.int64)
+        if self._added != _ANY_NODE:
+            codes[~self._added.mask(nodes, rows)] = 2
+        return codes
 
-    def verdict(self, _state: CycleState, _pod: PodInfo, _nodes: NodeTable, _code: int) -> Status:
-        """The one reason."""
-        return unresolvable(_NO_MATCH)
+    def verdict(self, _state: CycleState, _pod: PodInfo, _nodes: NodeTable, code: int) -> Status:
+        """The reason."""
+        return unresolvable(_NO_MATCH if code == 1 else _ENFORCED)
 
     def pre_score(self, state: CycleState, pod: PodInfo, _nodes: NodeTable) -> Status:
         """Skip for a pod that prefers nothing."""
-        terms = [
-            (one.get("weight") or 0, nodeselector.term(one.get("preference") or {}))
-            for one in _node_affinity(pod).get("preferredDuringSchedulingIgnoredDuringExecution")
-            or ()
-        ]
+        terms = [*self._added_preferred, *_weighted(_node_affinity(pod).get(_PREFERRED))]
         if not terms:
             return SKIP
         state[self._preferred] = terms
@@ -120,6 +129,17 @@ class NodeAffinity:
         """More is better."""
         return points.normalized(scores)
 
+    def _hint_node(self, pod: PodInfo, occurrence: Occurrence) -> bool:
+        """The node matches now, and did not before."""
+        required = _required(pod)
+
+        def matches(node: Any) -> bool:
+            return required.matches(node) and self._added.matches(node)
+
+        if not matches(occurrence.new):
+            return False
+        return occurrence.old is None or not matches(occurrence.old)
+
 
 def required_mask(pod: PodInfo, nodes: NodeTable, rows: Rows) -> Mask:
     """Which rows the pod's nodeSelector and required node affinity allow."""
@@ -130,22 +150,23 @@ def _node_affinity(pod: PodInfo) -> dict[str, Any]:
     return (pod.spec.get("affinity") or {}).get("nodeAffinity") or {}
 
 
+def _terms(required: Mapping[str, Any] | None) -> tuple[Term, ...] | None:
+    if required is None:
+        return None
+    return tuple(nodeselector.term(one) for one in required.get("nodeSelectorTerms") or ())
+
+
+def _weighted(preferred: Iterable[Mapping[str, Any]] | None) -> list[tuple[int, Term]]:
+    return [
+        (one.get("weight") or 0, nodeselector.term(one.get("preference") or {}))
+        for one in preferred or ()
+    ]
+
+
 def _required(pod: PodInfo) -> _Required:
     selector = pod.spec.get("nodeSelector")
-    required = _node_affinity(pod).get("requiredDuringSchedulingIgnoredDuringExecution")
-    terms = None
-    if required is not None:
-        found = required.get("nodeSelectorTerms") or ()
-        terms = tuple(nodeselector.term(one) for one in found)
+    terms = _terms(_node_affinity(pod).get(_REQUIRED))
     return _Required(nodeselector.labels_term(selector) if selector else None, terms)
-
-
-def _hint_node(pod: PodInfo, occurrence: Occurrence) -> bool:
-    """The node matches now, and did not before."""
-    required = _required(pod)
-    if not required.matches(occurrence.new):
-        return False
-    return occurrence.old is None or not required.matches(occurrence.old)
 
 
 def _hint_pod(pod: PodInfo, occurrence: Occurrence) -> bool:

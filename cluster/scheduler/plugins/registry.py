@@ -8,9 +8,11 @@ from cluster.scheduler.nodes.podindex import PodIndex
 from cluster.scheduler.plugins.balancedallocation import NodeResourcesBalancedAllocation
 from cluster.scheduler.plugins.defaultbinder import Binder, DefaultBinder
 from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
+from cluster.scheduler.plugins.imagelocality import ImageLocality
 from cluster.scheduler.plugins.interpodaffinity import InterPodAffinity
 from cluster.scheduler.plugins.nodeaffinity import NodeAffinity
 from cluster.scheduler.plugins.nodename import NodeName
+from cluster.scheduler.plugins.nodeports import NodePorts
 from cluster.scheduler.plugins.noderesources import NodeResourcesFit
 from cluster.scheduler.plugins.nodeunschedulable import NodeUnschedulable
 from cluster.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
@@ -48,6 +50,7 @@ def default_profile(
             Weighted(NodeName()),
             Weighted(TaintToleration(), 3),
             Weighted(NodeAffinity(), 2),
+            Weighted(NodePorts(cache)),
             Weighted(NodeResourcesFit(), 1),
             Weighted(VolumeRestrictions(cache, used)),
             Weighted(NodeVolumeLimits(cache, used)),
@@ -57,6 +60,7 @@ def default_profile(
             Weighted(InterPodAffinity(cache, index), 2),
             Weighted(preemption or DefaultPreemption(cache)),
             Weighted(NodeResourcesBalancedAllocation(), 1),
+            Weighted(ImageLocality(cache), 1),
             Weighted(DefaultBinder(client)),
         ],
         scheduler_name=scheduler_name,

@@ -28,7 +28,8 @@ class TaintToleration:
     name = "TaintToleration"
     reads = Reads.NODE
 
-    def __init__(self) -> None:
+    def __init__(self, *, names_taints: bool = False) -> None:
+        self._names_taints = names_taints
         self.hints: dict[Event, events.Hint] = {
             Event.NODE_ADD: _hint_node,
             Event.NODE_TAINTS: _hint_node,
@@ -44,7 +45,9 @@ class TaintToleration:
         return np.where(refused(pod, nodes, rows), nodes.taints.codes[rows], 0)
 
     def verdict(self, _state: CycleState, pod: PodInfo, nodes: NodeTable, code: int) -> Status:
-        """Names the first taint that is not tolerated."""
+        """Names no taint since Kubernetes 1.34; before, the first that is not tolerated."""
+        if not self._names_taints:
+            return unresolvable("node(s) had untolerated taint(s)")
         taints = nodes.taints.taints(code)
         key, value, _ = tolerations.untolerated(_tolerations(pod), taints, _HARD)[0]
         return unresolvable(f"node(s) had untolerated taint {{{key}: {value}}}")

@@ -164,13 +164,14 @@ class SchedulingQueue:
     def prepared(self, key: str, now: float, *, failed: bool) -> None:
         """Room is being made for a pod: it is not kept out for that reason any more.
 
-        `failed`: it was not made, so there will be no event to wait for; the pod goes on at once.
+        `failed`: it was not made, so there will be no event to wait for; the pod is tried again
+        after its backoff (kube-scheduler: at once, and so without end while the API refuses).
         """
         gated = self._gated.pop(key, None)
         if gated is not None:
             self._enter(gated, now)
         elif failed and key in self._unschedulable:
-            self._activate(self._unschedulable.pop(key))
+            self._enter(self._unschedulable.pop(key), now)
 
     def flush(self, now: float) -> None:
         """Move on the pods whose time has come."""
