@@ -16,9 +16,12 @@ async def _suspend(world, value):
     await world.client.patch("jobs.batch", "work", {"spec": {"suspend": value}}, "default")
 
 
-def test_a_suspended_job_has_no_pods_and_begins_anew_when_it_is_resumed():
+@pytest.mark.parametrize(("version", "kept"), [("1.35", True), ("1.36", False)])
+def test_a_suspended_job_has_no_pods_and_begins_anew_when_it_is_resumed(version, kept):
+    config = controllerworld.Config(kubernetes_version=version)
+
     async def scenario():
-        async with controllerworld.running() as world:
+        async with controllerworld.running(config) as world:
             world.kubelet.outcome = lambda pod: (25.0, 0)
             await world.create("jobs.batch", job(activeDeadlineSeconds=40, completions=1))
             await asyncio.sleep(20)
@@ -28,6 +31,7 @@ def test_a_suspended_job_has_no_pods_and_begins_anew_when_it_is_resumed():
             found = await world.get("jobs.batch", "work")
             told = condition(found, "Suspended")
             assert (told["reason"], told["message"]) == ("JobSuspended", "Job suspended")
+            assert ("startTime" in found["status"]) == kept
             assert found["status"].keys().isdisjoint({"active", "failed"})
             assert await world.all("pods") == []
             await _suspend(world, value=False)

@@ -109,8 +109,7 @@ def _status(found: Survey, counts: Counts) -> dict[str, Any]:
     status["conditions"] = [*found.conditions]
     named = status.get("uncountedTerminatedPods") or {}
     status["uncountedTerminatedPods"] = {kind: [*uids] for kind, uids in named.items() if uids}
-    if found.started:
-        status["startTime"] = found.started
+    status["startTime"] = found.started
     status["active"] = counts.active
     status["ready"] = counts.ready
     status["terminating"] = counts.terminating

@@ -26,6 +26,8 @@ from cluster.controllers.job.podevents import PodEvents
 
 API_BACKOFF, MAX_API_BACKOFF = 1.0, 60.0
 """Seconds before a step that failed is tried again (DefaultJobApiBackOff, MaxJobApiBackOff)."""
+_UNSTARTED_SINCE = 36
+"""The minor version from which a suspended job has no startTime (KEP-5440)."""
 SETTLE_RATE = 10_000.0
 """Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
 
@@ -168,7 +170,8 @@ class JobController:
                 failure = await self._manage(key, found, counts)
             end = ending.complete(found, counts.active)
             if end is None and managed:
-                event = ending.suspension(found)
+                newer = self._ctx.config.emulates(_UNSTARTED_SINCE)
+                event = ending.suspension(found, unstarted=newer)
         self._watch_deadline(key, found)
         await self._account(key, found, accounting.begin(found, counts, end), event)
         if failure is not None:

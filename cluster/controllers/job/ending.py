@@ -15,12 +15,15 @@ def complete(found: Survey, active: int) -> marks.Condition | None:
     return marks.new(marks.SUCCESS_CRITERIA_MET, "CompletionsReached", message, found.now)
 
 
-def suspension(found: Survey) -> tuple[str, str] | None:
+def suspension(found: Survey, *, unstarted: bool) -> tuple[str, str] | None:
     """Put the condition Suspended right; the event to record (reason, message) where it changed.
 
-    A job that is resumed starts anew: its deadline counts the time that it runs.
+    A job that is resumed starts anew: its deadline counts the time that it runs. `unstarted`: one
+    that is suspended has not started at all, and where its pods may go can be changed.
     """
     if fields.suspended(found.job):
+        if unstarted:
+            found.started = ""
         wanted = marks.new(marks.SUSPENDED, "JobSuspended", "Job suspended", found.now)
         return ("Suspended", "Job suspended") if marks.ensure(found.conditions, wanted) else None
     wanted = marks.new(marks.SUSPENDED, "JobResumed", "Job resumed", found.now, status="False")
