@@ -57,6 +57,9 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "nodeipam": nodeipam.NodeIpamController,
         "deployment": deployment.DeploymentController,
         "replicaset": replicaset.ReplicaSetController,
+        "replicationcontroller": lambda ctx: replicaset.ReplicaSetController(
+            ctx, replicaset.REPLICATION_CONTROLLER
+        ),
         "statefulset": statefulset.StatefulSetController,
         "job": job.JobController,
         "cronjob": cronjob.CronJobController,

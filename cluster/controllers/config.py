@@ -42,6 +42,7 @@ class Config:
 
     concurrent_deployment_syncs: int = 5
     concurrent_replicaset_syncs: int = 5
+    concurrent_rc_syncs: int = 5
     concurrent_statefulset_syncs: int = 5
     concurrent_service_endpoint_syncs: int = 5
     concurrent_namespace_syncs: int = 10

@@ -16,6 +16,7 @@ NODES = "nodes"
 SERVICES = "services"
 NAMESPACES = "namespaces"
 REPLICA_SETS = "replicasets.apps"
+REPLICATION_CONTROLLERS = "replicationcontrollers"
 DEPLOYMENTS = "deployments.apps"
 STATEFUL_SETS = "statefulsets.apps"
 CONTROLLER_REVISIONS = "controllerrevisions.apps"
@@ -74,6 +75,7 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
         NAMESPACE: _by_namespace,
         JOB_SELECTION: jobindices.of_job,
     },
+    REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, NAMESPACE: _by_namespace},
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
     STATEFUL_SETS: {NAMESPACE: _by_namespace},
     CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
@@ -163,19 +165,27 @@ class Context:
 def selector_of(obj: objects.Object) -> selectors.Selector:
     """spec.selector of a workload; one that is missing or invalid matches nothing."""
     try:
-        return selectors.of(objects.spec(obj).get("selector"))
+        return selectors.of(_selector_document(obj))
     except ValueError:
         return selectors.NOTHING
 
 
 def matcher_of(obj: objects.Object) -> Callable[[Mapping[str, str]], bool]:
     """Whether labels match spec.selector, as fast as it can be told: thousands are asked."""
-    document = objects.spec(obj).get("selector") or {}
+    document = _selector_document(obj) or {}
     labels = document.get("matchLabels")
     if not labels or document.get("matchExpressions"):
         return selector_of(obj).matches
     wanted = labels.items()
     return lambda own: wanted <= own.items()
+
+
+def _selector_document(obj: objects.Object) -> objects.Object | None:
+    """A label selector; a ReplicationController has labels in its place, as nothing else has."""
+    found: objects.Object | None = objects.spec(obj).get("selector")
+    if found and obj.get("kind") == "ReplicationController":
+        return {"matchLabels": found}
+    return found
 
 
 def settle(size: int, a_second: float) -> float:

@@ -30,6 +30,7 @@ _SETTINGS = (
     Setting("node_cidr_mask_size", NUMBER, "Prefix length of a node's pod network."),
     Setting("concurrent_deployment_syncs", NUMBER, "Deployments worked on at a time."),
     Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
+    Setting("concurrent_rc_syncs", NUMBER, "ReplicationControllers worked on at a time."),
     Setting("concurrent_statefulset_syncs", NUMBER, "StatefulSets worked on at a time."),
     Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
     Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),

@@ -1,7 +1,11 @@
-"""The ReplicaSet controller: the shell around ranking and status."""
+"""The ReplicaSet controller: the shell around ranking and status.
+
+A ReplicationController is an older ReplicaSet: the same controller serves both (`Kind`).
+"""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cluster.aio import tasks
 from cluster.api import conditions, errors, objects
@@ -27,16 +31,41 @@ SETTLE_RATE = 10_000.0
 """Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the controller serves; `title` names it in logs, `component` is the events' source."""
+
+    resource: str
+    api_version: str
+    kind: str
+    title: str
+    component: str
+
+    def reference(self, owner: objects.Object) -> objects.Object:
+        """The ownerReference of its pods."""
+        return ownership.reference(owner, self.api_version, self.kind)
+
+
+REPLICA_SET = Kind(
+    context.REPLICA_SETS, "apps/v1", "ReplicaSet", "replicaset", "replicaset-controller"
+)
+REPLICATION_CONTROLLER = Kind(
+    context.REPLICATION_CONTROLLERS, "v1", "ReplicationController", "replicationcontroller",
+    "replication-controller",
+)  # fmt: skip
+
+
 class ReplicaSetController:
     """Keeps the pods of every ReplicaSet at spec.replicas, and its status true."""
 
-    def __init__(self, ctx: context.Context) -> None:
+    def __init__(self, ctx: context.Context, kind: Kind = REPLICA_SET) -> None:
         self._ctx = ctx
+        self._kind = kind
         self._client = ctx.client
-        self._sets = ctx.shared(context.REPLICA_SETS)
+        self._sets = ctx.shared(kind.resource)
         self._pods = ctx.shared(context.PODS)
         self._queue = ctx.queue()
-        self._recorder = ctx.recorder("replicaset-controller")
+        self._recorder = ctx.recorder(kind.component)
         self._expectations = expectations.Expectations()
         self._writes = staleness.OwnWrites()
         ctx.on_change(self._sets, self._set_changed)
@@ -45,14 +74,17 @@ class ReplicaSetController:
     async def run(self) -> None:
         """Serve until cancelled."""
         work = reconciler.Reconciler(
-            "replicaset",
-            self._queue,
-            self.reconcile,
-            workers=self._ctx.config.concurrent_replicaset_syncs,
+            self._kind.title, self._queue, self.reconcile, workers=self._workers()
         )
-        async with tasks.Group("replicaset") as group:
+        async with tasks.Group(self._kind.title) as group:
             group.spawn(self._recorder.run(), "recorder")
             group.spawn(work.run(), "work")
+
+    def _workers(self) -> int:
+        config = self._ctx.config
+        if self._kind is REPLICATION_CONTROLLER:
+            return config.concurrent_rc_syncs
+        return config.concurrent_replicaset_syncs
 
     # What happened
 
@@ -112,11 +144,18 @@ class ReplicaSetController:
 
     def _owner_key(self, pod: objects.Object) -> str | None:
         owner = objects.controller_of(pod)
-        if owner is None or owner.get("kind") != "ReplicaSet":
+        if owner is None or not self._owns(owner):
             return None
         key = f"{objects.namespace(pod)}/{owner['name']}"
         found = self._sets.store.get(key)
         return key if found is None or objects.uid(found) == owner["uid"] else None
+
+    def _owns(self, owner: objects.Object) -> bool:
+        """Whether a reference is to one of the kind, in whatever version of its group."""
+        if owner.get("kind") != self._kind.kind:
+            return False
+        group = str(owner.get("apiVersion") or "").rpartition("/")[0]
+        return group == self._kind.api_version.rpartition("/")[0]
 
     def _look_later(self, key: str, revision: int) -> None:
         found = self._sets.store.get(key)
@@ -156,7 +195,7 @@ class ReplicaSetController:
         """The pods that count, after adopting and releasing."""
         return await adoption.claimed(
             self._client,
-            adoption.Owner(replica_set, context.REPLICA_SETS, _reference(replica_set)),
+            adoption.Owner(replica_set, self._kind.resource, self._kind.reference(replica_set)),
             self._pods,
             podstate.is_active,
         )
@@ -177,7 +216,7 @@ class ReplicaSetController:
         """Create pods in batches that double, so that a quota is hit by one call and not 500."""
         self._expectations.expect_creations(key, count, asyncio.get_running_loop().time())
         operation = podtemplate.creation(
-            _reference(replica_set),
+            self._kind.reference(replica_set),
             objects.namespace(replica_set),
             objects.spec(replica_set).get("template") or {},
             generate_name=f"{objects.name(replica_set)}-",
@@ -252,13 +291,9 @@ class ReplicaSetController:
         if reporting.same(objects.status(replica_set), computed):
             return
         written = await self._client.update(
-            context.REPLICA_SETS, {**replica_set, "status": computed}, subresource="status"
+            self._kind.resource, {**replica_set, "status": computed}, subresource="status"
         )
         self._writes.note(key, key, written, asyncio.get_running_loop().time())
-
-
-def _reference(replica_set: objects.Object) -> objects.Object:
-    return ownership.reference(replica_set, "apps/v1", "ReplicaSet")
 
 
 def _wanted(replica_set: objects.Object) -> int:
