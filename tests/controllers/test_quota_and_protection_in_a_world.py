@@ -129,15 +129,34 @@ def test_a_claim_in_use_outlives_its_deletion():
 USES = [
     (pod(claims=["data"]), True),
     (pod(claims=["other"]), False),
-    (pod(claims=["data"], phase="Failed"), False),
+    (pod(claims=["data"], phase="Failed"), True),
     (pod(claims=["data"]) | {"spec": {"volumes": [
         {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]}}, False),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("user", "used"), USES)
-def test_a_claim_is_used_by_pods_on_nodes_that_are_not_finished(user, used):
+def test_a_claim_is_used_by_pods_on_nodes_finished_or_not(user, used):
     assert protection.claim_in_use(claim(), [user]) is used
+
+
+OWN = {"controller": True, "kind": "Pod", "uid": "u"}
+EPHEMERAL = [
+    ({"uid": "u"}, [OWN], True),
+    ({"uid": "u"}, [], False),
+    ({"uid": "u", "deletionTimestamp": "x", "deletionGracePeriodSeconds": 30}, [OWN], True),
+    ({"uid": "u", "deletionTimestamp": "x", "deletionGracePeriodSeconds": 0}, [OWN], False),
+]
+
+
+@pytest.mark.parametrize(("meta", "owners", "used"), EPHEMERAL)
+def test_an_ephemeral_claim_is_used_by_its_own_pod_until_that_is_shut_down(meta, owners, used):
+    user = pod()
+    user["metadata"] |= meta
+    user["spec"]["volumes"] = [{"name": "v", "ephemeral": {}}]
+    asked = claim("web-v")
+    asked["metadata"]["ownerReferences"] = owners
+    assert protection.claim_in_use(asked, [user]) is used
 
 
 FINALIZERS = [

@@ -9,31 +9,32 @@ from typing import Final
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.api.persistentvolumes import facts
-from cluster.controllers import podstate
 
 CLAIM_FINALIZER: Final = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER: Final = "kubernetes.io/pv-protection"
 
 
 def claim_in_use(claim: Object, pods: Iterable[Object]) -> bool:
-    """Whether a pod on a node still has the claim mounted, or will have it.
+    """Whether a pod on a node refers to the claim: to a finished one too, as long as it is there.
 
-    The name alone of an ephemeral volume's claim says nothing: it may be another's.
+    A pod on no node has mounted nothing, and no kubelet starts it with a claim that is going.
     """
-    return any(_holds(pod) and _uses(pod, claim) for pod in pods)
+    return any(objects.spec(pod).get("nodeName") and _uses(pod, claim) for pod in pods)
 
 
 def _uses(pod: Object, claim: Object) -> bool:
+    """The name alone of an ephemeral volume's claim says nothing: it may be another's."""
     name = objects.name(claim)
     return any(
-        use.claim == name and (not use.ephemeral or facts.made_for(claim, pod))
+        use.claim == name
+        and (not use.ephemeral or (facts.made_for(claim, pod) and not _shut_down(pod)))
         for use in facts.uses(pod)
     )
 
 
-def _holds(pod: Object) -> bool:
-    """A pod on no node has mounted nothing; one that is finished has let go."""
-    return bool(objects.spec(pod).get("nodeName")) and not podstate.is_finished(pod)
+def _shut_down(pod: Object) -> bool:
+    """Whether nothing of the pod is left but its object, which may wait for just this claim."""
+    return objects.deleting(pod) and objects.meta(pod).get("deletionGracePeriodSeconds") == 0
 
 
 def volume_in_use(volume: Object) -> bool:
