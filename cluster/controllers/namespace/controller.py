@@ -7,7 +7,7 @@ from cluster.api import errors, objects, resources
 from cluster.api.operations import Operation, Verb
 from cluster.client import informer, reconciler
 from cluster.controllers import context, customresources
-from cluster.controllers.namespace import progress
+from cluster.controllers.namespace import extensionservers, progress
 
 FINALIZER = "kubernetes"
 PAGE = 500
@@ -29,7 +29,9 @@ class NamespaceController:
         self._table = table
         self._namespaces = ctx.shared(context.NAMESPACES)
         self._queue = ctx.queue()
+        self._services = ctx.shared(extensionservers.SERVICES)
         ctx.on_change(self._namespaces, self._changed)
+        ctx.on_change(self._services, self._service_changed)
         self._followed: dict[str, None] = {}
         for row in _deletable(table):
             self._follow(row)
@@ -64,6 +66,13 @@ class NamespaceController:
         if change.new is not None and objects.deleting(change.new):
             self._queue.add(change.key, change.revision)
 
+    def _service_changed(self, change: informer.Change) -> None:
+        """An extension server can be asked now, or nobody asks for it any more."""
+        if extensionservers.is_remote(change.object):
+            for namespace in self._namespaces.store.list():
+                if objects.deleting(namespace):
+                    self._queue.add(objects.name(namespace), change.revision)
+
     def _content_changed(self, change: informer.Change) -> None:
         """Something went: perhaps it was the last thing in its namespace."""
         if change.new is not None:
@@ -96,6 +105,7 @@ class NamespaceController:
             await self._empty_of(namespace, row, remains)
             if row.id == context.PODS and not remains.empty:
                 break
+        await extensionservers.look(self._client, self._services.store.list(), namespace, remains)
         return remains
 
     async def _empty_of(

@@ -36,11 +36,13 @@ class Remains:
     """How many objects wait for each finalizer."""
     failures: list[str] = field(default_factory=list)
     """What could not be deleted, and why."""
+    undiscovered: dict[str, str] = field(default_factory=dict)
+    """Group versions of extension servers that do not say what they serve, and why."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is left."""
-        return not self.objects and not self.failures
+        return not self.objects and not self.failures and not self.undiscovered
 
 
 def conditions(old: Sequence[objects.Object], remains: Remains, now: float) -> list[objects.Object]:
@@ -65,6 +67,13 @@ def conditions(old: Sequence[objects.Object], remains: Remains, now: float) -> l
 
 def _bad(remains: Remains) -> Mapping[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
+    if remains.undiscovered:
+        groups = sorted(f"{group}: {why}" for group, why in remains.undiscovered.items())
+        text = (
+            f"Discovery failed for some groups, {len(groups)} failing: unable to retrieve the "
+            f"complete list of server APIs: {', '.join(groups)}"
+        )
+        found["NamespaceDeletionDiscoveryFailure"] = ("DiscoveryFailed", text)
     if remains.failures:
         text = (
             f"Failed to delete all resource types, {len(remains.failures)} remaining: "
