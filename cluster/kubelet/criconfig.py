@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from cluster.api import objects, quantity
-from cluster.kubelet import cri
+from cluster.kubelet import cri, downward
 from cluster.kubelet.lifecycle import podspec
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -45,9 +45,11 @@ def sandbox(pod: objects.Object, attempt: int, logs: str = "/var/log/pods") -> p
 def container(
     pod: objects.Object, spec: objects.Object, attempt: int, *, init: bool
 ) -> pb.ContainerConfig:
-    """The configuration of a container. Only literal environment values are passed on yet."""
+    """The configuration of a container. Of what is not literal in its environment only fields of
+    the pod are passed on yet.
+    """
     name, image = spec["name"], spec.get("image") or ""
-    environment = _environment(spec)
+    environment = _environment(pod, spec)
     annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
     if spec.get("ports"):
         annotations[PORTS] = _encode(spec["ports"]).decode()
@@ -96,11 +98,17 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return "".join(made)
 
 
-def _environment(spec: objects.Object) -> dict[str, str]:
+def _environment(pod: objects.Object, spec: objects.Object) -> dict[str, str]:
     values: dict[str, str] = {}
     for variable in spec.get("env") or ():
-        if "valueFrom" not in variable:
+        source = variable.get("valueFrom")
+        if source is None:
             values[variable["name"]] = expand(variable.get("value") or "", values)
+            continue
+        path = (source.get("fieldRef") or {}).get("fieldPath") or ""
+        found = downward.field(pod, path)
+        if found is not None:
+            values[variable["name"]] = found
     return values
 
 
