@@ -22,6 +22,7 @@ from cluster.kubelet.cri import Cri
 from cluster.kubelet.node.keeper import Node, NodeKeeper
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.runtimelink import RuntimeLink
+from cluster.kubelet.serving.loads import Loads
 from cluster.kubelet.serving.service import KubeletService
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.workers import Workers
@@ -62,7 +63,7 @@ class Crew:
     ) -> None:
         self._serving = serving
         self._agents: dict[str, NodeAgent] = {}
-        self.service = KubeletService(self._agents, clock)
+        self.service = KubeletService(self._agents, clock, Loads(client, clock))
         """What the API server asks: logs, exec and so on."""
         self.ready = asyncio.Event()
         self._client = client

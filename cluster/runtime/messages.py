@@ -98,11 +98,11 @@ def container_stats(container: Container, now: int) -> pb.ContainerStats:
         )
     )
     if container.state is State.RUNNING:
-        used = usage.of(container.script, config.linux.resources)
-        age = max(now - container.started_at, 0)
+        age = max(now - container.started_at, 0) / 1e9
+        used = usage.of(container.script, config.linux.resources, age)
         stats.cpu.timestamp = stats.memory.timestamp = now
         stats.cpu.usage_nano_cores.value = used.cpu
-        stats.cpu.usage_core_nano_seconds.value = min(used.cpu * age // 10**9, _LARGEST)
+        stats.cpu.usage_core_nano_seconds.value = min(used.total, _LARGEST)
         for memory in (
             stats.memory.working_set_bytes, stats.memory.usage_bytes, stats.memory.rss_bytes,
         ):  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from cluster.api import durations, json_text, quantity
+from cluster.api import curves, durations, json_text, loads
+from cluster.api.curves import Curve
 from cluster.runtime import commandline
 
 PREFIX: Final = "kubemu.dev/"
@@ -42,9 +43,10 @@ class Script:
     """What runs in it, with arguments; () where it only lives and ends as said above."""
     ports: tuple[int, ...] = ()
     """Where it serves HTTP."""
-    cpu: int | None = None
-    memory: int | None = None
-    """What it uses, in billionths of a core and in bytes; None where nobody said (see `usage`)."""
+    cpu: Curve | None = None
+    memory: Curve | None = None
+    """What it uses, in billionths of a core and in bytes, over the seconds since its start; None
+    where nobody said (see `usage`)."""
 
     @property
     def serves(self) -> bool:
@@ -75,6 +77,7 @@ def of(
     base = _of_command(argv, init, ports)
     if not told:
         return base
+    _check_load(name, annotations)
     run_for = _run_for(told, base)
     ends = "crash-after" in told or "run-for" in told or "exit-code" in told
     return Script(
@@ -85,8 +88,8 @@ def of(
         base.stop_code,
         () if ends else base.program,
         base.ports,
-        _amount(told, "cpu", 1_000_000_000),
-        _amount(told, "memory", 1),
+        _curve(told, "cpu", loads.NANOCORES),
+        _curve(told, "memory", 1),
     )
 
 
@@ -158,18 +161,31 @@ def _exit_code(told: Mapping[str, str], base: Script) -> int:
     return int(text)
 
 
-def _amount(told: Mapping[str, str], key: str, parts: int) -> int | None:
-    """A quantity in `parts` of its unit."""
+def _curve(told: Mapping[str, str], key: str, parts: int) -> Curve | None:
+    """An amount over time in `parts` of its unit."""
     text = told.get(key)
     if text is None:
         return None
     try:
-        found = quantity.parse(text)
+        return curves.parse(text, parts)
     except ValueError as error:
         raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
-    if found < 0:
-        raise ValueError(f"annotation {PREFIX}{key}: {text!r} is negative")
-    return min(int(found * parts), quantity.LARGEST)
+
+
+def _check_load(name: str, annotations: Mapping[str, str]) -> None:
+    """The kubelet adds what a load takes; what it could not read is refused here."""
+    source = annotations.get(loads.LOAD_FROM)
+    if source is None:
+        return
+    try:
+        loads.parse_source(source)
+    except ValueError as error:
+        raise ValueError(f"annotation {loads.LOAD_FROM}: {error}") from error
+    for key, parts in ((loads.CPU_PER_LOAD, loads.NANOCORES), (loads.MEMORY_PER_LOAD, 1)):
+        try:
+            loads.per_load(annotations, name, key, parts)
+        except ValueError as error:
+            raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
 
 
 def _seconds(told: Mapping[str, str], key: str, default: float) -> float:

@@ -1,11 +1,13 @@
 """What a simulated container uses: what its annotations say, or a share of what it asks for. Pure.
 
-The same at every moment yet; what a container has used since its start is that times its age.
+What annotations say may change with the age of the container; what it has used since its start is
+the area under that curve.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from cluster.api.curves import Curve
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.script import Script
 
@@ -23,26 +25,38 @@ MEMORY_REQUEST: Final = "memory.min"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Cores in billionths, memory in bytes."""
+    """Cores in billionths, memory in bytes; `total` in nanoseconds of a core since the start."""
 
     cpu: int
     memory: int
+    total: int = 0
 
 
-def of(script: Script, resources: pb.LinuxContainerResources) -> Usage:
-    """What a running container uses; limits hold for what annotations say, too."""
+def of(script: Script, resources: pb.LinuxContainerResources, age: float = 0.0) -> Usage:
+    """What a container uses that has run for `age` seconds; limits hold for what annotations say,
+    too.
+    """
     cpu, memory = script.cpu, script.memory
     if cpu is None:
-        # Rounded up, for the kubelet rounded down: so it is the request itself.
-        millicores = -(-resources.cpu_shares * 1000 // _SHARES)
-        cpu = max(millicores * 1_000_000 // _CPU_SHARE, IDLE_CPU)
+        cpu = _still(_idle_cpu(resources))
     if memory is None:
-        memory = max(_requested(resources) // _MEMORY_SHARE, IDLE_MEMORY)
+        memory = _still(max(_requested(resources) // _MEMORY_SHARE, IDLE_MEMORY))
     if resources.cpu_quota > 0 and resources.cpu_period > 0:
-        cpu = min(cpu, resources.cpu_quota * 1_000_000_000 // resources.cpu_period)
+        cpu = cpu.capped(resources.cpu_quota * 1_000_000_000 // resources.cpu_period)
+    held = int(memory.at(age))
     if resources.memory_limit_in_bytes > 0:
-        memory = min(memory, resources.memory_limit_in_bytes)
-    return Usage(cpu, memory)
+        held = min(held, resources.memory_limit_in_bytes)
+    return Usage(int(cpu.at(age)), held, int(cpu.area(age)))
+
+
+def _idle_cpu(resources: pb.LinuxContainerResources) -> int:
+    # Rounded up, for the kubelet rounded down: so it is the request itself.
+    millicores = -(-resources.cpu_shares * 1000 // _SHARES)
+    return max(millicores * 1_000_000 // _CPU_SHARE, IDLE_CPU)
+
+
+def _still(amount: int) -> Curve:
+    return Curve((0.0,), (amount,))
 
 
 def _requested(resources: pb.LinuxContainerResources) -> int:

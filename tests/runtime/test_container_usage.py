@@ -15,11 +15,11 @@ from cluster.runtime.service import CriService
 MIB = 1 << 20
 
 
-def told(annotations, resources=None):
+def told(annotations, resources=None, age=0.0):
     pod = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}}
     spec = {"name": "web", "image": "nginx", "resources": resources or {}}
     made = criconfig.container(pod, spec, 0, init=False)
-    return usage.of(script.of("web", annotations, ()), made.linux.resources)
+    return usage.of(script.of("web", annotations, ()), made.linux.resources, age)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def told(annotations, resources=None):
 def test_a_container_uses_what_it_was_told_or_a_share_of_its_requests(
     annotations, resources, cpu, memory
 ):
-    assert told(annotations, resources) == usage.Usage(cpu, memory)
+    assert told(annotations, resources) == usage.Usage(cpu, memory, 0)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,48 @@ def test_the_runtime_tells_of_containers_that_run_and_adds_up_what_they_used():
             await cri.container_stats(pb.ContainerStatsRequest(container_id="none"))
 
     virtual.run(main())
+
+
+CURVE = {"kubemu.dev/cpu": "0s=100m,10s=1,20s=1,30s=0", "kubemu.dev/memory": "0s=64Mi,1m=128Mi"}
+
+
+@pytest.mark.parametrize(
+    ("age", "limits", "cpu", "memory", "total"),
+    [
+        (0.0, {}, 100, 64, 0),
+        (5.0, {}, 550, 69, 1625),
+        (15.0, {}, 1000, 80, 10_500),
+        (30.0, {}, 0, 96, 20_500),
+        (600.0, {}, 0, 128, 20_500),
+        (15.0, {"cpu": "500m", "memory": "70Mi"}, 500, 70, 6611),
+    ],
+)
+def test_what_a_container_uses_follows_a_curve_from_its_start(age, limits, cpu, memory, total):
+    found = told(CURVE, {"limits": limits} if limits else {}, age)
+    assert found.cpu == cpu * 1_000_000
+    assert found.memory // MIB == memory
+    assert round(found.total / 1_000_000) == total
+
+
+@pytest.mark.parametrize(
+    ("annotations", "why"),
+    [
+        ({"kubemu.dev/cpu": "0s=1,soon=2"}, "annotation kubemu.dev/cpu: 'soon' is no duration"),
+        ({"kubemu.dev/load-from": "web"}, "annotation kubemu.dev/load-from: 'web' is no workload"),
+        ({"kubemu.dev/load-from": "pod/web"}, "'pod/web' is no workload"),
+        (
+            {"kubemu.dev/load-from": "deployment/web", "kubemu.dev/cpu-per-load": "much"},
+            "annotation kubemu.dev/cpu-per-load: quantities must match",
+        ),
+        (
+            {
+                "kubemu.dev/load-from": "deployment/web",
+                "kubemu.dev/memory-per-load.web": "0s=1,5s=2",
+            },
+            "is a curve: say how much each unit takes",
+        ),
+    ],
+)
+def test_curves_and_loads_that_cannot_be_read_keep_the_container_from_being_made(annotations, why):
+    with pytest.raises(ValueError, match=why):
+        script.of("web", annotations, ())

@@ -7,7 +7,7 @@ pods are written: the references of a node's pods are read when its kubelet asks
 from collections.abc import Callable
 from typing import Final
 
-from cluster.api import identity
+from cluster.api import identity, loads
 from cluster.apiserver.authz.attributes import (
     ALLOWED,
     NO_OPINION,
@@ -57,6 +57,9 @@ class Node:
             ("coordination.k8s.io", "leases"): _lease,
             ("storage.k8s.io", "csinodes"): _csi_node,
         }
+        for plural in loads.PLURALS:
+            group = "" if plural == "replicationcontrollers" else "apps"
+            self._special[group, plural] = self._workload
         if minor >= SELECTORS_SINCE:
             self._special["", "nodes"] = _node
             self._special["", "pods"] = self._pod
@@ -125,6 +128,15 @@ class Node:
         if asked.subresource != "token":
             return _no("can only create token subresource of serviceaccount")
         return self._related(node, asked)
+
+    def _workload(self, node: str, asked: Attributes) -> Decision | None:
+        """A workload whose load pods of the node share (kubemu's own, see `api.loads`); otherwise
+        workloads are no business of nodes.
+        """
+        if asked.verb != "get" or asked.subresource or not asked.name:
+            return None
+        shared = self._references.related(node, asked.resource, asked.namespace, asked.name)
+        return ALLOWED if shared else None
 
     def _pod(self, node: str, asked: Attributes) -> Decision | None:
         if asked.verb == "get" and not asked.subresource:

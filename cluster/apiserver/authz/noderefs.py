@@ -7,7 +7,7 @@ change, so an answer costs microseconds; and writing a pod costs nothing.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cluster.api import objects, selectors
+from cluster.api import loads, objects, selectors
 from cluster.api.objects import Object
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
@@ -94,6 +94,9 @@ def _references(entry: Entry) -> frozenset[Reference]:
 def references(pod: Object) -> Iterator[tuple[str, str]]:
     """The plural and the name of each object that a pod refers to, in its own namespace."""
     spec = objects.spec(pod)
+    load = loads.source(pod)
+    if load is not None:
+        yield load.resource.partition(".")[0], load.name
     yield "serviceaccounts", spec.get("serviceAccountName") or ""
     for secret in spec.get("imagePullSecrets") or ():
         yield "secrets", secret.get("name", "")

@@ -14,15 +14,19 @@ from cluster.aio import rpc
 from cluster.api import errors, timestamps
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.serving import finding, logreading, logtext, pages, usage
+from cluster.kubelet.serving.loads import Loads
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 _START_SECONDS: Final = 30.0
 
 
 class KubeletService:
-    """`agents` are the nodes by name; the mapping may grow."""
+    """`agents` are the nodes by name; the mapping may grow. `loads` knows what pods share."""
 
-    def __init__(self, agents: Mapping[str, NodeAgent], clock: clocks.Clock) -> None:
+    def __init__(
+        self, agents: Mapping[str, NodeAgent], clock: clocks.Clock, loads: Loads | None = None
+    ) -> None:
+        self._loads = loads
         self._agents = agents
         self._clock = clock
 
@@ -71,6 +75,8 @@ class KubeletService:
         agent = finding.agent(self._agents, request.node)
         wanted = pages.path_of(request) in usage.PAGES
         used = await usage.of(agent) if wanted else {}
+        if wanted and self._loads is not None:
+            used = await self._loads.added(agent, used)
         return pages.page(agent, request, self._clock.now(), used)
 
     # ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 - A hollow kubelet process carries many nodes on one connection, so it is no single node for the
   Node authorizer. It says who it is, a member of `kubemu:hollow-nodes`, and gets by RBAC what the
   Node authorizer gives to nodes, for every node: that is as much as the process is trusted with.
+  Both may get workloads whose load their pods share (`api.loads`), which Kubernetes' nodes may not.
 """
 
 from dataclasses import replace
@@ -29,12 +30,16 @@ create coordination.k8s.io leases
 create core namespaces
 create,patch discovery.k8s.io endpointslices
 """
+_LOADS = """
+get apps daemonsets,deployments,replicasets,statefulsets
+get core replicationcontrollers
+"""
 
 
 def rules(name: str) -> tuple[Rule, ...]:
     """The rules of a ClusterRole of BINDINGS."""
     if name == HOLLOW:
-        return notation.rules(roles.NODE)
+        return notation.rules(roles.NODE) + notation.rules(_LOADS)
     found = {
         _either_way(rule): None
         for text in (*controllers.CONTROLLERS.values(), _MORE)
