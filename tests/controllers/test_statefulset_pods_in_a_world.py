@@ -7,6 +7,7 @@ from controllerworld import EPOCH, World
 from statefulsets import REVISIONS, SETS, Sets, lived, stateful_set
 
 from cluster.api import objects, timestamps
+from cluster.controllers.statefulset import decision
 
 
 def created(pods: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -361,5 +362,27 @@ def test_pods_left_by_an_orphaning_deletion_are_taken_by_the_next_set() -> None:
         found = await world.all(REVISIONS)
         owner = objects.uid(await world.get(SETS, "web"))
         assert [(objects.controller_of(one) or {})["uid"] for one in found] == [owner]
+
+    lived(scenario)
+
+
+def test_hundreds_of_pods_are_looked_at_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look costs by the number of pods: one for every pod's change would be quadratic."""
+    looks = 0
+    decide = decision.decide
+
+    def counted(*given: Any, **named: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return decide(*given, **named)
+
+    monkeypatch.setattr(decision, "decide", counted)
+
+    async def scenario(world: World, sets: Sets) -> None:
+        await world.create(SETS, stateful_set(replicas=300, podManagementPolicy="Parallel"))
+        await sets.rest()
+        await sets.patch(replicas=0)
+        await sets.rest()
+        assert 2 <= looks <= 40
 
     lived(scenario)

@@ -54,6 +54,7 @@ _BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
 _BY_VERSION: Final[Mapping[str, Callable[[Object, int], None]]] = {
     **batch.BY_VERSION,
     **storage.BY_VERSION,
+    **workloads.BY_VERSION,
 }
 """What depends on the minor version that is emulated, which these functions take too."""
 

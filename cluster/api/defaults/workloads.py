@@ -49,14 +49,21 @@ def daemon_set(obj: Object) -> None:
     pods.template(spec)
 
 
-def stateful_set(obj: Object) -> None:
-    """One replica, in order, all updated; its claims stay when it goes."""
+MAX_UNAVAILABLE_SINCE: Final = 35
+"""The minor version since which the feature gate MaxUnavailableStatefulSet is on."""
+
+
+def stateful_set(obj: Object, minor: int) -> None:
+    """One replica, in order, all updated; its claims stay when it goes. Kubernetes 1.`minor`."""
     spec = obj.setdefault("spec", {})
     spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
     strategy = spec.setdefault("updateStrategy", {})
     strategy["type"] = strategy.get("type") or "RollingUpdate"
     if strategy["type"] == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("partition", 0)
+        if minor >= MAX_UNAVAILABLE_SINCE:
+            rolling.setdefault("maxUnavailable", 1)
     kept = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     for when in ("whenDeleted", "whenScaled"):
         kept[when] = kept.get(when) or "Retain"
@@ -93,5 +100,8 @@ BY_RESOURCE: Final[Mapping[str, Callable[[Object], None]]] = {
     "podtemplates": pod_template,
     "replicasets.apps": replica_set,
     "replicationcontrollers": replication_controller,
+}
+
+BY_VERSION: Final[Mapping[str, Callable[[Object, int], None]]] = {
     "statefulsets.apps": stateful_set,
 }
