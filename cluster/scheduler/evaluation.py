@@ -5,7 +5,8 @@ Deployment's second pod costs one row, not all of them. Results are kept per pod
 the plugins give (`points.Signing`); a plugin that gives none makes every attempt start anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,40 @@ PASSED: Final = -1
 NOT_ASKED: Final = -2
 """The row holds no node, or PreFilter left the node out."""
 _INFEASIBLE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptScores:
+    """The scores of one attempt. `raw` is by row, `done` by place among those that passed."""
+
+    names: tuple[str, ...]
+    passed: Mask
+    raw: Mapping[str, NDArray[np.int32]]
+    done: Mapping[str, Scores]
+    normalizers: Mapping[str, points.NormalizeScore]
+
+    @property
+    def cost(self) -> int:
+        """Bytes."""
+        arrays = (self.passed, *self.raw.values(), *self.done.values())
+        return sum(one.nbytes for one in arrays)
+
+    def feasible(self) -> Rows:
+        """The rows that passed every filter."""
+        return np.flatnonzero(self.passed)
+
+    def normalized(self) -> dict[str, Scores]:
+        """Each plugin's normalized scores of the rows that passed."""
+        rows = self.feasible()
+        return {name: self._of(name, rows) for name in (self.names if len(rows) else ())}
+
+    def _of(self, name: str, rows: Rows) -> Scores:
+        found = self.done.get(name)
+        if found is not None:
+            return found
+        scores = self.raw[name][rows].astype(np.int64)
+        normalizer = self.normalizers.get(name)
+        return normalizer.normalize(scores) if normalizer is not None else scores
 
 
 class Evaluation:
@@ -122,6 +157,20 @@ class Evaluation:
             plugin.name: self._normalized_by(plugin, rows)
             for plugin in (self.score_plugins if len(rows) else ())
         }
+
+    def kept_scores(self) -> KeptScores:
+        """The scores of this attempt, to be read later: cheap, for hardly any are ever read."""
+        raw = {
+            plugin.name: self.scores[plugin.name].astype(np.int32)
+            for plugin in self.score_plugins
+            if plugin.name not in self._normalized and plugin.reads is not Reads.CLUSTER
+        }
+        if len(raw) + len(self._normalized) < len(self.score_plugins):
+            # Scores of plugins that read the cluster are of this moment alone.
+            self.normalized(self.feasible())
+        names = tuple(plugin.name for plugin in self.score_plugins)
+        passed = self.failed == PASSED
+        return KeptScores(names, passed, raw, dict(self._normalized), self._profile.normalizers)
 
     def _normalized_by(self, plugin: points.Score, rows: Rows) -> Scores:
         """A plugin's part of `normalized`, computed once between two refreshes."""

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cluster.scheduler.evaluation import Evaluation
+from cluster.scheduler.evaluation import Evaluation, KeptScores
 from cluster.scheduler.framework.status import Status
 from cluster.scheduler.nodes.columns import Rows
 
@@ -52,16 +49,15 @@ class _Attempt:
     node: str
     message: str
     names: Sequence[str]
-    feasible: Rows
-    scores: dict[str, NDArray[np.int32]]
+    scores: KeptScores | None
     weights: dict[str, int]
     verdicts: dict[Status, Rows]
 
     @property
     def cost(self) -> int:
         """Bytes, roughly."""
-        rows = self.feasible.nbytes + sum(found.nbytes for found in self.verdicts.values())
-        return _COST_OF_ATTEMPT + rows + sum(found.nbytes for found in self.scores.values())
+        rows = sum(found.nbytes for found in self.verdicts.values())
+        return _COST_OF_ATTEMPT + rows + (self.scores.cost if self.scores else 0)
 
 
 class History:
@@ -80,12 +76,11 @@ class History:
         """Keep what an attempt found. `names`: node names by row, as they are now."""
         if not self._most:
             return
-        feasible = evaluation.feasible() if evaluation.rejection is None else np.zeros(0, np.intp)
-        scores = evaluation.normalized(feasible) if len(feasible) else {}
+        judged = evaluation.rejection is None
         attempt = _Attempt(
-            key, uid, time, node, message, names, feasible,
-            {name: found.astype(np.int32) for name, found in scores.items()},
-            weights, evaluation.verdicts() if evaluation.rejection is None else {},
+            key, uid, time, node, message, names,
+            evaluation.kept_scores() if judged else None, weights,
+            evaluation.verdicts() if judged else {},
         )  # fmt: skip
         self._attempts.append(attempt)
         self._cost += attempt.cost
@@ -105,8 +100,10 @@ def _explanation(attempt: _Attempt) -> Explanation:
     for status, rows in attempt.verdicts.items():
         for row in rows.tolist():
             found[row] = NodeVerdict(attempt.names[row], status, {}, None)
-    for at, row in enumerate(attempt.feasible.tolist()):
-        scores = {name: int(values[at]) for name, values in attempt.scores.items()}
+    kept = attempt.scores
+    by_plugin = kept.normalized() if kept else {}
+    for at, row in enumerate(kept.feasible().tolist() if kept else ()):
+        scores = {name: int(values[at]) for name, values in by_plugin.items()}
         total = sum(attempt.weights[name] * score for name, score in scores.items())
         found[row] = NodeVerdict(attempt.names[row], None, scores, total)
     nodes = [found[row] for row in sorted(found, key=lambda row: attempt.names[row])]

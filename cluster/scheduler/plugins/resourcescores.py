@@ -134,12 +134,13 @@ def _broken_line(shape: tuple[UtilizationShapePoint, ...]) -> Formula:
 def balance(fractions: NDArray[np.float64], present: NDArray[Any]) -> Ints:
     """(1 - standard deviation) of 100, of used fractions (resources, rows) where `present`."""
     count = present.sum(axis=0)
-    divisor = np.maximum(count, 1)
-    mean = np.where(present, fractions, 0.0).sum(axis=0) / divisor
-    squares = np.where(present, (fractions - mean) ** 2, 0.0).sum(axis=0) / divisor
-    deviation = np.sqrt(squares)
     if len(fractions) == 2:
         # As Kubernetes does for two: exact where the root of the square is not.
         deviation = np.abs(fractions[0] - fractions[1]) / 2
+    else:
+        divisor = np.maximum(count, 1)
+        mean = np.where(present, fractions, 0.0).sum(axis=0) / divisor
+        squares = np.where(present, (fractions - mean) ** 2, 0.0).sum(axis=0) / divisor
+        deviation = np.sqrt(squares)
     deviation[count < 2] = 0.0
     return np.asarray(((1 - deviation) * MAX_NODE_SCORE).astype(np.int64))
