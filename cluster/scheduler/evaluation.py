@@ -82,6 +82,7 @@ class Evaluation:
         skipped_scores = self._pre_score() if self.rejection is None else set()
         self.filters = [one for one in profile.filters if one.name not in self._skipped]
         self.score_plugins = [one for one in profile.scores if one.name not in skipped_scores]
+        self._verdicts: dict[Status, Rows] | None = None
         self._first_usage = _first(self.filters, Reads.USAGE)
         self._first_cluster = _first(self.filters, Reads.CLUSTER)
         self._seen = -1
@@ -98,6 +99,7 @@ class Evaluation:
             return
         self._normalized.clear()
         self._feasible = None
+        self._verdicts = None
         if self._seen < 0 or len(self.failed) != nodes.capacity:
             self._allocate()
             self._judge_nodes(nodes.rows())
@@ -188,6 +190,11 @@ class Evaluation:
 
     def verdicts(self) -> dict[Status, Rows]:
         """The rows that were turned down, by verdict, each with its plugin's name."""
+        if self._verdicts is None:
+            self._verdicts = self._find_verdicts()
+        return self._verdicts
+
+    def _find_verdicts(self) -> dict[Status, Rows]:
         found: dict[Status, Rows] = {}
         present = self._nodes.rows()
         failed = self.failed[present]

@@ -8,6 +8,7 @@ Who counts pods in a way of its own (by port, by label and zone) listens: see `L
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -72,6 +73,8 @@ class Cache:
     nominations: Nominations = field(init=False)
     """Pods that wait for a node which was promised to them: not in the table's usage."""
     _residents: dict[str, residents.Residents] = field(default_factory=dict)
+    _width: int = 0
+    """Of how many resources the residents' columns know."""
 
     def __post_init__(self) -> None:
         self.nominations = Nominations(self.table)
@@ -167,12 +170,17 @@ class Cache:
         """The pods of a node, bound and assumed, oldest knowledge first."""
         return list(self._on_node.get(node, {}).values())
 
-    def residents(self, node: str) -> residents.Residents:
-        """The pods of a node by importance, in columns."""
-        found = self._residents.get(node)
-        if found is None or found.requests.shape[1] != len(self.table.resources):
-            found = residents.of(self._on_node.get(node, {}).values(), self.table)
-            self._residents[node] = found
+    def residents_of(self, nodes: Iterable[str]) -> list[residents.Residents]:
+        """The pods of each node by importance, in columns."""
+        kept = self._residents
+        if self._width != len(self.table.resources):
+            kept.clear()
+            self._width = len(self.table.resources)
+        return [kept.get(node) or self._resident(node) for node in nodes]
+
+    def _resident(self, node: str) -> residents.Residents:
+        found = residents.of(self._on_node.get(node, {}).values(), self.table)
+        self._residents[node] = found
         return found
 
     def lowest_priority(self) -> float:

@@ -4,6 +4,8 @@ Filters count a nominated pod on its node for all pods of the same or a lower pr
 was cleared for one would be taken by another (Kubernetes: PodNominator).
 """
 
+from collections.abc import Iterator, Sequence
+
 from cluster.scheduler.nodes.columns import Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.pods import PodInfo
@@ -52,6 +54,16 @@ class Nominations:
         """The pods nominated to a node that a pod of this priority must leave room for."""
         here = self._on_node.get(node)
         return [pod for pod in here.values() if pod.priority >= priority] if here else []
+
+    def heeded(self, nodes: Sequence[str], priority: int) -> Iterator[tuple[int, PodInfo]]:
+        """`at_least` of many nodes: each pod with the place of its node among them."""
+        on_node = self._on_node
+        for place, node in enumerate(nodes):
+            here = on_node.get(node)
+            if here:
+                for pod in here.values():
+                    if pod.priority >= priority:
+                        yield place, pod
 
     def below(self, node: str, priority: int) -> list[PodInfo]:
         """The pods nominated to a node that have a lower priority."""

@@ -8,6 +8,7 @@ import numpy as np
 from cluster.scheduler.nodes.columns import Ints, Rows
 from cluster.scheduler.nodes.table import PODS_COLUMN, NodeTable
 from cluster.scheduler.pods import PodInfo
+from cluster.scheduler.requests import PODS
 
 TOO_MANY_PODS = "Too many pods"
 NEVER_BIT = 1 << 62
@@ -23,6 +24,8 @@ class Need:
     """
 
     reasons: tuple[str, ...]
+    places: dict[str, int]
+    """The index of each need by its resource's name."""
     columns: Ints
     amounts: Ints
     bits: Ints
@@ -52,6 +55,7 @@ def of(pod: PodInfo, nodes: NodeTable, ignored: Collection[str], groups: Collect
     columns = [PODS_COLUMN, *(nodes.column(name) for name, _ in asked)]
     return Need(
         reasons=(TOO_MANY_PODS, *(f"Insufficient {name}" for name, _ in asked)),
+        places={name: at for at, name in enumerate((PODS, *(name for name, _ in asked)))},
         columns=np.array(columns, np.int64)[:, None],
         amounts=np.array([1, *(amount for _, amount in asked)], np.int64)[:, None],
         bits=1 << np.arange(len(columns), dtype=np.int64),

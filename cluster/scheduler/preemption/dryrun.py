@@ -33,7 +33,8 @@ def on_node(question: Question, row: int, budgets: Budgets) -> Candidate | Statu
     """The victims on one node; why it would not work; None where nobody could be evicted."""
     cache, pod = question.cache, question.pod
     node = cache.table.name(row)
-    found = [one for one in cache.residents(node).pods if one.priority < pod.priority]
+    (here,) = cache.residents_of([node])
+    found = [one for one in here.pods if one.priority < pod.priority]
     if not found:
         return None
     rows = np.array([row], np.intp)

@@ -17,6 +17,7 @@ from cluster.scheduler.plugins.resourceneed import Need
 from cluster.scheduler.pods import PodInfo
 from cluster.scheduler.preemption.budgets import Budgets
 from cluster.scheduler.preemption.choice import NEVER_NEGATIVE, Candidate, Harm
+from cluster.scheduler.requests import PODS
 
 _LOWEST = np.iinfo(np.int64).min
 
@@ -83,7 +84,7 @@ def dry_run(pod: PodInfo, need: Need, rows: Rows, cache: Cache, budgets: Budgets
     the more important before the less.
     """
     names = cache.table.names()
-    found = [cache.residents(names[row]) for row in rows.tolist()]
+    found = cache.residents_of([names[row] for row in rows.tolist()])
     places = _places(pod.priority, need, found, budgets)
     free = _free(pod, need, rows, cache) + places.requests.sum(axis=0)
     lacking = need.amounts > free
@@ -106,14 +107,16 @@ def _free(pod: PodInfo, need: Need, rows: Rows, cache: Cache) -> Ints:
     table = cache.table
     free: Ints = table.allocatable[need.columns, rows] - table.requested[need.columns, rows]
     if len(cache.nominations):
-        columns = need.columns[:, 0].tolist()
         names = table.names()
-        for at, row in enumerate(rows.tolist()):
-            for one in cache.nominations.at_least(names[row], pod.priority):
-                asked = {table.resources[name]: much for name, much in one.requests.amounts}
-                free[0, at] -= 1
-                for index, column in enumerate(columns[1:], 1):
-                    free[index, at] -= asked.get(column, 0)
+        nodes = [names[row] for row in rows.tolist()]
+        needs, places, amounts = [], [], []
+        for place, one in cache.nominations.heeded(nodes, pod.priority):
+            for name, amount in ((PODS, 1), *one.requests.amounts):
+                if name in need.places:
+                    needs.append(need.places[name])
+                    places.append(place)
+                    amounts.append(amount)
+        np.subtract.at(free, (needs, places), amounts)
     return free
 
 
