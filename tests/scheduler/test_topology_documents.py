@@ -121,6 +121,19 @@ def test_topology_spread_examples(
     assert _open(_cluster(zones, pods), **asked) == nodes
 
 
+@pytest.mark.parametrize(
+    ("policy", "nodes"), [("Honor", {"node1", "node2"}), ("Ignore", set()), (None, set())]
+)
+def test_a_zone_whose_nodes_are_tainted_counts_by_policy(
+    policy: str | None, nodes: set[str]
+) -> None:
+    subject = _cluster({"A": ["node1"], "B": ["node2"]}, {"node1": 1, "node2": 1})
+    taint = {"key": "dedicated", "effect": "NoSchedule"}
+    subject.cache.set_node(node("node3", labels={"zone": "C"}, taints=[taint]))
+    more = {} if policy is None else {"nodeTaintsPolicy": policy}
+    assert _open(subject, topologySpreadConstraints=[_spread("zone", **more)]) == nodes
+
+
 def test_the_reasons_of_topology_spread() -> None:
     subject = _cluster({"A": ["a"], "B": ["b"]}, {"a": 2})
     subject.cache.set_node(node("b", cpu="0", labels={"zone": "B"}))
