@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from benchmarks import preemption
 from benchmarks.figures import Figure, Outcome
 from cluster.scheduler import core, explain, pods
 from cluster.scheduler.nodes.cache import Cache
@@ -38,6 +39,7 @@ def measure() -> Iterator[Outcome]:
     for name, target, make in kinds:
         rate = _decisions(make)
         yield Figure(f"scheduler: {name}, {_NODES:,} nodes", rate, "decisions/s", target)
+    yield from preemption.measure()
 
 
 def _decisions(make: Make) -> float:
