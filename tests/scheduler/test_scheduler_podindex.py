@@ -155,6 +155,19 @@ def test_a_tally_that_nobody_holds_costs_nothing() -> None:
     assert len(held._sums) == 0
 
 
+def test_sums_that_nobody_asked_for_since_nodes_came_are_still_right() -> None:
+    cache, index = _filled()
+    tally = index.tally((_selector(0),))
+    sums = DomainSums(tally, "zone")
+    sums.rebuild(cache.table, index.node_version)
+    for at in range(100):
+        cache.set_node(node(f"n{at}", labels={"zone": f"z{at}"}))
+        cache.set_pod(info(f"q{at}", labels={"a": "1"}, nodeName=f"n{at}"))
+    assert sums.stale(cache.table, index.node_version)
+    sums.rebuild(cache.table, index.node_version)
+    assert sums.by_code[cache.table.label("zone").code("z99")] == 1
+
+
 def test_pods_that_are_gone_leave_no_class() -> None:
     cache, index = _filled()
     cache.remove_pod("default/p")

@@ -155,11 +155,14 @@ class DomainSums:
         self.nodes[0] = self.by_code[0] = 0
 
     def add(self, row: int, amount: int) -> None:
-        """One row has `amount` more."""
-        if self._version == _NEVER or (self._counted is not None and not self._counted[row]):
+        """One row has `amount` more. Sums that are stale need not follow, only not fail."""
+        if self._version == _NEVER:
+            return
+        if row >= len(self.codes) or self.codes[row] >= len(self.by_code):
+            self.forget()  # nodes came or changed since
             return
         code = self.codes[row]
-        if code:
+        if code and (self._counted is None or self._counted[row]):
             self.by_code[code] += amount
 
     def forget(self) -> None:
