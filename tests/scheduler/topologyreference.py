@@ -188,8 +188,10 @@ class Reference:
         for owner in pod["metadata"].get("ownerReferences") or []:
             found = self.replica_sets.get(f"{pod['metadata']['namespace']}/{owner['name']}")
             if found:
-                pairs |= found["spec"]["selector"].get("matchLabels") or {}
-                expressions += found["spec"]["selector"].get("matchExpressions") or []
+                more = found["spec"]["selector"]
+                expressions += more.get("matchExpressions") or []
+                for key, value in (more.get("matchLabels") or {}).items():
+                    expressions.append({"key": key, "operator": "In", "values": [value]})
         selector: Json = {"matchLabels": pairs} if pairs else {}
         return selector | ({"matchExpressions": expressions} if expressions else {})
 
