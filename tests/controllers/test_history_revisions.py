@@ -81,7 +81,18 @@ def test_a_template_comes_back_as_it_was_but_for_empty_resources() -> None:
     assert snapshot.of({"spec": {"template": restored}}) == data("a")
 
 
-@pytest.mark.parametrize("broken", [{}, {"spec": 1}, {"spec": {"template": []}}, {"x": None}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"spec": 1},
+        {"spec": {"template": []}},
+        {"x": None},
+        {"spec": {"template": {"spec": 5}}},
+        {"spec": {"template": {"spec": {}, "metadata": [1]}}},
+        {"spec": {"template": {"spec": {}, "metadata": {"labels": ["a"]}}}},
+    ],
+)
 def test_data_of_another_shape_remembers_no_template(broken: dict[str, Any]) -> None:
     assert snapshot.template_in(broken) == {}
 

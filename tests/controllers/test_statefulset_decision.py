@@ -190,6 +190,26 @@ def test_updates_in_parallel_before_1_35(
     assert said(step(pods, one_by_one=True, **PARALLEL, **spec)) == done
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize(("policy", "made"), [("OrderedReady", 1), ("Parallel", decision.MOST_NEW)])
+def test_however_many_are_asked_for_a_step_is_bounded(
+    policy: str, made: int, one_by_one: bool
+) -> None:
+    top = 2**31 - 2
+    found = step(
+        {0: "old ready", 2: "old failed", top: "old"},
+        replicas=2**31 - 1,
+        podManagementPolicy=policy,
+        one_by_one=one_by_one,
+    )
+    created = [task.ordinal for task in found.replicas if task.verb is Verb.CREATE]
+    assert len(created) == made
+    assert created[0] == 1
+    if policy == "Parallel":
+        assert "delete 2" in said(found)
+        assert [task.ordinal for task in found.update] == [top]
+
+
 @pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
 def test_a_set_that_is_going_does_nothing(policy: str) -> None:
     found = step({0: "old failed", 7: "old ready"}, deleting=True, podManagementPolicy=policy)

@@ -30,18 +30,21 @@ def of(owner: objects.Object) -> objects.Object:
 def template_in(data: objects.Object) -> objects.Object:
     """The pod template that `data` remembers; {} where it remembers none.
 
-    Data that somebody wrote by hand is taken for what it is, as long as it is an object.
+    Anybody may write data by hand: what has not the shape of a template is none.
     """
-    spec = data.get("spec") if isinstance(data, dict) else None
-    template = spec.get("template") if isinstance(spec, dict) else None
-    if not isinstance(template, dict):
+    template: Any = data
+    for field in ("spec", "template"):
+        template = template.get(field) if isinstance(template, dict) else None
+    if not isinstance(template, dict) or not isinstance(template.get("spec"), dict):
+        return {}
+    metadata = template.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        return {}
+    kept = {key: value for key, value in metadata.items() if value is not None}
+    if any(not isinstance(kept.get(field, {}), dict) for field in ("labels", "annotations")):
         return {}
     restored = {key: value for key, value in template.items() if key != "$patch"}
-    metadata = restored.get("metadata")
-    if isinstance(metadata, dict):
-        kept = {key: value for key, value in metadata.items() if value is not None}
-        restored["metadata"] = kept
-    return restored
+    return {**restored, "metadata": kept}
 
 
 def encoded(data: objects.Object) -> bytes:

@@ -22,6 +22,8 @@ from cluster.controllers.statefulset import (
 KIND = "StatefulSet"
 SETTLE_RATE = 10_000.0
 """Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
+LARGE = 10_000
+"""Pods from which on a StatefulSet is looked at no later for having more."""
 LOOK_AGAIN = 0.1
 """Seconds until a look at a cache that did not show our own writes yet."""
 MAX_UNAVAILABLE_SINCE = 35
@@ -124,7 +126,7 @@ class StatefulSetController:
 
     def _look_later(self, key: str, revision: int) -> None:
         found = self._sets.store.get(key)
-        size = settings.of(found).replicas if found is not None else 0
+        size = min(settings.of(found).replicas, LARGE) if found is not None else 0
         self._queue.add_after(key, context.settle(size, SETTLE_RATE), revision)
 
     # What to do about it

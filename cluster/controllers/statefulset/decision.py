@@ -6,6 +6,9 @@ a pod of a broken revision too (Kubernetes documents that as a known issue: it m
 hand). In parallel nothing waits. Scaling goes before updating.
 """
 
+import itertools
+from collections.abc import Iterable
+
 from cluster.api import objects
 from cluster.controllers.statefulset import identity, update
 from cluster.controllers.statefulset.claims import Claims
@@ -13,6 +16,9 @@ from cluster.controllers.statefulset.observed import Observed, Replica
 from cluster.controllers.statefulset.settings import Settings
 from cluster.controllers.statefulset.status import Revisions
 from cluster.controllers.statefulset.tasks import Step, Task, Verb
+
+MOST_NEW = 2000
+"""Pods that a step makes at most: there may be two billion asked for."""
 
 
 def decide(
@@ -53,13 +59,20 @@ class _Builder:
 
     def replicas(self, observed: Observed) -> bool:
         """Make and mend the pods that there should be."""
-        start, ordered = self._settings.start, self._settings.ordered
-        for ordinal in range(start, start + self._settings.replicas):
+        for ordinal in self._looked_at(observed):
             found = observed.wanted.get(ordinal)
             clear = self._absent(ordinal) if found is None else self._present(found)
-            if ordered and not clear:
+            if self._settings.ordered and not clear:
                 return False
         return True
+
+    def _looked_at(self, observed: Observed) -> Iterable[int]:
+        """The ordinals in order. In parallel, those that have no pod up to a number only."""
+        wanted = range(self._settings.start, self._settings.start + self._settings.replicas)
+        if self._settings.ordered or len(wanted) - len(observed.wanted) <= MOST_NEW:
+            return wanted
+        absent = (ordinal for ordinal in wanted if ordinal not in observed.wanted)
+        return sorted([*observed.wanted, *itertools.islice(absent, MOST_NEW)])
 
     def condemned(self, observed: Observed) -> bool:
         """Remove the pods that there should not be."""

@@ -17,11 +17,14 @@ def tasks(settings: Settings, observed: Observed, revision: str, *, one_by_one: 
     """The deletions that bring the set nearer to `revision`, highest ordinal first."""
     if one_by_one:
         return [_deletion(found) for found in _the_next(settings, observed, revision)]
-    start = settings.start
-    present = [observed.wanted.get(start + index) for index in range(settings.replicas)]
-    unavailable = sum(found is None or found.unavailable for found in present)
-    budget = settings.max_unavailable - unavailable
-    targets = [found for found in _targets(settings, observed) if _is_old(found, revision)]
+    serving = sum(not found.unavailable for found in observed.wanted.values())
+    budget = settings.max_unavailable - (settings.replicas - serving)
+    lowest = settings.start + settings.partition
+    targets = [
+        found
+        for ordinal, found in sorted(observed.wanted.items(), reverse=True)
+        if ordinal >= lowest and _is_old(found, revision)
+    ]
     if settings.ordered:
         return [_deletion(found) for found in targets[: max(0, budget)]]
     broken = [found for found in targets if not found.available]
@@ -43,13 +46,6 @@ def _the_next(settings: Settings, observed: Observed, revision: str) -> Iterator
             return
         if found.unavailable:
             return
-
-
-def _targets(settings: Settings, observed: Observed) -> Iterator[Replica]:
-    for ordinal in _ordinals(settings):
-        found = observed.wanted.get(ordinal)
-        if found is not None:
-            yield found
 
 
 def _ordinals(settings: Settings) -> range:
