@@ -19,6 +19,7 @@ from cluster.controllers.context import Context
 from cluster.controllers.cronjob import controller as cronjob
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
+from cluster.controllers.endpoints import controller as endpoints
 from cluster.controllers.endpointslice import controller as endpointslice
 from cluster.controllers.ephemeralvolume import controller as ephemeralvolume
 from cluster.controllers.garbagecollector import controller as garbagecollector
@@ -65,6 +66,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "cronjob": cronjob.CronJobController,
         "ttl-after-finished": ttlafterfinished.TtlAfterFinished,
         "horizontalpodautoscaling": lambda ctx: podautoscaler.HorizontalPodAutoscalers(ctx, table),
+        "endpoint": endpoints.EndpointsController,
         "endpointslice": endpointslice.EndpointSliceController,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,

@@ -44,6 +44,7 @@ class Config:
     concurrent_replicaset_syncs: int = 5
     concurrent_rc_syncs: int = 5
     concurrent_statefulset_syncs: int = 5
+    concurrent_endpoint_syncs: int = 5
     concurrent_service_endpoint_syncs: int = 5
     concurrent_namespace_syncs: int = 10
     concurrent_gc_syncs: int = 64

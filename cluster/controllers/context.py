@@ -14,6 +14,7 @@ from cluster.controllers.job import indices as jobindices
 PODS = "pods"
 NODES = "nodes"
 SERVICES = "services"
+ENDPOINTS = "endpoints"
 NAMESPACES = "namespaces"
 REPLICA_SETS = "replicasets.apps"
 REPLICATION_CONTROLLERS = "replicationcontrollers"

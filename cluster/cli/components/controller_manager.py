@@ -32,6 +32,7 @@ _SETTINGS = (
     Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
     Setting("concurrent_rc_syncs", NUMBER, "ReplicationControllers worked on at a time."),
     Setting("concurrent_statefulset_syncs", NUMBER, "StatefulSets worked on at a time."),
+    Setting("concurrent_endpoint_syncs", NUMBER, "Endpoints worked on at a time."),
     Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
     Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),
     Setting("concurrent_gc_syncs", NUMBER, "Deletions of dependents under way at a time."),

@@ -47,7 +47,7 @@ def desired(
             continue
         ports = resolved_ports(service, pod)
         for address_type in families:
-            address = _address(pod, address_type)
+            address = address_of(pod, address_type)
             if not address:
                 continue
             key = group_key(address_type, ports)
@@ -170,7 +170,8 @@ def _long_running(spec: objects.Object) -> Iterable[objects.Object]:
             yield container
 
 
-def _address(pod: objects.Object, address_type: str) -> str:
+def address_of(pod: objects.Object, address_type: str) -> str:
+    """The pod's address of a family (`IPv4`, `IPv6`); "" where it has none."""
     status = objects.status(pod)
     addresses = [entry.get("ip", "") for entry in status.get("podIPs") or ()]
     for address in addresses or [status.get("podIP") or ""]:
