@@ -4,6 +4,7 @@ No completion may be counted twice or lost, no more pods than the parallelism ma
 pod may be left with the tracking finalizer.
 """
 
+import asyncio
 import random
 
 import controllerworld
@@ -27,7 +28,11 @@ def _outcome(seed, failing):
     return outcome
 
 
-async def _run(seed, wanted, failing, within=3000.0):
+async def _nobody(world):
+    """Changes nothing while the jobs run."""
+
+
+async def _run(seed, wanted, failing, within=3000.0, meddle=_nobody):
     """The finished jobs and what was seen of their pods; the world's own checks come after."""
     ledger = Ledger()
     found = {}
@@ -38,6 +43,8 @@ async def _run(seed, wanted, failing, within=3000.0):
             group.spawn(following(world.client, ledger), "ledger")
             for each in wanted:
                 await world.create("jobs.batch", each)
+
+            group.spawn(meddle(world), "meddler")
 
             async def all_ended():
                 jobs = await world.all("jobs.batch")
@@ -100,3 +107,32 @@ def test_crashes_count_each_failure_once(seed):
         assert status.get("failed", 0) <= phases.count("Failed") + limit
     assert ended(found["plain"]) == ended(found["indexed"]) == "Complete"
     assert found["indexed"]["status"]["failedIndexes"] == ""
+
+
+@pytest.mark.parametrize("seed", range(7, 10))
+def test_a_job_that_is_changed_all_the_time_still_counts_what_it_says(seed):
+    chance = random.Random(f"{seed}/meddler")
+
+    async def meddle(world):
+        for _ in range(12):
+            await asyncio.sleep(chance.uniform(0.5, 6.0))
+            for name in ("plain", "indexed"):
+                spec = {"suspend": chance.random() < 0.3, "parallelism": chance.randint(1, 6)}
+                await world.client.patch("jobs.batch", name, {"spec": spec}, "default")
+        for name in ("plain", "indexed"):
+            patch = {"spec": {"suspend": False, "parallelism": 6}}
+            await world.client.patch("jobs.batch", name, patch, "default")
+
+    wanted = [
+        job("plain", parallelism=4, completions=40, backoffLimit=0),
+        job("indexed", parallelism=5, completions=40, backoffLimit=0, completionMode="Indexed"),
+    ]
+    found, _, ledger = virtual.run(_run(seed, wanted, failing=0.0, meddle=meddle))
+    assert not ledger.doubled
+    for name in ("plain", "indexed"):
+        status, uid = found[name]["status"], objects.uid(found[name])
+        # Pods that were ended on the way were not counted, as a failure would fail the job.
+        assert ended(found[name]) == "Complete"
+        assert 40 <= status["succeeded"] <= len(ledger.succeeded[uid])
+        assert ledger.most[uid] <= 6
+    assert found["indexed"]["status"]["completedIndexes"] == "0-39"
