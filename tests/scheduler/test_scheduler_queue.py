@@ -9,7 +9,7 @@ from scheduling import info, node, pod
 from cluster.scheduler import pods
 from cluster.scheduler.framework.events import Event, Hint, Occurrence
 from cluster.scheduler.framework.profile import Profile, Weighted
-from cluster.scheduler.framework.status import SUCCESS, Status
+from cluster.scheduler.framework.status import SUCCESS, Status, unresolvable
 from cluster.scheduler.plugins.noderesources import NodeResourcesFit
 from cluster.scheduler.plugins.prioritysort import PrioritySort
 from cluster.scheduler.plugins.schedulinggates import SchedulingGates
@@ -38,7 +38,7 @@ class _OnlyLabels:
         return {Event.NODE_LABELS: lambda _pod, _occurrence: True}
 
 
-def _queue(**timing: float) -> SchedulingQueue:
+def _queue(**timing: Any) -> SchedulingQueue:
     plugins = [
         PrioritySort(), SchedulingGates(), NodeResourcesFit(), TaintToleration(), _OnlyLabels(),
         _Binder(),
@@ -113,13 +113,77 @@ def test_an_unschedulable_pod_waits_for_an_event_that_helps() -> None:
 
 
 def test_an_event_within_the_backoff_takes_effect_after_it() -> None:
-    queue = _queue()
+    queue = _queue(pop_from_backoff=False)
     queue.set(info("a"), 0)
     queue.failed(_pop(queue, 0), (FIT,), 0)
     queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 0.5)
     assert queue.counts()["backoff"] == 1
     assert queue.pop(0.9) is None
     assert queue.pop(1.0) is not None
+
+
+def test_who_backs_off_is_tried_early_while_nobody_else_waits() -> None:
+    queue = _queue()
+    for name in ("a", "b"):
+        queue.set(info(name), 0)
+    queue.failed(_pop(queue, 0), (FIT,), 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 0.5)
+    assert queue.counts() == {"active": 1, "backoff": 1, "unschedulable": 0, "gated": 0}
+    assert _names(queue, 0.5) == ["b", "a"]
+
+
+def test_the_backoff_after_a_fault_is_not_cut_short() -> None:
+    queue = _queue()
+    queue.set(info("a"), 0)
+    queue.failed(_pop(queue, 0), (), 0)
+    assert queue.counts()["backoff"] == 1
+    assert queue.pop(0.9) is None
+    assert queue.next_time() == 1.0
+    assert queue.pop(1.0) is not None
+
+
+def test_the_end_of_a_promise_helps_pods_of_no_higher_priority() -> None:
+    queue = _queue()
+    for name, priority in (("low", 1), ("same", 5), ("high", 9)):
+        queue.set(info(name, priority=priority), 0)
+    for _ in range(3):
+        queue.failed(_pop(queue, 0), (FIT,), 0)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("x"), None), 20, highest=5)
+    assert _names(queue, 20) == ["same", "low"]
+    assert queue.counts()["unschedulable"] == 1
+
+
+class _Preempting:
+    """Keeps pods out whose victims are being evicted."""
+
+    name = "Preempting"
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
+    def pre_enqueue(self, pod: PodInfo) -> Status:
+        return unresolvable("waiting") if pod.key in self.keys else SUCCESS
+
+
+@pytest.mark.parametrize("event", [True, False])
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_pod_waits_until_its_victims_are_going(event: bool, failed: bool) -> None:
+    preempting = _Preempting()
+    plugins = [PrioritySort(), NodeResourcesFit(), _Binder(), preempting]
+    profile = Profile([Weighted(one) for one in plugins], scheduler_name="test")
+    queue = SchedulingQueue(profile, Timing())
+    queue.set(info("a"), 0)
+    first = _pop(queue, 0)
+    preempting.keys.add("default/a")
+    queue.failed(first, (FIT,), 0)
+    if event:
+        queue.saw(Occurrence(Event.ASSIGNED_POD_DELETE, pod("victim"), None), 20)
+    assert queue.counts()["gated"] == event
+    assert queue.pop(20) is None
+    preempting.keys.clear()
+    queue.prepared("default/a", 20, failed=failed)
+    # Where all went well and nothing has happened yet, the victim's end is still to come.
+    assert (queue.pop(20) is not None) == (event or failed)
 
 
 def test_only_the_plugins_that_refused_are_asked() -> None:

@@ -27,6 +27,10 @@ class Timing:
     longest_unschedulable: float = 300.0
     """After this time a pod is tried again without an event (podMaxInUnschedulablePodsDuration)."""
 
+    pop_from_backoff: bool = True
+    """Whether pods that back off are tried early while no other is active, unless a fault was the
+    reason (feature gate SchedulerPopFromBackoffQ, on since Kubernetes 1.33)."""
+
     def __post_init__(self) -> None:
         if not 0 < self.initial_backoff <= self.maximum_backoff:
             raise ValueError("the scheduler's backoff needs 0 < initial <= maximum seconds")
@@ -45,6 +49,8 @@ class QueuedPod:
     last_attempt: float = 0.0
     """When the last attempt ended: its backoff starts then."""
     rejected_by: tuple[str, ...] = ()
+    faulty: bool = False
+    """Whether the last attempt ended by a fault: its backoff is not cut short."""
     update: Occurrence | None = None
     """How the pod itself changed during its attempt."""
 
@@ -57,6 +63,8 @@ class SchedulingQueue:
         self._timing = timing
         self._active: Heap[QueuedPod] = Heap()
         self._backoff: Heap[QueuedPod] = Heap()
+        self._faulty: Heap[QueuedPod] = Heap()
+        """Those that back off after a fault."""
         self._unschedulable: dict[str, QueuedPod] = {}
         """In the order of their last attempts."""
         self._gated: dict[str, QueuedPod] = {}
@@ -73,7 +81,7 @@ class SchedulingQueue:
         """How many pods are where (kube-scheduler: scheduler_pending_pods)."""
         return {
             "active": len(self._active),
-            "backoff": len(self._backoff),
+            "backoff": len(self._backoff) + len(self._faulty),
             "unschedulable": len(self._unschedulable),
             "gated": len(self._gated),
         }
@@ -103,6 +111,7 @@ class SchedulingQueue:
         """A pod waits no longer: it is gone, or has a node."""
         self._active.remove(key)
         self._backoff.remove(key)
+        self._faulty.remove(key)
         self._unschedulable.pop(key, None)
         self._gated.pop(key, None)
         self._flying.pop(key, None)
@@ -112,6 +121,8 @@ class SchedulingQueue:
         """The next pod to schedule, in flight from now on until `done` or `failed`."""
         self.flush(now)
         first = self._active.pop()
+        if first is None and self._timing.pop_from_backoff:
+            first = self._backoff.pop()
         if first is None:
             return None
         first.attempts += 1
@@ -139,6 +150,7 @@ class SchedulingQueue:
             queued.update = None
         self.remove(key)
         queued.rejected_by = tuple(rejected_by)
+        queued.faulty = not queued.rejected_by
         queued.last_attempt = now
         if not queued.rejected_by or any(self._helps(queued, one) for one in missed):
             self._enter(queued, now)
@@ -171,21 +183,24 @@ class SchedulingQueue:
         if gated is not None:
             self._enter(gated, now)
         elif failed and key in self._unschedulable:
-            self._enter(self._unschedulable.pop(key), now)
+            queued = self._unschedulable.pop(key)
+            queued.faulty = True
+            self._enter(queued, now)
 
     def flush(self, now: float) -> None:
         """Move on the pods whose time has come."""
-        while (first := self._backoff.peek()) is not None and first[0] <= now:
-            self._backoff.pop()
-            self._activate(first[1])
+        for heap in (self._backoff, self._faulty):
+            while (first := heap.peek()) is not None and first[0] <= now:
+                heap.pop()
+                self._activate(first[1])
         while (oldest := self._oldest()) is not None and self._overdue(oldest) <= now:
             del self._unschedulable[oldest.pod.key]
             self._enter(oldest, now)
 
     def next_time(self) -> float | None:
         """When `flush` will have something to do, in wall seconds."""
-        first = self._backoff.peek()
-        times = [] if first is None else [float(first[0])]
+        firsts = [self._backoff.peek(), self._faulty.peek()]
+        times = [float(first[0]) for first in firsts if first is not None]
         oldest = self._oldest()
         if oldest is not None:
             times.append(self._overdue(oldest))
@@ -201,6 +216,7 @@ class SchedulingQueue:
         return (
             self._active.get(key)
             or self._backoff.get(key)
+            or self._faulty.get(key)
             or self._unschedulable.get(key)
             or self._gated.get(key)
         )
@@ -212,7 +228,8 @@ class SchedulingQueue:
             return
         ready = queued.last_attempt + self._wait(queued.attempts)
         if queued.attempts and ready > now:
-            self._backoff.push(queued.pod.key, ready, queued)
+            heap = self._faulty if queued.faulty else self._backoff
+            heap.push(queued.pod.key, ready, queued)
         else:
             self._activate(queued)
 
