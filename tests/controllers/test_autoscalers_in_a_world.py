@@ -462,6 +462,26 @@ def test_a_custom_resource_is_scaled_by_its_scale() -> None:
     run(story)
 
 
+def test_many_autoscalers_ask_once_for_their_namespace() -> None:
+    async def story(world: cw.World, measured: Metrics) -> None:
+        measured.load = 1000
+        names = [f"w{number}" for number in range(20)]
+        for name in names:
+            await world.create("deployments.apps", workload(1, name))
+            await world.create(HPAS, hpa(name, name))
+        for name in names:
+
+            async def valid(name: str = name) -> bool:
+                return (await condition(world, "ScalingActive", name))[1] == "ValidMetricFound"
+
+            await world.until(valid, within=60)
+        before, begun = measured.asked, world.clock.now()
+        await asyncio.sleep(150)
+        assert measured.asked - before <= (world.clock.now() - begun) / 5 + 1
+
+    run(story)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_manager_that_dies_again_and_again_arrives_at_the_right_size(seed: int) -> None:
     async def story(world: cw.World, measured: Metrics) -> None:
