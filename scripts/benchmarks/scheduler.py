@@ -26,7 +26,7 @@ Make = Callable[[int], Json]
 def measure() -> Iterator[Outcome]:
     """Decisions a second by kind of pod. In a mix each pod is of a Deployment of its own."""
     kinds: list[tuple[str, int, Make]] = [
-        ("plain pods", 3_000, _pod),
+        ("plain pods", 3_000, lambda at: _pod(at, app="plain")),
         ("pods of a Deployment and a Service", 3_000, _owned),
         ("required anti-affinity", 500, lambda at: _pod(at, affinity=_anti_affinity("web"))),
         ("topology spread", 500, lambda at: _pod(at, topologySpreadConstraints=_spread("web"))),

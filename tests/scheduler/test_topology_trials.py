@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scheduling import info, node, scheduler, unfit
+from scheduling import info, node, placed, scheduler, unfit
 
 from cluster.scheduler import core, pods
 from cluster.scheduler.evaluation import Evaluation
@@ -65,6 +65,21 @@ def test_a_pod_that_is_put_in_keeps_others_away() -> None:
         trial.put_in(info("q", affinity=other), "a")
         assert not _passes(subject, evaluation, one, "a")
     assert _passes(subject, evaluation, one, "a")
+
+
+def test_pods_that_share_results_do_not_share_what_keeps_them_away() -> None:
+    """A rule that comes later means one of two pods that were alike until then."""
+    subject = _two_zones()
+    subject.cache.set_pod(info("shy", affinity=_far("x"), nodeName="a"))
+    first = info("first", labels={"app": "x", "id": "1"})
+    assert placed(subject.schedule(first, 0)) == "b"
+    term = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"id": "1"}}}
+    later = {"podAntiAffinity": {REQUIRED: [term]}}
+    subject.cache.set_pod(info("later", affinity=later, nodeName="b"))
+    second = info("second", labels={"app": "x", "id": "2"})
+    assert placed(subject.schedule(second, 0)) == "b"
+    third = info("third", labels={"app": "x", "id": "1"})
+    assert unfit(subject.schedule(third, 0)).rejected_by == ("InterPodAffinity",)
 
 
 def test_skew_follows_pods_that_are_out() -> None:
