@@ -1,1 +1,1 @@
-"""Endpoints: an older picture of the pods behind a Service. `subsets` decides, the shell writes."""
+"""Endpoints: an older picture of the pods behind a Service. `subsets` decides, the shell acts."""
