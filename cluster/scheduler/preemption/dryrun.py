@@ -56,6 +56,17 @@ def on_node(question: Question, row: int, budgets: Budgets) -> Candidate | Statu
     return Candidate(node, tuple(victims), len(violating))
 
 
+def fits_without(question: Question, node: str) -> bool:
+    """Whether the pod would fit on a node without any of the pods that it could evict."""
+    cache = question.cache
+    row = cache.table.row(node)
+    with Trial(cache) as trial:
+        for one in cache.pods_on(node):
+            if one.priority < question.pod.priority:
+                trial.take_out(one)
+        return _refusal(question, np.array([row], np.intp), node, trial) is None
+
+
 def _evicted(
     question: Question, rows: Rows, node: str, trial: Trial, victims: Sequence[PodInfo]
 ) -> list[PodInfo]:
