@@ -1,5 +1,6 @@
 """Kubernetes' times on the wire: Time (whole seconds) and MicroTime, RFC 3339 in UTC."""
 
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -12,12 +13,16 @@ def encode(seconds: float) -> str:
 @lru_cache(64)
 def _whole(seconds: int) -> str:
     """Most objects of one second bear the same time."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
 
 
 def encode_micro(seconds: float) -> str:
     """metav1.MicroTime of `seconds` since the epoch: `2026-11-21T02:27:07.000000Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole = math.floor(seconds)
+    micros = round((seconds - whole) * 1e6)
+    if micros == 1_000_000:
+        whole, micros = whole + 1, 0
+    return f"{_whole(whole)[:19]}.{micros:06d}Z"
 
 
 def decode(text: str) -> float:

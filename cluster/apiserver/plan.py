@@ -6,7 +6,7 @@ Planning is synchronous and reads nothing but the watch cache; the writer carrie
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from cluster.api import errors, identity, rules, schema
 from cluster.api.objects import Object
@@ -23,8 +23,7 @@ from cluster.apiserver.watchcache.entry import Entry
 Render = Callable[[Entry], Entry]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to ask of the store, and how to answer.
 
     `value` None deletes. `expected` is the revision that was read, 0 where nothing was there.

@@ -44,7 +44,7 @@ GENERATED_NAMES = 8
 _FRESH_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """A planned operation of a round: its place in the batch, its call and its plan."""
 

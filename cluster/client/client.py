@@ -6,10 +6,9 @@ cause that `cluster.client.cause` holds for the coroutine that issued it.
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -22,8 +21,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A watch event. A BOOKMARK has an empty object: only its revision means something."""
 
     type: str
@@ -205,11 +203,8 @@ class Client:
             raise
 
     def _stamped(self, operation: Operation) -> Operation:
-        return dataclasses.replace(
-            operation,
-            cause=operation.cause or cause.current(),
-            field_manager=operation.field_manager or self._manager,
-        )
+        # Nobody hears what the API would warn of: it need not look for it.
+        return operation.stamped(cause.current(), self._manager, "Ignore")
 
     async def _write(
         self, verb: Verb, resource: str, obj: objects.Object, subresource: str

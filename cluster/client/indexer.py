@@ -49,6 +49,10 @@ class Indexer:
         """The keys of the objects for which the index function gave this value."""
         return [*self._indices[name].get(value, ())]
 
+    def index_values(self, name: str) -> Sequence[str]:
+        """The values that the index function has given of any object."""
+        return [*self._indices[name]]
+
     def put(self, obj: objects.Object) -> objects.Object | None:
         """Add or replace an object; the one that was there."""
         key = objects.key(obj)

@@ -7,7 +7,7 @@ watches and decodes each object once.
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cluster.aio import tasks
 from cluster.api import objects
@@ -15,8 +15,7 @@ from cluster.client import indexer, reflector
 from cluster.client.client import Client, Event
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What happened to an object: added (`old` None), changed, or deleted (`new` None).
 
     `revision` is where it happened. With `final_unknown` a relist found the object gone: `old` is

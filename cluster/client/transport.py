@@ -6,13 +6,12 @@ Objects cross it as JSON text, so that a component can never share a dict with a
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cluster.api import errors, operations
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(NamedTuple):
     """An object's JSON text and its revision."""
 
     json: bytes
@@ -28,8 +27,7 @@ class RawPage:
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """A watch event: ADDED, MODIFIED, DELETED or BOOKMARK (whose `json` is empty)."""
 
     type: str

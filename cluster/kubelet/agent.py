@@ -16,7 +16,7 @@ from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
-from cluster.kubelet.cri import POD_UID, Cri, look
+from cluster.kubelet.cri import Cri, listing, look
 from cluster.kubelet.lifecycle import admission, podspec
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
@@ -169,13 +169,11 @@ class NodeAgent:
     # ---- from the runtime --------------------------------------------------------------------
 
     async def recover(self) -> None:
-        """Learn what the runtime has: containers that ran before this kubelet did. rpc.Failure."""
-        listed = await self.cri.list_pod_sandbox(pb.ListPodSandboxRequest())
-        by_pod: dict[str, list[pb.PodSandbox]] = {}
-        for sandbox in listed.items:
-            by_pod.setdefault(sandbox.labels.get(POD_UID) or sandbox.metadata.uid, []).append(
-                sandbox
-            )
+        """Learn what the runtime has: containers that ran before this kubelet did. rpc.Failure.
+
+        Pods of which it has what was seen last are let alone.
+        """
+        by_pod, states = await listing(self.cri)
         for uid, sandboxes in by_pod.items():
             if uid not in self.pods:
                 seen = await look(self.cri, [one.id for one in sandboxes])
@@ -184,8 +182,9 @@ class NodeAgent:
         # The API may have told of pods meanwhile: those are looked at again too.
         for pod in self.pods.values():
             self._found.pop(pod.uid, None)
-            pod.stale = True
-            self._workers.wake(pod.uid)
+            if pod.stale or pod.seen.states != states.get(pod.uid, frozenset()):
+                pod.stale = True
+                self._workers.wake(pod.uid)
 
     def on_event(self, uid: str, at: int) -> None:
         """Hear that the runtime has news of a pod, as of its time `at` (nanoseconds)."""

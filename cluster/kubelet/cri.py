@@ -57,6 +57,9 @@ class Cri(Protocol):
     async def remove_container(
         self, request: pb.RemoveContainerRequest, /
     ) -> pb.RemoveContainerResponse: ...
+    async def list_containers(
+        self, request: pb.ListContainersRequest, /
+    ) -> pb.ListContainersResponse: ...
     async def list_container_stats(
         self, request: pb.ListContainerStatsRequest, /
     ) -> pb.ListContainerStatsResponse: ...
@@ -92,6 +95,26 @@ class EventSource(Protocol):
     def on_event(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(pod uid, time in nanoseconds)` for each event, from now on."""
         ...
+
+
+async def listing(
+    cri: Cri,
+) -> tuple[dict[str, list[pb.PodSandbox]], dict[str, frozenset[tuple[str, int]]]]:
+    """What the runtime has, by uid of pod: sandboxes, and `Seen.states` of them. rpc.Failure."""
+    listed = await cri.list_pod_sandbox(pb.ListPodSandboxRequest())
+    inside = await cri.list_containers(pb.ListContainersRequest())
+    containers: dict[str, list[tuple[str, int]]] = {}
+    for one in inside.containers:
+        containers.setdefault(one.pod_sandbox_id, []).append((one.id, int(one.state)))
+    sandboxes: dict[str, list[pb.PodSandbox]] = {}
+    states: dict[str, list[tuple[str, int]]] = {}
+    for sandbox in listed.items:
+        uid = sandbox.labels.get(POD_UID) or sandbox.metadata.uid
+        sandboxes.setdefault(uid, []).append(sandbox)
+        ready = int(sandbox.state == pb.SANDBOX_READY)
+        states.setdefault(uid, []).append((sandbox.id, ready))
+        states[uid] += containers.get(sandbox.id, ())
+    return sandboxes, {uid: frozenset(found) for uid, found in states.items()}
 
 
 async def look(cri: Cri, sandboxes: Iterable[str]) -> Seen:

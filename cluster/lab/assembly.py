@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster.aio import clock, tasks
 from cluster.api import identity, resources
-from cluster.apiserver import compaction
+from cluster.apiserver import compaction, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.quota import publishing
@@ -19,6 +19,7 @@ from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
+from cluster.apiserver.watchcache.cache import Limits
 from cluster.client.client import Client
 from cluster.controllers.component import ControllerManager
 from cluster.kubelet import config as kubelet_config
@@ -37,6 +38,8 @@ ADMIN = identity.User("kubernetes-admin", (identity.MASTERS, identity.AUTHENTICA
 API_SERVER = "apiserver"
 SCHEDULER = "scheduler"
 CONTROLLER_MANAGER = "controller-manager"
+_BOOKMARK_SECONDS = 150.0
+"""Twice while a revision is kept: every watch pays for each of them, and all day in a lab."""
 CONTROL_PLANE = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
 
 
@@ -79,6 +82,8 @@ class _ApiServer:
                 group.spawn(self._collector.run(), "usage")
                 group.spawn(self._extensions.run(), "extensions")
                 group.spawn(self._policies.run(), "policy status")
+                events = expiry.Expiry(self._registry)
+                group.spawn(events.run(), "expiry")
                 history = compaction.Compaction(self._store, self._compact_every)
                 group.spawn(history.run(), "compaction")
         finally:
@@ -163,6 +168,7 @@ class Assembly:
             ledger=ledger,
             version=self._config.kubernetes_version,
             authorization=(modes.NODE, modes.RBAC),
+            limits=Limits(bookmark_seconds=_BOOKMARK_SECONDS),
         )
         collector = Collector(registry.cache, self.kubelets)
         registry.computed |= metrics.sources(registry.cache, collector, self._clock)

@@ -16,6 +16,13 @@ from cluster.storage import interface as storage
 QUIET = ("leases.coordination.k8s.io",)
 """Resources whose updates count for the digest and are not kept as lines: they are heartbeats."""
 
+_BLOCK = 4096
+"""Lines that are packed together: a month of a lab has millions, and few are ever read."""
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
 
 class EventLog:
     """Lines in order. `lines` leaves out heartbeats; `digest` knows them too."""
@@ -24,7 +31,8 @@ class EventLog:
         self._clock = clock
         self._digest = hashlib.sha256()
         self._sums: dict[int, int] = {}
-        self.lines: list[str] = []
+        self._packed: list[bytes] = []
+        self._recent: list[str] = []
 
     def note(self, text: str) -> None:
         """Enter something that the scenario or the lab did."""
@@ -47,9 +55,19 @@ class EventLog:
         self._enter(line, keep=not heartbeat)
 
     @property
+    def lines(self) -> list[str]:
+        """All lines that are kept, in order. After a long run they are many: see `tail`."""
+        return self.text.splitlines()
+
+    @property
     def text(self) -> str:
         """All lines as one text."""
-        return "".join(f"{line}\n" for line in self.lines)
+        packed = (zlib.decompress(block).decode() for block in self._packed)
+        return "".join([*packed, _joined(self._recent)])
+
+    def tail(self, count: int) -> list[str]:
+        """The newest lines: `count` of them, or as many as are at hand."""
+        return self._recent[-count:]
 
     @property
     def digest(self) -> str:
@@ -57,7 +75,9 @@ class EventLog:
         return self._digest.hexdigest()
 
     def _enter(self, line: str, *, keep: bool = True) -> None:
-        self._digest.update(line.encode())
-        self._digest.update(b"\n")
+        self._digest.update(f"{line}\n".encode())
         if keep:
-            self.lines.append(line)
+            self._recent.append(line)
+            if len(self._recent) >= 2 * _BLOCK:
+                old, self._recent = self._recent[:_BLOCK], self._recent[_BLOCK:]
+                self._packed.append(zlib.compress(_joined(old).encode(), 1))

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _REST_SECONDS = 300.0
 _COLLECT_EVERY = 600.0
+_COLLECT_ALL = 144
+"""Of so many collections one looks at everything, not at what is new alone: one a day."""
 
 
 class Lab:
@@ -87,6 +89,7 @@ class _Collecting:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._count = 0
         self._timer = loop.call_later(_COLLECT_EVERY, self._collect)
 
     def stop(self) -> None:
@@ -94,7 +97,8 @@ class _Collecting:
         self._timer.cancel()
 
     def _collect(self) -> None:
-        gc.collect()
+        self._count += 1
+        gc.collect(1 if self._count % _COLLECT_ALL else 2)
         self._timer = self._loop.call_later(_COLLECT_EVERY, self._collect)
 
 

@@ -5,8 +5,7 @@ revision, which a watch may join.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,8 +16,7 @@ from cluster.storage import interface as storage
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One object at one revision. `old` and `new` are None where there was or is none."""
 
     revision: int

@@ -289,7 +289,7 @@ class Cluster:
         ledger.hook(self.log.fact)
 
     def _unmet(self, what: str, within: float) -> str:
-        tail = "\n  ".join(self.log.lines[-20:])
+        tail = "\n  ".join(self.log.tail(20))
         return f"not within {within:g} s: {what}. The last of the log:\n  {tail}"
 
 

@@ -56,6 +56,8 @@ class Container:
     waiters: list[asyncio.Future[None]] | None = None
     log: "Log | None" = None
     machine: "Machine | None" = None
+    summary: pb.Container | None = None
+    """The short form that lists have, kept as long as it is true."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +71,8 @@ class Sandbox:
     addresses: tuple[str, ...] = ()
     ready: bool = True
     containers: dict[str, Container] = field(default_factory=dict)
+    summary: pb.PodSandbox | None = None
+    """The short form that lists have, kept as long as it is true."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,12 +124,13 @@ class CriService(Streaming):
     ) -> pb.ListPodSandboxResponse:
         """Sandboxes that the filter lets through."""
         wanted = request.filter
+        labels = dict(wanted.label_selector)
         found = [
             messages.sandbox_summary(one)
             for one in self.driver.sandboxes.values()
             if wanted.id in ("", one.id)
             and (not wanted.HasField("state") or wanted.state.state == messages.sandbox_state(one))
-            and messages.selected(one.config.labels, wanted.label_selector)
+            and messages.selected(one.config.labels, labels)
         ]
         return pb.ListPodSandboxResponse(items=found)
 

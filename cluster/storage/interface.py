@@ -6,11 +6,10 @@ acknowledged when it is durable, and subscribers have heard of it before its wri
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A key's value at a revision. `created` is the revision at which the key came to be."""
 
     key: str
@@ -19,8 +18,7 @@ class Record:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One compare-and-set. Changes in one call are independent of each other.
 
     `value` None deletes. `expected` is the record revision that must be current: 0 for "the key
@@ -39,16 +37,14 @@ class Mismatch:
     current: Record | None
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(NamedTuple):
     """A deletion that was made, at `revision`; `previous` is the record it removed."""
 
     revision: int
     previous: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What happened to a key at `revision`.
 
     `record` None: deleted. `previous` None: created.

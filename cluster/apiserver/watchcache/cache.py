@@ -11,21 +11,23 @@ from cluster.apiserver.watchcache.entry import Entry, Shape
 from cluster.apiserver.watchcache.resource import ResourceCache
 from cluster.storage import interface as storage
 
-BOOKMARK_SECONDS = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How many recent events are held: `ring` of each resource, `backlog` of each watched
-    selection of it. A watcher may lag by that many. ValueError where one is not positive.
+    selection of it. A watcher may lag by that many. `bookmark_seconds` lie between two bookmarks,
+    which must be fewer than those that revisions are kept. ValueError where one is not positive.
     """
 
     ring: int = 8192
     backlog: int = 2048
+    bookmark_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         if self.ring <= 0 or self.backlog <= 0:
             raise ValueError("the watch cache must hold at least one event")
+        if self.bookmark_seconds <= 0:
+            raise ValueError("bookmark_seconds must be more than 0 seconds")
 
 
 class WatchCache:
@@ -124,7 +126,7 @@ class WatchCache:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        self._ticking = loop.call_later(BOOKMARK_SECONDS, self._tick)
+        self._ticking = loop.call_later(self._limits.bookmark_seconds, self._tick)
         self.bookmark()
 
 

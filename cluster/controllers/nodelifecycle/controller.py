@@ -230,6 +230,8 @@ class NodeLifecycleController:
         await self._write_evicting(node, "True")
 
     async def _write_evicting(self, node: objects.Object, ready: str) -> None:
+        if ready == "True" and not objects.spec(node).get("taints"):
+            return  # what nearly every node is, at every pass
         wanted = taints.evicting(node, ready, timestamps.encode(self._ctx.clock.now()))
         if wanted is not None:
             await self._write_taints(node, wanted)

@@ -9,7 +9,7 @@ from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.api.operations import Operation
 from cluster.client import informer
-from cluster.controllers import context, podwrites
+from cluster.controllers import context, podstate, podwrites
 from cluster.controllers.podgc import decision
 
 PERIOD = 20.0
@@ -30,15 +30,23 @@ class PodGarbageCollector:
         self._missing_since: dict[str, float] = {}
         self._log = structlog.get_logger().bind(controller="podgc")
         self._wake = asyncio.Event()
+        self._finished: dict[str, None] = {}
+        self._leaving: dict[str, None] = {}
         ctx.on_change(self._pods, self._pod_changed)
 
     def _pod_changed(self, change: informer.Change) -> None:
         """A pod that begins to end and was never bound has nobody to wait for."""
         old, pod = change.old, change.new
+        self._sort(change.key, pod)
         if pod is None or not objects.deleting(pod) or objects.spec(pod).get("nodeName"):
             return
         if old is None or not objects.deleting(old):
             self._wake.set()
+
+    def _sort(self, key: str, pod: objects.Object | None) -> None:
+        """Remember which pods a pass has to look at: most are at home on their node."""
+        _note(self._finished, key, pod is not None and podstate.is_finished(pod))
+        _note(self._leaving, key, pod is not None and objects.deleting(pod))
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -60,7 +68,14 @@ class PodGarbageCollector:
     async def _pass(self) -> None:
         nodes = {objects.name(node): node for node in self._nodes.store.list()}
         threshold = self._ctx.config.terminated_pod_gc_threshold
-        doomed = decision.decide(self._pods.store.list(), nodes, threshold)
+        suspects = dict(self._leaving)
+        if 0 < threshold < len(self._finished):
+            suspects |= self._finished
+        for node in self._pods.store.index_values(context.NODE):
+            if node not in nodes:
+                suspects |= dict.fromkeys(self._pods.store.index_keys(context.NODE, node))
+        pods = [pod for key in suspects if (pod := self._pods.store.get(key)) is not None]
+        doomed = decision.decide(pods, nodes, threshold)
         await self._end([*doomed.finished, *doomed.stuck])
         for name in await self._gone(doomed):
             await self._end(doomed.missing_nodes[name], orphaned=True)
@@ -110,3 +125,10 @@ class PodGarbageCollector:
                 outcome, errors.NotFound | errors.Conflict
             ):
                 self._log.warning(complaint, pod=operation.name, error=str(outcome))
+
+
+def _note(kept: dict[str, None], key: str, belongs: bool) -> None:
+    if belongs:
+        kept[key] = None
+    else:
+        kept.pop(key, None)

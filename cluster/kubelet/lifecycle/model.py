@@ -62,6 +62,12 @@ class Seen:
     at: int = 0
 
     @property
+    def states(self) -> frozenset[tuple[str, int]]:
+        """The id of each sandbox, and whether it is ready; of each container, and its state."""
+        sandboxes = [(one.id, int(one.ready)) for one in self.sandboxes]
+        return frozenset([*sandboxes, *((one.id, int(one.state)) for one in self.containers)])
+
+    @property
     def sandbox(self) -> Sandbox | None:
         """The sandbox in use: the newest one, if it is ready."""
         newest = self.sandboxes[0] if self.sandboxes else None
