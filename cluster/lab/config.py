@@ -69,5 +69,5 @@ def build(
         nodes=tuple(placed),
         kubernetes_version=kubernetes_version,
         controllers=controller_settings,
-        scheduler=scheduler_settings or SchedulerConfig(),
+        scheduler=scheduler_settings or SchedulerConfig(kubernetes_version=kubernetes_version),
     )

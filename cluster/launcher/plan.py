@@ -39,7 +39,7 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
     """The processes of a cluster, in the order of `kubemu ps`."""
     processes = (
         _apiserver(wanted, folder, ports),
-        _process(wanted, folder, SCHEDULER, _kubeconfig(folder, SCHEDULER)),
+        _scheduler(wanted, folder),
         _controller_manager(wanted, folder),
         *(process for node in wanted.nodes for process in _node(wanted, folder, node)),
         *(process for group in wanted.hollow for process in _hollow(wanted, folder, group)),
@@ -119,6 +119,11 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
         },
         after=(),
     )  # fmt: skip
+
+
+def _scheduler(wanted: Topology, folder: state.Folder) -> Process:
+    flags = _kubeconfig(folder, SCHEDULER) | {"kubernetes-version": wanted.kubernetes_version}
+    return _process(wanted, folder, SCHEDULER, flags)
 
 
 def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:

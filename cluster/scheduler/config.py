@@ -12,6 +12,8 @@ class Config:
 
     scheduler_name: str = DEFAULT_SCHEDULER_NAME
     """Which pods are its own (spec.schedulerName), and the source of its events."""
+    kubernetes_version: str = ""
+    """The version emulated, such as `1.33`; "": the newest."""
     identity: str = "scheduler"
     """Names this process in leader election."""
     leader_elect: bool = False
@@ -29,7 +31,13 @@ class Config:
     explained_bytes: int = 8 << 20
     """How much memory they may take together."""
 
+    def emulates(self, minor: int) -> bool:
+        """Whether the version emulated is Kubernetes 1.`minor` or newer."""
+        return not self.kubernetes_version or _parsed(self.kubernetes_version) >= (1, minor)
+
     def __post_init__(self) -> None:
+        if self.kubernetes_version:
+            _parsed(self.kubernetes_version)
         if not self.scheduler_name or not self.identity:
             raise ValueError("a scheduler needs a scheduler_name and an identity")
         if self.permit_timeout <= 0 or self.bind_timeout <= 0:
@@ -38,3 +46,11 @@ class Config:
             raise ValueError("parallel_bindings must be at least 1")
         if self.explained_attempts < 0 or self.explained_bytes < 0:
             raise ValueError("explained_attempts and explained_bytes cannot be negative")
+
+
+def _parsed(kubernetes_version: str) -> tuple[int, int]:
+    parts = kubernetes_version.removeprefix("v").split(".")
+    try:
+        return int(parts[0]), int(parts[1])
+    except (IndexError, ValueError) as error:
+        raise ValueError(f"{kubernetes_version!r} is no Kubernetes version (say 1.33)") from error

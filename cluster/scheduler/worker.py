@@ -4,6 +4,7 @@ bindings.
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import random as randomness
 from typing import Final
@@ -26,7 +27,7 @@ from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
 from cluster.scheduler.plugins.registry import default_profile
 from cluster.scheduler.preemption.budgets import Budgets
 from cluster.scheduler.preemption.executor import Executor
-from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue
+from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue, Timing
 from cluster.scheduler.volumes import store as storage
 
 _PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
@@ -53,9 +54,11 @@ class Worker:
         cache = Cache()
         self._budgets = Budgets()
         preemption = DefaultPreemption(cache, budgets=self._budgets, random=random)
-        self._profile = default_profile(config.scheduler_name, cache, client, preemption=preemption)
+        self._profile = default_profile(
+            config.scheduler_name, cache, client, preemption=preemption, emulates=config.emulates
+        )
         self._core = Core(self._profile, cache, random, history)
-        self._queue = SchedulingQueue(self._profile, config.timing)
+        self._queue = SchedulingQueue(self._profile, _timing(config))
         self._feed = Feed(config.scheduler_name, cache, self._queue)
         self._executor = Executor(
             preemption, cache, self, client=client, clock=clock, recorder=events
@@ -198,3 +201,10 @@ class Worker:
     def _on_pod(self, change: informer.Change) -> None:
         self._feed.pod(change.old, change.new, self._clock.now())
         self._wake.set()
+
+
+def _timing(config: Config) -> Timing:
+    """Before Kubernetes 1.33 nobody's backoff was cut short."""
+    if config.emulates(33):
+        return config.timing
+    return dataclasses.replace(config.timing, pop_from_backoff=False)

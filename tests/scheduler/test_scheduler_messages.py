@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
-from scheduling import info, node, pod, required_affinity, scheduler, unfit
+from scheduling import NoBinder, info, node, pod, required_affinity, scheduler, unfit
 
 from cluster.scheduler import diagnosis, unsupported
+from cluster.scheduler.config import Config
+from cluster.scheduler.nodes.cache import Cache
+from cluster.scheduler.plugins.registry import default_profile
 
 TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 NO_HELP = "Preemption is not helpful for scheduling"
@@ -134,3 +137,25 @@ def test_a_long_message_is_cut_for_the_event() -> None:
 )
 def test_requirements_that_are_not_looked_at(spec: dict[str, Any], missing: list[str]) -> None:
     assert unsupported.requirements(pod("p", **spec)) == missing
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1.33", "untolerated taint {node.kubernetes.io/not-ready: }"),
+        ("v1.34.2", "untolerated taint(s)"),
+        ("", "untolerated taint(s)"),
+    ],
+)
+def test_the_words_are_those_of_the_version(version: str, reason: str) -> None:
+    cache = Cache()
+    emulates = Config(kubernetes_version=version).emulates
+    profile = default_profile("test", cache, NoBinder(), emulates=emulates)
+    subject = scheduler(node("a", taints=[TAINT]), cache=cache, profile=profile)
+    message = unfit(subject.schedule(info("p"), 0)).message
+    assert message.startswith(f"0/1 nodes are available: 1 node(s) had {reason}. preemption:")
+
+
+def test_a_version_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'new' is no Kubernetes version"):
+        Config(kubernetes_version="new")

@@ -11,6 +11,7 @@ from cluster.scheduler import config as configs
 _SETTINGS = (
     Setting("leader_elect", BOOLEAN, "Hold a lease before scheduling."),
     Setting("scheduler_name", TEXT, "Which pods are its own (spec.schedulerName)."),
+    Setting("kubernetes_version", TEXT, "Kubernetes version emulated."),
     Setting("permit_timeout", DURATION, "Longest wait of a Permit plugin."),
     Setting("bind_timeout", DURATION, "Longest time that PreBind and Bind take together."),
     Setting("parallel_bindings", NUMBER, "Pods between decision and binding at a time."),

@@ -1,5 +1,6 @@
 """The default set of plugins, in Kubernetes' order and with its weights."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from cluster.scheduler.framework.profile import Profile, Weighted
@@ -31,14 +32,22 @@ class Api(Binder, Writer, Protocol):
     """What the plugins need of a client."""
 
 
+def _newest(_minor: int) -> bool:
+    return True
+
+
 def default_profile(
     scheduler_name: str,
     cache: Cache,
     client: Api,
     *,
     preemption: DefaultPreemption | None = None,
+    emulates: Callable[[int], bool] = _newest,
 ) -> Profile:
-    """The profile that runs where nothing else is configured."""
+    """The profile that runs where nothing else is configured.
+
+    `emulates`: whether the version emulated is Kubernetes 1.(this) or newer.
+    """
     index = PodIndex(cache)
     used = VolumeUsage()
     cache.listen(used)
@@ -48,7 +57,7 @@ def default_profile(
             Weighted(PrioritySort()),
             Weighted(NodeUnschedulable()),
             Weighted(NodeName()),
-            Weighted(TaintToleration(), 3),
+            Weighted(TaintToleration(names_taints=not emulates(34)), 3),
             Weighted(NodeAffinity(), 2),
             Weighted(NodePorts(cache)),
             Weighted(NodeResourcesFit(), 1),
@@ -59,7 +68,7 @@ def default_profile(
             Weighted(PodTopologySpread(index, cache.workloads), 2),
             Weighted(InterPodAffinity(cache, index), 2),
             Weighted(preemption or DefaultPreemption(cache)),
-            Weighted(NodeResourcesBalancedAllocation(), 1),
+            Weighted(NodeResourcesBalancedAllocation(compares=emulates(36)), 1),
             Weighted(ImageLocality(cache), 1),
             Weighted(DefaultBinder(client)),
         ],
