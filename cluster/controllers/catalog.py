@@ -21,6 +21,7 @@ from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpoints import controller as endpoints
 from cluster.controllers.endpointslice import controller as endpointslice
+from cluster.controllers.endpointslicemirroring import controller as endpointslicemirroring
 from cluster.controllers.ephemeralvolume import controller as ephemeralvolume
 from cluster.controllers.garbagecollector import controller as garbagecollector
 from cluster.controllers.job import controller as job
@@ -68,6 +69,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "horizontalpodautoscaling": lambda ctx: podautoscaler.HorizontalPodAutoscalers(ctx, table),
         "endpoint": endpoints.EndpointsController,
         "endpointslice": endpointslice.EndpointSliceController,
+        "endpointslicemirroring": endpointslicemirroring.EndpointSliceMirroring,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,
         "disruption": disruption.DisruptionController,

@@ -46,6 +46,8 @@ class Config:
     concurrent_statefulset_syncs: int = 5
     concurrent_endpoint_syncs: int = 5
     concurrent_service_endpoint_syncs: int = 5
+    mirroring_concurrent_service_endpoint_syncs: int = 5
+    mirroring_max_endpoints_per_subset: int = 1000
     concurrent_namespace_syncs: int = 10
     concurrent_gc_syncs: int = 64
     concurrent_resource_quota_syncs: int = 5

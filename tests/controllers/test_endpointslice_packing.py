@@ -68,7 +68,8 @@ def test_an_endpoint_tells_its_pod_node_and_zone() -> None:
     groups = endpoints.desired(service(), [pod(1)], {"n1": "zone-a"}.get)
     (group,) = groups.values()
     assert group.ports == [{"name": "http", "port": 8080, "protocol": "TCP"}]
-    assert group.endpoints["u1"] == {
+    (entry,) = group.endpoints.values()
+    assert entry == {
         "addresses": ["10.244.0.2"],
         "conditions": {"ready": True, "serving": True, "terminating": False},
         "targetRef": {"kind": "Pod", "namespace": "default", "name": "web-1", "uid": "u1"},
@@ -156,7 +157,9 @@ class Store:
 
     def sync(self, found_service, pods):
         wanted = endpoints.desired(found_service, pods, no_zone)
-        changes = packing.plan(found_service, list(self.slices.values()), wanted, self.limit)
+        owner, families = packing.of_service(found_service), endpoints.address_types(found_service)
+        slices = list(self.slices.values())
+        changes = packing.plan(owner, slices, wanted, self.limit, families)
         for new in changes.create:
             self.made += 1
             name = f"web-{self.made}"

@@ -1,13 +1,12 @@
 """The EndpointSlice controller: the shell around `endpoints` and `packing`."""
 
-import asyncio
 from collections.abc import Mapping
 
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, staleness
-from cluster.controllers.endpointslice import endpoints, packing
+from cluster.controllers import context
+from cluster.controllers.endpointslice import endpoints, packing, writing
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 SETTLE_RATE = 5_000.0
@@ -19,14 +18,13 @@ class EndpointSliceController:
 
     def __init__(self, ctx: context.Context) -> None:
         self._ctx = ctx
-        self._client = ctx.client
         self._services = ctx.shared(context.SERVICES)
         self._pods = ctx.shared(context.PODS)
         self._nodes = ctx.shared(context.NODES)
         self._slices = ctx.shared(context.ENDPOINT_SLICES)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("endpoint-slice-controller")
-        self._writes = staleness.OwnWrites()
+        self._written = writing.SliceWriter(ctx.client, self._slices)
         self._sizes: dict[str, int] = {}
         ctx.on_change(self._services, self._service_changed)
         ctx.on_change(self._pods, self._pod_changed)
@@ -49,7 +47,7 @@ class EndpointSliceController:
 
     def _service_changed(self, change: informer.Change) -> None:
         if change.new is None:
-            self._writes.forget(change.key)
+            self._written.forget(change.key)
         self._queue.add(change.key, change.revision)
 
     def _pod_changed(self, change: informer.Change) -> None:
@@ -92,14 +90,14 @@ class EndpointSliceController:
         service = self._services.store.get(key)
         if service is None:
             self._sizes.pop(key, None)
-            self._writes.forget(key)
+            self._written.forget(key)
             return  # its slices are garbage, and collected as such
         if objects.deleting(service):
             return
         selector = objects.spec(service).get("selector")
         if not selector or objects.spec(service).get("type") == "ExternalName":
             return  # the slices of a service without selector are its maker's own
-        if self._writes.stale(key, self._cached_revision, self._loop_time()):
+        if self._written.stale(key):
             self._queue.add_after(key, 1.0)
             return
         space = objects.namespace(service)
@@ -117,7 +115,10 @@ class EndpointSliceController:
         ]
         limit = self._ctx.config.max_endpoints_per_slice
         try:
-            await self._carry_out(key, packing.plan(service, existing, wanted, limit))
+            owner, families = packing.of_service(service), endpoints.address_types(service)
+            await self._written.carry_out(
+                key, packing.plan(owner, existing, wanted, limit, families)
+            )
         except errors.StatusError as failure:
             if not isinstance(failure, errors.Conflict | errors.NotFound):
                 text = f"Error updating Endpoint Slices for Service {key}: {failure}"
@@ -125,33 +126,6 @@ class EndpointSliceController:
                     service, recorder.WARNING, "FailedToUpdateEndpointSlices", text
                 )
             raise
-
-    async def _carry_out(self, key: str, changes: packing.Changes) -> None:
-        """Write the changes: first what adds endpoints, then what takes them away."""
-        for new in changes.create:
-            self._note(key, await self._client.create(context.ENDPOINT_SLICES, new))
-        for changed in changes.update:
-            self._note(key, await self._client.update(context.ENDPOINT_SLICES, changed))
-        for doomed in changes.delete:
-            try:
-                await self._client.delete(
-                    context.ENDPOINT_SLICES,
-                    objects.name(doomed),
-                    objects.namespace(doomed),
-                    uid=objects.uid(doomed),
-                )
-            except errors.NotFound:
-                continue
-
-    def _note(self, key: str, written: objects.Object) -> None:
-        self._writes.note(key, objects.key(written), written, self._loop_time())
-
-    def _loop_time(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def _cached_revision(self, item: str) -> int:
-        found = self._slices.store.get(item)
-        return objects.revision(found) if found is not None else 0
 
     def _zone_of(self, node: str) -> str:
         return _zone(self._nodes.store.get(node))

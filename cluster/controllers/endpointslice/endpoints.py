@@ -20,7 +20,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 @dataclass(slots=True)
 class PortGroup:
-    """Endpoints that serve the same ports, by the uid of their pods."""
+    """Endpoints that serve the same ports, by their `identity`."""
 
     address_type: str
     ports: list[objects.Object]
@@ -52,8 +52,15 @@ def desired(
                 continue
             key = group_key(address_type, ports)
             group = groups.setdefault(key, PortGroup(address_type, ports))
-            group.endpoints[objects.uid(pod)] = endpoint(service, pod, address, zone)
+            entry = endpoint(service, pod, address, zone)
+            group.endpoints[identity(entry)] = entry
     return groups
+
+
+def identity(entry: objects.Object) -> str:
+    """What tells an endpoint from others, whatever else changes about it: address and object."""
+    address = next(iter(entry.get("addresses") or ()), "")
+    return f"{address} {(entry.get('targetRef') or {}).get('uid', '')}"
 
 
 def address_types(service: objects.Object) -> list[str]:

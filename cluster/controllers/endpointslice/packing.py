@@ -4,7 +4,7 @@ Source: the EndpointSlices page ("Distribution of EndpointSlices"): first remove
 update what changed; then fill the slices that change anyway; then one that has room; then new ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,28 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose slices they are, and what they say of it."""
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    reference: objects.Object
+
+
+def of_service(service: objects.Object) -> Owner:
+    """Slices that follow the pods of a Service."""
+    labels = dict(objects.labels(service))
+    labels.pop(HEADLESS, None)
+    if objects.spec(service).get("clusterIP") == "None":
+        labels[HEADLESS] = ""
+    labels[SERVICE_NAME] = objects.name(service)
+    labels[MANAGED_BY] = CONTROLLER
+    reference = ownership.reference(service, "v1", "Service")
+    return Owner(objects.name(service), objects.namespace(service), labels, reference)
 
 
 @dataclass(slots=True)
@@ -42,14 +64,18 @@ class _Slice:
 
 
 def plan(
-    service: objects.Object,
+    owner: Owner,
     existing: Sequence[objects.Object],
     desired: Mapping[str, endpoints.PortGroup],
     limit: int,
+    families: Iterable[str] = (),
 ) -> Changes:
-    """The writes that bring `existing` slices of a service to `desired`, `limit` a slice."""
+    """The writes that bring `existing` slices of an owner to `desired`, `limit` a slice.
+
+    Of each of `families` there is a slice at least.
+    """
     wanted = dict(desired)
-    for address_type in endpoints.address_types(service):
+    for address_type in families:
         if not any(group.address_type == address_type for group in wanted.values()):
             # An empty slice says that there are no endpoints, rather than nothing known.
             wanted[endpoints.group_key(address_type, [])] = endpoints.PortGroup(address_type, [])
@@ -62,41 +88,41 @@ def plan(
         else:
             changes.delete.append(found)
     for key, group in wanted.items():
-        _plan_group(service, by_group.get(key, []), group, limit, changes)
+        _plan_group(owner, by_group.get(key, []), group, limit, changes)
     _reuse(changes)
     return changes
 
 
 def _plan_group(
-    service: objects.Object,
+    owner: Owner,
     existing: Sequence[objects.Object],
     group: endpoints.PortGroup,
     limit: int,
     changes: Changes,
 ) -> None:
     missing = dict(group.endpoints)
-    slices = [_kept(service, found, missing, limit) for found in existing]
+    slices = [_kept(owner, found, missing, limit) for found in existing]
     left = list(missing.values())
     for one in slices:
         if one.changed and one.endpoints:
             left = _filled(one, left, limit)
     # A whole slice's worth goes to new slices; the rest to the fullest one that has room for it.
     while len(left) >= limit:
-        changes.create.append(_new(service, group, left[:limit]))
+        changes.create.append(_new(owner, group, left[:limit]))
         left = left[limit:]
     if left:
         room = [s for s in slices if len(s.endpoints) + len(left) <= limit]
         fullest = max(room, key=lambda s: len(s.endpoints), default=None)
         if fullest is None:
-            changes.create.append(_new(service, group, left))
+            changes.create.append(_new(owner, group, left))
         else:
             fullest.endpoints.extend(left)
             fullest.changed = True
-    _sort_out(service, group, slices, changes)
+    _sort_out(owner, group, slices, changes)
 
 
 def _sort_out(
-    service: objects.Object,
+    owner: Owner,
     group: endpoints.PortGroup,
     slices: Sequence[_Slice],
     changes: Changes,
@@ -107,23 +133,22 @@ def _sort_out(
         if not one.endpoints and not (placeholder and one is slices[0]):
             changes.delete.append(one.source)
         elif one.changed:
-            changes.update.append(_updated(service, one.source, one.endpoints))
+            changes.update.append(_updated(owner, one.source, one.endpoints))
     if placeholder and not slices:
-        changes.create.append(_new(service, group, []))
+        changes.create.append(_new(owner, group, []))
 
 
 def _kept(
-    service: objects.Object,
+    owner: Owner,
     found: objects.Object,
     missing: dict[str, objects.Object],
     limit: int,
 ) -> _Slice:
     """What stays of a slice; what it holds is taken out of `missing`."""
     kept: list[objects.Object] = []
-    same = _labels(service) == objects.labels(found) and _owned(service, found)
+    same = owner.labels == objects.labels(found) and _owned(owner, found)
     for old in found.get("endpoints") or ():
-        uid = (old.get("targetRef") or {}).get("uid", "")
-        new = missing.pop(uid, None) if len(kept) < limit else None
+        new = missing.pop(endpoints.identity(old), None) if len(kept) < limit else None
         if new is None:
             same = False
             continue
@@ -153,30 +178,19 @@ def _reuse(changes: Changes) -> None:
     changes.create = create
 
 
-def _labels(service: objects.Object) -> dict[str, str]:
-    """The labels of a service's slices: its own, and those that tell whose they are."""
-    labels = dict(objects.labels(service))
-    labels.pop(HEADLESS, None)
-    if objects.spec(service).get("clusterIP") == "None":
-        labels[HEADLESS] = ""
-    labels[SERVICE_NAME] = objects.name(service)
-    labels[MANAGED_BY] = CONTROLLER
-    return labels
-
-
-def _owned(service: objects.Object, found: objects.Object) -> bool:
+def _owned(owner: Owner, found: objects.Object) -> bool:
     controller = objects.controller_of(found)
-    return controller is not None and controller.get("uid") == objects.uid(service)
+    return controller is not None and controller.get("uid") == owner.reference["uid"]
 
 
 def _new(
-    service: objects.Object, group: endpoints.PortGroup, entries: Sequence[objects.Object]
+    owner: Owner, group: endpoints.PortGroup, entries: Sequence[objects.Object]
 ) -> objects.Object:
     metadata: dict[str, Any] = {
-        "generateName": f"{objects.name(service)}-",
-        "namespace": objects.namespace(service),
-        "labels": _labels(service),
-        "ownerReferences": [ownership.reference(service, "v1", "Service")],
+        "generateName": f"{owner.name}-",
+        "namespace": owner.namespace,
+        "labels": dict(owner.labels),
+        "ownerReferences": [owner.reference],
     }
     return {
         "apiVersion": "discovery.k8s.io/v1",
@@ -189,11 +203,11 @@ def _new(
 
 
 def _updated(
-    service: objects.Object, found: objects.Object, entries: Sequence[objects.Object]
+    owner: Owner, found: objects.Object, entries: Sequence[objects.Object]
 ) -> objects.Object:
     metadata = {
         **objects.meta(found),
-        "labels": _labels(service),
-        "ownerReferences": [ownership.reference(service, "v1", "Service")],
+        "labels": dict(owner.labels),
+        "ownerReferences": [owner.reference],
     }
     return {**found, "metadata": metadata, "endpoints": list(entries)}

@@ -1,0 +1,1 @@
+"""Slices that mirror Endpoints which users make for Services without a selector."""
