@@ -6,6 +6,7 @@ The watching half sees each revision as it is written; the resting half looks at
 from collections.abc import Iterator
 
 from cluster.api import objects, podrequests, quantity
+from cluster.lab import volumewatch
 from cluster.lab.mirror import Change, Mirror
 
 _Demand = tuple[int, int]
@@ -26,6 +27,7 @@ class Watchdog:
         self._used: dict[str, dict[str, _Demand]] = {}
         self.broken: list[str] = []
         mirror.observe("pods", self._pod)
+        self._volumes = volumewatch.VolumeWatch(mirror, self.broken)
 
     def _pod(self, change: Change) -> None:
         if change.new is None:
@@ -83,7 +85,8 @@ def _pair(amounts: podrequests.Amounts) -> _Demand:
 
 def at_rest(mirror: Mirror) -> list[str]:
     """What is wrong in a cluster whose controllers have had time to finish; [] where nothing is."""
-    return [*_orphans(mirror), *_homeless(mirror), *_shared_addresses(mirror), *_stray(mirror)]
+    found = (_orphans, _homeless, _shared_addresses, _stray, volumewatch.at_rest)
+    return [wrong for each in found for wrong in each(mirror)]
 
 
 def _everything(mirror: Mirror) -> Iterator[tuple[str, objects.Object]]:
