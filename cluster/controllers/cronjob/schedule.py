@@ -8,6 +8,7 @@ comes twice is due twice. So does github.com/robfig/cron v3, and Kubernetes by i
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from cluster.api import cron
@@ -56,8 +57,9 @@ def timetable(text: str, zone: tzinfo = UTC) -> Timetable:
     return Timetable(fields, (cron.find_zone(fields.zone) if fields.zone else None) or zone)
 
 
+@lru_cache(4096)
 def _first(fields: cron.Fields, zone: tzinfo, moment: int) -> int | None:
-    """The first time from `moment`, a whole minute, on."""
+    """The first time from `moment`, a whole minute, on. Many schedules are asked the same."""
     if not _possible(fields):
         return None
     local = datetime.fromtimestamp(moment, zone)

@@ -98,7 +98,8 @@ class NodeLifecycleController:
             if zones.EXCLUDED not in objects.labels(node):
                 by_zone.setdefault(zones.zone_of(node), []).append(current == "True")
         await self._handle_disruption(by_zone, nodes)
-        self._wake.set()
+        if any(pace.queue for pace in self._paces.values()):
+            self._wake.set()
 
     def _classify(self, nodes: list[objects.Object]) -> None:
         """Note nodes that came and went."""
