@@ -1,6 +1,7 @@
 """The scheduler: informers feed the queue and the node table; while it leads, it works."""
 
 import asyncio
+import dataclasses
 import random as randomness
 
 import structlog
@@ -11,8 +12,6 @@ from cluster.client.client import Client
 from cluster.scheduler import explain
 from cluster.scheduler.config import Config
 from cluster.scheduler.worker import Worker
-
-LEASE_NAMESPACE, LEASE_NAME = "kube-system", "kube-scheduler"
 
 
 class Scheduler:
@@ -42,7 +41,7 @@ class Scheduler:
     async def run(self) -> None:
         """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
         config = leaderelection.Config(
-            namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
+            identity=self._config.identity, **dataclasses.asdict(self._config.lease)
         )
         elected = config if self._config.leader_elect else None
         try:

@@ -1,9 +1,23 @@
 """What a scheduler is told when it is built. Defaults are kube-scheduler's where it has them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from cluster.scheduler.configuration.settings import ProfileSettings
 from cluster.scheduler.pods import DEFAULT_SCHEDULER_NAME
 from cluster.scheduler.queue.scheduling_queue import Timing
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The Lease of leader election; see client.election.Config."""
+
+    name: str = "kube-scheduler"
+    namespace: str = "kube-system"
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -12,12 +26,18 @@ class Config:
 
     scheduler_name: str = DEFAULT_SCHEDULER_NAME
     """Which pods are its own (spec.schedulerName), and the source of its events."""
+    profiles: tuple[ProfileSettings, ...] = ()
+    """Other profiles instead of the default one, each with the name that pods ask for."""
+    plugins: Mapping[str, Any] = field(default_factory=dict)
+    """Plugins of others by name (plugins.handle.Factory), besides those found by entry point."""
     kubernetes_version: str = ""
     """The version emulated, such as `1.33`; "": the newest."""
     identity: str = "scheduler"
     """Names this process in leader election."""
     leader_elect: bool = False
     """Whether to hold the lease before scheduling."""
+    lease: Lease = field(default_factory=Lease)
+    """Which one."""
     timing: Timing = field(default_factory=Timing)
     """Backoff and retries."""
     permit_timeout: float = 900.0
@@ -30,6 +50,11 @@ class Config:
     """How many of the last attempts can be explained; 0: none."""
     explained_bytes: int = 8 << 20
     """How much memory they may take together."""
+
+    @property
+    def served(self) -> tuple[ProfileSettings, ...]:
+        """The profiles that there are."""
+        return self.profiles or (ProfileSettings(self.scheduler_name),)
 
     def emulates(self, minor: int) -> bool:
         """Whether the version emulated is Kubernetes 1.`minor` or newer."""

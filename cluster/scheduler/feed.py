@@ -1,5 +1,6 @@
 """Turns what the informers say into changes of the cache, the queue and into cluster events."""
 
+from collections.abc import Collection
 from typing import Any
 
 from cluster.api import objects
@@ -15,8 +16,10 @@ Maybe = objects.Object | None
 class Feed:
     """Takes changes of nodes and pods; `old` None: it is new, `new` None: it is gone."""
 
-    def __init__(self, scheduler_name: str, cache: Cache, queue: SchedulingQueue) -> None:
-        self._scheduler_name = scheduler_name
+    def __init__(
+        self, scheduler_names: Collection[str], cache: Cache, queue: SchedulingQueue
+    ) -> None:
+        self._scheduler_names = frozenset(scheduler_names)
         self._cache = cache
         self._queue = queue
 
@@ -64,7 +67,7 @@ class Feed:
             self._pod_unplaced(old, new, now)
 
     def _waits_for_us(self, pod: objects.Object) -> bool:
-        return not objects.deleting(pod) and pods.scheduler_name(pod) == self._scheduler_name
+        return not objects.deleting(pod) and pods.scheduler_name(pod) in self._scheduler_names
 
     def _pod_unplaced(self, old: Maybe, new: objects.Object, now: float) -> None:
         """A pod without a node; not only our own may have been promised one."""

@@ -15,7 +15,7 @@ from cluster.aio import clock, tasks
 from cluster.api import objects
 from cluster.client import cause, informer, recorder
 from cluster.client.client import Client
-from cluster.scheduler import binding, explain, reporting
+from cluster.scheduler import binding, explain, pods, reporting
 from cluster.scheduler.config import Config
 from cluster.scheduler.core import Core, Decision, Failed, Placed, Unfit
 from cluster.scheduler.feed import Feed
@@ -23,8 +23,8 @@ from cluster.scheduler.framework.points import PostFilterResult
 from cluster.scheduler.framework.status import Code, Status
 from cluster.scheduler.nodes import workloads
 from cluster.scheduler.nodes.cache import Cache
-from cluster.scheduler.plugins.defaultpreemption import DefaultPreemption
-from cluster.scheduler.plugins.registry import default_profile
+from cluster.scheduler.plugins import guard, registry
+from cluster.scheduler.plugins.handle import Handle
 from cluster.scheduler.preemption.budgets import Budgets
 from cluster.scheduler.preemption.executor import Executor
 from cluster.scheduler.queue.scheduling_queue import QueuedPod, SchedulingQueue, Timing
@@ -53,15 +53,16 @@ class Worker:
         self._clock = clock
         cache = Cache()
         self._budgets = Budgets()
-        preemption = DefaultPreemption(cache, budgets=self._budgets, random=random)
-        self._profile = default_profile(
-            config.scheduler_name, cache, client, preemption=preemption, emulates=config.emulates
-        )
-        self._core = Core(self._profile, cache, random, history)
-        self._queue = SchedulingQueue(self._profile, _timing(config))
-        self._feed = Feed(config.scheduler_name, cache, self._queue)
+        handle = Handle(cache, client, random, config.emulates, self._budgets)
+        self._profiles = registry.profiles(config.served, handle, config.plugins)
+        self._cores = {
+            profile.scheduler_name: Core(profile, cache, random, history)
+            for profile in self._profiles
+        }
+        self._queue = SchedulingQueue(self._profiles, _timing(config))
+        self._feed = Feed(self._profiles.names, cache, self._queue)
         self._executor = Executor(
-            preemption, cache, self, client=client, clock=clock, recorder=events
+            handle.preempting, cache, self, client=client, clock=clock, recorder=events
         )
         self._wake = asyncio.Event()
         self._slots = binding.Slots(config.parallel_bindings, self._wake.set)
@@ -138,27 +139,34 @@ class Worker:
 
     def _decide(self, queued: QueuedPod) -> Decision:
         try:
-            return self._core.schedule(queued.pod, self._clock.now())
+            return self._core(queued.pod).schedule(queued.pod, self._clock.now())
         except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
             self._log.exception("scheduling failed", pod=queued.pod.key)
-            return Failed(f"{type(fault).__name__}: {fault}")
+            return Failed(guard.told(fault))
+
+    def _core(self, pod: pods.PodInfo) -> Core:
+        """Who decides for the pod: its profile is of its scheduler's name."""
+        return self._cores[pods.scheduler_name(pod.object)]
 
     async def _bind(self, queued: QueuedPod, placed: Placed) -> None:
         pod = queued.pod
+        core = self._core(pod)
         try:
             with cause.because(objects.revision(pod.object)):
-                status = await binding.bind(self._profile, self._config, pod, placed, self._slots)
+                status = await binding.bind(core.profile, self._config, pod, placed, self._slots)
         except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
             self._log.exception("binding failed", pod=pod.key)
-            status = Status(Code.ERROR, (f"{type(fault).__name__}: {fault}",))
+            status = Status(Code.ERROR, (guard.told(fault),))
         finally:
             self._slots.taken -= 1
             self._wake.set()
         if status.ok:
             self._queue.done(queued)
             self.reporter.scheduled(pod, placed.node)
+            for plugin in core.profile.post_binds:
+                plugin.post_bind(placed.state, pod, placed.node)
             return
-        self._core.release(placed.state, pod, placed.node)
+        core.release(placed.state, pod, placed.node)
         self._log.info("binding failed", pod=pod.key, node=placed.node, error=status.message)
         if status.rejected:
             rejected_by = (status.plugin,)

@@ -7,7 +7,7 @@ to judge, and give an array with one number a row.
     queue      PreEnqueue, QueueSort
     scheduling PreFilter, Filter, PostFilter (only where no node passed), PreScore, Score,
                NormalizeScore, Reserve
-    binding    Permit, PreBind, Bind; Unreserve where one of them fails
+    binding    Permit, PreBind, Bind, PostBind; Unreserve where one of them fails
 """
 
 from collections.abc import Mapping, Sequence
@@ -254,6 +254,32 @@ class Bind(Plugin, Protocol):
     async def bind(self, pod: PodInfo, node: str) -> Status:
         """Success, Skip, or an error."""
         ...
+
+
+@runtime_checkable
+class PostBind(Plugin, Protocol):
+    """Hears of a pod that is bound."""
+
+    def post_bind(self, state: CycleState, pod: PodInfo, node: str) -> None:
+        """The pod is on the node, as the API says. Must not fail."""
+        ...
+
+
+POINTS: Final[Mapping[str, type]] = {
+    "preEnqueue": PreEnqueue,
+    "queueSort": QueueSort,
+    "preFilter": PreFilter,
+    "filter": Filter,
+    "postFilter": PostFilter,
+    "preScore": PreScore,
+    "score": Score,
+    "reserve": Reserve,
+    "permit": Permit,
+    "preBind": PreBind,
+    "bind": Bind,
+    "postBind": PostBind,
+}
+"""The points that a configuration names, in Kubernetes' spelling. Normalizing belongs to Score."""
 
 
 def normalized(scores: Scores, *, reverse: bool = False) -> Scores:

@@ -47,12 +47,13 @@ class DefaultPreemption:
         budgets: Budgets | None = None,
         random: randomness.Random | None = None,
         args: DefaultPreemptionArgs | None = None,
+        preempting: dict[str, None] | None = None,
     ) -> None:
         self._cache = cache
         self._budgets = Budgets() if budgets is None else budgets
         self._random = random
         self._args = args or DefaultPreemptionArgs()
-        self.preempting: dict[str, None] = {}
+        self.preempting: dict[str, None] = {} if preempting is None else preempting
         """The uids of the pods whose victims are being evicted."""
         self.hints: dict[Event, events.Hint] = {Event.ASSIGNED_POD_DELETE: events.never}
 

@@ -20,7 +20,6 @@ from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.plugins.defaultpreemption import (
     DISRUPTION_TARGET,
     PREEMPTION_BY_SCHEDULER,
-    DefaultPreemption,
 )
 from cluster.scheduler.pods import PodInfo
 
@@ -46,11 +45,13 @@ class Waiting(Protocol):
 
 
 class Executor:
-    """Carries out what DefaultPreemption decided."""
+    """Carries out what DefaultPreemption decided. `preempting`: whose victims are being evicted, by
+    uid; every profile's plugin looks at it.
+    """
 
     def __init__(
         self,
-        plugin: DefaultPreemption,
+        preempting: dict[str, None],
         cache: Cache,
         queue: Waiting,
         *,
@@ -58,7 +59,7 @@ class Executor:
         clock: Clock,
         recorder: Recorder,
     ) -> None:
-        self._plugin = plugin
+        self._preempting = preempting
         self._cache = cache
         self._queue = queue
         self._client = client
@@ -68,7 +69,7 @@ class Executor:
 
     def begin(self, pod: PodInfo) -> None:
         """From now on the pod waits for `prepare`, which must follow."""
-        self._plugin.preempting[pod.uid] = None
+        self._preempting[pod.uid] = None
 
     async def prepare(self, pod: PodInfo, node: str, victims: Sequence[PodInfo]) -> None:
         """Evict the victims, and take their promise from pods of lower priority."""
@@ -84,7 +85,7 @@ class Executor:
         except TimeoutError:
             self._log.warning("preemption not done in time", pod=pod.key, node=node)
         finally:
-            self._plugin.preempting.pop(pod.uid, None)
+            self._preempting.pop(pod.uid, None)
             self._queue.prepared(pod.key, self._clock.now(), failed=failed)
 
     async def _evict(self, pod: PodInfo, node: str, victim: PodInfo) -> bool:

@@ -5,12 +5,13 @@ which turned it down cares for, or for five minutes; then it goes on at once, or
 which doubles from one second to ten with each attempt. Pods that PreEnqueue keeps out are `gated`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from cluster.api import objects
-from cluster.scheduler.framework.events import Event, Occurrence
-from cluster.scheduler.framework.profile import Profile
+from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.status import Status
 from cluster.scheduler.pods import PodInfo
 from cluster.scheduler.queue.heap import Heap
 from cluster.scheduler.queue.inflight import InFlight
@@ -38,6 +39,22 @@ class Timing:
             raise ValueError("the longest time as unschedulable must be above 0 seconds")
 
 
+class Rules(Protocol):
+    """Who may enter the queue, in which order pods leave it, and what may help those in it."""
+
+    def admit(self, pod: PodInfo) -> Status:
+        """Whether the pod may enter the queue (PreEnqueue)."""
+        ...
+
+    def sort_key(self, pod: PodInfo, since: float) -> tuple[Any, ...]:
+        """The pod's place in the active queue: the smallest goes first."""
+        ...
+
+    def hints_of(self, pod: PodInfo) -> Mapping[str, Mapping[Event, Hint]]:
+        """The hints of the plugins that judge this pod, by plugin."""
+        ...
+
+
 @dataclass(slots=True)
 class QueuedPod:
     """A pod in the queue. Times are wall seconds."""
@@ -58,7 +75,7 @@ class QueuedPod:
 class SchedulingQueue:
     """Every pod is in one of: active, backoff, unschedulable, gated, in flight."""
 
-    def __init__(self, profile: Profile, timing: Timing) -> None:
+    def __init__(self, profile: Rules, timing: Timing) -> None:
         self._profile = profile
         self._timing = timing
         self._active: Heap[QueuedPod] = Heap()
@@ -246,8 +263,9 @@ class SchedulingQueue:
     def _helps(self, queued: QueuedPod, occurrence: Occurrence) -> bool:
         if occurrence.event is Event.ANY:
             return True
+        known = self._profile.hints_of(queued.pod)
         for name in queued.rejected_by:
-            hints = self._profile.hints.get(name)
+            hints = known.get(name)
             if hints is None:
                 return True
             hint = hints.get(occurrence.event)
