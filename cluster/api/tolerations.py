@@ -1,6 +1,6 @@
 """Whether a toleration covers a taint (k8s.io/component-helpers/scheduling/corev1)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 NO_SCHEDULE: Final = "NoSchedule"
@@ -18,3 +18,22 @@ def tolerates(toleration: Mapping[str, Any], key: str, value: str, effect: str) 
     if operator == "Exists":
         return True
     return operator == "Equal" and (toleration.get("value") or "") == value
+
+
+def covers(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    """Whether it covers a taint of spec.taints."""
+    key, value = taint.get("key") or "", taint.get("value") or ""
+    return tolerates(toleration, key, value, taint.get("effect") or "")
+
+
+def all_tolerated(
+    tolerations: Sequence[Mapping[str, Any]],
+    taints: Iterable[Mapping[str, Any]],
+    effects: Collection[str],
+) -> bool:
+    """Whether each taint with one of these effects is covered."""
+    return all(
+        any(covers(one, taint) for one in tolerations)
+        for taint in taints
+        if taint.get("effect") in effects
+    )

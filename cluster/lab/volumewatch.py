@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cluster.api import objects
+from cluster.api import nodeselectors, objects
 from cluster.api.persistentvolumes import facts
 from cluster.lab.mirror import Change, Mirror
 

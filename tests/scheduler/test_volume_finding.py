@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scheduling import node
 
-from cluster.api import objects
+from cluster.api import nodeselectors, objects
 from cluster.api.persistentvolumes import facts
 from cluster.scheduler.nodes.table import NodeTable
-from cluster.scheduler.plugins import nodeselector
 from cluster.scheduler.volumes import finding
 from cluster.scheduler.volumes.podclaims import PodClaims
 from cluster.scheduler.volumes.store import CAPACITIES, CLASSES, CSI_DRIVERS, VOLUMES, VolumeStore
@@ -148,7 +147,7 @@ def usable(one: Json, on: Json) -> bool:
     required = (one["spec"].get("nodeAffinity") or {}).get("required")
     if required is None:
         return True
-    return any(nodeselector.term(each).matches(on) for each in required["nodeSelectorTerms"])
+    return any(nodeselectors.term(each).matches(on) for each in required["nodeSelectorTerms"])
 
 
 def capacity(name: str, size: str, zone: str | None, **more: str) -> Json:

@@ -24,14 +24,9 @@ def seconds_left(
     """
     limits: list[float] = []
     for taint in taints:
-        used = next((t for t in tolerations if _tolerates(t, taint)), None)
+        used = next((t for t in tolerations if rules.covers(t, taint)), None)
         if used is None:
             return 0.0
         if used.get("tolerationSeconds") is not None:
             limits.append(max(0.0, float(used["tolerationSeconds"])))
     return min(limits) if limits else None
-
-
-def _tolerates(toleration: objects.Object, taint: objects.Object) -> bool:
-    key, value = taint.get("key") or "", taint.get("value") or ""
-    return rules.tolerates(toleration, key, value, taint.get("effect") or "")

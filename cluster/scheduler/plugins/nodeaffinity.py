@@ -1,11 +1,12 @@
 """NodeAffinity: nodeSelector, required node affinity (filter) and preferred (score)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from cluster.api import nodeselectors
+from cluster.api.nodeselectors import ANY_NODE, REQUIRED, Required, Term
 from cluster.scheduler.framework import events, points
 from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
@@ -14,54 +15,12 @@ from cluster.scheduler.nodes.columns import Mask, Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import nodeselector
 from cluster.scheduler.plugins.args import NodeAffinityArgs
-from cluster.scheduler.plugins.nodeselector import Term
 from cluster.scheduler.pods import PodInfo
 
 _CONFLICT = "pod affinity terms conflict"
 _NO_MATCH = "node(s) didn't match Pod's node affinity/selector"
 _ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-@dataclass(frozen=True, slots=True)
-class _Required:
-    """What a node must be: all of `selector`, and any of `terms` (None: anything)."""
-
-    selector: Term | None
-    terms: tuple[Term, ...] | None
-
-    def matches(self, node: Any) -> bool:
-        if self.selector is not None and not self.selector.matches(node):
-            return False
-        return self.terms is None or any(one.matches(node) for one in self.terms)
-
-    def mask(self, nodes: NodeTable, rows: Rows) -> Mask:
-        """Which of the rows match."""
-        good: Mask = np.ones(len(rows), np.bool_)
-        if self.selector is not None:
-            good &= self.selector.mask(nodes, rows)
-        if self.terms is not None:
-            any_term = np.zeros(len(rows), np.bool_)
-            for one in self.terms:
-                any_term |= one.mask(nodes, rows)
-            good &= any_term
-        return good
-
-    def names(self) -> frozenset[str] | None:
-        """The only nodes that can match, where every term names nodes."""
-        if not self.terms:
-            return None
-        found: frozenset[str] = frozenset()
-        for one in self.terms:
-            names = one.names()
-            if names is None:
-                return None
-            found |= names
-        return found
-
-
-_ANY_NODE = _Required(None, None)
 
 
 class NodeAffinity:
@@ -72,7 +31,7 @@ class NodeAffinity:
 
     def __init__(self, args: NodeAffinityArgs | None = None) -> None:
         added = (args or NodeAffinityArgs()).added_affinity or {}
-        self._added = _Required(None, _terms(added.get(_REQUIRED)))
+        self._added = Required(None, nodeselectors.terms(added.get(REQUIRED)))
         self._added_preferred = _weighted(added.get(_PREFERRED))
         self.hints: dict[Event, events.Hint] = {
             Event.NODE_ADD: self._hint_node,
@@ -90,7 +49,7 @@ class NodeAffinity:
     ) -> tuple[Status, frozenset[str] | None]:
         """Skip for a pod that requires nothing; the names where it requires certain nodes."""
         required = _required(pod)
-        if required == _ANY_NODE and self._added == _ANY_NODE:
+        if required == ANY_NODE and self._added == ANY_NODE:
             return SKIP, None
         names = required.names()
         if names is not None and not names:
@@ -100,10 +59,10 @@ class NodeAffinity:
 
     def filter(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
         """1 for a node that does not match, 2 where it is the profile that asks for another."""
-        required: _Required = state[self.name]
-        codes = np.asarray(~required.mask(nodes, rows), np.int64)
-        if self._added != _ANY_NODE:
-            codes[~self._added.mask(nodes, rows)] = 2
+        required: Required = state[self.name]
+        codes = np.asarray(~nodeselector.required_mask(required, nodes, rows), np.int64)
+        if self._added != ANY_NODE:
+            codes[~nodeselector.required_mask(self._added, nodes, rows)] = 2
         return codes
 
     def verdict(self, _state: CycleState, _pod: PodInfo, _nodes: NodeTable, code: int) -> Status:
@@ -122,7 +81,7 @@ class NodeAffinity:
         """The sum of the weights of the preferred terms that match."""
         total = np.zeros(len(rows), np.int64)
         for weight, one in state[self._preferred]:
-            total += weight * one.mask(nodes, rows)
+            total += weight * nodeselector.mask(one, nodes, rows)
         return total
 
     def normalize(self, scores: Scores) -> Scores:
@@ -143,30 +102,22 @@ class NodeAffinity:
 
 def required_mask(pod: PodInfo, nodes: NodeTable, rows: Rows) -> Mask:
     """Which rows the pod's nodeSelector and required node affinity allow."""
-    return _required(pod).mask(nodes, rows)
+    return nodeselector.required_mask(_required(pod), nodes, rows)
 
 
-def _node_affinity(pod: PodInfo) -> dict[str, Any]:
-    return (pod.spec.get("affinity") or {}).get("nodeAffinity") or {}
-
-
-def _terms(required: Mapping[str, Any] | None) -> tuple[Term, ...] | None:
-    if required is None:
-        return None
-    return tuple(nodeselector.term(one) for one in required.get("nodeSelectorTerms") or ())
+def _node_affinity(pod: PodInfo) -> Mapping[str, Any]:
+    return nodeselectors.node_affinity(pod.spec)
 
 
 def _weighted(preferred: Iterable[Mapping[str, Any]] | None) -> list[tuple[int, Term]]:
     return [
-        (one.get("weight") or 0, nodeselector.term(one.get("preference") or {}))
+        (one.get("weight") or 0, nodeselectors.term(one.get("preference") or {}))
         for one in preferred or ()
     ]
 
 
-def _required(pod: PodInfo) -> _Required:
-    selector = pod.spec.get("nodeSelector")
-    terms = _terms(_node_affinity(pod).get(_REQUIRED))
-    return _Required(nodeselector.labels_term(selector) if selector else None, terms)
+def _required(pod: PodInfo) -> Required:
+    return nodeselectors.required(pod.spec)
 
 
 def _hint_pod(pod: PodInfo, occurrence: Occurrence) -> bool:

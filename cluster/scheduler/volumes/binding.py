@@ -4,12 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from cluster.api import errors, objects
+from cluster.api import errors, nodeselectors, objects
 from cluster.api.objects import Object
 from cluster.api.persistentvolumes import facts
 from cluster.scheduler.framework.status import SUCCESS, Code, Status
 from cluster.scheduler.nodes.table import NodeTable
-from cluster.scheduler.plugins import nodeselector
 from cluster.scheduler.volumes.store import CLAIMS, VOLUMES, VolumeStore
 
 TIMEOUT: Final = 600.0
@@ -118,7 +117,7 @@ def _check_place(volume: Object, node: Object) -> None:
     required = (objects.spec(volume).get("nodeAffinity") or {}).get("required")
     if required is None:
         return
-    terms = [nodeselector.term(each) for each in required.get("nodeSelectorTerms") or ()]
+    terms = [nodeselectors.term(each) for each in required.get("nodeSelectorTerms") or ()]
     if not any(term.matches(node) for term in terms):
         name = objects.name(volume)
         raise Failure(f'pv "{name}" node affinity doesn\'t match node "{objects.name(node)}"')

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster.api import objects
+from cluster.api import nodeselectors, objects
 from cluster.api.objects import Object
 from cluster.scheduler.nodes.columns import Mask, Rows
 from cluster.scheduler.nodes.table import NodeTable
@@ -54,14 +54,14 @@ class Places:
         for one in topologies:
             labels = one.get("matchLabelExpressions") or ()
             expressions = [{**each, "operator": "In"} for each in labels]
-            term = nodeselector.term({"matchExpressions": expressions})
-            found |= term.mask(self._nodes, self._rows)
+            term = nodeselectors.term({"matchExpressions": expressions})
+            found |= nodeselector.mask(term, self._nodes, self._rows)
         return found
 
     def _mask(self, terms: Sequence[Mapping[str, Any]]) -> Mask:
         found: Mask = np.zeros(len(self._rows), np.bool_)
         for document in terms:
-            found |= nodeselector.term(document).mask(self._nodes, self._rows)
+            found |= nodeselector.mask(nodeselectors.term(document), self._nodes, self._rows)
         return found
 
     def _positions(self, key: str) -> dict[str, list[int]]:
