@@ -17,6 +17,7 @@ from cluster.controllers.bootstrap.signer import BootstrapSigner
 from cluster.controllers.certificates import approver, cleaner, signer
 from cluster.controllers.context import Context
 from cluster.controllers.cronjob import controller as cronjob
+from cluster.controllers.daemonset import controller as daemonset
 from cluster.controllers.deployment import controller as deployment
 from cluster.controllers.disruption import controller as disruption
 from cluster.controllers.endpoints import controller as endpoints
@@ -63,6 +64,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
             ctx, replicaset.REPLICATION_CONTROLLER
         ),
         "statefulset": statefulset.StatefulSetController,
+        "daemonset": daemonset.DaemonSetController,
         "job": job.JobController,
         "cronjob": cronjob.CronJobController,
         "ttl-after-finished": ttlafterfinished.TtlAfterFinished,

@@ -44,6 +44,7 @@ class Config:
     concurrent_replicaset_syncs: int = 5
     concurrent_rc_syncs: int = 5
     concurrent_statefulset_syncs: int = 5
+    concurrent_daemonset_syncs: int = 2
     concurrent_endpoint_syncs: int = 5
     concurrent_service_endpoint_syncs: int = 5
     mirroring_concurrent_service_endpoint_syncs: int = 5

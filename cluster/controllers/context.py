@@ -20,6 +20,7 @@ REPLICA_SETS = "replicasets.apps"
 REPLICATION_CONTROLLERS = "replicationcontrollers"
 DEPLOYMENTS = "deployments.apps"
 STATEFUL_SETS = "statefulsets.apps"
+DAEMON_SETS = "daemonsets.apps"
 CONTROLLER_REVISIONS = "controllerrevisions.apps"
 ENDPOINT_SLICES = "endpointslices.discovery.k8s.io"
 BUDGETS = "poddisruptionbudgets.policy"
@@ -79,6 +80,7 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
     REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, NAMESPACE: _by_namespace},
     DEPLOYMENTS: {NAMESPACE: _by_namespace},
     STATEFUL_SETS: {NAMESPACE: _by_namespace},
+    DAEMON_SETS: {NAMESPACE: _by_namespace},
     CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
     SERVICES: {NAMESPACE: _by_namespace},
     BUDGETS: {NAMESPACE: _by_namespace},

@@ -1,6 +1,6 @@
 """What controllers ask about a pod: is it active, ready, available?"""
 
-from cluster.api import objects
+from cluster.api import objects, timestamps
 
 
 def is_ready(pod: objects.Object) -> bool:
@@ -14,6 +14,19 @@ def ready_since(pod: objects.Object) -> str | None:
         if found.get("type") == "Ready":
             return found.get("lastTransitionTime") or "" if found.get("status") == "True" else None
     return None
+
+
+def available_at(pod: objects.Object, min_ready: int) -> float | None:
+    """The wall time from which on it counts as available, ready for `min_ready` seconds.
+
+    0.0 where it is so whatever the time. None while it is not ready, or nothing tells since when.
+    """
+    since = ready_since(pod)
+    if since is None:
+        return None
+    if min_ready <= 0:
+        return 0.0
+    return timestamps.decode(since) + min_ready if since else None
 
 
 def is_finished(pod: objects.Object) -> bool:

@@ -168,6 +168,8 @@ class FakeKubelet:
         self.end_after = 0.2
         self.outcome: Callable[[dict[str, Any]], tuple[float, int] | None] = lambda pod: None
         """How long the pod's containers run once they are ready, and with which code they end."""
+        self.choose: Callable[[dict[str, Any], list[str]], str | None] = self._in_turn
+        """Which of the nodes that are not silent a pod is bound to; None: none of them, ever."""
         self._turn = 0
         self._addresses = 0
         self._group: tasks.Group | None = None
@@ -250,12 +252,17 @@ class FakeKubelet:
         self._busy.add((what, uid))
         self._group.spawn(job, f"{what}-{uid}")
 
+    def _in_turn(self, _pod: dict[str, Any], alive: list[str]) -> str:
+        self._turn += 1
+        return alive[(self._turn - 1) % len(alive)]
+
     async def _bind(self, pod: dict[str, Any]) -> None:
         alive = [name for name in self.nodes if name not in self.silent]
         if not alive:
             return
-        node = alive[self._turn % len(alive)]
-        self._turn += 1
+        node = self.choose(pod, alive)
+        if node is None:
+            return
         with contextlib.suppress(errors.StatusError):
             await self.client.bind(
                 objects.namespace(pod), objects.name(pod), objects.uid(pod), node

@@ -32,6 +32,7 @@ _SETTINGS = (
     Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
     Setting("concurrent_rc_syncs", NUMBER, "ReplicationControllers worked on at a time."),
     Setting("concurrent_statefulset_syncs", NUMBER, "StatefulSets worked on at a time."),
+    Setting("concurrent_daemonset_syncs", NUMBER, "DaemonSets worked on at a time."),
     Setting("concurrent_endpoint_syncs", NUMBER, "Endpoints worked on at a time."),
     Setting(
         "mirroring_concurrent_service_endpoint_syncs", NUMBER, "Endpoints mirrored at a time."

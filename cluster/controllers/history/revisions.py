@@ -83,17 +83,22 @@ def new(
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
     number: int,
-    collisions: int | None,
+    collisions: int | None = None,
+    hashed: tuple[str, str] | None = None,
 ) -> objects.Object:
     """A revision of `owner`, named by the hash of its data, to be created.
 
-    `labels` are the template's; the label with the hash is added.
+    `labels` are the template's; the label with the hash is added. `hashed` gives another label and
+    hash, for an owner that makes its own (DaemonSets do) of the template and its collisions.
     """
-    value = naming.hashed(snapshot.encoded(data), collisions)
+    label, value = hashed or (
+        naming.LABEL,
+        naming.hashed(snapshot.encoded(data), collisions),
+    )
     metadata: objects.Object = {
         "name": naming.name(objects.name(owner), value),
         "namespace": objects.namespace(owner),
-        "labels": {**labels, naming.LABEL: value},
+        "labels": {**labels, label: value},
         "ownerReferences": [reference],
     }
     if annotations:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cluster.api import objects, timestamps
+from cluster.api import objects
 from cluster.controllers import podstate
 from cluster.controllers.statefulset import identity
 from cluster.controllers.statefulset.settings import Settings
@@ -73,19 +73,16 @@ def of(pods: Mapping[int, objects.Object], settings: Settings, now: float) -> Ob
 
 
 def _replica(ordinal: int, pod: objects.Object, min_ready: int, now: float) -> Replica:
-    since = podstate.ready_since(pod)
+    since = podstate.available_at(pod, min_ready)
     phase = objects.status(pod).get("phase") or "Pending"
-    available, due = since is not None, None
-    if since is not None and min_ready > 0:
-        due = timestamps.decode(since) + min_ready if since else None
-        available = due is not None and due <= now
+    available = since is not None and since <= now
     return Replica(
         ordinal=ordinal,
         pod=pod,
         revision=identity.revision_of(pod),
         phase=phase,
         terminating=objects.deleting(pod),
-        ready=since is not None and phase == "Running",
+        ready=podstate.is_ready(pod) and phase == "Running",
         available=available,
-        due=None if available else due,
+        due=None if available else since,
     )

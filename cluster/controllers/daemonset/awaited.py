@@ -1,0 +1,91 @@
+"""What a DaemonSet's controller asked for and the cache of pods does not show yet.
+
+Deciding on such a cache would make a second pod for a node, or take one more away. After a failure
+that leaves open what was done, the API itself is asked first.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from cluster.api import objects, selectors
+from cluster.client import client, informer
+from cluster.controllers import context, expectations, staleness
+from cluster.controllers.daemonset.acting import Outcome
+
+
+class Awaited:
+    """By DaemonSet key. `pods` is the cache."""
+
+    def __init__(self, api: client.Client, pods: informer.Informer) -> None:
+        self._client = api
+        self._pods = pods
+        self._deletions = expectations.Expectations()
+        self._writes = staleness.OwnWrites()
+        self._unsure: dict[str, None] = {}
+
+    async def ready(self, key: str, daemon_set: objects.Object) -> bool:
+        """Whether the cache shows all that was asked for, or it was awaited too long."""
+        if key in self._unsure:
+            await self._catch_up(key, daemon_set)
+        now = asyncio.get_running_loop().time()
+        if self._writes.stale(key, lambda _: self._pods.revision, now):
+            return False
+        return self._deletions.satisfied(key, now)
+
+    def seconds_left(self, key: str) -> float:
+        """How long until a deletion that was not seen is given up."""
+        return self._deletions.seconds_left(key, asyncio.get_running_loop().time())
+
+    def deleting(self, key: str, pods: Iterable[objects.Object]) -> None:
+        """These are about to be deleted."""
+        now = asyncio.get_running_loop().time()
+        self._deletions.expect_deletions(key, map(objects.uid, pods), now)
+
+    def acted(self, key: str, outcome: Outcome, doomed: Iterable[objects.Object]) -> None:
+        """This came of it, where `doomed` were to be deleted."""
+        now = asyncio.get_running_loop().time()
+        for pod in outcome.made:
+            self._note(key, pod, now)
+        for pod in doomed:
+            if objects.uid(pod) not in outcome.going:
+                self._deletions.deletion_seen(key, objects.uid(pod))
+        if outcome.unsure:
+            self._unsure[key] = None
+
+    def leaving(self, key: str, pod: objects.Object) -> bool:
+        """A pod is seen to be going, or gone. True where nothing else is awaited."""
+        return self._deletions.deletion_seen(key, objects.uid(pod))
+
+    def forget(self, key: str) -> None:
+        """The DaemonSet is gone."""
+        self._deletions.forget(key)
+        self._writes.forget(key)
+        self._unsure.pop(key, None)
+
+    async def _catch_up(self, key: str, daemon_set: objects.Object) -> None:
+        listed = await self._client.list(
+            context.PODS,
+            objects.namespace(daemon_set),
+            labels=selectors.as_text(context.selector_of(daemon_set)),
+        )
+        now = asyncio.get_running_loop().time()
+        uid = objects.uid(daemon_set)
+        there: set[str] = set()
+        for pod in listed.items:
+            if (objects.controller_of(pod) or {}).get("uid") == uid:
+                there.add(objects.uid(pod))
+                self._note(key, pod, now)
+        gone = [
+            found
+            for pod in self._pods.store.by_index(context.CONTROLLER, uid)
+            if (found := objects.uid(pod)) not in there
+            and objects.revision(pod) <= listed.revision
+            and not objects.deleting(pod)
+        ]
+        self._deletions.expect_deletions(key, gone, now)
+        self._unsure.pop(key, None)
+
+    def _note(self, key: str, pod: objects.Object, now: float) -> None:
+        known = self._pods.store.get(objects.key(pod))
+        if known is None or objects.revision(known) < objects.revision(pod):
+            self._writes.note(key, objects.key(pod), pod, now)
