@@ -1,71 +1,22 @@
-"""Image references: normal forms, digests, and which images the emulated world does not have.
+"""Emulated images: their digests and sizes, and which images the emulated world does not have.
 
-The normal form is containerd's: `nginx` is `docker.io/library/nginx:latest` (github.com/
-distribution/reference). Digests are made of the name, so that every node agrees on them.
+Digests are made of the name, so that every node agrees on them.
 """
 
 import hashlib
-import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_PATH: Final = re.compile(
-    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-)
-_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?")
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+from cluster.api import imagereferences
+
+Reference = imagereferences.Reference
+parse = imagereferences.parse
 
 _ABSENT_WORDS: Final = (
     "does-not-exist", "doesnotexist", "no-such-image", "no-such-tag", "nonexistent", "non-existent",
 )  # fmt: skip
 _SMALLEST: Final = 2 << 20
 _SPREAD: Final = 120 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A parsed reference. Either `tag` or `digest` is set, or both."""
-
-    host: str
-    path: str
-    tag: str
-    digest: str
-
-    @property
-    def repository(self) -> str:
-        """`docker.io/library/nginx`."""
-        return f"{self.host}/{self.path}"
-
-    @property
-    def name(self) -> str:
-        """The normal form of the whole: `docker.io/library/nginx:latest`."""
-        tagged = f"{self.repository}:{self.tag}" if self.tag else self.repository
-        return f"{tagged}@{self.digest}" if self.digest else tagged
-
-
-@lru_cache(4096)
-def parse(text: str) -> Reference:
-    """Parse and normalize. ValueError in the words of the reference parser."""
-    rest, _, digest = text.partition("@")
-    if digest and not _DIGEST.fullmatch(digest):
-        raise ValueError("invalid reference format")
-    head, slash, tail = rest.partition("/")
-    if slash and ("." in head or ":" in head or head == "localhost" or head != head.lower()):
-        host, rest = head, tail
-    else:
-        host = "docker.io"
-    path, colon, tag = rest.partition(":")
-    if host == "docker.io" and path and "/" not in path:
-        path = f"library/{path}"
-    if path != path.lower():
-        raise ValueError(f"invalid reference format: repository name ({path}) must be lowercase")
-    if not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
-        raise ValueError("invalid reference format")
-    if colon and not _TAG.fullmatch(tag):
-        raise ValueError("invalid reference format")
-    return Reference(host, path, tag or ("" if digest else "latest"), digest)
 
 
 @lru_cache(4096)
