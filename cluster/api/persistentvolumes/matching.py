@@ -130,7 +130,7 @@ class Volumes:
             if self._taken.get(name, uid) != uid:
                 continue
             volume = self._volumes[name]
-            if selector.matches(objects.labels(volume)):
+            if selector.empty or selector.matches(objects.labels(volume)):
                 yield volume
 
     def _forget_free(self, volume: Object, name: str) -> None:

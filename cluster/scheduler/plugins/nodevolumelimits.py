@@ -22,7 +22,7 @@ from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins.volumebinding import claim_hint
 from cluster.scheduler.pods import PodInfo
 from cluster.scheduler.volumes import podclaims, usage
-from cluster.scheduler.volumes.store import VOLUMES
+from cluster.scheduler.volumes.store import VOLUMES, limits_of
 
 _TOO_MANY: Final = "node(s) exceed max volume count"
 
@@ -54,8 +54,9 @@ class NodeVolumeLimits:
     def pre_filter(
         self, state: CycleState, pod: PodInfo, _nodes: NodeTable
     ) -> tuple[Status, frozenset[str] | None]:
-        """Skip for a pod without CSI volumes."""
-        wanted = self._volumes(podclaims.keys(pod))
+        """Skip for a pod without volumes of a driver that has limits anywhere."""
+        found = self._volumes(podclaims.keys(pod))
+        wanted = {driver: own for driver, own in found.items() if driver in self._store.limits}
         if not wanted:
             return SKIP, None
         state[self.name] = wanted
@@ -64,26 +65,21 @@ class NodeVolumeLimits:
     def filter(self, state: CycleState, _pod: PodInfo, nodes: NodeTable, rows: Rows) -> Codes:
         """1 for a node with too many."""
         wanted: Attached = state[self.name]
-        codes: Codes = np.zeros(len(rows), np.int64)
-        for at, row in enumerate(rows.tolist()):
-            name = nodes.name(row)
-            limits = limits_of(self._store.csi_node(name))
-            if any(driver in limits for driver in wanted):
-                codes[at] = self._exceeds(wanted, limits, name)
-        return codes
+        full = np.zeros(nodes.capacity, np.int64)
+        for driver, handles in wanted.items():
+            for name, limit in self._store.limits.get(driver, {}).items():
+                row = nodes.row(name)
+                if row is not None and not full[row]:
+                    full[row] = self._exceeds(driver, handles, name, limit)
+        return full[rows]
 
     def verdict(self, _state: CycleState, _pod: PodInfo, _nodes: NodeTable, _code: int) -> Status:
         """The one reason."""
         return unschedulable(_TOO_MANY)
 
-    def _exceeds(self, wanted: Attached, limits: dict[str, int], node: str) -> bool:
-        attached = self._volumes(self._used.claims_on.get(node, {}))
-        for driver, handles in wanted.items():
-            limit = limits.get(driver)
-            there = attached.get(driver, set())
-            if limit is not None and handles - there and len(handles | there) > limit:
-                return True
-        return False
+    def _exceeds(self, driver: str, handles: set[str], node: str, limit: int) -> bool:
+        there = self._volumes(self._used.claims_on.get(node, {})).get(driver, set())
+        return bool(handles - there) and len(handles | there) > limit
 
     def _volumes(self, claims: Iterable[str]) -> Attached:
         """The CSI volumes of claims; one that is to be made counts for its claim."""
@@ -103,16 +99,6 @@ class NodeVolumeLimits:
         volume = self._store.stored(VOLUMES, name)
         source = objects.spec(volume).get("csi") if volume is not None else None
         return (source["driver"], source["volumeHandle"]) if source else ("", "")
-
-
-def limits_of(csi_node: Object | None) -> dict[str, int]:
-    """How many volumes of each driver a node can have, where it says so."""
-    found = {}
-    for driver in objects.spec(csi_node or {}).get("drivers") or ():
-        count = (driver.get("allocatable") or {}).get("count")
-        if count is not None:
-            found[driver.get("name") or ""] = count
-    return found
 
 
 def _node_hint(_pod: PodInfo, occurrence: Occurrence) -> bool:

@@ -69,7 +69,7 @@ class _Search:
         self._store = store
         self._nodes = nodes
         self._rows = rows
-        self._places = Places(nodes, rows)
+        self._places = Places(nodes, rows, store.hosts)
         self._used: dict[str, set[int]] = {}
         self.codes: Codes = np.zeros(len(rows), np.int64)
         self.matches: list[tuple[Object, list[Object], NDArray[np.int64]]] = []
@@ -113,10 +113,11 @@ class _Search:
         """Choose the volume wherever it can be used and nothing smaller was; says how often."""
         where = self._places.of(volume)
         positions = where if isinstance(where, list) else np.flatnonzero(where).tolist()
-        used = self._used.setdefault(objects.name(volume), set())
+        used = self._used.get(objects.name(volume), ())
         taken = [at for at in positions if chosen[at] == _NONE and at not in used]
-        chosen[taken] = index
-        used.update(taken)
+        if taken:
+            chosen[taken] = index
+            self._used.setdefault(objects.name(volume), set()).update(taken)
         return len(taken)
 
     def _provide(self, claim: Object, wanted: Mask) -> None:

@@ -15,36 +15,39 @@ from cluster.scheduler.nodes.columns import Mask, Rows
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import nodeselector
 
+Host = tuple[str, tuple[str, ...]]
+_NOWHERE: list[int] = []
+
 
 class Places:
-    """Positions in `rows`, for one question about them."""
+    """Positions in `rows`, for one question about them. `hosts` is VolumeStore.hosts."""
 
-    def __init__(self, nodes: NodeTable, rows: Rows) -> None:
+    def __init__(self, nodes: NodeTable, rows: Rows, hosts: Mapping[str, Host]) -> None:
         self._nodes = nodes
         self._rows = rows
+        self._hosts = hosts
         self._by_value: dict[str, dict[str, list[int]]] = {}
 
     def of(self, volume: Object) -> list[int] | Mask:
         """Where the volume can be used: a list of positions, or a mask over all of them."""
-        required = (objects.spec(volume).get("nodeAffinity") or {}).get("required")
-        if required is None:
-            return np.ones(len(self._rows), np.bool_)
-        terms: list[Mapping[str, Any]] = required.get("nodeSelectorTerms") or []
-        simple = _one_label(terms)
-        if simple is not None:
-            key, values = simple
-            found = self._positions(key)
-            return [position for value in values for position in found.get(value, ())]
-        return self._mask(terms)
+        host = self._hosts.get(objects.name(volume))
+        if host is not None:
+            key, values = host
+            found = self._by_value.get(key) or self._positions(key)
+            if len(values) == 1:
+                return found.get(values[0], _NOWHERE)
+            return [position for value in values for position in found.get(value, _NOWHERE)]
+        return self._anywhere(volume)
 
     def mask_of(self, volume: Object) -> Mask:
         """The same, always as a mask."""
-        found = self.of(volume)
-        if not isinstance(found, list):
-            return found
-        mask: Mask = np.zeros(len(self._rows), np.bool_)
-        mask[found] = True
-        return mask
+        host = self._hosts.get(objects.name(volume))
+        if host is not None:
+            column = self._nodes.label(host[0])
+            codes = [column.code(value) for value in host[1]]
+            mask: Mask = np.isin(column.codes[self._rows], codes)
+            return mask
+        return self._anywhere(volume)
 
     def within(self, topologies: Sequence[Mapping[str, Any]]) -> Mask:
         """Where one of a storage class's allowedTopologies holds; none of them: everywhere."""
@@ -57,6 +60,12 @@ class Places:
             term = nodeselectors.term({"matchExpressions": expressions})
             found |= nodeselector.mask(term, self._nodes, self._rows)
         return found
+
+    def _anywhere(self, volume: Object) -> Mask:
+        required = (objects.spec(volume).get("nodeAffinity") or {}).get("required")
+        if required is None:
+            return np.ones(len(self._rows), np.bool_)
+        return self._mask(required.get("nodeSelectorTerms") or ())
 
     def _mask(self, terms: Sequence[Mapping[str, Any]]) -> Mask:
         found: Mask = np.zeros(len(self._rows), np.bool_)
@@ -73,13 +82,3 @@ class Places:
                 if code:
                     found.setdefault(column.text(code), []).append(position)
         return found
-
-
-def _one_label(terms: list[Mapping[str, Any]]) -> tuple[str, Sequence[str]] | None:
-    """The label and its values, where that is all that the terms ask for."""
-    only = terms[0] if len(terms) == 1 else {}
-    expressions: list[Mapping[str, Any]] = only.get("matchExpressions") or []
-    if only.get("matchFields") or len(expressions) != 1 or expressions[0].get("operator") != "In":
-        return None
-    values = expressions[0].get("values") or ()
-    return expressions[0].get("key") or "", [*dict.fromkeys(values)]

@@ -3,7 +3,8 @@
 An assumption holds until the API tells of a newer state, or until it is taken back.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cluster.api import objects
 from cluster.api.objects import Object
@@ -29,6 +30,10 @@ class VolumeStore:
         """With assumptions."""
         self.capacities: dict[str, dict[str, Object]] = {}
         """CSIStorageCapacities by storage class, then by key."""
+        self.limits: dict[str, dict[str, int]] = {}
+        """How many volumes of a CSI driver a node can have, by driver and node."""
+        self.hosts: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """By volume, the one label whose values say where it can be used, if that is all."""
         self.waiters = Waiters()
         self._api: dict[str, dict[str, Object]] = {resource: {} for resource in RESOURCES}
         self._assumed_claims: dict[str, Object] = {}
@@ -40,8 +45,14 @@ class VolumeStore:
         self.generation += 1
         if resource == VOLUMES:
             self.volumes.put(obj)
+            self.hosts.pop(key, None)
+            host = _host(obj)
+            if host is not None:
+                self.hosts[key] = host
         elif resource == CLAIMS:
             self._outdate(key, obj)
+        elif resource == CSI_NODES:
+            self._limit(key, obj)
         elif resource == CAPACITIES:
             self.capacities.setdefault(obj.get("storageClassName") or "", {})[key] = obj
 
@@ -52,8 +63,11 @@ class VolumeStore:
         self.generation += 1
         if resource == VOLUMES:
             self.volumes.remove(key)
+            self.hosts.pop(key, None)
         elif resource == CLAIMS:
             self._assumed_claims.pop(key, None)
+        elif resource == CSI_NODES:
+            self._limit(key, {})
         elif resource == CAPACITIES:
             self.capacities.get(obj.get("storageClassName") or "", {}).pop(key, None)
 
@@ -68,10 +82,6 @@ class VolumeStore:
     def storage_class(self, name: str) -> Object | None:
         """A storage class."""
         return self._api[CLASSES].get(name)
-
-    def csi_node(self, name: str) -> Object | None:
-        """What a node says of the drivers on it."""
-        return self._api[CSI_NODES].get(name)
 
     def waits_for_consumer(self, claim: Object) -> bool:
         """Whether the claim is bound, or provisioned, where the scheduler says."""
@@ -100,6 +110,14 @@ class VolumeStore:
         self._assumed_claims.pop(key, None)
         self.generation += 1
 
+    def _limit(self, node: str, csi_node: Object) -> None:
+        for driver in [driver for driver, nodes in self.limits.items() if node in nodes]:
+            del self.limits[driver][node]
+            if not self.limits[driver]:
+                del self.limits[driver]
+        for driver, count in limits_of(csi_node).items():
+            self.limits.setdefault(driver, {})[node] = count
+
     def _outdate(self, key: str, stored: Object) -> None:
         assumed = self._assumed_claims.get(key)
         if assumed is None:
@@ -107,3 +125,25 @@ class VolumeStore:
         same = objects.uid(assumed) == objects.uid(stored)
         if not same or objects.revision(stored) > objects.revision(assumed):
             del self._assumed_claims[key]
+
+
+def limits_of(csi_node: Object) -> dict[str, int]:
+    """How many volumes of each driver a CSINode says that its node can have."""
+    found = {}
+    for driver in objects.spec(csi_node).get("drivers") or ():
+        count = (driver.get("allocatable") or {}).get("count")
+        if count is not None:
+            found[driver.get("name") or ""] = count
+    return found
+
+
+def _host(volume: Object) -> tuple[str, tuple[str, ...]] | None:
+    """The label and its values, where a volume's node affinity is no more than that."""
+    required = (objects.spec(volume).get("nodeAffinity") or {}).get("required") or {}
+    terms: list[Mapping[str, Any]] = required.get("nodeSelectorTerms") or []
+    only = terms[0] if len(terms) == 1 else {}
+    expressions: list[Mapping[str, Any]] = only.get("matchExpressions") or []
+    if only.get("matchFields") or len(expressions) != 1 or expressions[0].get("operator") != "In":
+        return None
+    values = dict.fromkeys(expressions[0].get("values") or ())
+    return expressions[0].get("key") or "", tuple(values)
