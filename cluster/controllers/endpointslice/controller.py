@@ -1,16 +1,25 @@
 """The EndpointSlice controller: the shell around `endpoints` and `packing`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context
-from cluster.controllers.endpointslice import endpoints, packing, writing
+from cluster.controllers import context, reporting
+from cluster.controllers.endpointslice import (
+    endpoints,
+    hintmemory,
+    hints,
+    packing,
+    triggertimes,
+    writing,
+    zoneshares,
+)
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
 SETTLE_RATE = 5_000.0
 """Endpoints looked at a second, at most, because of changes of single pods (context.settle)."""
+NODES_CHANGED = ""
+"""In the queue, in place of a Service: the zones' shares may be others now."""
 
 
 class EndpointSliceController:
@@ -26,6 +35,10 @@ class EndpointSliceController:
         self._recorder = ctx.recorder("endpoint-slice-controller")
         self._written = writing.SliceWriter(ctx.client, self._slices)
         self._sizes: dict[str, int] = {}
+        self._times = triggertimes.TriggerTimes()
+        self._hints = hintmemory.Memory()
+        self._automatic: dict[str, None] = {}
+        self._shares: zoneshares.Shares | None = None
         ctx.on_change(self._services, self._service_changed)
         ctx.on_change(self._pods, self._pod_changed)
         ctx.on_change(self._slices, self._slice_changed)
@@ -62,14 +75,17 @@ class EndpointSliceController:
                 self._look_later(objects.key(service), change.revision)
 
     def _slice_changed(self, change: informer.Change) -> None:
-        labels = objects.labels(change.object)
-        name = labels.get(packing.SERVICE_NAME)
-        if name and labels.get(packing.MANAGED_BY) == packing.CONTROLLER:
-            key = f"{objects.namespace(change.object)}/{name}"
-            self._look_later(key, change.revision)
+        for side in (change.old, change.new):
+            name = objects.labels(side).get(packing.SERVICE_NAME) if side is not None else None
+            if side is not None and name and _is_managed(side):
+                self._look_later(f"{objects.namespace(side)}/{name}", change.revision)
 
     def _node_changed(self, change: informer.Change) -> None:
-        """A node's zone shows in the endpoints of its pods."""
+        """Whether there is a node, and in which zone, shows in the endpoints of its pods."""
+        if zoneshares.facts(change.old) != zoneshares.facts(change.new):
+            self._shares = None
+            if self._automatic:
+                self._queue.add_after(NODES_CHANGED, 1.0, change.revision)
         before, after = (_zone(side) for side in (change.old, change.new))
         if before == after:
             return
@@ -87,59 +103,126 @@ class EndpointSliceController:
 
     async def reconcile(self, key: str) -> None:
         """Bring the slices of one Service in line."""
+        if key == NODES_CHANGED:
+            self._look_at_shares()
+            return
         service = self._services.store.get(key)
         if service is None:
-            self._sizes.pop(key, None)
-            self._written.forget(key)
+            self._forget(key)
             return  # its slices are garbage, and collected as such
-        if objects.deleting(service):
-            return
         selector = objects.spec(service).get("selector")
         if not selector or objects.spec(service).get("type") == "ExternalName":
             return  # the slices of a service without selector are its maker's own
         if self._written.stale(key):
             self._queue.add_after(key, 1.0)
             return
-        space = objects.namespace(service)
         matching = [
             pod
-            for pod in self._pods.store.by_index(context.NAMESPACE, space)
+            for pod in self._pods.store.by_index(context.NAMESPACE, objects.namespace(service))
             if selector.items() <= objects.labels(pod).items()
         ]
         self._sizes[key] = len(matching)
-        wanted = endpoints.desired(service, matching, self._zone_of)
-        existing = [
-            found
-            for found in self._slices.store.by_index(context.NAMESPACE, space)
-            if _is_own(found, objects.name(service))
-        ]
-        limit = self._ctx.config.max_endpoints_per_slice
+        self._tell_lost(service, matching)
         try:
-            owner, families = packing.of_service(service), endpoints.address_types(service)
-            await self._written.carry_out(
-                key, packing.plan(owner, existing, wanted, limit, families)
-            )
+            await self._write(key, service, matching)
         except errors.StatusError as failure:
             if not isinstance(failure, errors.Conflict | errors.NotFound):
-                text = f"Error updating Endpoint Slices for Service {key}: {failure}"
-                self._recorder.event(
-                    service, recorder.WARNING, "FailedToUpdateEndpointSlices", text
-                )
+                self._tell_failure(service, str(failure))
             raise
 
-    def _zone_of(self, node: str) -> str:
+    def _forget(self, key: str) -> None:
+        self._sizes.pop(key, None)
+        self._automatic.pop(key, None)
+        self._hints.forget(key)
+        self._times.forget(key)
+        self._written.forget(key)
+
+    async def _write(
+        self, key: str, service: objects.Object, pods: Sequence[objects.Object]
+    ) -> None:
+        wanted = endpoints.desired(service, pods, self._zone_of)
+        existing = [
+            found
+            for found in self._slices.store.by_index(context.NAMESPACE, objects.namespace(service))
+            if _is_own(found, objects.name(service))
+        ]
+        changes = packing.plan(
+            packing.of_service(service),
+            [hints.bare(found) for found in existing],
+            wanted,
+            self._ctx.config.max_endpoints_per_slice,
+            endpoints.address_types(service),
+        )
+        notices = self._hint(key, service, changes, existing)
+        when = self._times.next(service, pods)
+        for found in (*changes.create, *changes.update):
+            triggertimes.stamp(found, when)
+        if objects.deleting(service):
+            changes.create.clear()  # the garbage collector would have to run after them
+        try:
+            await self._written.carry_out(key, changes)
+        except errors.StatusError as failure:
+            if not reporting.namespace_terminating(failure):
+                raise
+        for notice in notices:
+            kind = recorder.WARNING if notice.warning else recorder.NORMAL
+            self._recorder.event(service, kind, notice.reason, notice.message)
+
+    def _hint(
+        self,
+        key: str,
+        service: objects.Object,
+        changes: packing.Changes,
+        existing: Sequence[objects.Object],
+    ) -> list[hintmemory.Notice]:
+        if hints.is_automatic(service):
+            self._automatic[key] = None
+        else:
+            self._automatic.pop(key, None)
+        shares = self._known_shares() if key in self._automatic else {}
+        known = hints.Known(shares, self._hints, self._ctx.config.emulates)
+        return hints.add(service, changes, existing, known)
+
+    def _known_shares(self) -> zoneshares.Shares:
+        if self._shares is None:
+            self._shares = zoneshares.of(self._nodes.store.list())
+        return self._shares
+
+    def _look_at_shares(self) -> None:
+        """Look again at services whose hints do not do any more, or that could have some now."""
+        shares = self._known_shares()
+        waiting = [key for key in self._automatic if shares and key not in self._hints.populated]
+        for key in dict.fromkeys([*self._hints.overloaded(shares), *waiting]):
+            self._queue.add(key)
+
+    def _tell_lost(self, service: objects.Object, pods: Iterable[objects.Object]) -> None:
+        """A pod whose node is not there is left out until it is; the node's coming tells."""
+        if objects.spec(service).get("publishNotReadyAddresses"):
+            return
+        lost = [pod for pod in pods if not endpoints.is_placed(pod, self._zone_of)]
+        for pod in filter(endpoints.belongs, lost):
+            node = objects.spec(pod).get("nodeName") or ""
+            text = f"skipping Pod {objects.name(pod)} for Service {objects.key(service)}"
+            self._tell_failure(service, f"{text}: Node {node} Not Found")
+            return  # the first of them says enough
+
+    def _tell_failure(self, service: objects.Object, why: str) -> None:
+        text = f"Error updating Endpoint Slices for Service {objects.key(service)}: {why}"
+        self._recorder.event(service, recorder.WARNING, "FailedToUpdateEndpointSlices", text)
+
+    def _zone_of(self, node: str) -> str | None:
         return _zone(self._nodes.store.get(node))
 
 
-def _zone(node: objects.Object | None) -> str:
-    labels: Mapping[str, str] = objects.labels(node) if node is not None else {}
-    return labels.get(ZONE_LABEL, "")
+def _zone(node: objects.Object | None) -> str | None:
+    """The zone of a node, "" where it has none; None for no node."""
+    return zoneshares.zone_of(node) if node is not None else None
+
+
+def _is_managed(found: objects.Object) -> bool:
+    return objects.labels(found).get(packing.MANAGED_BY) == packing.CONTROLLER
 
 
 def _is_own(found: objects.Object, service: str) -> bool:
-    labels = objects.labels(found)
-    return (
-        labels.get(packing.SERVICE_NAME) == service
-        and labels.get(packing.MANAGED_BY) == packing.CONTROLLER
-        and not objects.deleting(found)
-    )
+    named = objects.labels(found).get(packing.SERVICE_NAME) == service
+    return named and _is_managed(found) and not objects.deleting(found)

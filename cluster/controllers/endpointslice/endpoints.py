@@ -12,8 +12,8 @@ import msgspec
 from cluster.api import objects
 from cluster.controllers import podstate
 
-Zone = Callable[[str], str]
-"""The zone of a node, by its name; "" where it has none."""
+Zone = Callable[[str], str | None]
+"""The zone of a node, by its name; "" where it has none, None where there is no such node."""
 
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
@@ -39,11 +39,15 @@ def group_key(address_type: str, ports: Sequence[objects.Object]) -> str:
 def desired(
     service: objects.Object, pods: Iterable[objects.Object], zone: Zone
 ) -> dict[str, PortGroup]:
-    """The endpoints that a Service should have, by `group_key`. `pods` match its selector."""
+    """The endpoints that a Service should have, by `group_key`. `pods` match its selector.
+
+    A pod whose node is not there is none, unless the Service publishes whatever it selects.
+    """
     groups: dict[str, PortGroup] = {}
     families = address_types(service)
+    everything = bool(objects.spec(service).get("publishNotReadyAddresses"))
     for pod in pods:
-        if not belongs(pod):
+        if not belongs(pod) or not (everything or is_placed(pod, zone)):
             continue
         ports = resolved_ports(service, pod)
         for address_type in families:
@@ -78,6 +82,11 @@ def belongs(pod: objects.Object) -> bool:
     if not (status.get("podIP") or status.get("podIPs")):
         return False
     return not podstate.is_finished(pod)
+
+
+def is_placed(pod: objects.Object, zone: Zone) -> bool:
+    """Whether the pod's node is there."""
+    return zone(objects.spec(pod).get("nodeName") or "") is not None
 
 
 def changed(old: objects.Object | None, new: objects.Object | None) -> bool:
