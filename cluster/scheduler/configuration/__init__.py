@@ -1,8 +1,9 @@
 """KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): files as users have them.
 
-- `document`: YAML text to plain values, within bounds; `decode`: those into the types, strictly.
-- `types`, `argtypes`: the file's types and those of plugins' arguments, with Kubernetes' names.
+- `document`: YAML or JSON text to plain values, within bounds.
+- `types`: the shapes of the file and of plugins' arguments, with Kubernetes' names.
 - `validation`, `argvalidation`: Kubernetes' rules, messages and field paths.
-- `settings`: what comes of it: profiles, and the lists of plugins merged with the default ones.
-- `loading`: the whole way from text to settings.
+- `arguments`: arguments as plugins take them, with Kubernetes' defaults.
+- `loading`: the whole way from text to what a scheduler runs.
+- `settings`: that: profiles, and their plugins merged with the default ones by extension point.
 """

@@ -1,0 +1,102 @@
+"""Configuration text to plain values: YAML (JSON is YAML), strictly, and within bounds.
+
+Words: sigs.k8s.io/yaml. A key that is there twice is an error, as strict decoding has it.
+"""
+
+from typing import Any, Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+LARGEST: Final = 1 << 20
+_DEEPEST: Final = 100
+_MOST: Final = 100_000
+_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+
+class Unreadable(ValueError):
+    """The text is no document; the message says where."""
+
+
+class _Loader(yaml.CSafeLoader):
+    """Times stay text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read(text: str) -> Any:
+    """The one document of a text. Unreadable."""
+    if len(text) > LARGEST:
+        raise Unreadable(f"the file is larger than {LARGEST >> 20} MiB")
+    try:
+        _check_shape(text)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _Check().unique(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise Unreadable(f"error converting YAML to JSON: yaml: {_place(error)}") from None
+    except (TypeError, RecursionError) as error:
+        raise Unreadable(f"error converting YAML to JSON: {error}") from None
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    return f"line {mark.line + 1}: {problem}" if mark is not None else str(problem)
+
+
+def _check_shape(text: str) -> None:
+    """How deep and how long it is, before libyaml goes down into it on the process's stack."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise Unreadable(f"the file is nested more than {_DEEPEST} levels deep")
+        if count > _MOST:
+            raise Unreadable(f"the file has more than {_MOST} values")
+
+
+class _Check:
+    """Goes through a document with its aliases written out; bounded."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def unique(self, node: Node) -> None:
+        """Unreadable where a key is there twice, or is no text."""
+        self._left -= 1
+        if self._left < 0:
+            raise Unreadable("document contains excessive aliasing")
+        if isinstance(node, SequenceNode):
+            for inner in node.value:
+                self.unique(inner)
+        elif isinstance(node, MappingNode):
+            self._mapping(node)
+
+    def _mapping(self, node: MappingNode) -> None:
+        seen: dict[str, None] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode):
+                raise Unreadable(f"yaml: line {line}: a key must be a text")
+            if key.value in seen and key.tag != _MERGE:
+                raise Unreadable(
+                    "error converting YAML to JSON: yaml: unmarshal errors:\n"
+                    f'  line {line}: key "{key.value}" already set in map'
+                )
+            seen[key.value] = None
+            self.unique(value)
