@@ -74,7 +74,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "endpointslicemirroring": endpointslicemirroring.EndpointSliceMirroring,
         "nodelifecycle": nodelifecycle.NodeLifecycleController,
         "taint-eviction": tainteviction.TaintEvictionController,
-        "disruption": disruption.DisruptionController,
+        "disruption": lambda ctx: disruption.DisruptionController(ctx, table),
         "podgc": podgc.PodGarbageCollector,
         "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
         "persistentvolume-binder": persistentvolume.VolumeBinder,

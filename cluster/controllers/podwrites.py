@@ -51,6 +51,18 @@ def disrupted(
     return _status_patch(pod, status) if status else None
 
 
+def spared(pod: objects.Object, now: float) -> Operation:
+    """Set the condition DisruptionTarget to False: nobody disrupted the pod after all."""
+    condition = {
+        "type": DISRUPTION_TARGET,
+        "status": "False",
+        "lastTransitionTime": timestamps.encode(now),
+        "reason": None,
+        "message": None,
+    }
+    return _status_patch(pod, {"conditions": [condition]})
+
+
 def failed(pod: objects.Object) -> Operation | None:
     """Set the phase to Failed; None where the pod is finished."""
     return None if podstate.is_finished(pod) else _status_patch(pod, {"phase": "Failed"})

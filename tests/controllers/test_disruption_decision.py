@@ -20,7 +20,7 @@ def budget(status=None, **spec):
 
 
 def decide(given, pods, replicas=4):
-    return decision.decide(given, pods, lambda owner: (owner["uid"], replicas), NOW)
+    return decision.decide(given, pods, {"u": decision.Found("u", replicas)}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_pods_without_a_controller_are_left_out_of_a_share():
 def test_a_controller_that_nobody_knows_makes_the_budget_fail_closed():
     given = budget({"disruptionsAllowed": 4}, maxUnavailable=1)
     with pytest.raises(decision.Incalculable, match='found no controllers for pod "a"') as caught:
-        decision.decide(given, [pod("a")], lambda owner: None, NOW)
+        decision.decide(given, [pod("a")], {"u": None}, NOW)
     status = decision.failed(given, str(caught.value), NOW)
     assert status["disruptionsAllowed"] == 0
     assert conditions.find({"status": status}, "DisruptionAllowed")["reason"] == "SyncFailed"

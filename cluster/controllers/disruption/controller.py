@@ -1,20 +1,16 @@
 """The disruption controller: the shell around `decision`."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from cluster.aio import tasks
-from cluster.api import objects
+from cluster.api import objects, resources
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context, reporting
-from cluster.controllers.disruption import decision
+from cluster.controllers.disruption import decision, scales, stale
+from cluster.controllers.podautoscaler import questions
 
 BUDGETS: Final = context.BUDGETS
-_SCALED: Final = {
-    ("apps", "ReplicaSet"): context.REPLICA_SETS,
-    ("apps", "StatefulSet"): "statefulsets.apps",
-    ("", "ReplicationController"): "replicationcontrollers",
-}
 _UNMANAGED: Final = (
     "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. "
     "As a result, the status of the PDB cannot be calculated correctly, which may result in "
@@ -26,13 +22,13 @@ _UNMANAGED: Final = (
 class DisruptionController:
     """Keeps the status of every PodDisruptionBudget."""
 
-    def __init__(self, ctx: context.Context) -> None:
+    def __init__(self, ctx: context.Context, table: resources.Table) -> None:
         self._ctx = ctx
         self._client = ctx.client
         self._pods = ctx.shared(context.PODS)
         self._budgets = ctx.shared(BUDGETS)
-        self._deployments = ctx.shared(context.DEPLOYMENTS)
-        self._owners = {kind: ctx.shared(resource) for kind, resource in _SCALED.items()}
+        self._scales = scales.Scales(ctx, table)
+        self._stale = stale.StaleDisruptions(ctx)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("controllermanager")
         ctx.on_change(self._budgets, self._budget_changed)
@@ -40,12 +36,13 @@ class DisruptionController:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        for source in (self._pods, self._budgets, self._deployments, *self._owners.values()):
+        for source in (self._pods, self._budgets, self._scales):
             await source.synced()
         async with tasks.Group("disruption") as group:
             group.spawn(self._recorder.run(), "recorder")
             work = reconciler.Reconciler("disruption", self._queue, self.reconcile)
             group.spawn(work.run(), "work")
+            group.spawn(self._stale.run(), "stale")
 
     def _budget_changed(self, change: informer.Change) -> None:
         if change.new is not None:
@@ -76,7 +73,8 @@ class DisruptionController:
             self._recorder.event(budget, recorder.NORMAL, "NoPods", "No matching pods found")
         now = self._ctx.clock.now()
         try:
-            outcome = decision.decide(budget, pods, lambda owner: self._scale(space, owner), now)
+            wanted = await self._scales.of(space, pods) if decision.needs_scales(budget) else {}
+            outcome = decision.decide(budget, pods, wanted, now)
         except decision.Incalculable as failure:
             await self._fail(budget, failure, now)
             return
@@ -89,7 +87,6 @@ class DisruptionController:
         self, budget: objects.Object, failure: decision.Incalculable, now: float
     ) -> None:
         why = str(failure)
-        self._recorder.event(budget, recorder.WARNING, failure.reason, why)
         text = f"Failed to calculate the number of expected pods: {why}"
         reason = "CalculateExpectedPodCountFailed"
         self._recorder.event(budget, recorder.WARNING, reason, text)
@@ -97,7 +94,7 @@ class DisruptionController:
 
     def _tell(self, budget: objects.Object, outcome: decision.Outcome) -> None:
         if outcome.unmanaged:
-            selector = objects.spec(budget).get("selector")
+            selector = questions.shown_selector(objects.spec(budget).get("selector"))
             text = _UNMANAGED.format(selector=selector)
             self._recorder.event(budget, recorder.WARNING, "UnmanagedPods", text)
         space, name = objects.namespace(budget), objects.name(budget)
@@ -110,27 +107,6 @@ class DisruptionController:
     async def _write(self, budget: objects.Object, status: objects.Object) -> None:
         if not reporting.same(objects.status(budget), status):
             await self._client.update(BUDGETS, budget | {"status": status}, subresource="status")
-
-    def _scale(self, space: str, owner: Mapping[str, Any]) -> tuple[str, int] | None:
-        """The uid and replicas of a pod's controller, or of the Deployment above it."""
-        group = (owner.get("apiVersion") or "").rpartition("/")[0]
-        source = self._owners.get((group, owner.get("kind") or ""))
-        found = _named(source, space, owner) if source is not None else None
-        if found is None:
-            return None
-        above = objects.controller_of(found)
-        if above is not None and above.get("kind") == "Deployment":
-            found = _named(self._deployments, space, above)
-        if found is None:
-            return None
-        return objects.uid(found), objects.spec(found).get("replicas") or 0
-
-
-def _named(
-    source: informer.Informer, space: str, owner: Mapping[str, Any]
-) -> objects.Object | None:
-    found = source.store.get(f"{space}/{owner.get('name')}")
-    return found if found is not None and objects.uid(found) == owner.get("uid") else None
 
 
 def _matcher(budget: objects.Object) -> Callable[[Mapping[str, str]], bool]:

@@ -4,9 +4,9 @@ Source: pkg/controller/disruption. A pod whose eviction was granted counts as go
 still there two minutes later, nobody is going to delete it any more.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from cluster.api import conditions, objects, timestamps
 
@@ -14,16 +14,27 @@ DELETION_TIMEOUT: Final = 120.0
 """Seconds within which a pod whose eviction was granted is deleted: DeletionTimeout."""
 ALLOWED: Final = "DisruptionAllowed"
 
-Scale = Callable[[Mapping[str, Any]], tuple[str, int] | None]
-"""From a pod's controller reference to the uid and the replicas of what scales it."""
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What scales pods: its uid, and how many it wants."""
+
+    uid: str
+    replicas: int
+
+
+Scales = Mapping[str, Found | None]
+"""By the uid of a pod's controller; None where that is not there."""
 
 
 class Incalculable(Exception):
-    """Nobody can say how many pods are expected. `reason` is that of the event."""
+    """Nobody can say how many pods are expected."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+
+def needs_scales(budget: objects.Object) -> bool:
+    """Whether what the controllers want is to be known: a plain minimum needs only the pods."""
+    spec = objects.spec(budget)
+    return spec.get("maxUnavailable") is not None or isinstance(spec.get("minAvailable"), str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,10 @@ class Outcome:
 
 
 def decide(
-    budget: objects.Object, pods: Sequence[objects.Object], scale: Scale, now: float
+    budget: objects.Object, pods: Sequence[objects.Object], scales: Scales, now: float
 ) -> Outcome:
     """The status that the budget should have; `now` is in seconds since the epoch. Incalculable."""
-    expected, desired, unmanaged = _expected(objects.spec(budget), pods, scale)
+    expected, desired, unmanaged = _expected(objects.spec(budget), pods, scales)
     disrupted, overdue, recheck = _disrupted(budget, pods, now)
     healthy = sum(
         1
@@ -69,8 +80,8 @@ def decide(
 
 def failed(budget: objects.Object, why: str, now: float) -> objects.Object:
     """The status of a budget that cannot be calculated: nothing may be evicted."""
-    generation = objects.meta(budget).get("generation") or 0
-    found = _conditions(budget, "SyncFailed", why, generation, now)
+    seen = objects.status(budget).get("observedGeneration") or 0
+    found = _conditions(budget, "SyncFailed", why, seen, now)
     return objects.status(budget) | {"disruptionsAllowed": 0, "conditions": found}
 
 
@@ -90,15 +101,15 @@ def _conditions(
 
 
 def _expected(
-    spec: objects.Object, pods: Sequence[objects.Object], scale: Scale
+    spec: objects.Object, pods: Sequence[objects.Object], scales: Scales
 ) -> tuple[int, int, list[str]]:
     """How many pods there should be, how many must be healthy, and which nobody controls."""
     most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
     if most is not None:
-        total, unmanaged = _scale(pods, scale)
+        total, unmanaged = _scale(pods, scales)
         return total, max(total - _scaled(most, total), 0), unmanaged
     if isinstance(least, str):
-        total, unmanaged = _scale(pods, scale)
+        total, unmanaged = _scale(pods, scales)
         return total, _scaled(least, total), unmanaged
     if least is not None:
         return len(pods), int(least), []
@@ -112,9 +123,8 @@ def _scaled(value: int | str, total: int) -> int:
     return -(-int(value.removesuffix("%")) * total // 100)
 
 
-def _scale(pods: Sequence[objects.Object], scale: Scale) -> tuple[int, list[str]]:
+def _scale(pods: Sequence[objects.Object], scales: Scales) -> tuple[int, list[str]]:
     """The sum of what the pods' controllers want; each counts once."""
-    known: dict[str, tuple[str, int] | None] = {}
     totals: dict[str, int] = {}
     unmanaged: list[str] = []
     for pod in pods:
@@ -122,14 +132,10 @@ def _scale(pods: Sequence[objects.Object], scale: Scale) -> tuple[int, list[str]
         if owner is None:
             unmanaged.append(objects.name(pod))
             continue
-        uid = owner.get("uid") or ""
-        if uid not in known:
-            known[uid] = scale(owner)
-        found = known[uid]
+        found = scales.get(owner.get("uid") or "")
         if found is None:
-            name = objects.name(pod)
-            raise Incalculable("NoControllers", f'found no controllers for pod "{name}"')
-        totals[found[0]] = found[1]
+            raise Incalculable(f'found no controllers for pod "{objects.name(pod)}"')
+        totals[found.uid] = found.replicas
     return sum(totals.values()), unmanaged
 
 
