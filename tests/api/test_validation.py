@@ -245,6 +245,10 @@ NEW = [
         "services", "spec/externalTrafficPolicy", "Local", "spec.externalTrafficPolicy", INVALID,
         "may only be set for externally-accessible services",
     ),
+    (
+        "services", "spec/trafficDistribution", "Near", "spec.trafficDistribution", UNKNOWN,
+        '"PreferClose", "PreferSameNode", "PreferSameZone"',
+    ),
     ("configmaps", "data", {"a b": ""}, "data[a b]", INVALID, "a valid config key must consist"),
     ("configmaps", "data", {"..": ""}, "data[..]", INVALID, "must not be '..'"),
     ("configmaps", "data", {"a": "x" * 1048577}, "[]", LONG, "may not be more than 1048576 bytes"),

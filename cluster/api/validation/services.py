@@ -12,6 +12,7 @@ LARGEST_AFFINITY_SECONDS: Final = 86400
 _TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _EXTERNAL: Final = ("NodePort", "LoadBalancer")
 _POLICIES: Final = ("Cluster", "Local")
+_DISTRIBUTIONS: Final = ("PreferClose", "PreferSameNode", "PreferSameZone")
 _FAMILIES: Final = ("IPv4", "IPv6")
 _FAMILY_POLICIES: Final = ("PreferDualStack", "RequireDualStack", "SingleStack")
 
@@ -161,6 +162,10 @@ def _policies(spec: Object, kind: str) -> Causes:
     internal = spec.get("internalTrafficPolicy")
     if internal is not None:
         found += values.one_of("spec.internalTrafficPolicy", internal, _POLICIES)
+    distribution = spec.get("trafficDistribution")
+    if distribution is not None and distribution not in _DISTRIBUTIONS:
+        at = "spec.trafficDistribution"
+        found.append(causes.not_supported(at, distribution, _DISTRIBUTIONS))
     return found
 
 
