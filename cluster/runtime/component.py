@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cluster.aio import clock as clocks
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
+from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.service import CriService
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ class Runtime:
         clock: clocks.Clock,
         random: randoms.Random,
         tls: "grpcserver.ServerTls | None" = None,
+        disk: MemoryDisk | None = None,
     ) -> None:
         self._config = config
         self._tls = tls
-        self.cri = CriService(config, clock=clock, random=random)
+        self.cri = CriService(config, clock=clock, random=random, disk=disk)
         self.dataplane = DataPlane(random)
         self.ready = asyncio.Event()
         self.port = 0

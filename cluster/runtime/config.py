@@ -36,6 +36,9 @@ class Config:
     log_files: LogFiles | None = None
     """How container logs are kept as files; None keeps the newest part of each in memory."""
 
+    volumes_on_disk: bool = False
+    """Whether what containers mount is on the real disk; else it is in memory (`nodedisk`)."""
+
     def __post_init__(self) -> None:
         if not self.node_name:
             raise ValueError("a runtime needs the name of its node")

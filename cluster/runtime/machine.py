@@ -3,12 +3,15 @@
 Made when a container first needs it: one that only serves and is never looked at has none.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
+from cluster.runtime import mounting
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
+from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
@@ -49,6 +52,7 @@ class Machine:
         *,
         clock: clocks.Clock,
         programs: Mapping[str, Program],
+        disk: MemoryDisk | None = None,
     ) -> None:
         self.log = log
         self.attached: dict[Joint, None] = {}
@@ -64,6 +68,7 @@ class Machine:
             environment={one.key: one.value for one in config.envs},
             addresses=sandbox.addresses,
             console=_Console(self, OUT),
+            mount=functools.partial(mounting.fill, config=config, sandbox=sandbox, disk=disk),
         )
         self.kernel.main_argv = [*config.command, *config.args] or [container.image.name]
 

@@ -14,6 +14,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images, messages
 from cluster.runtime.config import Config
 from cluster.runtime.imagestore import ImageStore, describe
+from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container, Event, Sandbox, State
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
@@ -29,14 +30,23 @@ Listener = Callable[[str, int], None]
 class CriService(Streaming):
     """The container runtime of one node."""
 
-    def __init__(self, config: Config, *, clock: clocks.Clock, random: random.Random) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: clocks.Clock,
+        random: random.Random,
+        disk: MemoryDisk | None = None,
+    ) -> None:
+        self.disk = None if config.volumes_on_disk else disk or MemoryDisk(clock)
+        """The node's disk, for a kubelet in the same process; None where it is the real one."""
         self._events: broadcast.Broadcast[pb.ContainerEventResponse] = broadcast.Broadcast(
             config.event_buffer
         )
         self._listeners: list[Listener] = []
         self.driver = Sim(
             clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
-            files=config.log_files,
+            files=config.log_files, disk=self.disk,
         )  # fmt: skip
         self.images = ImageStore(config.image_pull_seconds)
 

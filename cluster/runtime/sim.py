@@ -17,6 +17,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import addresses, images, logs, messages, script
 from cluster.runtime.config import LogFiles
 from cluster.runtime.machine import Machine, Refused
+from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 
 Listener = Callable[[Event], None]
@@ -34,8 +35,10 @@ class Sim:
         listener: Listener,
         pod_cidr: str = "",
         files: LogFiles | None = None,
+        disk: MemoryDisk | None = None,
     ) -> None:
         self._files = files
+        self._disk = disk
         self._clock = clock
         self._random = random
         self._listener = listener
@@ -136,6 +139,8 @@ class Sim:
                 container.starting = False
             if self.containers.get(container.id) is not container or not container.sandbox.ready:
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
+        if told.program:
+            await self.entered(container)
         self._begin(container)
         container.state = State.RUNNING
         container.started_at = self.time()
@@ -213,8 +218,16 @@ class Sim:
             from cluster.runtime.vos.programs import PROGRAMS
 
             log = self.log(container)
-            container.machine = Machine(container, log, clock=self._clock, programs=PROGRAMS)
+            container.machine = Machine(
+                container, log, clock=self._clock, programs=PROGRAMS, disk=self._disk
+            )
         return container.machine
+
+    async def entered(self, container: Container) -> Machine:
+        """The same, for who will look at its files: what it mounts is there. rpc.Failure."""
+        if self._disk is not None and container.config.mounts:
+            await self._disk.demand([mount.host_path for mount in container.config.mounts])
+        return self.machine(container)
 
     def _begin(self, container: Container) -> None:
         """Start a container's program. rpc.Failure where it cannot be run."""

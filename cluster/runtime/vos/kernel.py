@@ -170,7 +170,7 @@ class Process:
 class Kernel:
     """One container's processes and files.
 
-    `console` is the main process's stdout, `ports` say who listens (a server's handler by port).
+    `console` is the main process's stdout; `mount` puts volumes into the files when they are made.
     """
 
     def __init__(
@@ -182,6 +182,7 @@ class Kernel:
         environment: Mapping[str, str],
         addresses: Sequence[str] = (),
         console: Writer = NOTHING,
+        mount: Callable[[files.FileSystem], None] | None = None,
     ) -> None:
         self.clock = clock
         self.hostname = hostname
@@ -196,6 +197,7 @@ class Kernel:
         self._next_pid = 2
         self._steps = 0
         self._files: files.FileSystem | None = None
+        self._mount = mount
 
     @property
     def files(self) -> files.FileSystem:
@@ -203,6 +205,8 @@ class Kernel:
         if self._files is None:
             self._files = files.FileSystem(self.clock.now)
             skeleton.fill(self._files, self.hostname, self.addresses, sorted(self.programs))
+            if self._mount is not None:
+                self._mount(self._files)
         return self._files
 
     def find(self, name: str) -> Program | None:

@@ -101,7 +101,7 @@ async def _add(call: Call, archive: tarfile.TarFile, path: str, name: str, told:
     if isinstance(node, files.Folder):
         info.type = tarfile.DIRTYPE
         archive.addfile(info)
-        for entry in sorted(node.entries):
+        for entry in call.files.names(path):
             await _add(call, archive, posixpath.join(path, entry), f"{name}/{entry}", told)
     elif isinstance(node, files.Link):
         info.type, info.linkname = tarfile.SYMTYPE, node.target

@@ -242,7 +242,7 @@ _UNARY: Final[dict[str, Callable[[Call, str], bool]]] = {
     "-h": _link,
     "-s": _filled,
     "-r": lambda call, text: call.files.exists(call.path(text)),
-    "-w": lambda call, text: call.files.exists(call.path(text)),
+    "-w": lambda call, text: call.files.writable(call.path(text)),
     "-x": lambda call, text: _mode(call, text, 0o111),
     "-t": lambda call, text: call.io.stdin is call.process.tty and call.process.tty is not None,
 }

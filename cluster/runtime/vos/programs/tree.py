@@ -51,34 +51,41 @@ async def ls(call: Call) -> int:
             continue
         if len(names) > 1:
             await call.out(("\n" if place else "") + f"{name}:\n")
-        await call.out(_listing(node, found))
+        await call.out(_listing(call, call.path(name), found))
     return code
 
 
-def _listing(folder: files.Folder, found: dict[str, str]) -> str:
+def _listing(call: Call, path: str, found: dict[str, str]) -> str:
     hidden = "a" in found or "A" in found
-    shown = sorted(name for name in folder.entries if hidden or not name.startswith("."))
-    lines = [_entry(name, folder.entries[name], found) for name in shown]
+    inside = {
+        name: call.files.find(posixpath.join(path, name), follow=False)
+        for name in call.files.names(path)
+        if hidden or not name.startswith(".")
+    }
+    lines = [_entry(name, node, found) for name, node in inside.items()]
     if "a" in found:
+        folder = call.files.find(path)
         lines = [_entry(name, folder, found) for name in (".", "..")] + lines
     if "l" in found:
-        lines.insert(0, f"total {sum(_size(one) for one in folder.entries.values()) // 1024}\n")
+        lines.insert(0, f"total {sum(_size(one) for one in inside.values()) // 1024}\n")
     return "".join(lines)
 
 
 def _entry(name: str, node: files.Node, found: dict[str, str]) -> str:
     if "l" not in found:
         return name + "\n"
-    kind = {files.File: stat.S_IFREG, files.Folder: stat.S_IFDIR, files.Link: stat.S_IFLNK}
+    kind = stat.S_IFLNK if isinstance(node, files.Link) else stat.S_IFREG
+    if isinstance(node, files.Folder):
+        kind = stat.S_IFDIR
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{_MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M}"
     arrow = f" -> {node.target}" if isinstance(node, files.Link) else ""
-    mode = stat.filemode(kind[type(node)] | node.mode)
+    mode = stat.filemode(kind | node.mode)
     return f"{mode}    1 root     root     {_size(node):9d} {when} {name}{arrow}\n"
 
 
 def _size(node: files.Node) -> int:
-    return len(node.data) if isinstance(node, files.File) else 4096
+    return node.size if isinstance(node, files.File) else 4096
 
 
 @_told("can't create directory")
@@ -151,7 +158,7 @@ async def _copy(call: Call, source: str, target: str) -> None:
     node = call.files.find(source)
     if isinstance(node, files.Folder):
         call.files.make_folders(target)
-        for name in sorted(node.entries):
+        for name in call.files.names(source):
             await _copy(call, posixpath.join(source, name), posixpath.join(target, name))
         return
     call.files.put(target, call.files.read(source), node.mode)
@@ -192,11 +199,11 @@ async def chmod(call: Call) -> int:
         return await call.complain("usage: chmod MODE FILE...")
     mode = words[0]
     for name in words[1:]:
-        node = call.files.find(call.path(name))
+        path = call.path(name)
         if mode in ("+x", "a+x", "u+x"):
-            node.mode |= 0o111
+            call.files.change_mode(path, call.files.find(path).mode | 0o111)
         elif mode.isdigit() and len(mode) < 5 and not set(mode) & set("89"):
-            node.mode = int(mode, 8)
+            call.files.change_mode(path, int(mode, 8))
         else:
             return await call.complain(f"invalid mode '{mode}'")
     return 0
@@ -210,7 +217,7 @@ async def readlink(call: Call) -> int:
         return await call.complain("missing file operand")
     path = call.path(names[0])
     if "f" in found:
-        await call.out(path + "\n")
+        await call.out((call.files.true_path(path) if call.files.exists(path) else path) + "\n")
         return 0
     node = call.files.find(path, follow=False)
     if not isinstance(node, files.Link):

@@ -1,0 +1,231 @@
+"""Directories and files of the real disk, as nodes of a container's tree.
+
+Nothing here follows a symbolic link: each directory on the way is opened by itself and refuses to
+be one, so what containers or others put into a volume never leads out of it. Links are nodes, which
+the tree resolves in the container's own root. What is neither file, directory nor link (devices,
+sockets, pipes) is shown, and can be neither read nor written.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator, MutableMapping
+from typing import Final
+
+from cluster.runtime.vos.nodes import File, Folder, Link, Node, Space, error
+
+MAX_FILE: Final = 256 << 20
+"""Bytes of the largest file that is read or written: its content passes through memory."""
+_MAX_ENTRIES: Final = 100_000
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_INSIDE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Directory:
+    """A directory of the disk: `root`, which is trusted, and the way from there."""
+
+    def __init__(self, root: str, way: tuple[str, ...] = ()) -> None:
+        self._root = root
+        self._way = way
+
+    def at(self, name: str) -> "Directory":
+        """A directory in it."""
+        return Directory(self._root, (*self._way, name))
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor of it. OSError."""
+        here = os.open(self._root, _FOLDER)
+        try:
+            for name in self._way:
+                there = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+                os.close(here)
+                here = there
+            yield here
+        finally:
+            os.close(here)
+
+
+class DiskFile(File):
+    """A file of the disk. `data` is not used."""
+
+    def __init__(self, space: Space, folder: Directory, name: str, found: os.stat_result) -> None:
+        super().__init__(space, bytearray(), stat.S_IMODE(found.st_mode), found.st_mtime)
+        self._folder = folder
+        self._name = name
+        self._size = found.st_size
+        self._ready = True
+
+    __slots__ = ("_folder", "_name", "_ready", "_size")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("mode", "mtime") and getattr(self, "_ready", False):
+            self._set(name, value)
+        super().__setattr__(name, value)
+
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        return self._size
+
+    def content(self) -> bytes:
+        """All of it. OSError EFBIG, EINVAL."""
+        with self._open(os.O_RDONLY) as file:
+            size = os.fstat(file).st_size
+            if size > MAX_FILE:
+                raise error(errno.EFBIG, self._name)
+            pieces = []
+            left = MAX_FILE
+            while left > 0 and (piece := os.read(file, min(left, 1 << 20))):
+                pieces.append(piece)
+                left -= len(piece)
+            return b"".join(pieces)
+
+    def append(self, data: bytes, now: float, path: str = "") -> None:
+        """Add to its end. OSError ENOSPC, EFBIG."""
+        with self._open(os.O_WRONLY | os.O_APPEND) as file:
+            if os.fstat(file).st_size + len(data) > MAX_FILE:
+                raise error(errno.EFBIG, path)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(file, left) :]
+            self._size = os.fstat(file).st_size
+
+    def empty(self) -> None:
+        """Let go of what is in it. OSError."""
+        with self._open(os.O_WRONLY) as file:
+            os.ftruncate(file, 0)
+        self._size = 0
+
+    @contextlib.contextmanager
+    def _open(self, how: int) -> Iterator[int]:
+        with self._folder.opened() as folder:
+            file = os.open(self._name, how | _INSIDE, dir_fd=folder)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise error(errno.EINVAL, self._name)
+            yield file
+        finally:
+            os.close(file)
+
+    def _set(self, name: str, value: object) -> None:
+        with self._open(os.O_RDONLY) as file:
+            if name == "mode":
+                os.fchmod(file, int(str(value)))
+            else:
+                os.utime(file, (float(str(value)), float(str(value))))
+
+
+class DiskFolder(Folder):
+    """A directory of the disk."""
+
+    __slots__ = ("directory", "ready")
+
+    def __init__(self, space: Space, directory: Directory, found: os.stat_result | None) -> None:
+        if found is None:
+            with directory.opened() as opened:
+                found = os.fstat(opened)
+        mode, mtime = stat.S_IMODE(found.st_mode), found.st_mtime
+        super().__init__(space, _Entries(space, directory), mode, mtime)
+        self.directory = directory
+        self.ready = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "mode" and getattr(self, "ready", False):
+            with self.directory.opened() as opened:
+                os.fchmod(opened, int(str(value)))
+        super().__setattr__(name, value)
+
+    def make_file(self, name: str, now: float, path: str = "") -> File:
+        """See `Folder`."""
+        with self.directory.opened() as opened:
+            how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _INSIDE
+            os.close(os.open(name, how, 0o644, dir_fd=opened))
+            found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+        return DiskFile(self.space, self.directory, name, found)
+
+    def make_folder(self, name: str, now: float, path: str = "") -> Folder:
+        """See `Folder`."""
+        with self.directory.opened() as opened:
+            os.mkdir(name, 0o755, dir_fd=opened)
+        return DiskFolder(self.space, self.directory.at(name), None)
+
+    def make_link(self, name: str, target: str, now: float, path: str = "") -> None:
+        """See `Folder`."""
+        with self.directory.opened() as opened:
+            os.symlink(target, name, dir_fd=opened)
+
+    def drop(self, name: str) -> None:
+        """See `Folder`."""
+        _remove(self.directory, name)
+
+    def rename(self, name: str, target: Folder, new: str) -> bool:
+        """See `Folder`."""
+        if not isinstance(target, DiskFolder) or target.space is not self.space:
+            return False
+        with self.directory.opened() as here, target.directory.opened() as there:
+            os.rename(name, new, src_dir_fd=here, dst_dir_fd=there)
+        return True
+
+
+class _Entries(MutableMapping[str, Node]):
+    """What is in a directory now: asked of the disk each time."""
+
+    def __init__(self, space: Space, directory: Directory) -> None:
+        self._space = space
+        self._directory = directory
+
+    def __getitem__(self, name: str) -> Node:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise KeyError(name)
+        try:
+            with self._directory.opened() as opened:
+                found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                if stat.S_ISLNK(found.st_mode):
+                    target = os.readlink(name, dir_fd=opened)
+                    return Link(target, mtime=found.st_mtime)
+        except FileNotFoundError:
+            raise KeyError(name) from None
+        if stat.S_ISDIR(found.st_mode):
+            return DiskFolder(self._space, self._directory.at(name), found)
+        return DiskFile(self._space, self._directory, name, found)
+
+    def __iter__(self) -> Iterator[str]:
+        with self._directory.opened() as opened:
+            names = os.listdir(opened)  # noqa: PTH208  (a descriptor)
+        return iter(sorted(names)[:_MAX_ENTRIES])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __setitem__(self, name: str, node: Node) -> None:
+        raise error(errno.EXDEV, name)
+
+    def __delitem__(self, name: str) -> None:
+        _remove(self._directory, name)
+
+
+def at(path: str) -> DiskFolder | DiskFile:
+    """What is on the disk at a path that is trusted; a link there is followed. OSError."""
+    found = os.stat(path)  # noqa: PTH116  (as all here)
+    space = Space(0)
+    if stat.S_ISDIR(found.st_mode):
+        return DiskFolder(space, Directory(path), found)
+    head, name = os.path.split(os.path.realpath(path))
+    return DiskFile(space, Directory(head), name, found)
+
+
+def _remove(directory: Directory, name: str) -> None:
+    """Remove an entry and all below it. OSError."""
+    with directory.opened() as opened:
+        found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+        if not stat.S_ISDIR(found.st_mode):
+            os.unlink(name, dir_fd=opened)
+            return
+        inside = directory.at(name)
+        with inside.opened() as folder:
+            names = os.listdir(folder)  # noqa: PTH208  (a descriptor)
+        for each in names:
+            _remove(inside, each)
+        os.rmdir(name, dir_fd=opened)

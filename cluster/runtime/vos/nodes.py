@@ -1,0 +1,134 @@
+"""What a tree of files is made of, in memory: files, directories, symbolic links. Pure.
+
+A directory makes its own entries, so that one that is somewhere else (`disknodes`) can be hung into
+the same tree. Errors are `OSError` with the usual numbers, so that programs print the usual words.
+"""
+
+import errno
+import os
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Final
+
+MAX_BYTES: Final = 16 << 20
+ENTRY_BYTES: Final = 256
+
+
+def error(number: int, path: str = "") -> OSError:
+    """The OSError of an error number."""
+    return OSError(number, os.strerror(number), path)
+
+
+@dataclass(slots=True, eq=False)
+class Space:
+    """Room that files share, in bytes: a file system."""
+
+    limit: int = MAX_BYTES
+    used: int = 0
+
+    def charge(self, size: int, path: str) -> None:
+        """Take room. OSError ENOSPC."""
+        if self.used + size > self.limit:
+            raise error(errno.ENOSPC, path)
+        self.used += size
+
+    def release(self, size: int) -> None:
+        """Give room back."""
+        self.used -= size
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """A regular file. `virtual` makes its content at each reading (as /proc does)."""
+
+    space: Space
+    data: bytearray
+    mode: int = 0o644
+    mtime: float = 0.0
+    virtual: Callable[[], bytes] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes in it, as `ls` shows them."""
+        return len(self.data)
+
+    def content(self) -> bytes:
+        """All of it. OSError."""
+        return self.virtual() if self.virtual else bytes(self.data)
+
+    def append(self, data: bytes, now: float, path: str = "") -> None:
+        """Add to its end. OSError ENOSPC."""
+        self.space.charge(len(data), path)
+        self.data += data
+        self.mtime = now
+
+    def empty(self) -> None:
+        """Let go of what is in it. OSError."""
+        self.space.release(len(self.data))
+        self.data = bytearray()
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A symbolic link."""
+
+    target: str
+    mode: int = 0o777
+    mtime: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Folder:
+    """A directory. What is put in it takes room of its space."""
+
+    space: Space
+    entries: MutableMapping[str, "Node"] = field(default_factory=dict)
+    mode: int = 0o755
+    mtime: float = 0.0
+
+    def make_file(self, name: str, now: float, path: str = "") -> File:
+        """An empty file in it. OSError."""
+        self.space.charge(ENTRY_BYTES + len(name), path)
+        made = self.entries[name] = File(self.space, bytearray(), mtime=now)
+        return made
+
+    def make_folder(self, name: str, now: float, path: str = "") -> "Folder":
+        """An empty directory in it. OSError."""
+        self.space.charge(ENTRY_BYTES + len(name), path)
+        made = self.entries[name] = Folder(self.space, mtime=now)
+        return made
+
+    def make_link(self, name: str, target: str, now: float, path: str = "") -> None:
+        """A symbolic link in it. OSError."""
+        self.space.charge(ENTRY_BYTES + len(name) + len(target), path)
+        self.entries[name] = Link(target, mtime=now)
+
+    def drop(self, name: str) -> None:
+        """Remove an entry and all below it. OSError."""
+        found = self.entries.pop(name)
+        self.space.release(_weight(found, self.space) + len(name))
+
+    def rename(self, name: str, target: "Folder", new: str) -> bool:
+        """Move an entry to a directory of the same file system, where none is of the `new` name;
+        False where it is another, and nothing was done. OSError.
+        """
+        if target.space is not self.space:
+            return False
+        target.entries[new] = self.entries.pop(name)
+        self.space.used += len(new) - len(name)
+        return True
+
+
+Node = File | Folder | Link
+
+
+def _weight(node: Node, space: Space) -> int:
+    """The room of `space` that is taken: what has a space of its own takes none."""
+    if isinstance(node, Link):
+        return ENTRY_BYTES + len(node.target)
+    if isinstance(node, File):
+        return ENTRY_BYTES + (len(node.data) if node.space is space else 0)
+    if node.space is not space:
+        return ENTRY_BYTES
+    inside = node.entries.items()
+    return ENTRY_BYTES + sum(_weight(one, space) + len(name) for name, one in inside)
