@@ -17,11 +17,12 @@ from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, listing, look
-from cluster.kubelet.lifecycle import admission, podspec
+from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.model import Seen
 from cluster.kubelet.pods import Pod
+from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.workers import Workers
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -43,6 +44,7 @@ class NodeAgent:
         workers: Workers,
         writer: StatusWriter,
         recorder: events.Recorder,
+        spawn: prober.Spawn,
     ) -> None:
         self.config = config
         self.cri = cri
@@ -57,6 +59,10 @@ class NodeAgent:
         self._host = statuses.Host(config.addresses, config.version)
         self._speaker = events.Speaker(recorder, config.version, normal=config.normal_events)
         self._worker = podworker.PodWorker(cri, clock, self._speaker, config.pod_logs_dir)
+        self._prober = prober.Prober(
+            asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
+            addresses=config.addresses, on_change=self._on_verdict,
+        )  # fmt: skip
         self._capacity = admission.Amounts(
             quantity.milli(config.cpu),
             quantity.value(config.memory),
@@ -105,6 +111,9 @@ class NodeAgent:
             pod.seen = found[0]
             pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
         pods.seed(pod)
+        pod.memory.probing = probes.of(obj)
+        if pod.memory.probing is not None:
+            pod.memory.probing.recall(objects.status(obj), pod.seen, containerstatus.SCHEME)
         self.pods[uid] = pod
         if not podspec.finished(obj):
             self._admit(pod, known=found is not None or "startTime" in objects.status(obj))
@@ -129,6 +138,7 @@ class NodeAgent:
         pod.cause = revision
         pod.memory.removed = True
         self._writer.drop(pod)
+        self._prober.drop(pod.uid)
         self._release(pod.uid)
         self._workers.interrupt(pod.uid)
 
@@ -230,6 +240,7 @@ class NodeAgent:
             if plan.gone:
                 self.pods.pop(pod.uid, None)
             return
+        self._prober.follow(pod)
         wake_at = self._publish(pod, plan)
         if plan.stopped and objects.deleting(pod.object):
             pod.finalize = True
@@ -264,6 +275,12 @@ class NodeAgent:
             pod.overwritten = False
             self._reconcile(pod)
         return report.wake_at
+
+    def _on_verdict(self, pod: Pod) -> None:
+        """A probe changed its mind: that may end a container, and shows in the status."""
+        if self._workers.busy(pod.uid):
+            self._publish_interim(pod)
+        self._workers.wake(pod.uid)
 
     def _publish_interim(self, pod: Pod) -> None:
         """The work takes its time: show how far it is."""

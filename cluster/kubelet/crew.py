@@ -135,6 +135,7 @@ class Crew:
             workers=workers,
             writer=self._writer,
             recorder=self._recorder,
+            spawn=group.spawn,
         )
         link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)

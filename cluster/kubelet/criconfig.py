@@ -7,7 +7,7 @@ import msgspec
 
 from cluster.api import objects, quantity
 from cluster.kubelet import cri, downward
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import podspec, probedports
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 INIT: Final = "kubemu.dev/init"
@@ -51,8 +51,9 @@ def container(
     name, image = spec["name"], spec.get("image") or ""
     environment = _environment(pod, spec)
     annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
-    if spec.get("ports"):
-        annotations[PORTS] = _encode(spec["ports"]).decode()
+    ports = probedports.of(spec)
+    if ports:
+        annotations[PORTS] = _encode(ports).decode()
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
     asked = spec.get("resources")

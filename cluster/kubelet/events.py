@@ -7,6 +7,8 @@ from cluster.kubelet.version import Version
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
+_LONGEST: Final = 1024
+"""Characters of a message; the API takes no more."""
 
 
 class Recorder(Protocol):
@@ -95,6 +97,17 @@ class Speaker:
     def killing(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
         """A container is asked to end."""
         self._say(pod, "Killing", message or f"Stopping container {name}", name, init=init)
+
+    def probed(
+        self, pod: objects.Object, name: str, kind: str, result: str, output: str, *, init: bool
+    ) -> None:
+        """A probe did not simply succeed; `result` is warning, failure or unknown."""
+        what = kind.capitalize()
+        reason, said = {
+            "warning": ("ProbeWarning", f"{what} probe warning: {output}"),
+            "failure": ("Unhealthy", f"{what} probe failed: {output}"),
+        }.get(result, ("Unhealthy", self._version.probe_errored(what, output)))
+        self._say(pod, reason, said[:_LONGEST], name, init=init, warning=True)
 
     def sandbox_failed(self, pod: objects.Object, why: str) -> None:
         """The sandbox could not be made."""

@@ -44,6 +44,17 @@ class Version:
             return "Container started"
         return f"Started container {container}"
 
+    @property
+    def probe_agent(self) -> str:
+        """How probes call themselves in requests."""
+        return f"kube-probe/{self.major}.{self.minor}"
+
+    def probe_errored(self, what: str, why: str) -> str:
+        """The message of the event Unhealthy where a probe could not be carried out."""
+        if (self.major, self.minor) >= (1, 33):
+            return f"{what} probe errored and resulted in unknown state: {why}"
+        return f"{what} probe errored: {why}"
+
     def present(self, image: str) -> str:
         """The message of the event Pulled where the image was there already."""
         tail = " and can be accessed by the pod" if (self.major, self.minor) >= (1, 35) else ""

@@ -1,13 +1,18 @@
 """The well-behaved server that a container is when nothing says otherwise: HTTP/1.1, sans-IO.
 
-Every request is answered 200 with a few lines of plain text, and makes an access-log line.
+Every request is answered 200 with a few lines of plain text, and makes an access-log line. A client
+that begins with HTTP/2 is handed to `grpcserving`.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from cluster.runtime.grpcserving import Http2
+
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 MAX_HEAD: Final = 16 << 10
 _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]{1,8000}) HTTP/1\.([01])")
 _REASONS: Final = {200: "OK", 400: "Bad Request", 431: "Request Header Fields Too Large"}
@@ -31,9 +36,19 @@ class Connection:
         self._data = bytearray()
         self._body = 0
         self._chunked = False
+        self._first = True
+        self._http2: Http2 | None = None
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes of the client; what is answered."""
+        if self._http2 is None and self._first:
+            if _PREFACE.startswith(bytes(self._data + data)[: len(_PREFACE)]):
+                return self._begin_http2(data)
+            self._first = False
+        if self._http2 is not None:
+            answer = self._http2.receive(data)
+            self.closed = self._http2.closed
+            return answer
         self._data += data
         made: list[bytes] = []
         while not self.closed:
@@ -50,6 +65,18 @@ class Connection:
         if self.closed:
             self._data.clear()
         return b"".join(made)
+
+    def _begin_http2(self, data: bytes) -> bytes:
+        """The bytes so far are how HTTP/2 begins; wait until they can be nothing else."""
+        self._data += data
+        if len(self._data) < len(_PREFACE):
+            return b""
+        # Imported here: few clients speak it.
+        from cluster.runtime.grpcserving import Http2
+
+        self._http2 = Http2(self._site)
+        begun, self._data = bytes(self._data), bytearray()
+        return self._http2.receive(begun)
 
     def _skip_body(self) -> bool:
         """Go past the body of the last request; False where more of it has to come."""

@@ -59,6 +59,11 @@ class Container:
     summary: pb.Container | None = None
     """The short form that lists have, kept as long as it is true."""
 
+    @property
+    def believed(self) -> bool:
+        """Whether nothing is known of its image: it is thought to have whatever it needs."""
+        return not self.script.program and not images.is_system(self.image)
+
 
 @dataclass(slots=True, eq=False)
 class Sandbox:

@@ -287,6 +287,15 @@ def test_exec_sync_waits_and_has_a_deadline() -> None:
                 cri.ExecSyncRequest(container_id=cid, cmd=["sleep", "60"], timeout=2)
             )
         assert late.value.code == "DEADLINE_EXCEEDED"
+        own = await node.cri.exec_sync(cri.ExecSyncRequest(container_id=cid, cmd=["foo"]))
+        assert own.exit_code == 0, "an unknown image has what its probes call"
+
+    on_a_node(story)
+
+
+def test_exec_sync_finds_in_a_known_image_only_what_is_there() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.start("sleep", "99", image="busybox")
         with pytest.raises(rpc.Failure, match="executable file not found"):
             await node.cri.exec_sync(cri.ExecSyncRequest(container_id=cid, cmd=["foo"]))
 

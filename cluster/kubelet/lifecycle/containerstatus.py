@@ -7,6 +7,7 @@ from typing import Any, Final
 from cluster.api import objects, timestamps
 from cluster.kubelet.lifecycle import podspec
 from cluster.kubelet.lifecycle.model import Container, Seen, State, Waiting
+from cluster.kubelet.lifecycle.probes import Probing
 
 SCHEME: Final = "kubemu://"
 LOST: Final = "The container could not be located when the pod was terminated"
@@ -26,6 +27,17 @@ class Facts:
     now: float
     initializing: bool
     policy: str
+    probing: Probing | None = None
+
+    def started(self, container: Container) -> bool:
+        """Whether a running container has started."""
+        return self.probing is None or self.probing.started(container)
+
+    def ready(self, container: Container) -> bool:
+        """Whether a running container is ready."""
+        return self.ready_at.get(container.name, 0.0) <= self.now and (
+            self.probing is None or self.probing.ready(container)
+        )
 
 
 def of_all(
@@ -82,7 +94,7 @@ def _of_records(
     if init and not podspec.sidecar(spec):
         ready = newest.state is State.EXITED and newest.exit_code == 0
     else:
-        ready = running and facts.ready_at.get(name, 0.0) <= facts.now
+        ready = running and facts.ready(newest)
     return {
         "name": name,
         "state": state,
@@ -92,7 +104,7 @@ def _of_records(
         "image": newest.image or spec.get("image") or "",
         "imageID": newest.image_ref,
         "containerID": SCHEME + newest.id,
-        "started": running,
+        "started": running and facts.started(newest),
     }
 
 

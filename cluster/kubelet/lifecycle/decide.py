@@ -21,6 +21,7 @@ from cluster.kubelet.lifecycle.actions import (
     StopSandbox,
 )
 from cluster.kubelet.lifecycle.model import Container, Memory, Sandbox, Seen, State, Waiting
+from cluster.kubelet.lifecycle.probes import Probe
 
 PULL_ERROR_SHOWN: Final = 3.0
 """Seconds for which ErrImagePull is shown before it becomes ImagePullBackOff."""
@@ -45,6 +46,8 @@ def ended(pod: objects.Object, seen: Seen, memory: Memory) -> bool:
         return True
     for spec in podspec.containers(pod):
         container = seen.newest(spec["name"])
+        if container is not None and policy != "Never" and _condemned(memory, container):
+            return False
         if container is None:
             # What the runtime lost (it was restarted) has run: under Never it does not run again.
             if policy != "Never" or spec["name"] not in memory.attempts:
@@ -68,6 +71,11 @@ def _failed(container: Container) -> bool:
 
 def _restartable(policy: str, container: Container) -> bool:
     return policy == "Always" or (policy == "OnFailure" and container.exit_code != 0)
+
+
+def _condemned(memory: Memory, container: Container) -> Probe | None:
+    """The probe that demands a container's end; where it may, the container then starts anew."""
+    return memory.probing.condemned(container) if memory.probing is not None else None
 
 
 def _tear_down(pod: objects.Object, seen: Seen, memory: Memory) -> Plan:
@@ -142,7 +150,9 @@ class _Decision:
 
     def _sidecar(self, spec: objects.Object, container: Container | None) -> bool:
         if container is not None and container.state is State.RUNNING:
-            return self._current(spec, container)
+            probing = self._memory.probing
+            started = probing is None or probing.started(container)
+            return self._current(spec, container, init=True) and started
         self._bring_up(spec, container, init=True)
         return False
 
@@ -160,19 +170,29 @@ class _Decision:
             return
         last = container or self._seen.newest(spec["name"])
         if last is not None and last.state is State.EXITED:
-            if not _restartable(self._policy, last):
+            again = self._policy != "Never" and _condemned(self._memory, last)
+            if not again and not _restartable(self._policy, last):
                 return
         elif last is None and self._policy == "Never" and spec["name"] in self._memory.attempts:
             return
         self._bring_up(spec, container)
 
-    def _current(self, spec: objects.Object, container: Container) -> bool:
-        """Whether a running container is what the spec asks for; if not, plan its end."""
-        if not container.spec_image or container.spec_image == spec.get("image"):
+    def _current(self, spec: objects.Object, container: Container, *, init: bool = False) -> bool:
+        """Whether a running container is what the spec asks for, and well; if not, plan its end."""
+        name, grace = container.name, podspec.grace(self._pod)
+        if container.spec_image and container.spec_image != spec.get("image"):
+            message = f"Container {name} definition changed, will be restarted"
+            self._actions.append(Kill(container.id, name, grace, message))
+            return False
+        probe = _condemned(self._memory, container)
+        if probe is None:
             return True
-        message = f"Container {container.name} definition changed, will be restarted"
-        grace = podspec.grace(self._pod)
-        self._actions.append(Kill(container.id, container.name, grace, message))
+        kind = "Init container" if init else "Container"
+        message = f"{kind} {name} failed {probe.kind} probe"
+        if init or self._policy != "Never":
+            message += ", will be restarted"
+        own = grace if probe.grace is None else int(probe.grace)
+        self._actions.append(Kill(container.id, name, own, message))
         return False
 
     def _bring_up(

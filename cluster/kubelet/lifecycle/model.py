@@ -5,9 +5,12 @@ Times are seconds since the epoch; `at` is the runtime's own stamp, in nanosecon
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cluster.kubelet.lifecycle.backoffs import Backoffs
+
+if TYPE_CHECKING:
+    from cluster.kubelet.lifecycle.probes import Probing
 
 MAX_CONTAINER_BACKOFF: Final = 300.0
 INITIAL_BACKOFF: Final = 10.0
@@ -123,5 +126,7 @@ class Memory:
     sandbox_attempt: int = -1
     sandbox_retry: float = 0.0
     rejection: Rejection | None = None
+    probing: "Probing | None" = None
+    """The pod's probes; None where it has none."""
     removed: bool = False
     """The pod is gone from the API: nothing of it may stay."""

@@ -19,6 +19,16 @@ def init_containers(pod: objects.Object) -> Sequence[objects.Object]:
     return objects.spec(pod).get("initContainers") or ()
 
 
+def ephemeral_containers(pod: objects.Object) -> Sequence[objects.Object]:
+    """The containers that were put into the running pod."""
+    return objects.spec(pod).get("ephemeralContainers") or ()
+
+
+def every(pod: objects.Object) -> Sequence[objects.Object]:
+    """All containers of whatever kind."""
+    return (*containers(pod), *init_containers(pod), *ephemeral_containers(pod))
+
+
 def sidecar(container: objects.Object) -> bool:
     """Whether an init container keeps running beside the app (restartPolicy Always)."""
     return bool(container.get("restartPolicy") == "Always")

@@ -60,6 +60,7 @@ def generate(
         now=now,
         initializing=bool(podspec.init_containers(pod)),
         policy=podspec.restart_policy(pod),
+        probing=memory.probing,
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)
     apps = containerstatus.of_all(podspec.containers(pod), old, facts, init=False)
@@ -125,7 +126,8 @@ def _count(apps: Statuses) -> _Count:
             count.waiting += 1
         else:
             count.ended += 1
-            count.succeeded += terminated["exitCode"] == 0
+            # One that waits is to run again, however it ended.
+            count.succeeded += "waiting" not in state and terminated["exitCode"] == 0
     return count
 
 
