@@ -34,6 +34,11 @@ def is_finished(pod: objects.Object) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
+def is_terminating(pod: objects.Object) -> bool:
+    """Whether it is being deleted and has not come to its end yet."""
+    return objects.deleting(pod) and not is_finished(pod)
+
+
 def is_active(pod: objects.Object) -> bool:
     """Whether it counts as a replica: neither finished nor being deleted."""
     finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

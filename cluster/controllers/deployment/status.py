@@ -79,12 +79,26 @@ def counted(
     }
     # Kubernetes leaves zero counts out of the JSON.
     status: objects.Object = {name: count for name, count in counts.items() if count}
+    terminating = _terminating(replica_sets)
+    if terminating is not None:
+        status["terminatingReplicas"] = terminating
     if old.get("collisionCount") is not None:
         status["collisionCount"] = old["collisionCount"]
     if old.get("conditions"):
         status["conditions"] = [dict(found) for found in old["conditions"]]
     put(status, _availability(deployment, available, now))
     return status
+
+
+def _terminating(replica_sets: Sequence[objects.Object]) -> int | None:
+    """The sum of what the ReplicaSets tell; None where one that was looked at does not tell."""
+    told = [
+        objects.status(rs).get("terminatingReplicas")
+        for rs in replica_sets
+        if budget.observed(rs, "observedGeneration") or "terminatingReplicas" in objects.status(rs)
+    ]
+    counts = [int(count) for count in told if count is not None]
+    return sum(counts) if counts and len(counts) == len(told) else None
 
 
 def _availability(deployment: objects.Object, available: int, now: float) -> objects.Object:

@@ -27,6 +27,8 @@ BURST = 500
 """Pods that one reconciliation creates or deletes at most."""
 SLOW_START = 1
 """Size of the first batch of creations; each that succeeds is followed by one twice as large."""
+TERMINATING_SINCE = 35
+"""The minor version that tells status.terminatingReplicas (beta, on by default)."""
 SETTLE_RATE = 10_000.0
 """Pods looked at a second, at most, because of changes of single pods (see context.settle)."""
 
@@ -184,7 +186,8 @@ class ReplicaSetController:
         if due and not objects.deleting(replica_set):
             failure = await self._manage(key, replica_set, active)
         now = self._ctx.clock.now()
-        computed = status.compute(replica_set, active, failure, now)
+        terminating = self._terminating(replica_set)
+        computed = status.compute(replica_set, active, failure, now, terminating)
         await self._report(key, replica_set, computed.status)
         if computed.next_available is not None:
             self._queue.add_after(key, computed.next_available - now)
@@ -198,6 +201,16 @@ class ReplicaSetController:
             adoption.Owner(replica_set, self._kind.resource, self._kind.reference(replica_set)),
             self._pods,
             podstate.is_active,
+        )
+
+    def _terminating(self, replica_set: objects.Object) -> int | None:
+        """How many of its pods are being deleted: told by ReplicaSets, from 1.35 on."""
+        if self._kind is not REPLICA_SET or not self._ctx.config.emulates(TERMINATING_SINCE):
+            return None
+        matches = context.matcher_of(replica_set)
+        return sum(
+            podstate.is_terminating(pod) and matches(objects.labels(pod))
+            for pod in self._pods.store.by_index(context.CONTROLLER, objects.uid(replica_set))
         )
 
     async def _manage(

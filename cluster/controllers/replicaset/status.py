@@ -30,8 +30,12 @@ def compute(
     active: Sequence[objects.Object],
     failure: Failure | None,
     now: float,
+    terminating: int | None = None,
 ) -> Computed:
-    """The status of `replica_set` with these active pods at `now` (wall, seconds)."""
+    """The status of `replica_set` with these active pods at `now` (wall, seconds).
+
+    `terminating` counts pods that are being deleted; None: such a kind, or version, does not tell.
+    """
     spec = objects.spec(replica_set)
     wanted = objects.labels(spec.get("template") or {}).items()
     min_ready = spec.get("minReadySeconds") or 0
@@ -61,6 +65,8 @@ def compute(
     }
     # Kubernetes leaves zero counts out of the JSON.
     status.update({name: count for name, count in counts.items() if count})
+    if terminating is not None:
+        status["terminatingReplicas"] = terminating  # told even where it is zero
     conditions = _conditions(objects.status(replica_set).get("conditions") or [], failure, now)
     if conditions:
         status["conditions"] = conditions
