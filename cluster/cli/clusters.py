@@ -83,6 +83,15 @@ def plan(found: state.Folder) -> "Plan":
         ) from error
 
 
+def registry(found: state.Folder) -> str:
+    """What images of a cluster's registry are called by, `localhost:5000`; "" without one."""
+    for process in plan(found).processes:
+        for flag in process.argv if process.component == "registry" else ():
+            if flag.startswith("--port="):
+                return f"localhost:{flag.removeprefix('--port=')}"
+    return ""
+
+
 def controlled(name: str, act: Callable[["Remote"], Coroutine[Any, Any, T]]) -> T:
     """What `act` gives for the supervisor of the cluster. faults.Fault."""
     found = running(name)

@@ -31,4 +31,5 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "cluster.cli.components.controller_manager", "cluster.controllers.component",
     ),
     "scheduler": ("cluster.cli.components.scheduler", "cluster.scheduler.component"),
+    "registry": ("cluster.cli.components.registry", "cluster.images.registry.component"),
 }  # fmt: skip

@@ -185,8 +185,10 @@ def _picture(wanted: "Topology", folder: state.Folder, taken: float | None) -> N
     flag = _flag(wanted.name)
     ready = f" in {taken:.1f} s" if taken is not None else ", and its nodes are on their way"
     click.echo(f"Cluster {wanted.name} is up{ready}.\n")
+    registry = clusters.registry(folder)
     rows = {
         "API server": f"{server} (Kubernetes {wanted.kubernetes_version})",
+        **({"registry": f"{registry}: kubemu image push {registry}/NAME"} if registry else {}),
         "nodes": _nodes_shown(wanted),
         "processes": f"{processes}: kubemu ps{flag}",
         "kubeconfig": str(folder.kubeconfig),

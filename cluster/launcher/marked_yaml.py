@@ -16,6 +16,7 @@ from cluster.launcher import faults
 
 _NULL = "tag:yaml.org,2002:null"
 _INT = "tag:yaml.org,2002:int"
+_BOOL = "tag:yaml.org,2002:bool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,16 @@ class Section:
         if node.tag == _INT and node.value.isdecimal() and least <= int(node.value) <= most:
             return int(node.value)
         self.complain(f"must be a whole number from {least} to {most}, not {node.value!r}", field)
+        return default
+
+    def take_truth(self, field: str, *, default: bool) -> bool:
+        """true or false."""
+        node = self._scalar(field)
+        if node is None:
+            return default
+        if node.tag == _BOOL and node.value.lower() in ("true", "false"):
+            return bool(node.value.lower() == "true")
+        self.complain(f"must be true or false, not {node.value!r}", field)
         return default
 
     def take_texts(self, field: str, check: Check | None = None) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
     HOME/NAME/pki/          certificates            HOME/NAME/data/   the API server's store
     HOME/NAME/conf/         kubeconfigs             HOME/NAME/logs/   one file a process
     HOME/NAME/plan.json     what runs               HOME/NAME/processes.json   its processes now
-    HOME/NAME/nodes/NODE/   container logs of a node
+    HOME/NAME/nodes/NODE/   container logs of a node, and the images that it pulled
+    HOME/NAME/registry/     the images of the cluster's registry
     HOME/NAME/lock          held by the supervisor  HOME/NAME/run/    unix sockets
 
 A process is known by its number and the time it started, since numbers are used again.
@@ -84,6 +85,15 @@ class Folder:
         """The container logs of a node."""
         return self.path / "nodes" / node / "pods"
 
+    def node_images(self, node: str) -> Path:
+        """The images that a node pulled from registries."""
+        return self.path / "nodes" / node / "images"
+
+    @property
+    def registry(self) -> Path:
+        """What was pushed to the cluster's registry."""
+        return self.path / "registry"
+
     @property
     def plan(self) -> Path:
         """The plan that the supervisor carries out."""
@@ -141,7 +151,8 @@ class Folder:
         self.processes.unlink(missing_ok=True)
         if keep_data:
             return
-        for folder in (self.pki, self.conf, self.data, self.logs, self.path / "nodes"):
+        inner = (self.data, self.registry, self.path / "nodes")
+        for folder in (self.pki, self.conf, self.logs, *inner):
             shutil.rmtree(folder, ignore_errors=True)
         for file in (self.kubeconfig, self.plan, self.lock, *self.path.glob(".*.new")):
             file.unlink(missing_ok=True)

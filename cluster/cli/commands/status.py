@@ -26,7 +26,8 @@ def status(name: str | None) -> None:
         row, found = _cluster(clusters.folder(one))
         rows.append(row)
         notes += found
-    tables.show(("CLUSTER", "STATE", "API SERVER", "NODES READY", "PODS RUNNING"), rows)
+    columns = ("CLUSTER", "STATE", "API SERVER", "REGISTRY", "NODES READY", "PODS RUNNING")
+    tables.show(columns, rows)
     for note in notes:
         click.echo(note)
 
@@ -38,12 +39,13 @@ def _cluster(folder: state.Folder) -> tuple[tuple[str, ...], list[str]]:
     if state.holder(folder) is None:
         left = state.leftovers(folder)
         if not left:
-            return (folder.name, "Stopped", "", "", ""), []
+            return (folder.name, "Stopped", "", "", "", ""), []
         note = f"{folder.name}: {len(left)} processes are left over; end them with: kubemu down"
-        return (folder.name, "Left over", "", "", ""), [f"{note} --name {folder.name}"]
+        return (folder.name, "Left over", "", "", "", ""), [f"{note} --name {folder.name}"]
     server = kubeconfig.access(folder.kubeconfig).server
     troubles, nodes, pods = asyncio.run(_look(folder))
-    return (folder.name, "Running", server, nodes, pods), troubles
+    registry = clusters.registry(folder) or "-"
+    return (folder.name, "Running", server, registry, nodes, pods), troubles
 
 
 async def _look(folder: state.Folder) -> tuple[list[str], str, str]:
