@@ -162,9 +162,7 @@ class DaemonSetController:
             failure = await self._act(key, owner, found.hash, step)
             live = {podmaking.hash_of(pod) for pod in pods}
             await self._histories.forget_old(daemon_set, found, live)
-        computed = status.compute(
-            daemon_set, seen, found.collisions, acted=ready and failure is None
-        )
+        computed = status.compute(daemon_set, seen, found.collisions, acted=ready)
         await self._report(key, daemon_set, computed)
         if failure is not None:
             raise failure
