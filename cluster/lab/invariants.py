@@ -85,7 +85,7 @@ def _pair(amounts: podrequests.Amounts) -> _Demand:
 
 def at_rest(mirror: Mirror) -> list[str]:
     """What is wrong in a cluster whose controllers have had time to finish; [] where nothing is."""
-    found = (_orphans, _homeless, _shared_addresses, _stray, volumewatch.at_rest)
+    found = (_orphans, _homeless, _shared_addresses, _stray, _twins, volumewatch.at_rest)
     return [wrong for each in found for wrong in each(mirror)]
 
 
@@ -147,3 +147,16 @@ def _stray(mirror: Mirror) -> Iterator[str]:
             if target.get("kind") == "Pod" and target.get("uid") not in pods:
                 name = objects.key(piece)
                 yield f"endpoint slice {name} names pod {target.get('name')}, which is gone"
+
+
+def _twins(mirror: Mirror) -> Iterator[str]:
+    """Two pods of one DaemonSet on a node: in a rolling update alone may that be."""
+    first: dict[tuple[str, str], str] = {}
+    for pod in mirror.list("pods"):
+        owner = objects.controller_of(pod) or {}
+        node = objects.spec(pod).get("nodeName")
+        finished = objects.status(pod).get("phase") in _FINISHED
+        if owner.get("kind") == "DaemonSet" and node and not finished:
+            other = first.setdefault((owner["uid"], node), objects.key(pod))
+            if other != objects.key(pod):
+                yield f"pods {other} and {objects.key(pod)} of one DaemonSet are on node {node}"

@@ -21,6 +21,7 @@ from cluster.apiserver import direct, registry
 from cluster.client import client, informer
 from cluster.controllers import component, podstate
 from cluster.controllers.config import Config
+from cluster.controllers.daemonset import podmaking
 from cluster.storage import memory
 
 EPOCH = 1_800_000_000.0
@@ -107,6 +108,7 @@ class World:
         spaces = {objects.name(space) for space in kept["namespaces"]}
         told = []
         indices: dict[tuple[str, str], str] = {}
+        daemons: dict[tuple[str, str], str] = {}
         for resource, found in kept.items():
             for obj in found:
                 name, owner = f"{resource} {objects.key(obj)}", objects.controller_of(obj)
@@ -116,6 +118,11 @@ class World:
                     continue
                 if owner["uid"] not in uids:
                     told.append(f"{name} is left over: its {owner['kind']} is gone")
+                if owner["kind"] == "DaemonSet" and resource == "pods" and podstate.is_active(obj):
+                    node = podmaking.target(obj)
+                    twin = daemons.setdefault((owner["uid"], node), name)
+                    if twin != name:
+                        told.append(f"{name} and {twin} are both on {node}")
                 index = objects.annotations(obj).get("batch.kubernetes.io/job-completion-index")
                 if resource == "pods" and index is not None and podstate.is_active(obj):
                     twin = indices.setdefault((owner["uid"], index), name)
