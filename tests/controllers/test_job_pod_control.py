@@ -47,9 +47,13 @@ class Told:
         self.reasons.append(reason)
 
 
-def _control(api: Any) -> tuple[podcontrol.PodControl, awaited.Awaited, Told]:
-    waiting, told = awaited.Awaited(), Told()
-    return podcontrol.PodControl(api, told, waiting, indexer.Indexer()), waiting, told
+def _control(
+    api: Any, *shown: dict[str, Any]
+) -> tuple[podcontrol.PodControl, awaited.Awaited, Told]:
+    waiting, told, store = awaited.Awaited(), Told(), indexer.Indexer()
+    for pod in shown:
+        store.put(pod)
+    return podcontrol.PodControl(api, told, waiting, store), waiting, told
 
 
 def _satisfied(waiting: awaited.Awaited) -> bool:
@@ -96,8 +100,19 @@ def test_pods_whose_deletion_failed_are_not_waited_for():
         control, waiting, told = _control(api)
         going, met = await control.end(KEY, JOB, doomed)
         assert ([objects.name(pod) for pod in going], met) == (["a", "b"], failure)
-        assert list(waiting.being_left(KEY)) == ["uid-a", "uid-b"]
+        assert list(waiting.being_left(KEY)) == ["uid-a"]
         assert told.reasons == ["SuccessfulDelete", "FailedDelete"]
+
+    virtual.run(scenario())
+
+
+def test_a_pod_that_was_gone_before_is_waited_for_only_while_the_cache_shows_it():
+    async def scenario():
+        shown, seen = _pod("shown"), _pod("seen-to-be-gone")
+        control, waiting, _ = _control(Api([errors.NotFound("gone")]), shown)
+        going, met = await control.end(KEY, JOB, [shown, seen])
+        assert ([objects.name(pod) for pod in going], met) == (["shown", "seen-to-be-gone"], None)
+        assert list(waiting.being_left(KEY)) == ["uid-shown"]
 
     virtual.run(scenario())
 

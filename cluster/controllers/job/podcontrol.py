@@ -1,4 +1,4 @@
-"""Making and ending a job's pods, with the events that tell of it."""
+"""Making, releasing and ending a job's pods, and noting what is to be waited for then."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,13 +8,10 @@ from cluster.api import errors, objects
 from cluster.api.objects import Object
 from cluster.api.operations import Operation
 from cluster.client import client, indexer, recorder
-from cluster.controllers import podwrites, reporting
+from cluster.controllers import podcontrol
 from cluster.controllers.job import awaited, fields, pods
 
-_SERVER_FAULT: Final = 500
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed"
-SLOW_START = 1
-"""Size of the first batch of creations; each that succeeds is followed by one twice as large."""
 
 
 class PodControl:
@@ -28,7 +25,7 @@ class PodControl:
         store: indexer.Indexer,
     ) -> None:
         self._client = api
-        self._recorder = events
+        self._control = podcontrol.PodControl(api, events)
         self._waiting = waiting
         self._store = store
         self._unsure: dict[str, None] = {}
@@ -56,51 +53,20 @@ class PodControl:
     async def create(
         self, key: str, job: Object, operations: Sequence[Operation]
     ) -> tuple[int, errors.StatusError | None]:
-        """Create pods in batches that double; how many were made, and what went wrong.
-
-        A quota, say, is so hit by one call and not by 500. Nothing is wrong with a namespace that
-        is going: there it is no use to try again.
-        """
-        made, size, rest = 0, SLOW_START, [*operations]
-        while rest:
-            batch, rest = rest[:size], rest[size:]
-            outcomes = await self._client.submit_all(batch)
-            good = [pod for pod in outcomes if not isinstance(pod, errors.StatusError)]
-            self._made(key, job, good)
-            made += len(good)
-            size *= 2
-            bad = [pod for pod in outcomes if isinstance(pod, errors.StatusError)]
-            if any(failure.code >= _SERVER_FAULT for failure in bad):
-                self._unsure[key] = None
-            if bad:
-                return made, self._not_made(job, bad)
-        return made, None
-
-    def _made(self, key: str, job: Object, made: Sequence[Object]) -> None:
-        for pod in made:
-            text = f"Created pod: {objects.name(pod)}"
-            self._recorder.event(job, recorder.NORMAL, "SuccessfulCreate", text)
-        self._await(key, made)
+        """Create pods; how many were made, and what went wrong."""
+        outcome = await self._control.create(job, operations, lambda made: self._await(key, made))
+        if outcome.unsure:
+            self._unsure[key] = None
+        return len(outcome.made), outcome.failure
 
     def _await(self, key: str, made: Sequence[Object]) -> None:
         """Wait for those that the cache does not show."""
-        unseen = []
-        for pod in made:
-            known = self._store.get(objects.key(pod))
-            if known is None or objects.uid(known) != objects.uid(pod):
-                unseen.append(objects.uid(pod))
+        unseen = [objects.uid(pod) for pod in made if not self._shows(pod)]
         self._waiting.created(key, unseen, asyncio.get_running_loop().time())
 
-    def _not_made(
-        self, job: Object, failures: Sequence[errors.StatusError]
-    ) -> errors.StatusError | None:
-        told: errors.StatusError | None = None
-        for failure in failures:
-            if not reporting.namespace_terminating(failure):
-                told = told or failure
-                text = f"Error creating: {failure}"
-                self._recorder.event(job, recorder.WARNING, "FailedCreate", text)
-        return told
+    def _shows(self, pod: Object) -> bool:
+        known = self._store.get(objects.key(pod))
+        return known is not None and objects.uid(known) == objects.uid(pod)
 
     async def end(
         self, key: str, job: Object, doomed: Sequence[Object]
@@ -108,22 +74,13 @@ class PodControl:
         """Delete pods; those that are going now, and what went wrong with another."""
         now = asyncio.get_running_loop().time()
         self._waiting.leaving(key, [objects.uid(pod) for pod in doomed], now)
-        outcomes = await self._client.submit_all([podwrites.deletion(pod) for pod in doomed])
-        going: list[Object] = []
-        wrong: errors.StatusError | None = None
-        for pod, outcome in zip(doomed, outcomes, strict=True):
-            if not isinstance(outcome, errors.StatusError):
-                going.append(pod)
-                text = f"Deleted pod: {objects.name(pod)}"
-                self._recorder.event(job, recorder.NORMAL, "SuccessfulDelete", text)
-            elif isinstance(outcome, errors.NotFound | errors.Conflict):
-                going.append(pod)  # gone, or another pod of that name by now
-            else:
+        outcome = await self._control.delete(job, doomed)
+        for pod in outcome.failed:
+            self._waiting.not_left(key, objects.uid(pod))
+        for pod in outcome.gone:
+            if not self._shows(pod):  # the end of it was seen before it was waited for
                 self._waiting.not_left(key, objects.uid(pod))
-                wrong = wrong or outcome
-                text = f"Error deleting: {outcome}"
-                self._recorder.event(job, recorder.WARNING, "FailedDelete", text)
-        return going, wrong
+        return outcome.going, outcome.failure
 
     async def discard(
         self, key: str, job: Object, doomed: Sequence[Object]

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from cluster.aio import tasks
 from cluster.api import conditions, errors, objects
-from cluster.client import informer, reconciler, recorder
+from cluster.client import informer, reconciler
 from cluster.controllers import (
     adoption,
     context,
     expectations,
     ownership,
+    podcontrol,
     podstate,
     podtemplate,
-    podwrites,
     reporting,
     staleness,
 )
@@ -25,8 +25,6 @@ from cluster.controllers.replicaset import ranking, status
 
 BURST = 500
 """Pods that one reconciliation creates or deletes at most."""
-SLOW_START = 1
-"""Size of the first batch of creations; each that succeeds is followed by one twice as large."""
 TERMINATING_SINCE = 35
 """The minor version that tells status.terminatingReplicas (beta, on by default)."""
 SETTLE_RATE = 10_000.0
@@ -68,6 +66,7 @@ class ReplicaSetController:
         self._pods = ctx.shared(context.PODS)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder(kind.component)
+        self._control = podcontrol.PodControl(ctx.client, self._recorder)
         self._expectations = expectations.Expectations()
         self._writes = staleness.OwnWrites()
         ctx.on_change(self._sets, self._set_changed)
@@ -226,7 +225,6 @@ class ReplicaSetController:
     async def _create(
         self, key: str, replica_set: objects.Object, count: int
     ) -> status.Failure | None:
-        """Create pods in batches that double, so that a quota is hit by one call and not 500."""
         self._expectations.expect_creations(key, count, asyncio.get_running_loop().time())
         operation = podtemplate.creation(
             self._kind.reference(replica_set),
@@ -234,29 +232,10 @@ class ReplicaSetController:
             objects.spec(replica_set).get("template") or {},
             generate_name=f"{objects.name(replica_set)}-",
         )
-        left, size = count, SLOW_START
-        failure: errors.StatusError | None = None
-        while left > 0 and failure is None:
-            batch = min(size, left)
-            outcomes = await self._client.submit_all([operation] * batch)
-            made = 0
-            for outcome in outcomes:
-                if isinstance(outcome, errors.StatusError):
-                    failure = failure or outcome
-                    continue
-                made += 1
-                text = f"Created pod: {objects.name(outcome)}"
-                self._recorder.event(replica_set, recorder.NORMAL, "SuccessfulCreate", text)
-            left -= made
-            size *= 2
-        if left:
-            # Those that were not made will not be seen. Trying again is the failure's business.
-            self._expectations.creation_seen(key, left)
-        if failure is None or reporting.namespace_terminating(failure):
-            return None
-        text = f"Error creating: {failure}"
-        self._recorder.event(replica_set, recorder.WARNING, "FailedCreate", text)
-        return status.Failure("FailedCreate", str(failure))
+        outcome = await self._control.create(replica_set, [operation] * count)
+        # Those that were not made will not be seen. Trying again is the failure's business.
+        self._expectations.creation_seen(key, count - len(outcome.made))
+        return _failure("FailedCreate", outcome.failure)
 
     async def _delete(
         self,
@@ -269,20 +248,10 @@ class ReplicaSetController:
         doomed = ranking.victims(active, count, ranks, self._ctx.clock.now())
         uids = [objects.uid(pod) for pod in doomed]
         self._expectations.expect_deletions(key, uids, asyncio.get_running_loop().time())
-        outcomes = await self._client.submit_all([podwrites.deletion(pod) for pod in doomed])
-        failure: errors.StatusError | None = None
-        for pod, outcome in zip(doomed, outcomes, strict=True):
-            if not isinstance(outcome, errors.StatusError):
-                text = f"Deleted pod: {objects.name(pod)}"
-                self._recorder.event(replica_set, recorder.NORMAL, "SuccessfulDelete", text)
-                continue
+        outcome = await self._control.delete(replica_set, doomed)
+        for pod in (*outcome.gone, *outcome.failed):
             self._expectations.deletion_seen(key, objects.uid(pod))
-            # Gone, or another pod of that name by now: either way this one is deleted.
-            if not isinstance(outcome, errors.NotFound | errors.Conflict):
-                failure = failure or outcome
-                text = f"Error deleting: {outcome}"
-                self._recorder.event(replica_set, recorder.WARNING, "FailedDelete", text)
-        return status.Failure("FailedDelete", str(failure)) if failure is not None else None
+        return _failure("FailedDelete", outcome.failure)
 
     def _per_node(self, replica_set: objects.Object) -> dict[str, int]:
         """How many active pods of this ReplicaSet and its siblings each node runs."""
@@ -307,6 +276,10 @@ class ReplicaSetController:
             self._kind.resource, {**replica_set, "status": computed}, subresource="status"
         )
         self._writes.note(key, key, written, asyncio.get_running_loop().time())
+
+
+def _failure(reason: str, failure: errors.StatusError | None) -> status.Failure | None:
+    return status.Failure(reason, str(failure)) if failure is not None else None
 
 
 def _wanted(replica_set: objects.Object) -> int:
