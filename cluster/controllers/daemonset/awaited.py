@@ -9,8 +9,7 @@ from collections.abc import Iterable
 
 from cluster.api import objects, selectors
 from cluster.client import client, informer
-from cluster.controllers import context, expectations, staleness
-from cluster.controllers.daemonset.acting import Outcome
+from cluster.controllers import context, expectations, podcontrol, staleness
 
 
 class Awaited:
@@ -41,16 +40,20 @@ class Awaited:
         now = asyncio.get_running_loop().time()
         self._deletions.expect_deletions(key, map(objects.uid, pods), now)
 
-    def acted(self, key: str, outcome: Outcome, doomed: Iterable[objects.Object]) -> None:
-        """This came of it, where `doomed` were to be deleted."""
+    def acted(self, key: str, made: podcontrol.Creations, ended: podcontrol.Deletions) -> None:
+        """This came of it."""
         now = asyncio.get_running_loop().time()
-        for pod in outcome.made:
+        for pod in made.made:
             self._note(key, pod, now)
-        for pod in doomed:
-            if objects.uid(pod) not in outcome.going:
-                self._deletions.deletion_seen(key, objects.uid(pod))
-        if outcome.unsure:
+        seen = [pod for pod in ended.gone if not self._shows(pod)]
+        for pod in (*ended.failed, *seen):  # it will not be seen, or was before it was deleted
+            self._deletions.deletion_seen(key, objects.uid(pod))
+        if made.unsure or ended.unsure:
             self._unsure[key] = None
+
+    def _shows(self, pod: objects.Object) -> bool:
+        known = self._pods.store.get(objects.key(pod))
+        return known is not None and objects.uid(known) == objects.uid(pod)
 
     def leaving(self, key: str, pod: objects.Object) -> bool:
         """A pod is seen to be going, or gone. True where nothing else is awaited."""

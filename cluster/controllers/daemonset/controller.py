@@ -7,9 +7,8 @@ from typing import Final
 from cluster.aio import tasks
 from cluster.api import conditions, errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import adoption, context, ownership, reporting, staleness
+from cluster.controllers import adoption, context, ownership, podcontrol, reporting, staleness
 from cluster.controllers.daemonset import (
-    acting,
     awaited,
     failures,
     history,
@@ -25,6 +24,8 @@ from cluster.controllers.history import keeper
 KIND: Final = "DaemonSet"
 SETTLE_RATE: Final = 10_000.0
 """Nodes looked at a second, at most, because of changes of single pods and nodes."""
+BURST: Final = 250
+"""Pods that one step makes, and deletes, at most."""
 LOOK_AGAIN: Final = 0.1
 """Seconds until a look at a cache that did not show our own writes yet."""
 
@@ -42,6 +43,7 @@ class DaemonSetController:
         self._histories = history.Histories(ctx.client, keeper.History(ctx.client, self._revisions))
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("daemonset-controller")
+        self._control = podcontrol.PodControl(ctx.client, self._recorder)
         self._placements = placements.Placements()
         self._failures = failures.FailedPods()
         self._awaited = awaited.Awaited(ctx.client, self._pods)
@@ -205,15 +207,14 @@ class DaemonSetController:
         if step.empty:
             return None
         daemon_set = owner.object
-        doomed = step.delete[: acting.BURST]
+        doomed, nodes = step.delete[:BURST], step.create[:BURST]
         self._tell_ended(daemon_set, step, {objects.uid(pod) for pod in doomed})
         self._awaited.deleting(key, doomed)
-        actor = acting.Actor(self._client, self._recorder, daemon_set)
-        nodes = step.create[: acting.BURST]
-        await actor.create(podmaking.creations(daemon_set, owner.reference, hashed, nodes))
-        await actor.delete(doomed)
-        self._awaited.acted(key, actor.outcome, doomed)
-        return actor.outcome.failure
+        creations = podmaking.creations(daemon_set, owner.reference, hashed, nodes)
+        made = await self._control.create(daemon_set, creations)
+        ended = await self._control.delete(daemon_set, doomed)
+        self._awaited.acted(key, made, ended)
+        return made.failure or ended.failure
 
     def _tell_ended(
         self, daemon_set: objects.Object, step: nodepods.Step, doomed: Collection[str]

@@ -50,8 +50,8 @@ def target(pod: objects.Object) -> str:
     required = nodeselectors.node_affinity(spec).get(nodeselectors.REQUIRED) or {}
     for term in required.get("nodeSelectorTerms") or ():
         for field in term.get("matchFields") or ():
-            if (field.get("key"), field.get("operator")) == (nodeselectors.NAME_FIELD, "In"):
-                values = field.get("values") or ()
+            if field.get("key") == nodeselectors.NAME_FIELD and field.get("operator") == "In":
+                values = field.get("values") or [""]
                 return values[0] if len(values) == 1 else ""
     return ""
 
