@@ -183,6 +183,19 @@ def test_objects_without_namespace_or_node_and_shared_addresses_are_seen():
     assert not any("default/done and" in text or "and pod default/done" in text for text in wrong)
 
 
+def test_two_pods_of_a_daemonset_on_a_node_are_seen():
+    store = _resting()
+    store.put("daemonsets.apps", {**_node("agent"), "kind": "DaemonSet"})
+    for name, phase in (("one", "Running"), ("two", "Pending"), ("ended", "Failed")):
+        pod = _pod(name, "a", status={"phase": phase})
+        owner = {"kind": "DaemonSet", "uid": "node-agent", "controller": True}
+        pod["metadata"]["ownerReferences"] = [owner]
+        store.put("pods", pod)
+    assert invariants.at_rest(store.mirror) == [
+        "pods default/one and default/two of one DaemonSet are on node a",
+    ]
+
+
 def test_endpoints_of_pods_that_are_gone_are_seen():
     store = _resting()
     target = {"kind": "Pod", "name": "old", "uid": "old"}
