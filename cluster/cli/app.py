@@ -33,6 +33,7 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "status": Lazy("commands.status:status", "Show clusters, nodes and processes."),
         "kubeconfig": Lazy("commands.kubeconfig:kubeconfig", "Print or merge the kubeconfig."),
         "apply": Lazy("commands.apply:apply", "Apply manifests, where there is no kubectl."),
+        "explain": Lazy("commands.explain:explain", "Say why a pod is where it is, or nowhere."),
     },
     "Processes of a cluster": {
         "ps": Lazy("commands.ps:ps", "List processes: pid, CPU, memory, restarts."),

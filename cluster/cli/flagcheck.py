@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -24,6 +25,18 @@ def complaints(component: str, flag: str, value: str) -> Iterator[str]:
         option.type.convert(value, option, None)
     except click.BadParameter as error:
         yield error.message
+        return
+    if (component, flag) == ("scheduler", "config"):
+        yield from _scheduler_config(Path(value))
+
+
+def _scheduler_config(path: Path) -> Iterator[str]:
+    from cluster.cli import schedulerconfig
+
+    try:
+        schedulerconfig.load(path)
+    except schedulerconfig.Unusable as error:
+        yield from str(error).splitlines()
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:

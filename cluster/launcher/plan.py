@@ -122,7 +122,13 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
 
 
 def _scheduler(wanted: Topology, folder: state.Folder) -> Process:
-    flags = _kubeconfig(folder, SCHEDULER) | {"kubernetes-version": wanted.kubernetes_version}
+    flags = {
+        **_kubeconfig(folder, SCHEDULER),
+        "kubernetes-version": wanted.kubernetes_version,
+        "listen": f"unix:{folder.socket(SCHEDULER)}",
+    }
+    if wanted.scheduler_config:
+        flags["config"] = wanted.scheduler_config
     return _process(wanted, folder, SCHEDULER, flags)
 
 

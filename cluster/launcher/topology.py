@@ -80,6 +80,8 @@ class Topology:
     nodes: tuple[Node, ...] = ()
     hollow: tuple[HollowGroup, ...] = ()
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scheduler_config: str = ""
+    """The path of the scheduler's KubeSchedulerConfiguration, from the root; "": none."""
 
     @property
     def size(self) -> int:
@@ -112,6 +114,7 @@ def changed(
     name: str | None = None,
     api_port: int | None = None,
     kubernetes_version: str | None = None,
+    scheduler_config: str | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
@@ -124,4 +127,6 @@ def changed(
         topology = replace(topology, api_port=api_port)
     if kubernetes_version is not None:
         topology = replace(topology, kubernetes_version=kubernetes_version)
+    if scheduler_config is not None:
+        topology = replace(topology, scheduler_config=scheduler_config)
     return topology

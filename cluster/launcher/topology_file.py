@@ -37,14 +37,14 @@ def parse(text: str, file: str, flag_check: FlagCheck = _any_flag) -> topology.T
     """Read a cluster file's text; `file` is its name in messages. marked_yaml.InvalidFile."""
     problems: list[marked_yaml.Problem] = []
     top = marked_yaml.read(text, file, problems)
-    found = _topology(top, flag_check)
+    found = _topology(top, file, flag_check)
     top.finish()
     if problems:
         raise marked_yaml.InvalidFile(problems)
     return found
 
 
-def _topology(top: Section, flag_check: FlagCheck) -> topology.Topology:
+def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topology:
     top.take_text("apiVersion", check=_exactly(topology.API_VERSION))
     top.take_text("kind", check=_exactly(topology.KIND))
     for field in ("apiVersion", "kind"):
@@ -64,6 +64,7 @@ def _topology(top: Section, flag_check: FlagCheck) -> topology.Topology:
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
         flags=_flags(top.take_section("flags"), flag_check),
+        scheduler_config=_scheduler_config(top, file, flag_check),
     )
     for section in (ports, network):
         if section is not None:
@@ -177,6 +178,17 @@ def _given(component: str, section: Section, check: FlagCheck) -> dict[str, str]
             section.complain(complaint, key)
         found[flag] = value
     return found
+
+
+def _scheduler_config(top: Section, file: str, check: FlagCheck) -> str:
+    """The path of the scheduler's configuration: relative to the cluster file, where it is."""
+    text = top.take_text("schedulerConfig")
+    if not text:
+        return ""
+    path = str(Path(file).absolute().parent / Path(text).expanduser())
+    for complaint in check("scheduler", "config", path):
+        top.complain(complaint, "schedulerConfig")
+    return path
 
 
 def _port(section: Section | None, field: str) -> int:

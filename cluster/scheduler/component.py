@@ -36,6 +36,7 @@ class Scheduler:
             attempts=config.explained_attempts, size=config.explained_bytes
         )
         self._log = structlog.get_logger().bind(component="scheduler")
+        self._worker: Worker | None = None
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -48,10 +49,20 @@ class Scheduler:
             await leaderelection.run(self._lead, elected, self._client, self._clock, self._random)
         finally:
             self.ready.clear()
+            self._worker = None
 
     def explain(self, key: str) -> explain.Explanation | None:
         """The last attempt for the pod `namespace/name`, if it is still remembered."""
         return self._history.explain(key)
+
+    def waits(self, key: str) -> tuple[str, str]:
+        """Where the pod waits, and why it is gated; "" where this scheduler does not lead."""
+        return self._worker.waits(key) if self._worker is not None else ("", "")
+
+    @property
+    def leads(self) -> bool:
+        """Whether it schedules pods now."""
+        return self._worker is not None and self.ready.is_set()
 
     async def _lead(self) -> None:
         events = recorder.Recorder(
@@ -65,6 +76,7 @@ class Scheduler:
             history=self._history,
             events=events,
         )
+        self._worker = work
         informers = informer.Informers(self._client, self._random)
         work.follow(informers)
         async with tasks.Group("scheduler") as group:

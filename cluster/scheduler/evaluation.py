@@ -29,18 +29,21 @@ _INFEASIBLE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class KeptScores:
-    """The scores of one attempt. `raw` is by row, `done` by place among those that passed."""
+    """The scores of one attempt. `raw` is by row; `cluster` (raw as well, of plugins that read the
+    cluster) and `done` are by place among those that passed.
+    """
 
     names: tuple[str, ...]
     passed: Mask
     raw: Mapping[str, NDArray[np.int32]]
+    cluster: Mapping[str, Scores]
     done: Mapping[str, Scores]
     normalizers: Mapping[str, points.NormalizeScore]
 
     @property
     def cost(self) -> int:
         """Bytes."""
-        arrays = (self.passed, *self.raw.values(), *self.done.values())
+        arrays = (self.passed, *self.raw.values(), *self.cluster.values(), *self.done.values())
         return sum(one.nbytes for one in arrays)
 
     def feasible(self) -> Rows:
@@ -52,11 +55,20 @@ class KeptScores:
         rows = self.feasible()
         return {name: self._of(name, rows) for name in (self.names if len(rows) else ())}
 
+    def plain(self) -> dict[str, Scores]:
+        """Each plugin's scores of the rows that passed, before they are normalized."""
+        rows = self.feasible()
+        return {name: self._plain(name, rows) for name in (self.names if len(rows) else ())}
+
+    def _plain(self, name: str, rows: Rows) -> Scores:
+        found = self.cluster.get(name)
+        return self.raw[name][rows].astype(np.int64) if found is None else found
+
     def _of(self, name: str, rows: Rows) -> Scores:
         found = self.done.get(name)
         if found is not None:
             return found
-        scores = self.raw[name][rows].astype(np.int64)
+        scores = self._plain(name, rows)
         normalizer = self.normalizers.get(name)
         return normalizer.normalize(scores) if normalizer is not None else scores
 
@@ -88,6 +100,8 @@ class Evaluation:
         self._seen = -1
         self._uniform: dict[str, bool] = {}
         self._normalized: dict[str, Scores] = {}
+        self._of_cluster: dict[str, Scores] = {}
+        """The scores of plugins that read the cluster, before they are normalized."""
         self._feasible: Rows | None = None
         self._allocate()
 
@@ -98,6 +112,7 @@ class Evaluation:
         if self.rejection is not None:
             return
         self._normalized.clear()
+        self._of_cluster.clear()
         self._feasible = None
         self._verdicts = None
         if self._seen < 0 or len(self.failed) != nodes.capacity:
@@ -165,14 +180,17 @@ class Evaluation:
         raw = {
             plugin.name: self.scores[plugin.name].astype(np.int32)
             for plugin in self.score_plugins
-            if plugin.name not in self._normalized and plugin.reads is not Reads.CLUSTER
+            if plugin.reads is not Reads.CLUSTER
         }
-        if len(raw) + len(self._normalized) < len(self.score_plugins):
+        if len(raw) + len(self._of_cluster) < len(self.score_plugins):
             # Scores of plugins that read the cluster are of this moment alone.
             self.normalized(self.feasible())
         names = tuple(plugin.name for plugin in self.score_plugins)
         passed = self.failed == PASSED
-        return KeptScores(names, passed, raw, dict(self._normalized), self._profile.normalizers)
+        return KeptScores(
+            names, passed, raw, dict(self._of_cluster), dict(self._normalized),
+            self._profile.normalizers,
+        )  # fmt: skip
 
     def _normalized_by(self, plugin: points.Score, rows: Rows) -> Scores:
         """A plugin's part of `normalized`, computed once between two refreshes."""
@@ -180,6 +198,7 @@ class Evaluation:
         if found is None:
             if plugin.reads is Reads.CLUSTER:
                 found = plugin.score(self.state, self.pod, self._nodes, rows)
+                self._of_cluster[plugin.name] = found
             else:
                 found = self.scores[plugin.name][rows]
             normalizer = self._profile.normalizers.get(plugin.name)

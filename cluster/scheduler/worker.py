@@ -50,6 +50,7 @@ class Worker:
         events: recorder.Recorder,
     ) -> None:
         self._config = config
+        self._history = history
         self._clock = clock
         cache = Cache()
         self._budgets = Budgets()
@@ -84,6 +85,14 @@ class Worker:
         """The victims of a pod are on their way out, or could not be evicted."""
         self._queue.prepared(key, now, failed=failed)
         self._wake.set()
+
+    def waits(self, key: str) -> tuple[str, str]:
+        """Where a pod waits (see SchedulingQueue.where), and why it is gated."""
+        where, pod = self._queue.where(key), self._queue.pod(key)
+        if where != "gated" or pod is None:
+            return where, ""
+        status = self._profiles.admit(pod)
+        return where, f"{status.plugin}: {status.message}"
 
     async def run(self, group: tasks.Group) -> None:
         """Schedule until cancelled; bindings are tasks of `group`."""
@@ -142,7 +151,9 @@ class Worker:
             return self._core(queued.pod).schedule(queued.pod, self._clock.now())
         except Exception as fault:  # noqa: BLE001  (a plugin's fault fails the one pod's attempt)
             self._log.exception("scheduling failed", pod=queued.pod.key)
-            return Failed(guard.told(fault))
+            message = guard.told(fault)
+            self._history.failed(queued.pod.key, queued.pod.uid, self._clock.now(), message)
+            return Failed(message)
 
     def _core(self, pod: pods.PodInfo) -> Core:
         """Who decides for the pod: its profile is of its scheduler's name."""
@@ -167,6 +178,7 @@ class Worker:
                 plugin.post_bind(placed.state, pod, placed.node)
             return
         core.release(placed.state, pod, placed.node)
+        self._history.undone(pod.key, pod.uid, status.message)
         self._log.info("binding failed", pod=pod.key, node=placed.node, error=status.message)
         if status.rejected:
             rejected_by = (status.plugin,)

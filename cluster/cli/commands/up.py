@@ -63,6 +63,11 @@ class Exists(faults.Fault):
     metavar="VERSION",
     show_default=topology.KUBERNETES_VERSION,
 )
+@flags.option(
+    "scheduler-config",
+    "KubeSchedulerConfiguration file: the scheduler's profiles and plugins.",
+    click.Path(dir_okay=False, path_type=Path),
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -73,6 +78,7 @@ def up(
     *,
     port: int | None,
     kubernetes_version: str | None,
+    scheduler_config: Path | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -83,7 +89,11 @@ def up(
     """
     began = clock.SystemClock().now()
     wanted = _topology(path, nodes, hollow, name, port)
-    wanted = topology.changed(wanted, kubernetes_version=kubernetes_version)
+    wanted = topology.changed(
+        wanted,
+        kubernetes_version=kubernetes_version,
+        scheduler_config=_checked(scheduler_config),
+    )
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
@@ -118,6 +128,16 @@ def _topology(
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
     return wanted
+
+
+def _checked(path: Path | None) -> str | None:
+    """The whole path of a scheduler's configuration that can be used."""
+    if path is None:
+        return None
+    from cluster.cli import schedulerconfig
+
+    schedulerconfig.load(path)
+    return str(path.absolute())
 
 
 def _read(path: Path) -> Topology:

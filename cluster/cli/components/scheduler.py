@@ -1,10 +1,11 @@
-"""`kubemu scheduler`."""
+"""`kubemu scheduler`, and the commands under it."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from cluster.cli import connection, flags, process
+from cluster.cli import connection, flags, process, schedulerconfig, servertls
 from cluster.cli.flags import BOOLEAN, DURATION, NUMBER, TEXT, Setting
 from cluster.scheduler import config as configs
 
@@ -19,27 +20,74 @@ _SETTINGS = (
 )
 
 
-@click.command()
+class _Commands(click.Group):
+    """The commands under `scheduler`, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["simulate"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "simulate":
+            return None
+        from cluster.cli.commands import simulate
+
+        return simulate.simulate
+
+
+@click.group(cls=_Commands, invoke_without_command=True, subcommand_metavar="[COMMAND]")
 @connection.options
+@flags.option("config", "KubeSchedulerConfiguration file: profiles, plugins.", connection.FILE)
 @flags.settings(configs.Config, *_SETTINGS)
+@flags.option("listen", "Where attempts are explained (kubemu explain): unix:/path or host:port.")
+@servertls.options
 @flags.identity
 @process.logging_options
-def scheduler(log_level: str, log_format: str, **values: Any) -> None:
-    """Run the scheduler, which binds pods to nodes."""
+@click.pass_context
+def scheduler(context: click.Context, /, log_level: str, log_format: str, **values: Any) -> None:
+    """Run the scheduler, which binds pods to nodes.
+
+    Flags win over what the file of --config says. With a command, nothing is run but that.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    path: Path | None = values.pop("config")
+    loaded = schedulerconfig.load(path) if path is not None else None
+    if loaded is not None and values["scheduler_name"] is not None:
+        raise click.UsageError("--scheduler-name: with --config, profiles have their own names.")
+    if loaded is not None and loaded.kubeconfig and not (values["kubeconfig"] or values["server"]):
+        values["kubeconfig"] = Path(loaded.kubeconfig)
     connected = connection.from_flags(values)
+    listen: str = values.pop("listen") or ""
+    tls = servertls.from_flags(
+        values.pop("tls_cert_file"), values.pop("tls_private_key_file"),
+        values.pop("client_ca_file"), require_client=True,
+    )  # fmt: skip
+    if listen and not listen.startswith("unix:") and (tls is None or not tls.client_ca):
+        raise click.UsageError(
+            "--listen on a port needs --tls-cert-file, --tls-private-key-file, --client-ca-file."
+        )
     identity = values.pop("identity")
+    given = schedulerconfig.fields(loaded) if loaded is not None else {}
 
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(identity=identity, **fields)
+        return configs.Config(**{"identity": identity, **given, **fields})
 
     config = flags.built(make, _SETTINGS, values)
 
     async def story(seams: process.Seams) -> None:
+        import structlog
+
         from cluster.scheduler.component import Scheduler
 
+        for note in loaded.notes if loaded is not None else ():
+            structlog.get_logger().warning("configuration", file=str(path), note=note)
         async with connected.client("kube-scheduler") as client:
-            await process.serve(
-                Scheduler(config, client=client, clock=seams.clock, random=seams.random)
-            )
+            made = Scheduler(config, client=client, clock=seams.clock, random=seams.random)
+            served: list[process.Component] = [made]
+            if listen:
+                from cluster.scheduler.serving import Server
+
+                served.append(Server(made, client, listen, tls))
+            await process.serve(*served)
 
     process.run("scheduler", story, log_level=log_level, log_format=log_format)

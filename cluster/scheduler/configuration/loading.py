@@ -192,7 +192,10 @@ def _profile(path: str, profile: Document, args: dict[str, Document]) -> Profile
         if typed is None:
             made[name] = one.get("args")
         elif name in arguments.MAKERS:
-            made[name] = arguments.taken(name, typed)
+            try:
+                made[name] = arguments.taken(name, typed)
+            except ValueError as error:
+                raise Invalid(f"{path}.pluginConfig[{at}].args: {error}") from None
     return ProfileSettings(profile["schedulerName"], sets, made)
 
 

@@ -47,8 +47,6 @@ def _client(connection: Document) -> Causes:
 
 
 def _election(path: str, election: Document) -> Causes:
-    if not election["leaderElect"]:
-        return []
     found: Causes = []
     times = {}
     for name in ("leaseDuration", "renewDeadline", "retryPeriod"):
@@ -56,11 +54,12 @@ def _election(path: str, election: Document) -> Causes:
             times[name] = durations.parse(election[name])
         except ValueError as error:
             found.append(causes.invalid(f"{path}.{name}", election[name], str(error)))
-            continue
-        if times[name] <= 0:
-            found.append(
-                causes.invalid(f"{path}.{name}", election[name], "must be greater than zero")
-            )
+    if not election["leaderElect"]:
+        return found
+    for name, seconds in times.items():
+        if seconds <= 0:
+            told = "must be greater than zero"
+            found.append(causes.invalid(f"{path}.{name}", election[name], told))
     if len(times) == 3 and times["leaseDuration"] < times["renewDeadline"]:
         told = "LeaseDuration must be greater than RenewDeadline"
         found.append(causes.invalid(f"{path}.leaseDuration", election["renewDeadline"], told))

@@ -31,9 +31,11 @@ def names() -> Sequence[str]:
     return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
 
 
-def not_built(name: str) -> str:
-    """Why a plugin of Kubernetes is not here, or ""."""
-    return _NOT_BUILT.get(name, "")
+def missing(name: str) -> str:
+    """Why there is no plugin of others of this name; "" where there is one."""
+    if list(metadata.entry_points(group=GROUP, name=name)):
+        return ""
+    return _NOT_BUILT.get(name) or f"no installed package offers it (entry point group {GROUP})"
 
 
 def built(name: str, factory: Factory | None, args: Any, handle: Handle) -> Plugin:
@@ -55,8 +57,7 @@ def built(name: str, factory: Factory | None, args: Any, handle: Handle) -> Plug
 def _found(name: str) -> Factory:
     entries = list(metadata.entry_points(group=GROUP, name=name))
     if not entries:
-        why = not_built(name) or f"no installed package offers it (entry point group {GROUP})"
-        raise Unusable(f'plugin "{name}" does not exist: {why}')
+        raise Unusable(f'plugin "{name}" does not exist: {missing(name)}')
     if len({entry.value for entry in entries}) > 1:
         places = ", ".join(sorted(entry.value for entry in entries))
         raise Unusable(f'plugin "{name}" is offered more than once: {places}')

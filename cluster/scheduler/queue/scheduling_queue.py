@@ -94,6 +94,23 @@ class SchedulingQueue:
     def __contains__(self, key: str) -> bool:
         return key in self._flying or self._waiting(key) is not None
 
+    def where(self, key: str) -> str:
+        """Where a pod is: one of the keys of `counts`, `in flight`, or "" for nowhere."""
+        if key in self._flying:
+            return "in flight"
+        if key in self._active:
+            return "active"
+        if key in self._backoff or key in self._faulty:
+            return "backoff"
+        if key in self._unschedulable:
+            return "unschedulable"
+        return "gated" if key in self._gated else ""
+
+    def pod(self, key: str) -> PodInfo | None:
+        """A pod that is in the queue."""
+        found = self._flying.get(key) or self._waiting(key)
+        return found.pod if found is not None else None
+
     def counts(self) -> dict[str, int]:
         """How many pods are where (kube-scheduler: scheduler_pending_pods)."""
         return {
