@@ -11,12 +11,13 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
-from cluster.api import objects, quantity
+from cluster.api import objects, quantity, timestamps
 from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, listing, look
+from cluster.kubelet.hooks import Hooks
 from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
@@ -58,7 +59,10 @@ class NodeAgent:
         self._writer = writer
         self._host = statuses.Host(config.addresses, config.version)
         self._speaker = events.Speaker(recorder, config.version, normal=config.normal_events)
-        self._worker = podworker.PodWorker(cri, clock, self._speaker, config.pod_logs_dir)
+        self._worker = podworker.PodWorker(
+            cri, clock, self._speaker, Hooks(cri, config.version, config.addresses),
+            config.pod_logs_dir,
+        )  # fmt: skip
         self._prober = prober.Prober(
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
             addresses=config.addresses, on_change=self._on_verdict,
@@ -111,6 +115,7 @@ class NodeAgent:
             pod.seen = found[0]
             pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
         pods.seed(pod)
+        pod.memory.begun = _began(obj) or self._clock.now()
         pod.memory.probing = probes.of(obj)
         if pod.memory.probing is not None:
             pod.memory.probing.recall(objects.status(obj), pod.seen, containerstatus.SCHEME)
@@ -288,6 +293,14 @@ class NodeAgent:
             self._publish(pod, Plan(waiting=pod.waiting))
 
 
+def _began(pod: objects.Object) -> float:
+    """When a kubelet took the pod; 0 where none did."""
+    try:
+        return timestamps.decode(objects.status(pod).get("startTime") or "")
+    except ValueError:
+        return 0.0
+
+
 def _asks_more(old: objects.Object, new: objects.Object) -> bool:
     """Whether the pod changed in anything that the kubelet acts upon."""
     before, after = objects.meta(old), objects.meta(new)
@@ -296,6 +309,7 @@ def _asks_more(old: objects.Object, new: objects.Object) -> bool:
         or before.get("annotations") != after.get("annotations")
         or before.get("labels") != after.get("labels")
         or ("generation" not in after and objects.spec(old) != objects.spec(new))
+        or podspec.ephemeral_containers(old) != podspec.ephemeral_containers(new)
         or bool(objects.spec(new).get("readinessGates"))
     )
 

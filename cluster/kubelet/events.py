@@ -3,6 +3,7 @@
 from typing import Final, Protocol
 
 from cluster.api import durations, objects
+from cluster.kubelet.lifecycle import deadlines, podspec
 from cluster.kubelet.version import Version
 
 NORMAL: Final = "Normal"
@@ -109,6 +110,35 @@ class Speaker:
         }.get(result, ("Unhealthy", self._version.probe_errored(what, output)))
         self._say(pod, reason, said[:_LONGEST], name, init=init, warning=True)
 
+    def hook_failed(self, pod: objects.Object, name: str, reason: str, *, init: bool) -> None:
+        """A lifecycle hook failed; what it said is not told, for it may hold secrets."""
+        what = reason.removeprefix("Failed")
+        self._say(pod, reason, f"{what} failed", name, init=init, warning=True)
+
+    def deadline_exceeded(self, pod: objects.Object) -> None:
+        """The pod's time on the node is over."""
+        if self.normal:
+            self._recorder.event(pod, NORMAL, deadlines.EXCEEDED.reason, deadlines.EVENT)
+
+    def mount_failed(self, pod: objects.Object, why: str) -> None:
+        """A volume could not be set up."""
+        self._recorder.event(pod, WARNING, "FailedMount", why[:_LONGEST])
+
+    def unmounted(
+        self, pod: objects.Object, waiting: list[str], unprocessed: list[str], why: str
+    ) -> None:
+        """A pod waits for volumes: all of them, those of which too little is known, and why."""
+        message = self._version.unmounted(waiting, unprocessed, why)
+        self._recorder.event(pod, WARNING, "FailedMount", message[:_LONGEST])
+
+    def misnamed_variables(self, pod: objects.Object, message: str) -> None:
+        """Keys of an object are no names of variables."""
+        self._recorder.event(pod, WARNING, "InvalidEnvironmentVariableNames", message[:_LONGEST])
+
+    def resolver_formed(self, pod: objects.Object, reason: str, message: str) -> None:
+        """The pod's resolver is not quite what was asked for."""
+        self._recorder.event(pod, WARNING, reason, message[:_LONGEST])
+
     def sandbox_failed(self, pod: objects.Object, why: str) -> None:
         """The sandbox could not be made."""
         message = f"Failed to create pod sandbox: {why}"
@@ -137,6 +167,8 @@ class Speaker:
         if not (warning or self.normal):
             return
         part = "initContainers" if init else "containers"
+        if any(one["name"] == name for one in podspec.ephemeral_containers(pod)):
+            part = "ephemeralContainers"
         self._recorder.event(
             pod,
             WARNING if warning else NORMAL,

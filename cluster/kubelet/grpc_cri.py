@@ -18,6 +18,7 @@ _GREETING: Final = 2.0
 """Seconds to wait for the first word of an event stream; not every runtime sends it at once."""
 _MARGIN: Final = 120.0
 _PULL: Final = 600.0
+_COMMAND: Final = 86400.0
 
 
 def connect(channel: grpc.aio.Channel, request_timeout: float = 120.0) -> Cri:
@@ -57,6 +58,13 @@ class GrpcCri:
         seconds = request.timeout + _MARGIN
         return await self._unary(  # type: ignore[no-any-return]
             self._calls["stop_container"], request, seconds
+        )
+
+    async def exec_sync(self, request: pb.ExecSyncRequest) -> pb.ExecSyncResponse:
+        """Lasts as long as the command may; without a timeout of its own, a day."""
+        seconds = request.timeout + _MARGIN if request.timeout else _COMMAND
+        return await self._unary(  # type: ignore[no-any-return]
+            self._calls["exec_sync"], request, seconds
         )
 
     async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:

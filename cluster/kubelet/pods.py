@@ -31,8 +31,8 @@ class Pod:
     sandbox_ids: list[str] = field(default_factory=list)
     """The sandboxes that are known, the newest first."""
     sandbox_config: pb.PodSandboxConfig | None = None
-    killing: dict[str, None] = field(default_factory=dict)
-    """Containers that were asked to end: it is said once."""
+    killing: dict[str, bool] = field(default_factory=dict)
+    """Containers that are asked to end, which is said once, and whether their hook was run."""
 
     status: objects.Object | None = None
     """What was computed last."""
@@ -54,7 +54,7 @@ class Pod:
 def seed(pod: Pod) -> None:
     """Remember what the API says of earlier attempts: counts never go down."""
     status = objects.status(pod.object)
-    for name in ("initContainerStatuses", "containerStatuses"):
+    for name in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
         for one in status.get(name) or ():
             if one.get("containerID") or one.get("restartCount"):
                 pod.memory.attempts[one["name"]] = int(one.get("restartCount") or 0)

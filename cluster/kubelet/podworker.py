@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.aio import rpc, tasks
+from cluster.aio import rpc
+from cluster.api import objects
 from cluster.kubelet import criconfig, events, images
 from cluster.kubelet.cri import POD_UID, Cri, look
-from cluster.kubelet.lifecycle import podspec, readiness
+from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
+from cluster.kubelet.killing import Killer
+from cluster.kubelet.lifecycle import deadlines, podspec, readiness
 from cluster.kubelet.lifecycle.actions import (
     Action,
     CreateSandbox,
@@ -37,8 +40,15 @@ class PodWorker:
     """Works on the pods of one node. One call a pod at a time; calls may be cancelled."""
 
     def __init__(
-        self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker, logs: str = "/var/log/pods"
+        self,
+        cri: Cri,
+        clock: clocks.Clock,
+        speaker: events.Speaker,
+        hooks: Hooks,
+        logs: str = "/var/log/pods",
     ) -> None:
+        self._hooks = hooks
+        self._killer = Killer(cri, clock, speaker, hooks)
         self._logs = logs
         self._cri = cri
         self._clock = clock
@@ -56,6 +66,7 @@ class PodWorker:
         elif pod.event_at > pod.seen.at:
             await self._look(pod, [one.id for one in pod.seen.sandboxes])
         for _ in range(MAX_ROUNDS):
+            self._judge(pod)
             plan = decide(pod.object, pod.seen, pod.memory, self._clock.now())
             self._note_waiting(pod, plan)
             if not plan.actions:
@@ -65,6 +76,15 @@ class PodWorker:
             await self._carry_out(pod, plan.actions)
             await self._look(pod, pod.sandbox_ids)
         raise Restless(f"pod {pod.key} ({pod.uid}) is not at rest")
+
+    def _judge(self, pod: Pod) -> None:
+        """End a pod whose time on the node is over."""
+        memory, obj = pod.memory, pod.object
+        if memory.verdict is not None or podspec.finished(obj) or objects.deleting(obj):
+            return
+        if self._clock.now() >= deadlines.at(obj, memory.begun) and memory.rejection is None:
+            memory.verdict = deadlines.EXCEEDED
+            self._speaker.deadline_exceeded(obj)
 
     async def _search(self, pod: Pod) -> None:
         """Ask for whatever the runtime has of the pod."""
@@ -98,12 +118,8 @@ class PodWorker:
 
     async def _carry_out(self, pod: Pod, actions: Sequence[Action]) -> None:
         kills = [action for action in actions if isinstance(action, Kill)]
-        if len(kills) == 1:
-            await self._kill(pod, kills[0])
-        elif kills:
-            async with tasks.Group("kill") as group:
-                for kill in kills:
-                    group.spawn(self._kill(pod, kill), kill.name)
+        if kills:
+            await self._killer.kill(pod, kills)
         for action in actions:
             if not isinstance(action, Kill) and not await self._do(pod, action):
                 return
@@ -188,18 +204,24 @@ class PodWorker:
                 raise
             self._held(pod, name, "RunContainerError", failure.message, init=init)
             return
-        pod.memory.failures.pop(name, None)
-        pod.memory.retry.pop(name, None)
         self._speaker.started(pod.object, name, init=init)
+        if await self._post_start(pod, container, name, init=init):
+            pod.memory.failures.pop(name, None)
+        pod.memory.retry.pop(name, None)
 
-    async def _kill(self, pod: Pod, action: Kill) -> None:
-        if action.id not in pod.killing:
-            pod.killing[action.id] = None
-            init = self._is_init(pod, action.name)
-            self._speaker.killing(pod.object, action.name, action.message, init=init)
-        request = pb.StopContainerRequest(container_id=action.id, timeout=action.grace)
-        await self._cri.stop_container(request)
-        pod.killing.pop(action.id, None)
+    async def _post_start(self, pod: Pod, container: str, name: str, *, init: bool) -> bool:
+        """Run a container's hook; one whose hook fails is ended. Whether all is well."""
+        spec = next(one for one in podspec.every(pod.object) if one["name"] == name)
+        if not (spec.get("lifecycle") or {}).get(POST_START):
+            return True
+        failure = await self._hooks.run(pod, spec, container, POST_START, LONGEST)
+        if not failure:
+            return True
+        self._speaker.hook_failed(pod.object, name, "FailedPostStartHook", init=init)
+        pod.memory.failures[name] = Waiting("PostStartHookError", failure)
+        grace = podspec.grace(pod.object)
+        await self._killer.kill(pod, [Kill(container, name, grace, "FailedPostStartHook")])
+        return False
 
     def _held(self, pod: Pod, name: str, reason: str, message: str, *, init: bool) -> None:
         """A container could not be made or started: say so, and try again later."""

@@ -55,6 +55,22 @@ class Version:
             return f"{what} probe errored and resulted in unknown state: {why}"
         return f"{what} probe errored: {why}"
 
+    def unmounted(self, waiting: list[str], unprocessed: list[str], why: str) -> str:
+        """The message of the event FailedMount about a pod that waits for volumes."""
+        late = "timed out waiting for the condition"
+        head = f"Unable to attach or mount volumes: unmounted volumes=[{' '.join(waiting)}], "
+        if (self.major, self.minor) < (1, 28):
+            return f"{head}unattached volumes=[{' '.join(waiting)}]: {why or late}"
+        if (self.major, self.minor) >= (1, 30):
+            late = "context deadline exceeded"
+        failed = f"failed to process volumes=[{' '.join(unprocessed)}]"
+        return f"{head}unattached volumes=[], {failed}: {why or late}"
+
+    @property
+    def strict_variable_names(self) -> bool:
+        """Names of variables are C identifiers, with dots and dashes (before 1.34)."""
+        return (self.major, self.minor) < (1, 34)
+
     def present(self, image: str) -> str:
         """The message of the event Pulled where the image was there already."""
         tail = " and can be accessed by the pod" if (self.major, self.minor) >= (1, 35) else ""

@@ -47,12 +47,15 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End a container, with a grace in seconds. Kills that follow each other happen together."""
+    """End a container, with a grace in seconds. Kills that follow each other happen together, but
+    each waits within its grace until those of an earlier `turn` have ended.
+    """
 
     id: str
     name: str
     grace: int
     message: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

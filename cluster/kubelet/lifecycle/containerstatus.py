@@ -1,12 +1,12 @@
 """The status of one container. Follows convertToAPIContainerStatuses of the kubelet."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cluster.api import objects, timestamps
-from cluster.kubelet.lifecycle import podspec
-from cluster.kubelet.lifecycle.model import Container, Seen, State, Waiting
+from cluster.kubelet.lifecycle import podspec, restarts
+from cluster.kubelet.lifecycle.model import Container, Memory, Seen, State, Waiting
 from cluster.kubelet.lifecycle.probes import Probing
 
 SCHEME: Final = "kubemu://"
@@ -26,7 +26,8 @@ class Facts:
     ready_at: Mapping[str, float]
     now: float
     initializing: bool
-    policy: str
+    pod: objects.Object
+    memory: Memory
     probing: Probing | None = None
 
     def started(self, container: Container) -> bool:
@@ -47,6 +48,23 @@ def of_all(
     field = "initContainerStatuses" if init else "containerStatuses"
     before = {status["name"]: status for status in old.get(field) or ()}
     return [_of(spec, before.get(spec["name"]), facts, init=init) for spec in specs]
+
+
+def of_ephemeral(
+    specs: Sequence[objects.Object], old: objects.Object, facts: Facts
+) -> list[objects.Object]:
+    """The statuses of ephemeral containers: they are never ready, and never run again."""
+    before = {status["name"]: status for status in old.get("ephemeralContainerStatuses") or ()}
+    alone = replace(facts, initializing=False)
+    found: list[objects.Object] = []
+    for spec in specs:
+        status = _of(
+            {**spec, "restartPolicy": "Never"}, before.get(spec["name"]), alone, init=False
+        )
+        status["ready"] = False
+        status.pop("started", None)
+        found.append(status)
+    return found
 
 
 def _of(
@@ -82,6 +100,10 @@ def _of_records(
     name = newest.name
     last = _last(records, old)
     why = facts.waiting.get(name)
+    if newest.state is State.EXITED and not restarts.again(
+        facts.pod, spec, newest, facts.memory, init=init
+    ):
+        why = None
     if newest.state is State.RUNNING:
         state: dict[str, Any] = {"running": {"startedAt": timestamps.encode(newest.started)}}
     elif newest.state is State.EXITED and why is None:
@@ -114,7 +136,7 @@ def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects
     name = spec["name"]
     status = {key: value for key, value in old.items() if key != "containerID"}
     status |= {"ready": False, "started": False}
-    if facts.policy == "Never":
+    if restarts.policy(facts.pod, spec) == "Never":
         status["state"] = {"terminated": ended}
     else:
         status["state"] = {"waiting": _waiting(facts.waiting.get(name) or _default(facts))}

@@ -5,10 +5,11 @@ containers goes from nothing to started in one plan. The shell carries it out, l
 again and asks anew, until there is nothing to do.
 """
 
+import math
 from typing import Final
 
 from cluster.api import durations, objects
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import deadlines, podspec, restarts
 from cluster.kubelet.lifecycle.actions import (
     Action,
     CreateSandbox,
@@ -29,7 +30,7 @@ PULL_ERROR_SHOWN: Final = 3.0
 
 def decide(pod: objects.Object, seen: Seen, memory: Memory, now: float) -> Plan:
     """The plan for a pod of which the runtime has `seen`. `now`: seconds since the epoch."""
-    unwanted = memory.removed or memory.rejection is not None
+    unwanted = memory.removed or memory.rejection is not None or memory.verdict is not None
     if unwanted or objects.deleting(pod) or podspec.finished(pod):
         return _tear_down(pod, seen, memory)
     if ended(pod, seen, memory):
@@ -39,38 +40,27 @@ def decide(pod: objects.Object, seen: Seen, memory: Memory, now: float) -> Plan:
 
 def ended(pod: objects.Object, seen: Seen, memory: Memory) -> bool:
     """Whether every container has ended and none is to be started again."""
-    policy = podspec.restart_policy(pod)
-    if policy == "Always":
-        return False
-    if policy == "Never" and _init_failed(pod, seen):
-        return True
+    for spec in podspec.init_containers(pod):
+        container = seen.newest(spec["name"])
+        if (
+            container is not None
+            and _failed(container)
+            and not restarts.again(pod, spec, container, memory, init=True)
+        ):
+            return True
     for spec in podspec.containers(pod):
         container = seen.newest(spec["name"])
-        if container is not None and policy != "Never" and _condemned(memory, container):
-            return False
         if container is None:
             # What the runtime lost (it was restarted) has run: under Never it does not run again.
-            if policy != "Never" or spec["name"] not in memory.attempts:
+            if restarts.policy(pod, spec) != "Never" or spec["name"] not in memory.attempts:
                 return False
-        elif container.state is not State.EXITED or _restartable(policy, container):
+        elif container.state is not State.EXITED or restarts.again(pod, spec, container, memory):
             return False
     return True
 
 
-def _init_failed(pod: objects.Object, seen: Seen) -> bool:
-    for spec in podspec.init_containers(pod):
-        container = seen.newest(spec["name"])
-        if container is not None and not podspec.sidecar(spec) and _failed(container):
-            return True
-    return False
-
-
 def _failed(container: Container) -> bool:
     return container.state is State.EXITED and container.exit_code != 0
-
-
-def _restartable(policy: str, container: Container) -> bool:
-    return policy == "Always" or (policy == "OnFailure" and container.exit_code != 0)
 
 
 def _condemned(memory: Memory, container: Container) -> Probe | None:
@@ -81,8 +71,13 @@ def _condemned(memory: Memory, container: Container) -> Probe | None:
 def _tear_down(pod: objects.Object, seen: Seen, memory: Memory) -> Plan:
     """End what runs, then let go of the network, then, if the pod is gone, forget all."""
     grace = podspec.grace(pod)
+    if memory.verdict is not None and memory.verdict.grace is not None:
+        grace = min(grace, memory.verdict.grace)
+    turns = _turns(pod)
     running: list[Action] = [
-        Kill(one.id, one.name, grace) for one in seen.containers if one.state is State.RUNNING
+        Kill(one.id, one.name, grace, turn=turns.get(one.name, 0))
+        for one in seen.containers
+        if one.state is State.RUNNING
     ]
     if running:
         return Plan(tuple(running))
@@ -94,6 +89,12 @@ def _tear_down(pod: objects.Object, seen: Seen, memory: Memory) -> Plan:
     return Plan(stopped=True, gone=not seen.sandboxes)
 
 
+def _turns(pod: objects.Object) -> dict[str, int]:
+    """Sidecars end after all others, the last one first (KEP-753)."""
+    sidecars = [one["name"] for one in podspec.init_containers(pod) if podspec.sidecar(one)]
+    return {name: turn for turn, name in enumerate(reversed(sidecars), 1)}
+
+
 class _Decision:
     """One decision about a pod that is to run."""
 
@@ -102,16 +103,19 @@ class _Decision:
         self._seen = seen
         self._memory = memory
         self._now = now
-        self._policy = podspec.restart_policy(pod)
         self._actions: list[Action] = []
         self._waiting: dict[str, Waiting] = {}
         self._wake_at: float | None = None
 
     def plan(self) -> Plan:
         """Work it out."""
+        self._wake(deadlines.at(self._pod, self._memory.begun))
         sandbox = self._seen.sandbox
         if sandbox is None and not self._new_sandbox():
             return self._result()
+        if sandbox is not None:
+            for spec in podspec.ephemeral_containers(self._pod):
+                self._ephemeral(spec)
         if self._initialize(sandbox):
             for spec in podspec.containers(self._pod):
                 self._regular(spec, sandbox)
@@ -163,6 +167,14 @@ class _Decision:
             self._bring_up(spec, container, init=True)
         return False
 
+    def _ephemeral(self, spec: objects.Object) -> None:
+        """It runs once, in whatever state the pod is."""
+        container = self._seen.newest(spec["name"])
+        if container is None and spec["name"] in self._memory.attempts:
+            return
+        if container is None or container.state is State.CREATED:
+            self._bring_up(spec, container)
+
     def _regular(self, spec: objects.Object, sandbox: Sandbox | None) -> None:
         container = self._in(sandbox, spec["name"])
         if container is not None and container.state is State.RUNNING:
@@ -170,10 +182,13 @@ class _Decision:
             return
         last = container or self._seen.newest(spec["name"])
         if last is not None and last.state is State.EXITED:
-            again = self._policy != "Never" and _condemned(self._memory, last)
-            if not again and not _restartable(self._policy, last):
+            if not restarts.again(self._pod, spec, last, self._memory):
                 return
-        elif last is None and self._policy == "Never" and spec["name"] in self._memory.attempts:
+        elif (
+            last is None
+            and spec["name"] in self._memory.attempts
+            and restarts.policy(self._pod, spec) == "Never"
+        ):
             return
         self._bring_up(spec, container)
 
@@ -189,7 +204,7 @@ class _Decision:
             return True
         kind = "Init container" if init else "Container"
         message = f"{kind} {name} failed {probe.kind} probe"
-        if init or self._policy != "Never":
+        if init or restarts.policy(self._pod, spec) != "Never":
             message += ", will be restarted"
         own = grace if probe.grace is None else int(probe.grace)
         self._actions.append(Kill(container.id, name, own, message))
@@ -253,6 +268,8 @@ class _Decision:
         self._wake(until)
 
     def _wake(self, at: float) -> None:
+        if at == math.inf:
+            return
         self._wake_at = at if self._wake_at is None else min(self._wake_at, at)
 
     def _in(self, sandbox: Sandbox | None, name: str) -> Container | None:

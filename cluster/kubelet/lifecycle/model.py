@@ -104,6 +104,18 @@ class Rejection:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a pod that the node had taken is ended by the node: it fails, once nothing runs.
+
+    `grace` is how many seconds its containers have; None: as long as the pod says.
+    """
+
+    reason: str
+    message: str
+    grace: int | None = None
+
+
 @dataclass(slots=True)
 class Memory:
     """What the kubelet remembers of a pod between decisions. It is lost with the kubelet.
@@ -125,7 +137,12 @@ class Memory:
     attempts: dict[str, int] = field(default_factory=dict)
     sandbox_attempt: int = -1
     sandbox_retry: float = 0.0
+    volumes_retry: float = 0.0
+    """When to look again at volumes that are not set up; nothing is started before."""
     rejection: Rejection | None = None
+    verdict: Verdict | None = None
+    begun: float = 0.0
+    """When the node took the pod: its status.startTime."""
     probing: "Probing | None" = None
     """The pod's probes; None where it has none."""
     removed: bool = False

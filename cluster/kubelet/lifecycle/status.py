@@ -12,6 +12,7 @@ from cluster.kubelet.lifecycle import (
     podconditions,
     podspec,
     readiness,
+    restarts,
 )
 from cluster.kubelet.lifecycle.model import Memory, Seen, Waiting
 from cluster.kubelet.version import Version
@@ -59,13 +60,16 @@ def generate(
         ready_at=ready_at,
         now=now,
         initializing=bool(podspec.init_containers(pod)),
-        policy=podspec.restart_policy(pod),
+        pod=pod,
+        memory=memory,
         probing=memory.probing,
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)
     apps = containerstatus.of_all(podspec.containers(pod), old, facts, init=False)
-    phase = _sticky(old, phase_of(pod, inits, apps, stopped=stopped))
-    status: objects.Object = {"phase": phase}
+    status: objects.Object = _phase(
+        old, memory, phase_of(pod, inits, apps, stopped=stopped), stopped
+    )
+    phase = status["phase"]
     if host.version.tracks_generation and "generation" in objects.meta(pod):
         status["observedGeneration"] = objects.meta(pod)["generation"]
     status["conditions"] = podconditions.generate(
@@ -77,6 +81,9 @@ def generate(
     status.update(_addresses(pod, seen, old, host))
     if inits:
         status["initContainerStatuses"] = inits
+    ephemeral = podspec.ephemeral_containers(pod)
+    if ephemeral:
+        status["ephemeralContainerStatuses"] = containerstatus.of_ephemeral(ephemeral, old, facts)
     status["containerStatuses"] = sorted(apps, key=lambda one: str(one["name"]))
     status["qosClass"] = old.get("qosClass") or qos.of(objects.spec(pod))
     later = [at for at in ready_at.values() if at > now]
@@ -85,11 +92,10 @@ def generate(
 
 def phase_of(pod: objects.Object, inits: Statuses, apps: Statuses, *, stopped: bool) -> str:
     """Pending, Running, Succeeded or Failed."""
-    policy = podspec.restart_policy(pod)
     pending, failed = _initialization(pod, inits)
-    if failed and policy == "Never":
+    if failed:
         return "Failed"
-    count = _count(apps)
+    count = _count(pod, apps)
     if stopped and not count.running and count.ended:
         clean = count.succeeded == count.ended and not count.waiting
         return "Succeeded" if clean else "Failed"
@@ -99,11 +105,9 @@ def phase_of(pod: objects.Object, inits: Statuses, apps: Statuses, *, stopped: b
         return "Running"
     if not count.ended:
         return "Pending"
-    if policy == "Always":
+    if count.again:
         return "Running"
-    if count.succeeded == count.ended:
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Succeeded" if count.succeeded == count.ended else "Failed"
 
 
 @dataclass(slots=True)
@@ -112,11 +116,12 @@ class _Count:
     running: int = 0
     ended: int = 0
     succeeded: int = 0
+    again: int = 0
 
 
-def _count(apps: Statuses) -> _Count:
+def _count(pod: objects.Object, apps: Statuses) -> _Count:
     count = _Count()
-    for status in apps:
+    for spec, status in zip(podspec.containers(pod), apps, strict=True):
         state = status["state"]
         if "running" in state:
             count.running += 1
@@ -124,15 +129,18 @@ def _count(apps: Statuses) -> _Count:
         terminated = state.get("terminated") or status["lastState"].get("terminated")
         if terminated is None:
             count.waiting += 1
-        else:
-            count.ended += 1
-            # One that waits is to run again, however it ended.
-            count.succeeded += "waiting" not in state and terminated["exitCode"] == 0
+            continue
+        count.ended += 1
+        if "waiting" in state:
+            count.again += 1
+            continue
+        count.again += restarts.wanted(pod, spec, terminated["exitCode"])
+        count.succeeded += terminated["exitCode"] == 0
     return count
 
 
 def _initialization(pod: objects.Object, inits: Statuses) -> tuple[int, int]:
-    """How many init containers have not ended yet, and how many have failed."""
+    """How many init containers have not ended yet, and how many have failed for good."""
     pending = failed = 0
     for spec, status in zip(podspec.init_containers(pod), inits, strict=True):
         state = status["state"]
@@ -142,18 +150,28 @@ def _initialization(pod: objects.Object, inits: Statuses) -> tuple[int, int]:
         terminated = state.get("terminated") or (
             status["lastState"].get("terminated") if "waiting" in state else None
         )
-        if terminated is None:
+        if terminated is None or "waiting" in state:
             pending += 1
         elif terminated["exitCode"] != 0:
-            failed += 1
-            pending += "waiting" in state or "terminated" in state
+            pending += 1
+            failed += not restarts.wanted(pod, spec, terminated["exitCode"], init=True)
     return pending, failed
 
 
-def _sticky(old: objects.Object, phase: str) -> str:
-    """A pod that has finished never runs again."""
+def _phase(old: objects.Object, memory: Memory, phase: str, stopped: bool) -> objects.Object:
+    """The phase with its reason. A pod that has finished never runs again; one that the node
+    ended fails, once all has stopped.
+    """
     known = str(old.get("phase") or "")
-    return known if known in ("Succeeded", "Failed") else phase
+    if known in ("Succeeded", "Failed"):
+        kept = {key: old[key] for key in ("reason", "message") if old.get(key)}
+        return {"phase": known, **kept}
+    verdict = memory.verdict
+    if verdict is not None:
+        if stopped:
+            return {"phase": "Failed", "reason": verdict.reason, "message": verdict.message}
+        return {"phase": known or "Pending"}
+    return {"phase": phase}
 
 
 def _addresses(pod: objects.Object, seen: Seen, old: objects.Object, host: Host) -> objects.Object:
