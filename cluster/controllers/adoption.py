@@ -8,7 +8,7 @@ import structlog
 from cluster.api import errors, objects
 from cluster.api.operations import STRATEGIC_PATCH
 from cluster.client import client, informer
-from cluster.controllers import context, ownership
+from cluster.controllers import context, ownership, selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def claimed(
     store, resource = source.store, source.resource
     claim = ownership.claim(
         owner.object,
-        context.matcher_of(owner.object),
+        selection.matcher_of(owner.object),
         filter(eligible, store.by_index(context.CONTROLLER, objects.uid(owner.object))),
         filter(eligible, store.by_index(context.ORPHANS, objects.namespace(owner.object))),
     )

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.aio import clock
-from cluster.api import objects, resources, selectors
+from cluster.api import objects, resources
 from cluster.api.persistentvolumes import facts
 from cluster.client import client, indexer, informer, recorder, workqueue
+from cluster.controllers import selection
 from cluster.controllers.config import Config
 from cluster.controllers.job import indices as jobindices
 
@@ -38,8 +39,6 @@ NODE = "node"
 """Index: the node of a pod."""
 JOB_PODS = "job-pods"
 """Index: the uid of the job of a pod that runs, or is not counted."""
-JOB_SELECTION = "job-selection"
-"""Index: how a job selects its pods (see job.indices)."""
 CLAIM_USERS = "claims"
 """Index: the keys of the claims that a pod uses. `with_claim_users` has it."""
 
@@ -62,31 +61,21 @@ def _by_node(obj: objects.Object) -> list[str]:
     return [node] if node else []
 
 
+_SELECTS: Mapping[str, indexer.IndexFunction] = {selection.SELECTION: selection.demand}
+_OWNED: Mapping[str, indexer.IndexFunction] = {CONTROLLER: _by_controller, ORPHANS: _orphans}
+
 _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
-    PODS: {
-        CONTROLLER: _by_controller,
-        ORPHANS: _orphans,
-        NAMESPACE: _by_namespace,
-        NODE: _by_node,
-        JOB_PODS: jobindices.of_pod,
-    },
-    REPLICA_SETS: {CONTROLLER: _by_controller, ORPHANS: _orphans, NAMESPACE: _by_namespace},
-    JOBS: {
-        CONTROLLER: _by_controller,
-        ORPHANS: _orphans,
-        NAMESPACE: _by_namespace,
-        JOB_SELECTION: jobindices.of_job,
-    },
-    REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, NAMESPACE: _by_namespace},
-    DEPLOYMENTS: {NAMESPACE: _by_namespace},
-    STATEFUL_SETS: {NAMESPACE: _by_namespace},
-    DAEMON_SETS: {NAMESPACE: _by_namespace},
-    CONTROLLER_REVISIONS: {CONTROLLER: _by_controller, ORPHANS: _orphans},
-    SERVICES: {NAMESPACE: _by_namespace},
+    PODS: {**_OWNED, NAMESPACE: _by_namespace, NODE: _by_node, JOB_PODS: jobindices.of_pod},
+    REPLICA_SETS: {**_OWNED, NAMESPACE: _by_namespace, **_SELECTS},
+    REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, NAMESPACE: _by_namespace, **_SELECTS},
+    DEPLOYMENTS: _SELECTS,
+    DAEMON_SETS: _SELECTS,
+    JOBS: {CONTROLLER: _by_controller, **_SELECTS},
+    CONTROLLER_REVISIONS: _OWNED,
+    SERVICES: {NAMESPACE: _by_namespace, **_SELECTS},
     BUDGETS: {NAMESPACE: _by_namespace},
     ENDPOINT_SLICES: {NAMESPACE: _by_namespace},
 }
-
 
 _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
 
@@ -165,32 +154,6 @@ class Context:
         return recorder.Recorder(self.client, self.clock, self.random, component)
 
 
-def selector_of(obj: objects.Object) -> selectors.Selector:
-    """spec.selector of a workload; one that is missing or invalid matches nothing."""
-    try:
-        return selectors.of(_selector_document(obj))
-    except ValueError:
-        return selectors.NOTHING
-
-
-def matcher_of(obj: objects.Object) -> Callable[[Mapping[str, str]], bool]:
-    """Whether labels match spec.selector, as fast as it can be told: thousands are asked."""
-    document = _selector_document(obj) or {}
-    labels = document.get("matchLabels")
-    if not labels or document.get("matchExpressions"):
-        return selector_of(obj).matches
-    wanted = labels.items()
-    return lambda own: wanted <= own.items()
-
-
-def _selector_document(obj: objects.Object) -> objects.Object | None:
-    """A label selector; a ReplicationController has labels in its place, as nothing else has."""
-    found: objects.Object | None = objects.spec(obj).get("selector")
-    if found and obj.get("kind") == "ReplicationController":
-        return {"matchLabels": found}
-    return found
-
-
 def settle(size: int, a_second: float) -> float:
     """Seconds to wait for more changes before looking at `size` things again.
 
@@ -198,3 +161,6 @@ def settle(size: int, a_second: float) -> float:
     that is spent looking, and a small set waits next to nothing.
     """
     return size / a_second
+
+
+selector_of, matcher_of = selection.selector_of, selection.matcher_of

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.api import selectors
-from cluster.controllers import config, context, expectations, ownership, reporting, staleness
+from cluster.controllers import config, expectations, ownership, reporting, selection, staleness
 from cluster.controllers.namespace import progress
 from cluster.controllers.nodeipam import cidrs
 from cluster.controllers.podgc import decision
@@ -106,7 +106,7 @@ def test_claims() -> None:
 def test_the_fast_matcher_agrees_with_the_selector(selector) -> None:
     obj = {"spec": {"selector": selector}}
     for labels in ({}, {"a": "1"}, {"a": "2"}, {"a": "1", "b": "x"}, {"b": "x"}):
-        assert context.matcher_of(obj)(labels) == selectors.of(selector).matches(labels)
+        assert selection.matcher_of(obj)(labels) == selectors.of(selector).matches(labels)
 
 
 def test_statuses_that_differ_in_nothing_but_zeros_are_the_same() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from cluster.api import objects, selectors
 from cluster.client import client, informer
-from cluster.controllers import context, expectations, podcontrol, staleness
+from cluster.controllers import context, expectations, podcontrol, selection, staleness
 
 
 class Awaited:
@@ -69,7 +69,7 @@ class Awaited:
         listed = await self._client.list(
             context.PODS,
             objects.namespace(daemon_set),
-            labels=selectors.as_text(context.selector_of(daemon_set)),
+            labels=selectors.as_text(selection.selector_of(daemon_set)),
         )
         now = asyncio.get_running_loop().time()
         uid = objects.uid(daemon_set)

@@ -7,7 +7,15 @@ from typing import Final
 from cluster.aio import tasks
 from cluster.api import conditions, errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import adoption, context, ownership, podcontrol, reporting, staleness
+from cluster.controllers import (
+    adoption,
+    context,
+    ownership,
+    podcontrol,
+    reporting,
+    selection,
+    staleness,
+)
 from cluster.controllers.daemonset import (
     awaited,
     failures,
@@ -115,9 +123,9 @@ class DaemonSetController:
             self._orphan_seen(change.new, change.revision)
 
     def _orphan_seen(self, obj: objects.Object, revision: int) -> None:
-        for found in self._sets.store.by_index(context.NAMESPACE, objects.namespace(obj)):
-            if context.selector_of(found).matches(objects.labels(obj)):
-                self._queue.add(objects.key(found), revision)
+        space, labels = objects.namespace(obj), objects.labels(obj)
+        for found in selection.selecting(self._sets.store, space, labels):
+            self._queue.add(objects.key(found), revision)
 
     def _owner_key(self, obj: objects.Object) -> str | None:
         owner = objects.controller_of(obj)
@@ -139,7 +147,7 @@ class DaemonSetController:
             self._awaited.forget(key)
             self._statuses.forget(key)  # an answer may have come after the deletion
             return
-        if context.selector_of(daemon_set).empty:
+        if selection.selector_of(daemon_set).empty:
             text = "This daemon set is selecting all pods. A non-empty selector is required."
             self._recorder.event(daemon_set, recorder.WARNING, "SelectingAll", text)
             return

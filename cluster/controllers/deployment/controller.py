@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import adoption, context, ownership, podstate, reporting, staleness
+from cluster.controllers import (
+    adoption,
+    context,
+    ownership,
+    podstate,
+    reporting,
+    selection,
+    staleness,
+)
 from cluster.controllers.deployment import budget, decision, hashing, revisions, status
 
 _SET = "replicaset:"
@@ -57,9 +65,8 @@ class DeploymentController:
             self._queue.add(key, change.revision)
         if change.new is not None and objects.controller_of(change.new) is None:
             space, labels = objects.namespace(change.new), objects.labels(change.new)
-            for found in self._deployments.store.by_index(context.NAMESPACE, space):
-                if context.selector_of(found).matches(labels):
-                    self._queue.add(objects.key(found), change.revision)
+            for found in selection.selecting(self._deployments.store, space, labels):
+                self._queue.add(objects.key(found), change.revision)
 
     def _pod_changed(self, change: informer.Change) -> None:
         """Recreate waits for the last old pod: nothing else here hears of its end."""
@@ -93,7 +100,7 @@ class DeploymentController:
         if self._writes.stale(key, self._cached_revision, self._loop_time()):
             self._queue.add_after(key, 1.0)
             return
-        if context.selector_of(deployment).empty:
+        if selection.selector_of(deployment).empty:
             await self._refuse(key, deployment)
             return
         replica_sets = await self._claimed(deployment)

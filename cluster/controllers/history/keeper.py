@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from cluster.api import errors, objects, selectors
 from cluster.client import client, informer
-from cluster.controllers import adoption, context
+from cluster.controllers import adoption, context, selection
 from cluster.controllers.history import revisions
 
 MAX_COLLISIONS = 20
@@ -27,7 +27,7 @@ class History:
         Those that it owns and no longer selects are let go with `release` (DaemonSets do) and are
         otherwise left alone, and not given.
         """
-        matches = context.matcher_of(owner.object)
+        matches = selection.matcher_of(owner.object)
         found = await adoption.claimed(
             self._client,
             owner,
@@ -42,7 +42,7 @@ class History:
         The cache may not show the last revision yet, and two would get one number.
         """
         uid = objects.uid(owner.object)
-        selector = context.selector_of(owner.object)
+        selector = selection.selector_of(owner.object)
         found = await self._client.list(
             context.CONTROLLER_REVISIONS,
             objects.namespace(owner.object),

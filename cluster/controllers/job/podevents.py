@@ -5,8 +5,8 @@ from collections.abc import Callable
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.client import informer
-from cluster.controllers import context
-from cluster.controllers.job import awaited, fields, indices, orphans
+from cluster.controllers import selection
+from cluster.controllers.job import awaited, fields, orphans
 
 
 class PodEvents:
@@ -53,14 +53,10 @@ class PodEvents:
             self._orphans.add(pod)
         if not relabelled or objects.deleting(pod):
             return
-        labels = objects.labels(pod)
-        for group in indices.jobs_of(pod):
-            for job in self._jobs.store.by_index(context.JOB_SELECTION, group):
-                if objects.namespace(job) == objects.namespace(pod) and context.selector_of(
-                    job
-                ).matches(labels):
-                    self._unclaim(objects.key(job))
-                    self._look(objects.key(job), revision)
+        space, labels = objects.namespace(pod), objects.labels(pod)
+        for job in selection.selecting(self._jobs.store, space, labels):
+            self._unclaim(objects.key(job))
+            self._look(objects.key(job), revision)
 
     def _owned(self, pod: Object, revision: int, relabelled: bool) -> None:
         owner = objects.controller_of(pod)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cluster.aio import tasks
 from cluster.api import conditions, objects
 from cluster.client import informer, reconciler
-from cluster.controllers import adoption, context, expectations, ownership, staleness
+from cluster.controllers import adoption, context, expectations, ownership, selection, staleness
 from cluster.controllers.history import keeper
 from cluster.controllers.statefulset import (
     acting,
@@ -111,7 +111,7 @@ class StatefulSetController:
             return
         key = f"{objects.namespace(pod)}/{found[0]}"
         stateful_set = self._sets.store.get(key)
-        if stateful_set is not None and context.selector_of(stateful_set).matches(
+        if stateful_set is not None and selection.selector_of(stateful_set).matches(
             objects.labels(pod)
         ):
             self._queue.add(key, revision)
@@ -138,7 +138,7 @@ class StatefulSetController:
             self._expectations.forget(key)
             self._writes.forget(key)  # an answer may have come after the deletion
             return
-        if self._awaits(key) or context.selector_of(stateful_set).empty:
+        if self._awaits(key) or selection.selector_of(stateful_set).empty:
             return
         owner = adoption.Owner(
             stateful_set,
