@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.api import objects
+from cluster.client import indexer
 
 Matches = Callable[[Mapping[str, str]], bool]
 
@@ -23,6 +24,19 @@ def reference(owner: objects.Object, api_version: str, kind: str) -> objects.Obj
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def owner_key(obj: objects.Object | None, kind: str, owners: indexer.Indexer) -> str | None:
+    """The key of the object of `kind` that controls `obj` (no object: None).
+
+    None where `owners` has it not: its coming will tell, or another of its name is there by now.
+    """
+    owner = objects.controller_of(obj) if obj is not None else None
+    if obj is None or owner is None or owner.get("kind") != kind:
+        return None
+    key = f"{objects.namespace(obj)}/{owner['name']}"
+    found = owners.get(key)
+    return key if found is not None and objects.uid(found) == owner["uid"] else None
 
 
 @dataclass(slots=True)

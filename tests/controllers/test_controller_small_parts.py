@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.api import selectors
+from cluster.client import indexer
 from cluster.controllers import config, expectations, ownership, reporting, selection, staleness
 from cluster.controllers.namespace import progress
 from cluster.controllers.nodeipam import cidrs
@@ -252,3 +253,23 @@ def test_namespace_conditions_tell_what_remains_and_then_that_nothing_does() -> 
     same = next(c for c in later if c["type"] == "NamespaceDeletionDiscoveryFailure")
     assert same == found["NamespaceDeletionDiscoveryFailure"]
     assert progress.conditions(later, progress.Remains(), NOW + 20) == later
+
+
+@pytest.mark.parametrize(
+    ("owner", "key"),
+    [
+        (None, None),
+        ({"kind": "Job", "name": "a", "uid": "1", "controller": True}, "x/a"),
+        ({"kind": "Job", "name": "a", "uid": "1"}, None),
+        ({"kind": "Job", "name": "a", "uid": "2", "controller": True}, None),
+        ({"kind": "Job", "name": "b", "uid": "1", "controller": True}, None),
+        ({"kind": "ReplicaSet", "name": "a", "uid": "1", "controller": True}, None),
+    ],
+)
+def test_the_owner_is_the_controller_of_that_very_uid(owner, key) -> None:
+    owners = indexer.Indexer()
+    owners.put({"metadata": {"name": "a", "namespace": "x", "uid": "1"}})
+    references = [owner] if owner is not None else []
+    pod = {"metadata": {"name": "p", "namespace": "x", "ownerReferences": references}}
+    assert ownership.owner_key(pod, "Job", owners) == key
+    assert ownership.owner_key(None, "Job", owners) is None

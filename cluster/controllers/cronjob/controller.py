@@ -57,20 +57,14 @@ class CronJobController:
         old, new = change.old, change.new
         if old is not None and new is not None and not decision.tells_more(old, new):
             return
-        before, key = self._owner_key(old), self._owner_key(new)
+        before, key = (
+            ownership.owner_key(side, "CronJob", self._cron_jobs.store) for side in (old, new)
+        )
         job = change.object
         if (new is None or objects.deleting(job)) and before is not None:
             self._deletions.deletion_seen(before, objects.uid(job))
         for found in dict.fromkeys(key for key in (before, key) if key is not None):
             self._queue.add(found, change.revision)
-
-    def _owner_key(self, job: objects.Object | None) -> str | None:
-        owner = objects.controller_of(job) if job is not None else None
-        if job is None or owner is None or owner.get("kind") != "CronJob":
-            return None
-        key = f"{objects.namespace(job)}/{owner['name']}"
-        found = self._cron_jobs.store.get(key)
-        return key if found is not None and objects.uid(found) == owner["uid"] else None
 
     # What to do about it
 

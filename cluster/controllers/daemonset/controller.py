@@ -88,9 +88,9 @@ class DaemonSetController:
         if old is not None and new is not None and not _matters(old, new):
             return
         pod = change.object
-        key = self._owner_key(pod)
+        key = ownership.owner_key(pod, KIND, self._sets.store)
         if old is not None and new is not None:
-            before = self._owner_key(old)
+            before = ownership.owner_key(old, KIND, self._sets.store)
             if before is not None and before != key:
                 self._queue.add(before, change.revision)
         if key is None:
@@ -115,7 +115,7 @@ class DaemonSetController:
 
     def _revision_changed(self, change: informer.Change) -> None:
         """A revision that is gone, was changed by others or is nobody's may need a look."""
-        key = self._owner_key(change.object)
+        key = ownership.owner_key(change.object, KIND, self._sets.store)
         if key is not None:
             if change.old is not None:
                 self._queue.add(key, change.revision)
@@ -126,14 +126,6 @@ class DaemonSetController:
         space, labels = objects.namespace(obj), objects.labels(obj)
         for found in selection.selecting(self._sets.store, space, labels):
             self._queue.add(objects.key(found), revision)
-
-    def _owner_key(self, obj: objects.Object) -> str | None:
-        owner = objects.controller_of(obj)
-        if owner is None or owner.get("kind") != KIND:
-            return None
-        key = f"{objects.namespace(obj)}/{owner['name']}"
-        found = self._sets.store.get(key)
-        return key if found is None or objects.uid(found) == owner["uid"] else None
 
     def _look_later(self, key: str, revision: int) -> None:
         self._queue.add_after(key, context.settle(len(self._nodes.store), SETTLE_RATE), revision)

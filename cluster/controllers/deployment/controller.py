@@ -82,12 +82,7 @@ class DeploymentController:
             self._queue.add(key, change.revision)
 
     def _owner_key(self, replica_set: objects.Object) -> str | None:
-        owner = objects.controller_of(replica_set)
-        if owner is None or owner.get("kind") != "Deployment":
-            return None
-        key = f"{objects.namespace(replica_set)}/{owner['name']}"
-        found = self._deployments.store.get(key)
-        return key if found is not None and objects.uid(found) == owner["uid"] else None
+        return ownership.owner_key(replica_set, "Deployment", self._deployments.store)
 
     # What to do about it
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.client import informer
-from cluster.controllers import selection
+from cluster.controllers import ownership, selection
 from cluster.controllers.job import awaited, fields, orphans
 
 
@@ -43,7 +43,7 @@ class PodEvents:
             self._owned(new, change.revision, relabelled and old is not None)
 
     def _gone(self, pod: Object, revision: int) -> None:
-        key = self._owner_key(pod)
+        key = ownership.owner_key(pod, "Job", self._jobs.store)
         if key is not None:
             self._waiting.gone(key, objects.uid(pod))
             self._look(key, revision)
@@ -62,7 +62,7 @@ class PodEvents:
         owner = objects.controller_of(pod)
         if owner is None or owner.get("kind") != "Job":
             return
-        key = self._owner_key(pod)
+        key = ownership.owner_key(pod, "Job", self._jobs.store)
         job = self._jobs.store.get(key) if key is not None else None
         deleting = objects.deleting(pod)
         if key is None or job is None or fields.finished(job):
@@ -74,15 +74,6 @@ class PodEvents:
         if relabelled:
             self._unclaim(key)
         self._look(key, revision)
-
-    def _owner_key(self, pod: Object) -> str | None:
-        """The key of the job that controls the pod, where it is known."""
-        owner = objects.controller_of(pod)
-        if owner is None or owner.get("kind") != "Job":
-            return None
-        key = f"{objects.namespace(pod)}/{owner['name']}"
-        found = self._jobs.store.get(key)
-        return key if found is not None and objects.uid(found) == owner["uid"] else None
 
 
 def _owner_uid(pod: Object) -> str | None:

@@ -77,13 +77,13 @@ class StatefulSetController:
     def _pod_changed(self, change: informer.Change) -> None:
         old, new = change.old, change.new
         pod = change.object
-        key = self._owner_key(pod)
+        key = ownership.owner_key(pod, KIND, self._sets.store)
         if key is not None and (new is None or objects.deleting(new)):
             self._expectations.deletion_seen(key, objects.uid(pod))
         if old is not None and new is not None:
             if not _matters(old, new):
                 return
-            before = self._owner_key(old)
+            before = ownership.owner_key(old, KIND, self._sets.store)
             if before is not None and before != key:
                 self._queue.add(before, change.revision)
         if key is not None:
@@ -115,14 +115,6 @@ class StatefulSetController:
             objects.labels(pod)
         ):
             self._queue.add(key, revision)
-
-    def _owner_key(self, pod: objects.Object) -> str | None:
-        owner = objects.controller_of(pod)
-        if owner is None or owner.get("kind") != KIND:
-            return None
-        key = f"{objects.namespace(pod)}/{owner['name']}"
-        found = self._sets.store.get(key)
-        return key if found is None or objects.uid(found) == owner["uid"] else None
 
     def _look_later(self, key: str, revision: int) -> None:
         found = self._sets.store.get(key)
