@@ -54,6 +54,7 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "kubelet": Lazy("components.kubelet:kubelet", "The agent of a node, or of hollow nodes."),
         "runtime": Lazy("components.runtime:runtime", "The machine and container runtime."),
         "kube-proxy": Lazy("components.kube_proxy:kube_proxy", "Services on a node."),
+        "registry": Lazy("components.registry:registry", "A registry of images."),
     },
     "Other": {"version": Lazy("commands.version:version", "Print versions.")},
 }

@@ -25,14 +25,21 @@ _HOLLOW: Final = "kubemu:hollow-nodes"
 APISERVER: Final = "apiserver"
 SCHEDULER: Final = "scheduler"
 CONTROLLER_MANAGER: Final = "controller-manager"
+REGISTRY: Final = "registry"
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the API server listens: REST over TLS, and gRPC."""
+    """Where the API server listens: REST over TLS, and gRPC; and the registry, 0 without one."""
 
     api: int
     grpc: int
+    registry: int = 0
+
+    @property
+    def registry_names(self) -> tuple[str, ...]:
+        """What images of the registry are called by: `localhost:5000/NAME`."""
+        return f"localhost:{self.registry}", f"{LOOPBACK}:{self.registry}"
 
 
 def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
@@ -41,7 +48,8 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
         _apiserver(wanted, folder, ports),
         _scheduler(wanted, folder),
         _controller_manager(wanted, folder),
-        *(process for node in wanted.nodes for process in _node(wanted, folder, node)),
+        *(_registry(wanted, folder, ports) if wanted.registry else ()),
+        *(process for node in wanted.nodes for process in _node(wanted, folder, node, ports)),
         *(process for group in wanted.hollow for process in _hollow(wanted, folder, group)),
     )
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
@@ -147,16 +155,28 @@ def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
     )  # fmt: skip
 
 
-def _node(wanted: Topology, folder: state.Folder, node: topology.Node) -> Iterator[Process]:
+def _registry(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Process]:
+    flags = {
+        "data-dir": str(folder.registry),
+        "bind-address": LOOPBACK,
+        "port": str(ports.registry),
+    }
+    yield _process(wanted, folder, REGISTRY, flags, after=())
+
+
+def _node(
+    wanted: Topology, folder: state.Folder, node: topology.Node, ports: Ports
+) -> Iterator[Process]:
     runtime, kubelet, proxy = (
         f"{component}-{node.name}" for component in ("runtime", "kubelet", "kube-proxy")
     )
     endpoint = f"unix:{folder.socket(runtime)}"
     named = {"hostname-override": node.name}
-    yield _process(
-        wanted, folder, "runtime", {**named, "listen": endpoint},
-        name=runtime, node=node.name, after=(),
-    )  # fmt: skip
+    flags = {**named, "listen": endpoint}
+    if wanted.registry:
+        flags["image-registries"] = ",".join(ports.registry_names)
+        flags["image-root"] = str(folder.node_images(node.name))
+    yield _process(wanted, folder, "runtime", flags, name=runtime, node=node.name, after=())
     yield _process(
         wanted, folder, "kubelet",
         {

@@ -16,6 +16,7 @@ KIND: Final = "Cluster"
 
 COMPONENTS: Final = (
     "apiserver", "scheduler", "controller-manager", "runtime", "kubelet", "kube-proxy",
+    "registry",
 )  # fmt: skip
 
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
@@ -75,6 +76,9 @@ class Topology:
     kubernetes_version: str = KUBERNETES_VERSION
     api_port: int = 0
     grpc_port: int = 0
+    registry_port: int = 0
+    registry: bool = True
+    """Whether the cluster has a registry of images, which its nodes pull from."""
     pod_cidr: str = ""
     service_cidr: str = "10.96.0.0/12"
     nodes: tuple[Node, ...] = ()
@@ -115,6 +119,7 @@ def changed(
     api_port: int | None = None,
     kubernetes_version: str | None = None,
     scheduler_config: str | None = None,
+    registry: bool | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
@@ -129,4 +134,6 @@ def changed(
         topology = replace(topology, kubernetes_version=kubernetes_version)
     if scheduler_config is not None:
         topology = replace(topology, scheduler_config=scheduler_config)
+    if registry is not None:
+        topology = replace(topology, registry=registry)
     return topology

@@ -59,6 +59,8 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         ),
         api_port=_port(ports, "api"),
         grpc_port=_port(ports, "grpc"),
+        registry_port=_port(ports, "registry"),
+        registry=top.take_truth("registry", default=True),
         pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
         nodes=_nodes(top),

@@ -8,6 +8,7 @@ from cluster.aio import clock as clocks
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.nodedisk import MemoryDisk
+from cluster.runtime.registryimages import Registries
 from cluster.runtime.service import CriService
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class Runtime:
         random: randoms.Random,
         tls: "grpcserver.ServerTls | None" = None,
         disk: MemoryDisk | None = None,
+        registries: Registries | None = None,
     ) -> None:
         self._config = config
         self._tls = tls
-        self.cri = CriService(config, clock=clock, random=random, disk=disk)
+        self.cri = CriService(config, clock=clock, random=random, disk=disk, registries=registries)
         self.dataplane = DataPlane(random)
         self.ready = asyncio.Event()
         self.port = 0

@@ -1,49 +1,68 @@
-"""The images on a node: pulled from an emulated world that has (nearly) every image."""
+"""The images on a node: pulled from registries that are known here, and else from an emulated world
+that has (nearly) every image.
+"""
 
 import asyncio
 from functools import lru_cache
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import images
+from cluster.runtime import images, registryimages
+from cluster.runtime.registryimages import Registries, RegistryImage
 
 
 class ImageStore:
-    """Images by id. Each pull takes `pull_seconds`."""
+    """Images by id. Each pull from the emulated world takes `pull_seconds`."""
 
-    def __init__(self, pull_seconds: float) -> None:
+    def __init__(self, pull_seconds: float, registries: Registries | None = None) -> None:
         self._pull_seconds = pull_seconds
+        self._registries = registries or registryimages.NoRegistries()
         self._names: dict[str, images.Reference] = {}
 
-    def find(self, text: str) -> images.Reference | None:
+    def find(self, text: str) -> pb.Image | None:
         """The image that a reference or an image id names, if it is here. rpc.Failure."""
+        name = text if text.startswith("sha256:") else _parse(text).name
+        real = self._registries.find(name)
+        if real is not None:
+            return registryimages.described(real)
         if text.startswith("sha256:"):
-            return next((ref for ref in self._names.values() if images.image_id(ref) == text), None)
-        return self._names.get(_parse(text).name)
+            emulated = map(describe, self._names.values())
+            return next((one for one in emulated if one.id == text), None)
+        found = self._names.get(name)
+        return describe(found) if found else None
 
-    def all(self) -> list[images.Reference]:
+    def real(self, text: str) -> RegistryImage | None:
+        """The image of a registry that a reference names, if it is here. rpc.Failure."""
+        return self._registries.find(text if text.startswith("sha256:") else _parse(text).name)
+
+    def all(self) -> list[pb.Image]:
         """Every image, in the order in which they were pulled."""
-        return list(self._names.values())
+        real = [registryimages.described(one) for one in self._registries.all()]
+        return [*map(describe, self._names.values()), *real]
 
-    async def pull(self, text: str) -> images.Reference:
+    async def pull(self, text: str, username: str = "", password: str = "") -> pb.Image:
         """Get an image. rpc.Failure, worded as containerd does, where it cannot be had."""
         reference = _parse(text)
+        if self._registries.serves(reference):
+            found = await self._registries.pull(reference, username, password)
+            return registryimages.described(found)
         if self._pull_seconds:
             await asyncio.sleep(self._pull_seconds)
         absence = images.absence(reference)
         if absence:
             raise _missing(reference, absence)
         self._names[reference.name] = reference
-        return reference
+        return describe(reference)
 
-    def remove(self, text: str) -> None:
+    async def remove(self, text: str) -> None:
         """Forget an image, by every name that it has; one that is not here is no error."""
         found = self.find(text)
-        if found is not None:
-            gone = images.image_id(found)
-            self._names = {
-                name: ref for name, ref in self._names.items() if images.image_id(ref) != gone
-            }
+        if found is None:
+            return
+        self._names = {
+            name: ref for name, ref in self._names.items() if images.image_id(ref) != found.id
+        }
+        await self._registries.remove(found.id)
 
 
 @lru_cache(1024)

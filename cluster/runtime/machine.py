@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.runtime import mounting
+from cluster.runtime import mounting, registryimages
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container
+from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
 from cluster.runtime.vos.tty import Tty
@@ -68,9 +69,16 @@ class Machine:
             environment={one.key: one.value for one in config.envs},
             addresses=sandbox.addresses,
             console=_Console(self, OUT),
-            mount=functools.partial(mounting.fill, config=config, sandbox=sandbox, disk=disk),
+            mount=functools.partial(self._fill, disk),
         )
         self.kernel.main_argv = [*config.command, *config.args] or [container.image.name]
+
+    def _fill(self, disk: MemoryDisk | None, files: FileSystem) -> None:
+        """Lay the image's files under the volumes."""
+        container = self._container
+        if container.pulled is not None:
+            registryimages.fill(files, container.pulled)
+        mounting.fill(files, config=container.config, sandbox=container.sandbox, disk=disk)
 
     # ---- the main process --------------------------------------------------------------------
 

@@ -64,9 +64,10 @@ def container_status(container: Container) -> pb.ContainerStatus:
         finished_at=container.finished_at,
         exit_code=container.exit_code,
         image=pb.ImageSpec(image=container.image.name),
-        image_ref=image_ref(container.image),
-        image_id=images.image_id(container.image),
+        image_ref=_image_ref(container),
+        image_id=_image_id(container),
         reason=_reason(container),
+        message=container.message,
         labels=config.labels,
         annotations=config.annotations,
         mounts=config.mounts,
@@ -84,8 +85,8 @@ def container_summary(container: Container) -> pb.Container:
         pod_sandbox_id=container.sandbox.id,
         metadata=container.config.metadata,
         image=container.config.image,
-        image_ref=image_ref(container.image),
-        image_id=images.image_id(container.image),
+        image_ref=_image_ref(container),
+        image_id=_image_id(container),
         state=state,
         created_at=container.created_at,
         labels=container.config.labels,
@@ -139,6 +140,18 @@ def log_path(container: Container) -> str:
     return f"{folder}/{name}" if folder and name else ""
 
 
+def _image_ref(container: Container) -> str:
+    pulled = container.pulled
+    if pulled is not None:
+        return f"{container.image.repository}@{pulled.digest}"
+    return image_ref(container.image)
+
+
+def _image_id(container: Container) -> str:
+    pulled = container.pulled
+    return pulled.id if pulled is not None else images.image_id(container.image)
+
+
 @lru_cache(4096)
 def image_ref(reference: images.Reference) -> str:
     """`docker.io/library/nginx@sha256:…`."""
@@ -161,4 +174,6 @@ def _enum(value: int) -> Any:
 def _reason(container: Container) -> str:
     if container.state is not State.EXITED:
         return ""
+    if container.reason:
+        return container.reason
     return "Completed" if container.exit_code == 0 else "Error"

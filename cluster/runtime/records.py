@@ -16,6 +16,7 @@ from cluster.runtime.script import Script
 if TYPE_CHECKING:
     from cluster.runtime.logs import Log
     from cluster.runtime.machine import Machine
+    from cluster.runtime.registryimages import RegistryImage
 
 
 class State(IntEnum):
@@ -51,6 +52,10 @@ class Container:
     started_at: int = 0
     finished_at: int = 0
     exit_code: int = 0
+    reason: str = ""
+    """Why it ended, where its exit code does not say it."""
+    message: str = ""
+    """What it says of its end."""
     starting: bool = False
     timers: list[asyncio.TimerHandle] | None = None
     waiters: list[asyncio.Future[None]] | None = None
@@ -58,6 +63,8 @@ class Container:
     machine: "Machine | None" = None
     summary: pb.Container | None = None
     """The short form that lists have, kept as long as it is true."""
+    pulled: "RegistryImage | None" = None
+    """The image, where it came from a registry and is not emulated."""
 
     @property
     def believed(self) -> bool:

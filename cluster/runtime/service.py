@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from cluster.aio import broadcast, rpc
 from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import images, messages
+from cluster.runtime import messages
 from cluster.runtime.config import Config
-from cluster.runtime.imagestore import ImageStore, describe
+from cluster.runtime.imagestore import ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container, Event, Sandbox, State
+from cluster.runtime.registryimages import Registries
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
 
@@ -37,6 +38,7 @@ class CriService(Streaming):
         clock: clocks.Clock,
         random: random.Random,
         disk: MemoryDisk | None = None,
+        registries: Registries | None = None,
     ) -> None:
         self.disk = None if config.volumes_on_disk else disk or MemoryDisk(clock)
         """The node's disk, for a kubelet in the same process; None where it is the real one."""
@@ -48,7 +50,7 @@ class CriService(Streaming):
             clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
             files=config.log_files, disk=self.disk,
         )  # fmt: skip
-        self.images = ImageStore(config.image_pull_seconds)
+        self.images = ImageStore(config.image_pull_seconds, registries)
 
     def close(self) -> None:
         """The machine goes: end all that runs, and every stream of events."""
@@ -154,7 +156,7 @@ class CriService(Streaming):
         image = request.config.image.image
         if self.images.find(image) is None:
             raise rpc.Failure("NOT_FOUND", f'failed to get image "{image}": not found')
-        container = self.driver.create(sandbox, request.config)
+        container = self.driver.create(sandbox, request.config, self.images.real(image))
         return pb.CreateContainerResponse(container_id=container.id)
 
     async def start_container(self, request: pb.StartContainerRequest) -> pb.StartContainerResponse:
@@ -239,26 +241,27 @@ class CriService(Streaming):
         wanted = request.filter.image.image
         found = self.images.find(wanted) if wanted else None
         chosen = self.images.all() if not wanted else [found] if found else []
-        return pb.ListImagesResponse(images=[describe(one) for one in chosen])
+        return pb.ListImagesResponse(images=chosen)
 
     async def image_status(self, request: pb.ImageStatusRequest) -> pb.ImageStatusResponse:
         """One image, or an answer without one."""
         found = self.images.find(request.image.image)
-        return pb.ImageStatusResponse(image=describe(found) if found else None)
+        return pb.ImageStatusResponse(image=found)
 
     async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:
         """Get an image."""
-        found = await self.images.pull(request.image.image)
-        return pb.PullImageResponse(image_ref=images.image_id(found))
+        auth = request.auth
+        found = await self.images.pull(request.image.image, auth.username, auth.password)
+        return pb.PullImageResponse(image_ref=found.id)
 
     async def remove_image(self, request: pb.RemoveImageRequest) -> pb.RemoveImageResponse:
         """Forget an image."""
-        self.images.remove(request.image.image)
+        await self.images.remove(request.image.image)
         return pb.RemoveImageResponse()
 
     async def image_fs_info(self, _request: pb.ImageFsInfoRequest) -> pb.ImageFsInfoResponse:
         """How much the images take."""
-        used = sum(images.size(one) for one in self.images.all())
+        used = sum(one.size for one in self.images.all())
         usage = pb.FilesystemUsage(
             timestamp=self.driver.time(),
             fs_id=pb.FilesystemIdentifier(mountpoint="/var/lib/kubemu/images"),

@@ -14,14 +14,14 @@ from pathlib import Path
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import addresses, images, logs, messages, script
+from cluster.runtime import addresses, endings, images, logs, messages, registryimages, script
 from cluster.runtime.config import LogFiles
 from cluster.runtime.machine import Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
+from cluster.runtime.registryimages import RegistryImage
 
 Listener = Callable[[Event], None]
-_TERM = 15
 
 
 class Sim:
@@ -105,8 +105,15 @@ class Sim:
                 logs.clear(Path(folder))
         self._tell(sandbox, sandbox.id, Change.DELETED)
 
-    def create(self, sandbox: Sandbox, config: pb.ContainerConfig) -> Container:
-        """Make a container, not started yet. rpc.Failure."""
+    def create(
+        self, sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None = None
+    ) -> Container:
+        """Make a container, not started yet; `pulled` is its image where a registry had it.
+
+        rpc.Failure.
+        """
+        if pulled is not None:
+            config = registryimages.completed(config, pulled)
         if not sandbox.ready:
             raise rpc.Failure("UNKNOWN", f'sandbox "{sandbox.id}" is not running')
         meta = config.metadata
@@ -119,8 +126,8 @@ class Sim:
                     f'"{other.id}"',
                 )
         container = Container(
-            self._new_id(), sandbox, config, _reference(config), _script(sandbox, config),
-            self.time(),
+            self._new_id(), sandbox, config, _reference(config),
+            _script(sandbox, config, pulled), self.time(), pulled=pulled,
         )  # fmt: skip
         self.containers[container.id] = sandbox.containers[container.id] = container
         self._tell(sandbox, container.id, Change.CREATED)
@@ -149,6 +156,9 @@ class Sim:
             self.log(container)
         if not math.isinf(told.run_for):
             self._after(container, told.run_for, told.exit_code)
+        oom = endings.out_of_memory(told.memory, container.config.linux.resources)
+        if oom < told.run_for:
+            self._after(container, oom, script.KILLED, endings.OOM_KILLED)
 
     async def stop(self, container: Container, grace: float) -> None:
         """Ask a container to end, kill it after `grace` seconds, and wait for its end."""
@@ -157,7 +167,8 @@ class Sim:
         told = container.script
         if told.program and grace > 0:
             # Only a program that has a handler for it hears of it.
-            self.machine(container).signal(_TERM)
+            number = endings.stop_signal(container.config.annotations)
+            self.machine(container).signal(number)
         if grace > 0 and told.stop_after == 0:
             self._exit(container, told.stop_code)
         elif grace <= 0:
@@ -236,12 +247,21 @@ class Sim:
             try:
                 self.machine(container).run(told.program, functools.partial(self._exit, container))
             except Refused as refused:
-                raise rpc.Failure(
-                    "UNKNOWN",
+                text = (
                     "failed to create containerd task: failed to create shim task: OCI runtime "
                     "create failed: runc create failed: unable to start container process: "
-                    f"{refused}: unknown",
-                ) from refused
+                    f"{refused}: unknown"
+                )
+                self._never_began(container, text)
+                raise rpc.Failure("UNKNOWN", text) from refused
+
+    def _never_began(self, container: Container, why: str) -> None:
+        """Its program could not be run: it has ended, as containerd has it."""
+        container.state = State.EXITED
+        container.exit_code = endings.START_ERROR_CODE
+        container.reason, container.message = endings.START_ERROR, why
+        container.finished_at = self.time()
+        self._tell(container.sandbox, container.id, Change.STOPPED)
 
     @staticmethod
     def _announce(container: Container, log: logs.Log, at: float) -> None:
@@ -250,21 +270,35 @@ class Sim:
         text = f"{container.config.metadata.name}: {where}\n"
         log.write_at(at, "stdout", text.encode())
 
-    def _after(self, container: Container, seconds: float, code: int) -> None:
-        end = functools.partial(self._exit, container, code)
+    def _after(self, container: Container, seconds: float, code: int, reason: str = "") -> None:
+        end = functools.partial(self._exit, container, code, reason)
         timer = asyncio.get_running_loop().call_later(seconds, end)
         container.timers = [*(container.timers or ()), timer]
 
-    def _exit(self, container: Container, code: int) -> None:
+    def _exit(self, container: Container, code: int, reason: str = "") -> None:
         if container.state is not State.RUNNING:
             return
         container.state = State.EXITED
         container.exit_code = code
+        container.reason = reason
         container.finished_at = self.time()
         _release(container)
         if container.machine is not None:
             container.machine.end()
+            container.message = self._last_words(container, container.machine)
         self._tell(container.sandbox, container.id, Change.STOPPED)
+
+    @staticmethod
+    def _last_words(container: Container, machine: Machine) -> str:
+        annotations = container.config.annotations
+        path = annotations.get(endings.MESSAGE_PATH) or endings.DEFAULT_PATH
+        try:
+            written = machine.kernel.files.read(path)
+        except OSError:
+            written = b""
+        kept = machine.log.kept
+        log = kept.read(max(kept.end - endings.TAIL, kept.start), endings.TAIL)
+        return endings.message(annotations, written, log, container.exit_code)
 
     def _allocate(self, config: pb.PodSandboxConfig) -> tuple[str, ...]:
         if config.linux.security_context.namespace_options.network == pb.NODE:
@@ -310,14 +344,17 @@ def _reference(config: pb.ContainerConfig) -> images.Reference:
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
 
 
-def _script(sandbox: Sandbox, config: pb.ContainerConfig) -> script.Script:
+def _script(
+    sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None
+) -> script.Script:
     annotations = sandbox.config.annotations
     init = script.INIT in config.annotations
     argv = [*config.command, *config.args]
     reference = _reference(config)
     if not argv and config.stdin and images.is_system(reference):
         argv = ["sh"]
-    ports = script.ports(config.annotations.get(script.PORTS, "")) or images.exposed(reference)
+    known = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
+    ports = script.ports(config.annotations.get(script.PORTS, "")) or known
     try:
         return script.of(config.metadata.name, annotations, argv, init=init, ports=ports)
     except ValueError as error:

@@ -19,13 +19,13 @@ def flags(process: Process) -> dict[str, str]:
     return dict(flag.removeprefix("--").split("=", 1) for flag in process.argv[1:])
 
 
-def test_three_nodes_are_twelve_processes_with_logs_of_their_own() -> None:
+def test_three_nodes_and_a_registry_are_thirteen_processes_with_logs_of_their_own() -> None:
     found = processes(topology.simple())
     assert list(found) == [
-        "apiserver", "scheduler", "controller-manager",
+        "apiserver", "scheduler", "controller-manager", "registry",
         *(f"{kind}-node-{n}" for n in (1, 2, 3) for kind in ("runtime", "kubelet", "kube-proxy")),
     ]  # fmt: skip
-    assert len({process.log for process in found.values()}) == 12
+    assert len({process.log for process in found.values()}) == 13
 
 
 def test_the_api_server_and_the_runtimes_are_stopped_last() -> None:

@@ -65,9 +65,9 @@ def test_an_image_goes_by_all_its_names():
         store = ImageStore(0.0)
         pulled = await store.pull("nginx")
         assert store.find("docker.io/library/nginx:latest") is pulled
-        assert store.find(images.image_id(pulled)) is pulled
-        store.remove(images.image_id(pulled))
-        store.remove("nginx")
+        assert store.find(pulled.id) is pulled
+        await store.remove(pulled.id)
+        await store.remove("nginx")
         assert store.find("nginx") is None
 
     virtual.run(main())

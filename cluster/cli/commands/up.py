@@ -17,6 +17,7 @@ from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology
 
 _SUPERVISOR_UP_WITHIN = 30.0
+_FIRST_REGISTRY = 5000
 
 
 class Exists(faults.Fault):
@@ -68,6 +69,11 @@ class Exists(faults.Fault):
     "KubeSchedulerConfiguration file: the scheduler's profiles and plugins.",
     click.Path(dir_okay=False, path_type=Path),
 )
+@click.option(
+    "--registry/--no-registry",
+    default=None,
+    help="Whether there is a registry of images, which nodes pull from.  [default: registry]",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -79,6 +85,7 @@ def up(
     port: int | None,
     kubernetes_version: str | None,
     scheduler_config: Path | None,
+    registry: bool | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -93,6 +100,7 @@ def up(
         wanted,
         kubernetes_version=kubernetes_version,
         scheduler_config=_checked(scheduler_config),
+        registry=registry,
     )
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
@@ -161,7 +169,11 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
             f"({', '.join(left)}); end them with: kubemu down --name {wanted.name}"
         )
     api = claims.choose(wanted.api_port)
-    chosen = plans.Ports(api, claims.choose(wanted.grpc_port, api + 1, "ports.grpc"))
+    grpc = claims.choose(wanted.grpc_port, api + 1, "ports.grpc")
+    images = 0
+    if wanted.registry:
+        images = claims.choose(wanted.registry_port, _FIRST_REGISTRY, "ports.registry")
+    chosen = plans.Ports(api, grpc, images)
     folder.prepare()
     from cluster.cli import supervise
 
@@ -188,5 +200,9 @@ def _check_same(wanted: Topology, folder: state.Folder) -> None:
 def _shape(processes: Sequence[Process]) -> list[tuple[str, tuple[str, ...]]]:
     """What the processes are, but for the ports, which were chosen when the cluster started."""
     return [
-        (each.name, tuple(flag for flag in each.argv if "-port=" not in flag)) for each in processes
+        (each.name, tuple(flag for flag in each.argv if not _has_port(flag))) for each in processes
     ]
+
+
+def _has_port(flag: str) -> bool:
+    return "-port=" in flag or flag.startswith("--image-registries=")

@@ -1,13 +1,18 @@
 """`kubemu runtime`."""
 
-from typing import Any
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cluster.api import quantity
-from cluster.cli import flags, process, servertls
+from cluster.cli import connection, flags, process, servertls
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.runtime import config as configs
+
+if TYPE_CHECKING:
+    from cluster.runtime.registryimages import Registries
 
 _SETTINGS = (
     Setting("listen", TEXT, "Where CRI and data plane are served: unix:/path or host:port."),
@@ -25,6 +30,22 @@ _SETTINGS = (
     default="10Mi",
 )
 @flags.option("container-log-max-files", "Log files kept of a container.", NUMBER, default=5)
+@flags.option(
+    "image-registries",
+    "Registries that images are really pulled from (localhost:5000); of others they are emulated.",
+    flags.LIST,
+    default="",
+)
+@flags.option(
+    "image-root", "Folder for what is pulled.", click.Path(file_okay=False, path_type=Path)
+)
+@flags.option("image-registry-ca-file", "CA of those that speak TLS, in PEM.", connection.FILE)
+@flags.option(
+    "image-insecure-registries",
+    "Which speak plain HTTP; on this machine all do.",
+    flags.LIST,
+    default="",
+)
 @servertls.options
 @process.logging_options
 def runtime(hostname_override: str, log_level: str, log_format: str, **values: Any) -> None:
@@ -45,14 +66,33 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
     def make(**fields: Any) -> configs.Config:
         return configs.Config(node_name=hostname_override.lower(), log_files=logs, **fields)
 
+    registries = functools.partial(
+        _registries, values.pop("image_root"), values.pop("image_registries"),
+        values.pop("image_insecure_registries"), values.pop("image_registry_ca_file"),
+    )  # fmt: skip
+    if registries.args[1] and registries.args[0] is None:
+        raise click.UsageError("--image-registries needs --image-root.")
     config = flags.built(make, _SETTINGS, values)
 
     async def story(seams: process.Seams) -> None:
         from cluster.runtime.component import Runtime
 
-        await process.serve(Runtime(config, clock=seams.clock, random=seams.random, tls=tls))
+        machine = Runtime(
+            config, clock=seams.clock, random=seams.random, tls=tls, registries=registries()
+        )
+        await process.serve(machine)
 
     process.run("runtime", story, log_level=log_level, log_format=log_format)
+
+
+def _registries(
+    root: Path | None, names: tuple[str, ...], plain: tuple[str, ...], authority: Path | None
+) -> "Registries | None":
+    if not names or root is None:
+        return None
+    from cluster.images.client.nodestore import NodeStore
+
+    return NodeStore(root, names, plain, str(authority or ""))
 
 
 def _log_files(size: str, files: int) -> configs.LogFiles:

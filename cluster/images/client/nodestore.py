@@ -4,15 +4,17 @@ The runtime asks whether a reference is of a registry that is known here, has it
 what the image says of itself. Names are in their normal form.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
+from cluster.aio import rpc
 from cluster.api import imagereferences
-from cluster.images import faults, manifests, platforms
-from cluster.images.client import pulling, remote
-from cluster.images.client.credentials import Credentials
+from cluster.images import digests, faults, manifests, platforms, rootfs
 from cluster.images.store.layout import Named, Store
 
 DEADLINE: Final = 600.0
@@ -28,19 +30,26 @@ class Image:
     digest: str
     size: int
     config: Mapping[str, Any]
-    layers: tuple[str, ...]
+    flat: Path
+
+    def files(self) -> Iterator[rootfs.Entry]:
+        """What is in its root, as far as it is small."""
+        return rootfs.read(self.flat)
 
 
 class NodeStore:
     """The images under `root`, from `registries` (`localhost:5000`)."""
 
-    def __init__(self, root: Path, registries: tuple[str, ...], settings: remote.Settings) -> None:
+    def __init__(
+        self, root: Path, registries: tuple[str, ...], plain: tuple[str, ...] = (),
+        authority: str = "",
+    ) -> None:  # fmt: skip
         self._store = Store(root)
         self._registries = registries
-        self._settings = settings
+        self._plain = plain
+        self._authority = authority
         self._images: dict[str, Image] = {}
-        for named in self._store.all():
-            self._take(named)
+        self._read()
 
     def serves(self, reference: imagereferences.Reference) -> bool:
         """Whether the reference is of a registry that is asked."""
@@ -55,15 +64,39 @@ class NodeStore:
         return [self._images[name] for name in sorted(self._images)]
 
     async def pull(
-        self, reference: imagereferences.Reference, credentials: Credentials | None
+        self, reference: imagereferences.Reference, username: str, password: str
     ) -> Image:
-        """Get an image. faults.Fault, whose message goes on from "failed to pull …: "."""
-        import asyncio
+        """Get an image. rpc.Failure in containerd's words."""
+        from cluster.images.client import remote
 
+        start = f'failed to pull and unpack image "{reference.name}": '
+        try:
+            return await self._pull(reference, username, password)
+        except faults.NotFound as error:
+            resolve = f'failed to resolve reference "{reference.name}": '
+            raise rpc.Failure("NOT_FOUND", f"{start}{resolve}{error}") from error
+        except remote.Denied as error:
+            resolve = f'failed to resolve reference "{reference.name}": '
+            raise rpc.Failure("UNKNOWN", f"{start}{resolve}{error}") from error
+        except faults.Fault as error:
+            told = str(error)
+            if told.startswith("failed to do request"):
+                told = f'failed to resolve reference "{reference.name}": {told}'
+            raise rpc.Failure("UNKNOWN", f"{start}{told}") from error
+
+    async def _pull(
+        self, reference: imagereferences.Reference, username: str, password: str
+    ) -> Image:
+        # Imported here: a node that pulls nothing needs no HTTP.
+        from cluster.images.client import pulling, remote
+        from cluster.images.client.credentials import Credentials
+
+        who = Credentials(username, password) if username else None
+        settings = remote.Settings(plain=self._plain, authority=self._authority)
         try:
             async with (
                 asyncio.timeout(DEADLINE),
-                remote.opened(reference.host, credentials, self._settings) as registry,
+                remote.opened(reference.host, who, settings) as registry,
             ):
                 pulled = await pulling.pull(
                     registry, reference, self._store, platform=platforms.here()
@@ -72,6 +105,11 @@ class NodeStore:
             raise faults.Fault(f"context deadline exceeded ({DEADLINE:g} s)") from error
         except OSError as error:
             raise faults.Fault(f"failed to copy: {error.strerror or error}") from error
+        manifest = pulled.manifest
+        flat = self._flat(manifest.config.digest)
+        if not flat.exists():
+            # Unpacking takes long for a large image: not on the loop.
+            await asyncio.to_thread(rootfs.flatten, self._store.blobs, manifest.layers, flat)
         return self._take(Named(reference.name, pulled.target))
 
     async def remove(self, id: str) -> None:
@@ -79,7 +117,24 @@ class NodeStore:
         for image in [one for one in self.all() if one.id == id]:
             del self._images[image.name]
             await self._store.unname(image.name)
+            image.flat.unlink(missing_ok=True)
         await self._store.collect()
+
+    def _read(self) -> None:
+        """Find what an earlier run pulled. What is damaged is pulled anew."""
+        try:
+            known = self._store.all()
+        except faults.Fault as error:
+            structlog.get_logger().warning("the store of images is damaged", error=str(error))
+            return
+        for named in known:
+            try:
+                self._take(named)
+            except faults.Fault as error:
+                structlog.get_logger().warning("an image is damaged", error=str(error))
+
+    def _flat(self, id: str) -> Path:
+        return self._store.root / "rootfs" / digests.hex_of(id)
 
     def _take(self, named: Named) -> Image:
         """Read an image of the store. faults.Fault."""
@@ -88,13 +143,13 @@ class NodeStore:
         if isinstance(found, manifests.Index):
             one = platforms.choose(found.manifests, platforms.here())
             if one is None:
-                raise pulling.NoPlatform(f"{named.name} is not for this platform")
+                raise faults.NotFound(f"{named.name} is not for this platform")
             found = self._store.manifest(one)
         if not isinstance(found, manifests.Manifest):
             raise faults.Corrupt(f"{named.name} is an index inside of an index")
         size = sum(part.size for part in found.parts())
         config = self._store.config(found)
-        layers = tuple(layer.digest for layer in found.layers)
-        image = Image(found.config.digest, named.name, target.digest, size, config, layers)
+        own = found.config.digest
+        image = Image(own, named.name, target.digest, size, config, self._flat(own))
         self._images[named.name] = image
         return image
