@@ -338,7 +338,6 @@ class FakeKubelet:
                 "pods", objects.name(pod), objects.namespace(pod), uid=objects.uid(pod), grace=0
             )
 
-
     async def _report_end(self, pod: dict[str, Any]) -> None:
         """As a kubelet does: a pod that is deleted comes to its last phase before it goes."""
         with contextlib.suppress(errors.StatusError):

@@ -135,9 +135,7 @@ class Reference:
         lowest, highest = min(raw.values()), max(raw.values())
         if lowest == highest:
             return dict.fromkeys(nodes, 0)
-        return {
-            node: int(100 * ((one - lowest) / (highest - lowest))) for node, one in raw.items()
-        }
+        return {node: int(100 * ((one - lowest) / (highest - lowest))) for node, one in raw.items()}
 
     def _affinity_score(self, pod: Json, node: str) -> int:
         own = [

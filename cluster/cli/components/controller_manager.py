@@ -34,9 +34,7 @@ _SETTINGS = (
     Setting("concurrent_statefulset_syncs", NUMBER, "StatefulSets worked on at a time."),
     Setting("concurrent_daemonset_syncs", NUMBER, "DaemonSets worked on at a time."),
     Setting("concurrent_endpoint_syncs", NUMBER, "Endpoints worked on at a time."),
-    Setting(
-        "mirroring_concurrent_service_endpoint_syncs", NUMBER, "Endpoints mirrored at a time."
-    ),
+    Setting("mirroring_concurrent_service_endpoint_syncs", NUMBER, "Endpoints mirrored at a time."),
     Setting("mirroring_max_endpoints_per_subset", NUMBER, "Addresses mirrored of one subset."),
     Setting("concurrent_service_endpoint_syncs", NUMBER, "Services worked on at a time."),
     Setting("concurrent_namespace_syncs", NUMBER, "Namespaces worked on at a time."),
