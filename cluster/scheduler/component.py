@@ -9,7 +9,7 @@ import structlog
 from cluster.aio import clock, tasks
 from cluster.client import informer, leaderelection, recorder
 from cluster.client.client import Client
-from cluster.scheduler import explain
+from cluster.scheduler import explain, reporting
 from cluster.scheduler.config import Config
 from cluster.scheduler.worker import Worker
 
@@ -65,8 +65,13 @@ class Scheduler:
         return self._worker is not None and self.ready.is_set()
 
     async def _lead(self) -> None:
-        events = recorder.Recorder(
-            self._client, self._clock, self._random, self._config.scheduler_name
+        events = reporting.Recorders(
+            {
+                one.scheduler_name: recorder.Recorder(
+                    self._client, self._clock, self._random, one.scheduler_name
+                )
+                for one in self._config.served
+            }
         )
         work = Worker(
             self._config,
@@ -80,7 +85,8 @@ class Scheduler:
         informers = informer.Informers(self._client, self._random)
         work.follow(informers)
         async with tasks.Group("scheduler") as group:
-            group.spawn(events.run(), "events")
+            for name, one in events.named.items():
+                group.spawn(one.run(), f"events/{name}")
             group.spawn(work.reporter.run(), "conditions")
             informers.start(group)
             await informers.synced()

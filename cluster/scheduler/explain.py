@@ -129,7 +129,10 @@ def _total(attempt: _Attempt) -> int | None:
         return None
     feasible = attempt.scores.feasible()
     at = int(np.searchsorted(feasible, attempt.names.index(attempt.node)))
-    scores = attempt.scores.normalized()
+    try:
+        scores = attempt.scores.normalized()
+    except Exception:  # noqa: BLE001  (see _explanation)
+        return None
     return sum(attempt.weights[name] * int(values[at]) for name, values in scores.items())
 
 
@@ -139,8 +142,13 @@ def _explanation(attempt: _Attempt) -> Explanation:
         for row in rows.tolist():
             found[row] = NodeVerdict(attempt.names[row], status, {}, None)
     kept = attempt.scores
-    by_plugin = kept.normalized() if kept else {}
     plain = kept.plain() if kept else {}
+    message = attempt.message
+    try:
+        by_plugin = kept.normalized() if kept else {}
+    except Exception as fault:  # noqa: BLE001  (a plugin of others, that nobody asked until now)
+        by_plugin = {}
+        message = f"{message} (the scores cannot be shown: {fault})".strip()
     for at, row in enumerate(kept.feasible().tolist() if kept else ()):
         scores = {name: int(values[at]) for name, values in by_plugin.items()}
         total = sum(attempt.weights[name] * score for name, score in scores.items())
@@ -148,7 +156,7 @@ def _explanation(attempt: _Attempt) -> Explanation:
         found[row] = NodeVerdict(attempt.names[row], None, scores, total, raw)
     nodes = [found[row] for row in sorted(found, key=lambda row: attempt.names[row])]
     return Explanation(
-        attempt.key, attempt.uid, attempt.time, attempt.node, attempt.message, nodes,
+        attempt.key, attempt.uid, attempt.time, attempt.node, message, nodes,
         attempt.weights,
     )  # fmt: skip
 

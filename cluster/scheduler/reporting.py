@@ -1,6 +1,7 @@
 """Tells the world what became of a pod: events, and the PodScheduled condition."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -8,11 +9,11 @@ import structlog
 from cluster.aio.clock import Clock
 from cluster.api import conditions, errors, objects, timestamps
 from cluster.api.operations import STRATEGIC_PATCH
-from cluster.client import cause
+from cluster.client import cause, recorder
 from cluster.client.client import Client
 from cluster.client.recorder import NORMAL, WARNING
 from cluster.scheduler import diagnosis, unsupported
-from cluster.scheduler.pods import PodInfo
+from cluster.scheduler.pods import PodInfo, scheduler_name
 
 UNSCHEDULABLE: Final = "Unschedulable"
 SCHEDULER_ERROR: Final = "SchedulerError"
@@ -31,6 +32,21 @@ class Recorder(Protocol):
     ) -> None:
         """Note an event."""
         ...
+
+
+class Recorders:
+    """A recorder for each profile, by whose name pods' events are told (`named`, one at least)."""
+
+    def __init__(self, named: Mapping[str, recorder.Recorder]) -> None:
+        self.named = named
+        self._first = next(iter(named.values()))
+
+    def event(
+        self, obj: objects.Object, type: str, reason: str, message: str, action: str = ""
+    ) -> None:
+        """Note an event."""
+        chosen = self.named.get(scheduler_name(obj), self._first)
+        chosen.event(obj, type, reason, message, action)
 
 
 class Reporter:

@@ -13,7 +13,7 @@ import structlog
 
 from cluster.aio import clock, tasks
 from cluster.api import objects
-from cluster.client import cause, informer, recorder
+from cluster.client import cause, informer
 from cluster.client.client import Client
 from cluster.scheduler import binding, explain, pods, reporting
 from cluster.scheduler.config import Config
@@ -47,7 +47,7 @@ class Worker:
         clock: clock.Clock,
         random: randomness.Random,
         history: explain.History,
-        events: recorder.Recorder,
+        events: reporting.Recorders,
     ) -> None:
         self._config = config
         self._history = history

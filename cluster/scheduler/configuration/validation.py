@@ -52,8 +52,9 @@ def _election(path: str, election: Document) -> Causes:
     for name in ("leaseDuration", "renewDeadline", "retryPeriod"):
         try:
             times[name] = durations.parse(election[name])
-        except ValueError as error:
-            found.append(causes.invalid(f"{path}.{name}", election[name], str(error)))
+        except ValueError:
+            told = f"time: invalid duration {causes.quoted(election[name])}"
+            found.append(causes.invalid(f"{path}.{name}", election[name], told))
     if not election["leaderElect"]:
         return found
     for name, seconds in times.items():
