@@ -7,6 +7,7 @@ as it is there. With `,repeat` at the end it begins anew at the last point.
 """
 
 import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,16 @@ class Curve:
             times.append(end)
             amounts.append(min(high, most))
         return Curve(tuple(times), tuple(amounts), self.repeats)
+
+    def exceeds(self, most: float) -> float:
+        """How many seconds after the beginning it is first more than `most`; inf for never."""
+        if self.amounts[0] > most:
+            return 0.0
+        for index in range(1, len(self.times)):
+            (begin, low), (end, high) = self._point(index - 1), self._point(index)
+            if high > most:
+                return begin + (end - begin) * (most - low) / (high - low)
+        return math.inf
 
     def _point(self, index: int) -> tuple[float, float]:
         return self.times[index], self.amounts[index]
