@@ -3,23 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from cluster.api import objects, quantity
 from cluster.kubelet import cri, downward
-from cluster.kubelet.lifecycle import podspec, probedports
+from cluster.kubelet.lifecycle import hints, podspec
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 INIT: Final = "kubemu.dev/init"
 """Tells a simulated runtime that a container is an init container: it is one that ends."""
 RESTART_COUNT: Final = "io.kubernetes.container.restartCount"
-PORTS: Final = "io.kubernetes.container.ports"
 _LONGEST_HOSTNAME: Final = 63
 _LEAST_SHARES: Final = 2
 _PERIOD: Final = 100_000
 _LEAST_QUOTA: Final = 1000
 """MinShares, QuotaPeriod and MinQuotaPeriod of pkg/kubelet/cm."""
-_encode = msgspec.json.Encoder().encode
 
 
 def sandbox(pod: objects.Object, attempt: int, logs: str = "/var/log/pods") -> pb.PodSandboxConfig:
@@ -51,9 +47,7 @@ def container(
     name, image = spec["name"], spec.get("image") or ""
     environment = _environment(pod, spec)
     annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
-    ports = probedports.of(spec)
-    if ports:
-        annotations[PORTS] = _encode(ports).decode()
+    annotations |= hints.of(spec)
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
     asked = spec.get("resources")

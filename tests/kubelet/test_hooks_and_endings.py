@@ -298,3 +298,72 @@ def test_a_container_may_say_itself_whether_it_runs_again():
         assert pod["status"]["phase"] == "Running"
 
     lab(scenario)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"script": "echo bye > /dev/termination-log; exit 2"}, "bye\n"),
+        (
+            {"script": "echo x > /tmp/why; exit 2", "terminationMessagePath": "/tmp/why"},
+            "x\n",
+        ),
+        (
+            {
+                "script": "echo out; echo oops >&2; exit 2",
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+            },
+            "out\noops\n",
+        ),
+    ],
+)
+def test_a_container_leaves_a_message(fields, said):
+    async def scenario(world, runtime, _task):
+        script = fields.pop("script")
+        await world.pod("p", policy="Never", containers=[sh(script, **fields)])
+        pod = await world.wait("p", kw.phase("Failed"))
+        assert kw.container(pod)["state"]["terminated"]["message"] == said
+
+    lab(scenario)
+
+
+def test_a_leak_ends_in_an_oom_kill():
+    async def scenario(world, runtime, _task):
+        leak = {"kubemu.dev/memory": "0s=10Mi,60s=310Mi"}
+        limited = server(resources={"limits": {"memory": "110Mi"}})
+        await world.pod("p", containers=[limited], annotations=leak)
+        pod = await world.wait("p", kw.restarts(1))
+        assert 20 <= world.loop.time() <= 21
+        ended = kw.container(pod)["lastState"]["terminated"]
+        assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+
+    lab(scenario)
+
+
+def test_a_command_that_is_not_there_is_a_start_error():
+    async def scenario(world, runtime, _task):
+        bad = {"name": "web", "image": "busybox", "command": ["sh", "/none/x.sh"]}
+        bad = {"name": "web", "image": "busybox", "command": ["/tmp/../bin/none/ls"]}
+        await world.pod("p", containers=[bad])
+        await asyncio.sleep(30)
+        pod = await world.get("p")
+        if "running" in kw.container(pod)["state"]:
+            pytest.skip("the virtual OS runs it")
+        ended = kw.container(pod)["lastState"]["terminated"]
+        assert (ended["reason"], ended["exitCode"]) == ("StartError", 128)
+
+    lab(scenario)
+
+
+def test_a_stop_signal_of_its_own_is_sent():
+    async def scenario(world, runtime, _task):
+        app = sh("trap 'exit 7' USR1; sleep 9999 & wait", lifecycle={"stopSignal": "SIGUSR1"})
+        await world.pod("p", containers=[app], os={"name": "linux"})
+        await world.wait("p", kw.phase("Running"))
+        await asyncio.sleep(1)
+        begun = world.loop.time()
+        await world.client.delete("pods", "p", "default")
+        await world.gone("p")
+        assert world.loop.time() - begun < 1
+
+    lab(scenario)

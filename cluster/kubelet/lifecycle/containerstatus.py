@@ -117,7 +117,7 @@ def _of_records(
         ready = newest.state is State.EXITED and newest.exit_code == 0
     else:
         ready = running and facts.ready(newest)
-    return {
+    status = {
         "name": name,
         "state": state,
         "lastState": last,
@@ -128,6 +128,10 @@ def _of_records(
         "containerID": SCHEME + newest.id,
         "started": running and facts.started(newest),
     }
+    signal = (spec.get("lifecycle") or {}).get("stopSignal")
+    if signal:
+        status["stopSignal"] = signal
+    return status
 
 
 def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects.Object:

@@ -110,6 +110,9 @@ class _Decision:
     def plan(self) -> Plan:
         """Work it out."""
         self._wake(deadlines.at(self._pod, self._memory.begun))
+        if self._memory.volumes_retry > self._now:
+            self._wake(self._memory.volumes_retry)
+            return self._result()
         sandbox = self._seen.sandbox
         if sandbox is None and not self._new_sandbox():
             return self._result()
@@ -215,7 +218,7 @@ class _Decision:
     ) -> None:
         """Plan a start, unless a back-off says to wait."""
         name = spec["name"]
-        if self._held_back(name):
+        if not self._failed_to_run(name, container) and self._held_back(name):
             return
         if container is not None and container.state is State.CREATED:
             self._actions.append(Resume(container.id, name))
@@ -229,6 +232,16 @@ class _Decision:
         known = last.attempt if last is not None else -1
         attempt = max(known, self._memory.attempts.get(name, -1)) + 1
         self._actions.append(Start(spec, attempt, init, after))
+
+    def _failed_to_run(self, name: str, container: Container | None) -> bool:
+        """Whether it could not be run and has ended so: that is a crash like any other."""
+        why = self._memory.failures.get(name)
+        return (
+            container is not None
+            and container.state is State.EXITED
+            and why is not None
+            and why.reason == "RunContainerError"
+        )
 
     def _held_back(self, name: str) -> bool:
         until = self._memory.retry.get(name, 0.0)
