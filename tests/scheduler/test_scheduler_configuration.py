@@ -275,14 +275,14 @@ def test_wrong_arguments_are_said_in_kubernetes_words(plugin: str, given: Any, s
          "args for plugin NodeAffinity were not of type NodeAffinityArgs.kubescheduler.config"
          ".k8s.io, got Other.kubescheduler.config.k8s.io"),
         ("parallelism: many",
-         "json: cannot unmarshal string into Go struct field KubeSchedulerConfiguration.parallelism "
-         "of type int32"),
+         "json: cannot unmarshal string into Go struct field "
+         "KubeSchedulerConfiguration.parallelism of type int32"),
         ("parallelism: 99999999999",
          "json: cannot unmarshal number 99999999999 into Go struct field "
          "KubeSchedulerConfiguration.parallelism of type int32"),
         ("profiles: 7",
-         "json: cannot unmarshal number into Go struct field KubeSchedulerConfiguration.profiles of "
-         "type []v1.KubeSchedulerProfile"),
+         "json: cannot unmarshal number into Go struct field "
+         "KubeSchedulerConfiguration.profiles of type []v1.KubeSchedulerProfile"),
         ("leaderElection: {leaderElect: false, retryPeriod: soon}",
          'leaderElection.retryPeriod: Invalid value: "soon": time: invalid duration "soon"'),
     ],
