@@ -24,7 +24,9 @@ from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.model import Seen
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
+from cluster.kubelet.provisions import Provisions, Shared
 from cluster.kubelet.statuswriter import StatusWriter
+from cluster.kubelet.volumes.disk import Disk
 from cluster.kubelet.workers import Workers
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -46,6 +48,8 @@ class NodeAgent:
         writer: StatusWriter,
         recorder: events.Recorder,
         spawn: prober.Spawn,
+        shared: Shared,
+        disk: Disk | None = None,
     ) -> None:
         self.config = config
         self.cri = cri
@@ -59,9 +63,12 @@ class NodeAgent:
         self._writer = writer
         self._host = statuses.Host(config.addresses, config.version)
         self._speaker = events.Speaker(recorder, config.version, normal=config.normal_events)
+        self._provisions = Provisions(
+            config, cri, shared, self._speaker, find=self.pods.get, disk=disk
+        )
         self._worker = podworker.PodWorker(
             cri, clock, self._speaker, Hooks(cri, config.version, config.addresses),
-            config.pod_logs_dir,
+            provisions=self._provisions, logs=config.pod_logs_dir,
         )  # fmt: skip
         self._prober = prober.Prober(
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
@@ -106,6 +113,7 @@ class NodeAgent:
                 self.pods[uid] = pod
                 self._workers.wake(uid)
         self._found = {}
+        self._provisions.keeper.collect(self.pods)
 
     def _added(self, obj: objects.Object, revision: int) -> None:
         uid = objects.uid(obj)
@@ -133,6 +141,7 @@ class NodeAgent:
             pod.cause = revision
             self._workers.interrupt(pod.uid)
         elif _asks_more(old, new):
+            self._provisions.keeper.pod_changed(pod)
             pod.cause = revision
             self._workers.wake(pod.uid)
         else:
@@ -243,10 +252,13 @@ class NodeAgent:
     def _settled(self, pod: Pod, plan: Plan) -> None:
         if pod.memory.removed:
             if plan.gone:
+                self._provisions.keeper.forget(pod.uid)
                 self.pods.pop(pod.uid, None)
             return
         self._prober.follow(pod)
         wake_at = self._publish(pod, plan)
+        if plan.stopped:
+            self._provisions.keeper.forget(pod.uid)
         if plan.stopped and objects.deleting(pod.object):
             pod.finalize = True
             self._writer.put(pod)

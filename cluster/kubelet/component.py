@@ -10,6 +10,7 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.crew import Crew
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.serving.service import KubeletService
+from cluster.kubelet.volumes.disk import Disk
 
 if TYPE_CHECKING:
     from cluster.kubelet.serving.server import Serving
@@ -19,7 +20,8 @@ class Kubelet:
     """Runs the pods of one node by its runtime `cri`.
 
     `cri` is a runtime's service object, or `grpc_cri.connect(channel)`. A kubelet that ends leaves
-    its containers running; the next one finds them.
+    its containers running; the next one finds them. `disk` is the node's, where it is neither the
+    runtime's own in this process nor the real one.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Kubelet:
         clock: clocks.Clock,
         random: randoms.Random,
         serving: "Serving | None" = None,
+        disk: Disk | None = None,
     ) -> None:
         name = config.node_name
         self._crew = Crew(
@@ -42,6 +45,7 @@ class Kubelet:
             pod_fields=f"spec.nodeName={name}",
             node_fields=f"metadata.name={name}",
             serving=serving,
+            disk=disk,
         )
 
     @property

@@ -59,6 +59,17 @@ class Config:
     pod_logs_dir: str = "/var/log/pods"
     """Where the runtime keeps container logs, a folder for each pod."""
 
+    root_dir: str = ""
+    """Where the pods' volumes are kept on the real disk. A runtime in the same process has a disk
+    of its own in memory, which is used then; with another one and "" pods have no volumes."""
+    host_root: str = ""
+    """The directory that stands for the node's root in hostPath and local volumes; "" takes
+    `host` under `root_dir`. "/" hands the machine's own root out."""
+    cluster_dns: tuple[str, ...] = ("10.96.0.10",)
+    cluster_domain: str = "cluster.local"
+    resolv_conf: str = ""
+    """What the node's own resolv.conf says: pods of the DNS policy Default have it."""
+
     node_status_report_frequency: float = 300.0
     node_lease_duration: int = 40
     lease_renew_fraction: float = 0.25
@@ -84,16 +95,16 @@ class Config:
                 raise ValueError(f"{name} is {text!r}: {error}") from error
             if amount <= 0:
                 raise ValueError(f"{name} is {text!r}: it must be positive")
-        for address in self.addresses:
-            try:
-                ipaddress.ip_address(address)
-            except ValueError as error:
-                raise ValueError(f"node_ip is {self.node_ip!r}: {error}") from error
+        for name, addresses in (("node_ip", self.addresses), ("cluster_dns", self.cluster_dns)):
+            _check_addresses(name, addresses)
         if self.max_pods < 1:
             raise ValueError(f"max_pods is {self.max_pods}: it must be positive")
         if self.node_lease_duration < 1 or not 0 < self.lease_renew_fraction < 1:
             raise ValueError("a node lease lasts at least a second and is renewed before its end")
         version.parse(self.kubernetes_version)
+        for path in (self.root_dir, self.host_root):
+            if path and not path.startswith("/"):
+                raise ValueError(f"{path!r} is no absolute path")
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -104,3 +115,11 @@ class Config:
     def version(self) -> version.Version:
         """The emulated version."""
         return version.parse(self.kubernetes_version)
+
+
+def _check_addresses(name: str, addresses: tuple[str, ...]) -> None:
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise ValueError(f"{name} is {','.join(addresses)!r}: {error}") from error

@@ -21,10 +21,12 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.node.keeper import Node, NodeKeeper
 from cluster.kubelet.pods import Pod
+from cluster.kubelet.provisions import Shared
 from cluster.kubelet.runtimelink import RuntimeLink
 from cluster.kubelet.serving.loads import Loads
 from cluster.kubelet.serving.service import KubeletService
 from cluster.kubelet.statuswriter import StatusWriter
+from cluster.kubelet.volumes.disk import Disk
 from cluster.kubelet.workers import Workers
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ class Crew:
         pod_fields: str,
         node_fields: str = "",
         serving: "Serving | None" = None,
+        disk: Disk | None = None,
     ) -> None:
         self._serving = serving
+        self._disk = disk
         self._agents: dict[str, NodeAgent] = {}
         self.service = KubeletService(self._agents, clock, Loads(client, clock))
         """What the API server asks: logs, exec and so on."""
@@ -83,16 +87,19 @@ class Crew:
         """Serve until cancelled."""
         async with tasks.Group(COMPONENT) as group:
             workers = Workers(group, self._work)
+            shared = Shared(self._client, self._clock, self._random, group)
             try:
                 port = self._listen(group)
                 for name, (declared, cri) in self._declared.items():
                     config = replace(declared, kubelet_port=port) if port else declared
-                    self.members[name] = self._member(config, cri, workers, group)
+                    self.members[name] = self._member(config, cri, workers, group, shared)
                     self._agents[name] = self.members[name].agent
+                shared.start()
                 await self._serve(group)
                 await asyncio.get_running_loop().create_future()
             finally:
                 workers.close()
+                shared.close()
 
     async def _serve(self, group: tasks.Group) -> None:
         for member in self.members.values():
@@ -126,7 +133,9 @@ class Crew:
         group.spawn(server.run(), "server")
         return port
 
-    def _member(self, config: Config, cri: Cri, workers: Workers, group: tasks.Group) -> Member:
+    def _member(
+        self, config: Config, cri: Cri, workers: Workers, group: tasks.Group, shared: Shared
+    ) -> Member:
         name = config.node_name
         agent = NodeAgent(
             config,
@@ -136,6 +145,8 @@ class Crew:
             writer=self._writer,
             recorder=self._recorder,
             spawn=group.spawn,
+            shared=shared,
+            disk=self._disk,
         )
         link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)

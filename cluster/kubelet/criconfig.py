@@ -1,10 +1,11 @@
 """A pod, as the configurations of its sandbox and containers in CRI. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cluster.api import objects, quantity
-from cluster.kubelet import cri, downward
+from cluster.kubelet import cri
+from cluster.kubelet.environment import expansion
 from cluster.kubelet.lifecycle import hints, podspec
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -39,26 +40,29 @@ def sandbox(pod: objects.Object, attempt: int, logs: str = "/var/log/pods") -> p
 
 
 def container(
-    pod: objects.Object, spec: objects.Object, attempt: int, *, init: bool
+    pod: objects.Object,
+    spec: objects.Object,
+    attempt: int,
+    *,
+    init: bool,
+    environment: Mapping[str, str],
+    mounts: Sequence[pb.Mount] = (),
 ) -> pb.ContainerConfig:
-    """The configuration of a container. Of what is not literal in its environment only fields of
-    the pod are passed on yet.
-    """
+    """The configuration of a container, in this environment and with these mounts."""
     name, image = spec["name"], spec.get("image") or ""
-    environment = _environment(pod, spec)
     annotations = {cri.SPEC_IMAGE: image, RESTART_COUNT: str(attempt)}
     annotations |= hints.of(spec)
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
-    asked = spec.get("resources")
     return pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=name, attempt=attempt),
-        linux=pb.LinuxContainerConfig(resources=_resources(asked)) if asked else None,
+        linux=_linux(spec),
         image=pb.ImageSpec(image=image, user_specified_image=image),
-        command=[expand(text, environment) for text in spec.get("command") or ()],
-        args=[expand(text, environment) for text in spec.get("args") or ()],
+        command=[expansion.expand(text, environment) for text in spec.get("command") or ()],
+        args=[expansion.expand(text, environment) for text in spec.get("args") or ()],
         working_dir=spec.get("workingDir") or "",
         envs=[pb.KeyValue(key=key, value=value) for key, value in environment.items()],
+        mounts=mounts,
         labels={**_labels(pod), cri.CONTAINER_NAME: name},
         annotations=annotations,
         log_path=f"{name}/{attempt}.log",
@@ -68,43 +72,14 @@ def container(
     )
 
 
-def expand(text: str, values: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` by its value; `$$(NAME)` is `$(NAME)`, an unknown name stays.
-
-    k8s.io/kubernetes/third_party/forked/golang/expansion.
-    """
-    if "$" not in text:
-        return text
-    made: list[str] = []
-    at = 0
-    while at < len(text):
-        if text.startswith("$$", at):
-            made.append("$")
-            at += 2
-            continue
-        end = text.find(")", at) if text.startswith("$(", at) else -1
-        if end > 0:
-            name = text[at + 2 : end]
-            made.append(values.get(name, f"$({name})"))
-            at = end + 1
-        else:
-            made.append(text[at])
-            at += 1
-    return "".join(made)
-
-
-def _environment(pod: objects.Object, spec: objects.Object) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for variable in spec.get("env") or ():
-        source = variable.get("valueFrom")
-        if source is None:
-            values[variable["name"]] = expand(variable.get("value") or "", values)
-            continue
-        path = (source.get("fieldRef") or {}).get("fieldPath") or ""
-        found = downward.field(pod, path)
-        if found is not None:
-            values[variable["name"]] = found
-    return values
+def _linux(spec: Mapping[str, Any]) -> pb.LinuxContainerConfig | None:
+    """What a container asks of the kernel; None where that is nothing."""
+    asked = spec.get("resources")
+    found = pb.LinuxContainerConfig(resources=_resources(asked)) if asked else None
+    if (spec.get("securityContext") or {}).get("readOnlyRootFilesystem"):
+        found = found or pb.LinuxContainerConfig()
+        found.security_context.readonly_rootfs = True
+    return found
 
 
 def _labels(pod: objects.Object) -> dict[str, str]:

@@ -30,6 +30,8 @@ class Pod:
     """The runtime's time of the newest event about it."""
     sandbox_ids: list[str] = field(default_factory=list)
     """The sandboxes that are known, the newest first."""
+    addresses: tuple[str, ...] = ()
+    """Those of the sandbox in use, as soon as it has been made."""
     sandbox_config: pb.PodSandboxConfig | None = None
     killing: dict[str, bool] = field(default_factory=dict)
     """Containers that are asked to end, which is said once, and whether their hook was run."""

@@ -8,6 +8,7 @@ from cluster.aio import rpc
 from cluster.api import objects
 from cluster.kubelet import criconfig, events, images
 from cluster.kubelet.cri import POD_UID, Cri, look
+from cluster.kubelet.environment.variables import Wrong
 from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
 from cluster.kubelet.killing import Killer
 from cluster.kubelet.lifecycle import deadlines, podspec, readiness
@@ -25,6 +26,7 @@ from cluster.kubelet.lifecycle.actions import (
 from cluster.kubelet.lifecycle.decide import decide
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Seen, Waiting
 from cluster.kubelet.pods import Pod
+from cluster.kubelet.provisions import Provisions
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 MAX_ROUNDS: Final = 32
@@ -45,9 +47,12 @@ class PodWorker:
         clock: clocks.Clock,
         speaker: events.Speaker,
         hooks: Hooks,
+        *,
+        provisions: Provisions,
         logs: str = "/var/log/pods",
     ) -> None:
         self._hooks = hooks
+        self._provisions = provisions
         self._killer = Killer(cri, clock, speaker, hooks)
         self._logs = logs
         self._cri = cri
@@ -65,12 +70,15 @@ class PodWorker:
             await self._search(pod)
         elif pod.event_at > pod.seen.at:
             await self._look(pod, [one.id for one in pod.seen.sandboxes])
+        await self._provisions.adopt(pod)
         for _ in range(MAX_ROUNDS):
             self._judge(pod)
             plan = decide(pod.object, pod.seen, pod.memory, self._clock.now())
             self._note_waiting(pod, plan)
             if not plan.actions:
                 return plan
+            if _begins(plan.actions) and not await self._provisions.ready(pod):
+                continue  # deciding again tells when to look at its volumes
             # Until it has been looked at again, nobody knows: this work may be cancelled.
             pod.stale = True
             await self._carry_out(pod, plan.actions)
@@ -101,6 +109,8 @@ class PodWorker:
         # Having nothing is news as of what was heard: else the pod is looked at for ever.
         pod.seen = found if found.sandboxes else Seen(at=heard)
         pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
+        if pod.seen.sandbox is not None:
+            pod.addresses = pod.seen.sandbox.addresses
         pod.stale = False
 
     def _note_waiting(self, pod: Pod, plan: Plan) -> None:
@@ -144,7 +154,12 @@ class PodWorker:
     async def _create_sandbox(self, pod: Pod, action: CreateSandbox) -> bool:
         if action.attempt:
             self._speaker.sandbox_changed(pod.object)
-        config = criconfig.sandbox(pod.object, action.attempt, self._logs)
+        try:
+            config = self._provisions.sandbox(pod, action.attempt, self._logs)
+        except ValueError as error:
+            pod.memory.sandbox_retry = self._clock.now() + RETRY_PERIOD
+            self._speaker.sandbox_failed(pod.object, str(error))
+            return False
         try:
             answer = await self._cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))
         except rpc.Failure as failure:
@@ -156,6 +171,10 @@ class PodWorker:
         pod.memory.sandbox_attempt = action.attempt
         pod.sandbox_ids = [answer.pod_sandbox_id, *pod.sandbox_ids]
         pod.sandbox_config = config
+        request = pb.PodSandboxStatusRequest(pod_sandbox_id=answer.pod_sandbox_id)
+        network = (await self._cri.pod_sandbox_status(request)).status.network
+        more = (one.ip for one in network.additional_ips)
+        pod.addresses = (network.ip, *more) if network.ip else ()
         return True
 
     async def _start(self, pod: Pod, action: Start) -> None:
@@ -178,7 +197,12 @@ class PodWorker:
     async def _create(self, pod: Pod, action: Start) -> str:
         """The id of the new container; "" where it could not be made."""
         name = action.spec["name"]
-        config = criconfig.container(pod.object, action.spec, action.attempt, init=action.init)
+        try:
+            config = await self._provisions.container(pod, action)
+        except Wrong as wrong:
+            reason = "CreateContainerConfigError"
+            self._held(pod, name, reason, str(wrong), init=action.init)
+            return ""
         sandbox_config = pod.sandbox_config or criconfig.sandbox(
             pod.object, pod.seen.sandboxes[0].attempt, self._logs
         )
@@ -239,3 +263,8 @@ class PodWorker:
             if spec["name"] == name:
                 return str(spec.get("image") or "")
         return ""
+
+
+def _begins(actions: Sequence[Action]) -> bool:
+    """Whether something is started, for which the pod's volumes have to be there."""
+    return any(isinstance(action, CreateSandbox | Start) for action in actions)

@@ -1,6 +1,7 @@
 """Builds each component of the lab's cluster: which it is, whom it speaks to, and as whom."""
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +23,10 @@ from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.client.client import Client
 from cluster.controllers.component import ControllerManager
+from cluster.controllers.config import Config as ControllerConfig
 from cluster.kubelet import config as kubelet_config
 from cluster.kubelet.component import Kubelet
+from cluster.lab import keys
 from cluster.lab.config import Config
 from cluster.lab.parts import Component, Part
 from cluster.lab.wire import ApiSocket, LabTransport, Machine
@@ -124,7 +127,7 @@ class Assembly:
     def node(self, node: kubelet_config.Config) -> list[Part]:
         """The parts of one node: its runtime, kubelet and proxy."""
         name = node.node_name
-        self._machines[name] = Machine(name)
+        self._machines[name] = Machine(name, self._clock)
 
         async def runtime(part: Part) -> None:
             await self._runtime(part, name)
@@ -169,6 +172,7 @@ class Assembly:
             version=self._config.kubernetes_version,
             authorization=(modes.NODE, modes.RBAC),
             limits=Limits(bookmark_seconds=_BOOKMARK_SECONDS),
+            issuer=keys.issuer(self._config.seed),
         )
         collector = Collector(registry.cache, self.kubelets)
         registry.computed |= metrics.sources(registry.cache, collector, self._clock)
@@ -191,7 +195,7 @@ class Assembly:
             part,
             user,
             lambda client: ControllerManager(
-                self._config.controllers,
+                _with_authority(self._config.controllers),
                 client=client,
                 clock=self._clock,
                 random=self.random(part.name),
@@ -214,7 +218,10 @@ class Assembly:
     async def _runtime(self, part: Part, node: str) -> None:
         machine = self._machines[node]
         built = Runtime(
-            RuntimeConfig(node_name=node), clock=self._clock, random=self.random(part.name)
+            RuntimeConfig(node_name=node),
+            clock=self._clock,
+            random=self.random(part.name),
+            disk=machine.disk,
         )
         machine.up(built.cri, built.dataplane)
         try:
@@ -226,6 +233,7 @@ class Assembly:
         name = f"system:node:{node.node_name}"
         user = identity.User(name, ("system:nodes", identity.AUTHENTICATED))
         machine: Any = self._machines[node.node_name].cri
+        disk = self._machines[node.node_name].disk
         await self._with_client(
             part,
             user,
@@ -235,6 +243,7 @@ class Assembly:
                 cri=machine,
                 clock=self._clock,
                 random=self.random(part.name),
+                disk=disk,
             ),
         )
 
@@ -259,6 +268,10 @@ class Assembly:
         manager = part.name.partition("/")[0]
         async with Client(self.transport(user, part.name), manager=manager) as client:
             await _run(part, build(client))
+
+
+def _with_authority(settings: ControllerConfig) -> ControllerConfig:
+    return settings if settings.root_ca else dataclasses.replace(settings, root_ca=keys.ROOT_CA)
 
 
 async def _run(part: Part, component: Component) -> None:

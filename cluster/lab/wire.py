@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
+from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, identity
 from cluster.api.operations import Operation
@@ -14,6 +15,7 @@ from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.events import Batch
 from cluster.apiserver.watchcache.watch import Watch
 from cluster.client.transport import Outcome, Raw, RawEvent, RawPage
+from cluster.runtime.nodedisk import MemoryDisk
 
 Delay = Callable[[], float]
 
@@ -124,9 +126,13 @@ class LabTransport:
 
 
 class Machine:
-    """A node's runtime as its kubelet and proxy reach it: there, or a dead machine."""
+    """A node's runtime as its kubelet and proxy reach it: there, or a dead machine.
 
-    def __init__(self, node: str) -> None:
+    Its disk outlives its runtime, as a machine's does.
+    """
+
+    def __init__(self, node: str, clock: clocks.Clock) -> None:
+        self.disk = MemoryDisk(clock)
         self.cri = Socket(f"the runtime of {node}")
         self.dataplane = Socket(f"the data plane of {node}")
 

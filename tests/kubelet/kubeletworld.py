@@ -13,8 +13,10 @@ from cluster.apiserver import direct, registry
 from cluster.client.client import Client
 from cluster.kubelet.component import Kubelet
 from cluster.kubelet.config import Config
+from cluster.lab import keys
 from cluster.runtime.component import Runtime
 from cluster.runtime.config import Config as RuntimeConfig
+from cluster.runtime.nodedisk import MemoryDisk
 from cluster.storage.memory import MemoryStorage
 
 EPOCH = 1_790_000_000.0
@@ -31,8 +33,10 @@ class World:
         self.seed = seed
         self.storage = MemoryStorage()
         self.registry = registry.Registry(
-            resources.built_in(), self.storage, clock=self.clock, random=random.Random(seed)
-        )
+            resources.built_in(), self.storage, clock=self.clock, random=random.Random(seed),
+            issuer=keys.issuer(seed),
+        )  # fmt: skip
+        self.disk = MemoryDisk(self.clock)
         admin = identity.User("admin", (identity.MASTERS, identity.AUTHENTICATED))
         self.transport = direct.DirectTransport(self.registry, admin)
         self.client = Client(self.transport, manager="test")
@@ -41,7 +45,12 @@ class World:
     def runtime(self, **settings: Any) -> Runtime:
         """A runtime; it is not run: its CRI is called directly."""
         config = RuntimeConfig(node_name=NODE, **settings)
-        return Runtime(config, clock=self.clock, random=random.Random(f"{self.seed}/runtime"))
+        return Runtime(
+            config,
+            clock=self.clock,
+            random=random.Random(f"{self.seed}/runtime"),
+            disk=self.disk,
+        )
 
     def start_kubelet(self, cri: Any, **settings: Any) -> tuple[Kubelet, asyncio.Task[Any]]:
         """A kubelet of NODE, running."""
@@ -59,6 +68,7 @@ class World:
             cri=cri,
             clock=self.clock,
             random=random.Random(f"{self.seed}/kubelet/{self.starts}"),
+            disk=None if settings.get("root_dir") else self.disk,
         )
 
         async def run() -> None:
@@ -108,8 +118,15 @@ async def world(seed: int = 1) -> AsyncIterator[World]:
         await made.storage.open()
         await made.registry.open()
         async with made.client:
+            # What a controller publishes: every pod mounts it.
+            authority = {"name": "kube-root-ca.crt", "namespace": "default"}
+            await made.client.create("configmaps", _config_map(authority, {"ca.crt": "the CA"}))
             yield made
             group.cancel()
+
+
+def _config_map(meta: dict[str, Any], data: dict[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
 
 
 def manifest(

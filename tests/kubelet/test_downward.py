@@ -3,6 +3,8 @@
 import pytest
 
 from cluster.kubelet import criconfig, downward
+from cluster.kubelet.environment import variables
+from cluster.kubelet.volumes.references import Reference
 
 POD = {
     "metadata": {
@@ -29,13 +31,16 @@ INDEX = "metadata.labels['batch.kubernetes.io/job-completion-index']"
         ("metadata.labels['none']", ""),
         ("spec.nodeName", "n1"),
         ("spec.serviceAccountName", "robot"),
-        ("status.podIP", None),
-        ("metadata.labels", None),
+        ("status.podIP", "10.1.0.7"),
+        ("status.podIPs", "10.1.0.7,fd00::7"),
+        ("status.hostIP", ""),
+        ("metadata.labels", 'batch.kubernetes.io/job-completion-index="2"'),
         ("spec.containers", None),
     ],
 )
 def test_a_field_is_told_by_its_path(path, text):
-    assert downward.field(POD, path) == text
+    node = downward.Node(pod_ips=("10.1.0.7", "fd00::7"))
+    assert downward.field(POD, path, node) == text
 
 
 def test_a_container_knows_fields_of_its_pod_and_may_build_on_them():
@@ -53,6 +58,11 @@ def test_a_container_knows_fields_of_its_pod_and_may_build_on_them():
             {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
         ],
     }
-    config = criconfig.container(POD, spec, 0, init=False)
-    assert {pair.key: pair.value for pair in config.envs} == {"INDEX": "2", "FILE": "part-2"}
+    secret = Reference("secrets", "lab", "s")
+    known = {secret: {"data": {"k": "aGlkZGVu"}}}
+    environment, skipped = variables.make(POD, spec, variables.Sources(known))
+    assert environment == {"INDEX": "2", "FILE": "part-2", "IP": "", "KEY": "hidden"}
+    assert skipped == []
+    config = criconfig.container(POD, spec, 0, init=False, environment=environment)
+    assert {pair.key: pair.value for pair in config.envs} == environment
     assert list(config.args) == ["--part=2"]

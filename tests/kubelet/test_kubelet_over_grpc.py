@@ -13,7 +13,11 @@ from cluster.runtime.config import Config
 
 
 def machine(address):
-    return Runtime(Config(listen=address), clock=clock.SystemClock(), random=random.Random(1))
+    return Runtime(
+        Config(listen=address, volumes_on_disk=True),
+        clock=clock.SystemClock(),
+        random=random.Random(1),
+    )
 
 
 def test_pods_live_across_the_wire_and_survive_their_kubelet_and_their_machine(tmp_path):
@@ -23,7 +27,7 @@ def test_pods_live_across_the_wire_and_survive_their_kubelet_and_their_machine(t
             running = group.spawn(machine(address).run(), "runtime")
             async with channel.connect([address]) as opened:
                 cri = grpc_cri.connect(opened)
-                kubelet, task = world.start_kubelet(cri)
+                kubelet, task = world.start_kubelet(cri, root_dir=f"{tmp_path}/kubelet")
                 await kubelet.ready.wait()
                 await world.pod("web")
                 first = await world.wait("web", kw.phase("Running"), 10)
@@ -32,7 +36,7 @@ def test_pods_live_across_the_wire_and_survive_their_kubelet_and_their_machine(t
 
                 task.cancel()
                 await asyncio.sleep(0)
-                kubelet, _ = world.start_kubelet(cri)
+                kubelet, _ = world.start_kubelet(cri, root_dir=f"{tmp_path}/kubelet")
                 await kubelet.ready.wait()
                 await asyncio.sleep(0.2)
                 assert (await world.get("web"))["status"] == first["status"]

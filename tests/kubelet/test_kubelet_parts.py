@@ -5,6 +5,7 @@ import pytest
 from cluster.kubelet import config as configs
 from cluster.kubelet import criconfig, hollow, version
 from cluster.kubelet.config import Config
+from cluster.kubelet.environment import expansion
 from cluster.kubelet.lifecycle import admission
 from cluster.kubelet.node import description, health
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -98,7 +99,7 @@ def test_a_pod_that_does_not_fit_is_told_why():
     ],
 )
 def test_variables_are_expanded_as_kubernetes_does(text, expected):
-    assert criconfig.expand(text, {"A": "1"}) == expected
+    assert expansion.expand(text, {"A": "1"}) == expected
 
 
 def test_a_container_configuration_carries_what_cri_needs():
@@ -106,16 +107,16 @@ def test_a_container_configuration_carries_what_cri_needs():
         "name": "web",
         "image": "nginx",
         "command": ["run", "$(MODE)"],
-        "env": [{"name": "MODE", "value": "fast"}, {"name": "LATER", "valueFrom": {}}],
     }
-    made = criconfig.container(pod(spec), spec, 3, init=True)
+    made = criconfig.container(pod(spec), spec, 3, init=True, environment={"MODE": "fast"})
     assert (made.metadata.name, made.metadata.attempt) == ("web", 3)
     assert list(made.command) == ["run", "fast"]
     assert [(one.key, one.value) for one in made.envs] == [("MODE", "fast")]
     assert made.annotations[criconfig.INIT] == "true"
     assert made.labels["io.kubernetes.pod.uid"] == "u"
     sidecar = {"name": "s", "image": "x", "restartPolicy": "Always"}
-    assert criconfig.INIT not in criconfig.container(pod(spec), sidecar, 0, init=True).annotations
+    made = criconfig.container(pod(spec), sidecar, 0, init=True, environment={})
+    assert criconfig.INIT not in made.annotations
 
 
 def test_a_sandbox_on_the_node_network_says_so():

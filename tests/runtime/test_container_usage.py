@@ -18,7 +18,7 @@ MIB = 1 << 20
 def told(annotations, resources=None, age=0.0):
     pod = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}}
     spec = {"name": "web", "image": "nginx", "resources": resources or {}}
-    made = criconfig.container(pod, spec, 0, init=False)
+    made = criconfig.container(pod, spec, 0, init=False, environment={})
     return usage.of(script.of("web", annotations, ()), made.linux.resources, age)
 
 

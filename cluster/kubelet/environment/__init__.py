@@ -1,0 +1,1 @@
+"""What a container is told of its surroundings: variables, names, hosts, resolvers. Pure."""
