@@ -72,9 +72,7 @@ _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
     DAEMON_SETS: _SELECTS,
     JOBS: {CONTROLLER: _by_controller, **_SELECTS},
     CONTROLLER_REVISIONS: _OWNED,
-    SERVICES: {NAMESPACE: _by_namespace, **_SELECTS},
     BUDGETS: {NAMESPACE: _by_namespace},
-    ENDPOINT_SLICES: {NAMESPACE: _by_namespace},
 }
 
 _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
@@ -109,9 +107,14 @@ class Context:
     informers: informer.Informers
     _closed: bool = field(default=False, init=False)
 
-    def shared(self, resource: str) -> informer.Informer:
-        """The shared informer of a resource, with the indices that controllers use."""
-        return self.informers.get(resource, indexers=_INDEXERS.get(resource))
+    def shared(
+        self, resource: str, also: Mapping[str, indexer.IndexFunction] | None = None
+    ) -> informer.Informer:
+        """The shared informer of a resource, with the indices that several controllers use, and
+        with those that only the caller does.
+        """
+        indexers = {**_INDEXERS.get(resource, {}), **(also or {})}
+        return self.informers.get(resource, indexers=indexers)
 
     def by_namespace(self, resource: str) -> informer.Informer:
         """The same, with an index of namespaces at the least."""

@@ -8,9 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cluster.api import objects
+from cluster.client import indexer
 
 GIVE_UP = 30.0
 """Seconds after which a write that never showed is forgotten (deleted meanwhile, say)."""
+
+
+def shown_by(store: indexer.Indexer) -> Callable[[str], int]:
+    """The revision at which a store has an object, by key; 0 where it has none."""
+
+    def revision(item: str) -> int:
+        found = store.get(item)
+        return objects.revision(found) if found is not None else 0
+
+    return revision
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from cluster.controllers.podautoscaler import (
 from cluster.controllers.podautoscaler.history import History
 from cluster.controllers.podautoscaler.model import Sample, Unavailable
 from cluster.controllers.podautoscaler.normalizing import Wish
-from cluster.controllers.podautoscaler.selections import Selections
+from cluster.controllers.selectedpods import SelectedPods
 
 NOW = 1_800_000_000.0
 
@@ -368,7 +368,7 @@ def test_no_answer_of_a_metrics_server_breaks_more_than_the_reading(item):
 
 
 class Naive:
-    """What Selections has to agree with."""
+    """What SelectedPods has to agree with."""
 
     def __init__(self):
         self.selectors = {}
@@ -395,7 +395,7 @@ steps = st.one_of(
 
 @given(st.lists(steps, max_size=30))
 def test_selections_agree_with_a_look_at_everything(story):
-    naive, kept = Naive(), Selections()
+    naive, kept = Naive(), SelectedPods()
 
     def made(name, own):
         return {"metadata": {"name": name, "namespace": "d", "labels": own}}

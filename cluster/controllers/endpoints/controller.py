@@ -8,7 +8,7 @@ from cluster.api import errors, objects, timestamps
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context, reporting, staleness
 from cluster.controllers.endpoints import subsets
-from cluster.controllers.endpointslice import endpoints
+from cluster.controllers.endpointslice import servicepods
 
 SETTLE_RATE: Final = 5_000.0
 """Endpoints looked at a second, at most, because of changes of single pods (context.settle)."""
@@ -27,14 +27,13 @@ class EndpointsController:
         self._ctx = ctx
         self._client = ctx.client
         self._services = ctx.shared(context.SERVICES)
-        self._pods = ctx.shared(context.PODS)
-        self._endpoints = ctx.by_namespace(context.ENDPOINTS)
+        self._endpoints = ctx.shared(context.ENDPOINTS)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder(CONTROLLER)
         self._writes = staleness.OwnWrites()
-        self._sizes: dict[str, int] = {}
+        self._selected = servicepods.ServicePods(ctx)
+        self._selected.listen(self._look_later)
         ctx.on_change(self._services, self._service_changed)
-        ctx.on_change(self._pods, self._pod_changed)
         ctx.on_change(self._endpoints, self._endpoints_changed)
 
     async def run(self) -> None:
@@ -56,24 +55,13 @@ class EndpointsController:
             self._writes.forget(change.key)
         self._queue.add(change.key, change.revision)
 
-    def _pod_changed(self, change: informer.Change) -> None:
-        if not endpoints.changed(change.old, change.new):
-            return
-        labels = [objects.labels(pod) for pod in (change.old, change.new) if pod is not None]
-        for service in self._services.store.by_index(
-            context.NAMESPACE, objects.namespace(change.object)
-        ):
-            selector = objects.spec(service).get("selector")
-            if selector and any(selector.items() <= own.items() for own in labels):
-                self._look_later(objects.key(service), change.revision)
-
     def _endpoints_changed(self, change: informer.Change) -> None:
         """One that was deleted comes again; one without a Service goes, if it was left behind."""
         if change.new is None or (change.old is None and _is_own(change.new)):
             self._look_later(change.key, change.revision)
 
     def _look_later(self, key: str, revision: int) -> None:
-        size = self._sizes.get(key, 0)
+        size = self._selected.count(key)
         self._queue.add_after(key, context.settle(size, SETTLE_RATE), revision)
 
     # What to do about it
@@ -85,27 +73,21 @@ class EndpointsController:
             await self._remove(key)
             return
         spec = objects.spec(service)
-        selector = spec.get("selector")
-        if not selector or spec.get("type") == "ExternalName" or objects.deleting(service):
+        external = not spec.get("selector") or spec.get("type") == "ExternalName"
+        if external or objects.deleting(service):
             return  # those of a service without selector are its maker's own
-        if self._writes.stale(key, self._cached_revision, self._loop_time()):
+        shown = staleness.shown_by(self._endpoints.store)
+        if self._writes.stale(key, shown, self._loop_time()):
             self._queue.add_after(key, 1.0)
             return
-        space = objects.namespace(service)
-        matching = [
-            pod
-            for pod in self._pods.store.by_index(context.NAMESPACE, space)
-            if selector.items() <= objects.labels(pod).items()
-        ]
-        self._sizes[key] = len(matching)
         found = self._endpoints.store.get(key)
-        wanted = _wanted(service, found, subsets.desired(service, matching), self._ctx.clock.now())
+        told = subsets.desired(service, self._selected.of(key))
+        wanted = _wanted(service, found, told, self._ctx.clock.now())
         if wanted is not None:
             await self._write(key, found, wanted)
 
     async def _remove(self, key: str) -> None:
         """The Service is gone: what was made for it goes. Others' Endpoints have no Service."""
-        self._sizes.pop(key, None)
         self._writes.forget(key)
         found = self._endpoints.store.get(key)
         if found is None or not _is_own(found):
@@ -141,10 +123,6 @@ class EndpointsController:
 
     def _loop_time(self) -> float:
         return asyncio.get_running_loop().time()
-
-    def _cached_revision(self, item: str) -> int:
-        found = self._endpoints.store.get(item)
-        return objects.revision(found) if found is not None else 0
 
 
 def _is_own(found: objects.Object) -> bool:

@@ -11,6 +11,7 @@ from cluster.controllers.endpointslice import (
     hintmemory,
     hints,
     packing,
+    servicepods,
     triggertimes,
     writing,
     zoneshares,
@@ -30,18 +31,17 @@ class EndpointSliceController:
         self._services = ctx.shared(context.SERVICES)
         self._pods = ctx.shared(context.PODS)
         self._nodes = ctx.shared(context.NODES)
-        self._slices = ctx.shared(context.ENDPOINT_SLICES)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("endpoint-slice-controller")
-        self._written = writing.SliceWriter(ctx.client, self._slices)
-        self._sizes: dict[str, int] = {}
+        self._written = writing.SliceWriter(ctx)
         self._times = triggertimes.TriggerTimes()
         self._hints = hintmemory.Memory()
         self._automatic: dict[str, None] = {}
         self._shares: zoneshares.Shares | None = None
+        self._selected = servicepods.ServicePods(ctx)
+        self._selected.listen(self._look_later)
         ctx.on_change(self._services, self._service_changed)
-        ctx.on_change(self._pods, self._pod_changed)
-        ctx.on_change(self._slices, self._slice_changed)
+        ctx.on_change(self._written.slices, self._slice_changed)
         ctx.on_change(self._nodes, self._node_changed)
 
     async def run(self) -> None:
@@ -63,17 +63,6 @@ class EndpointSliceController:
             self._written.forget(change.key)
         self._queue.add(change.key, change.revision)
 
-    def _pod_changed(self, change: informer.Change) -> None:
-        if not endpoints.changed(change.old, change.new):
-            return
-        labels = [objects.labels(pod) for pod in (change.old, change.new) if pod is not None]
-        for service in self._services.store.by_index(
-            context.NAMESPACE, objects.namespace(change.object)
-        ):
-            selector = objects.spec(service).get("selector")
-            if selector and any(selector.items() <= own.items() for own in labels):
-                self._look_later(objects.key(service), change.revision)
-
     def _slice_changed(self, change: informer.Change) -> None:
         for side in (change.old, change.new):
             name = objects.labels(side).get(packing.SERVICE_NAME) if side is not None else None
@@ -90,13 +79,11 @@ class EndpointSliceController:
         if before == after:
             return
         for pod in self._pods.store.by_index(context.NODE, objects.name(change.object)):
-            for service in self._services.store.by_index(context.NAMESPACE, objects.namespace(pod)):
-                selector = objects.spec(service).get("selector")
-                if selector and selector.items() <= objects.labels(pod).items():
-                    self._look_later(objects.key(service), change.revision)
+            for key in self._selected.services_of(pod):
+                self._look_later(key, change.revision)
 
     def _look_later(self, key: str, revision: int) -> None:
-        size = self._sizes.get(key, 0)
+        size = self._selected.count(key)
         self._queue.add_after(key, context.settle(size, SETTLE_RATE), revision)
 
     # What to do about it
@@ -110,18 +97,13 @@ class EndpointSliceController:
         if service is None:
             self._forget(key)
             return  # its slices are garbage, and collected as such
-        selector = objects.spec(service).get("selector")
-        if not selector or objects.spec(service).get("type") == "ExternalName":
+        spec = objects.spec(service)
+        if not spec.get("selector") or spec.get("type") == "ExternalName":
             return  # the slices of a service without selector are its maker's own
         if self._written.stale(key):
             self._queue.add_after(key, 1.0)
             return
-        matching = [
-            pod
-            for pod in self._pods.store.by_index(context.NAMESPACE, objects.namespace(service))
-            if selector.items() <= objects.labels(pod).items()
-        ]
-        self._sizes[key] = len(matching)
+        matching = self._selected.of(key)
         self._tell_lost(service, matching)
         try:
             await self._write(key, service, matching)
@@ -131,7 +113,6 @@ class EndpointSliceController:
             raise
 
     def _forget(self, key: str) -> None:
-        self._sizes.pop(key, None)
         self._automatic.pop(key, None)
         self._hints.forget(key)
         self._times.forget(key)
@@ -143,8 +124,8 @@ class EndpointSliceController:
         wanted = endpoints.desired(service, pods, self._zone_of)
         existing = [
             found
-            for found in self._slices.store.by_index(context.NAMESPACE, objects.namespace(service))
-            if _is_own(found, objects.name(service))
+            for found in self._written.of_service(key)
+            if _is_managed(found) and not objects.deleting(found)
         ]
         changes = packing.plan(
             packing.of_service(service),
@@ -221,8 +202,3 @@ def _zone(node: objects.Object | None) -> str | None:
 
 def _is_managed(found: objects.Object) -> bool:
     return objects.labels(found).get(packing.MANAGED_BY) == packing.CONTROLLER
-
-
-def _is_own(found: objects.Object, service: str) -> bool:
-    named = objects.labels(found).get(packing.SERVICE_NAME) == service
-    return named and _is_managed(found) and not objects.deleting(found)

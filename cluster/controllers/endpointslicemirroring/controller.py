@@ -18,14 +18,13 @@ class EndpointSliceMirroring:
     def __init__(self, ctx: context.Context) -> None:
         self._ctx = ctx
         self._services = ctx.shared(context.SERVICES)
-        self._endpoints = ctx.by_namespace(context.ENDPOINTS)
-        self._slices = ctx.shared(context.ENDPOINT_SLICES)
+        self._endpoints = ctx.shared(context.ENDPOINTS)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("endpoint-slice-mirroring-controller")
-        self._written = writing.SliceWriter(ctx.client, self._slices)
+        self._written = writing.SliceWriter(ctx)
         ctx.on_change(self._services, self._service_changed)
         ctx.on_change(self._endpoints, self._endpoints_changed)
-        ctx.on_change(self._slices, self._slice_changed)
+        ctx.on_change(self._written.slices, self._slice_changed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -101,12 +100,10 @@ class EndpointSliceMirroring:
             self._recorder.event(found, recorder.WARNING, "TooManyAddressesToMirror", text)
 
     def _existing(self, key: str) -> list[objects.Object]:
-        namespace, _, name = key.partition("/")
         return [
             found
-            for found in self._slices.store.by_index(context.NAMESPACE, namespace)
-            if objects.labels(found).get(packing.SERVICE_NAME) == name
-            and objects.labels(found).get(packing.MANAGED_BY) == mirror.CONTROLLER
+            for found in self._written.of_service(key)
+            if objects.labels(found).get(packing.MANAGED_BY) == mirror.CONTROLLER
             and not objects.deleting(found)
         ]
 

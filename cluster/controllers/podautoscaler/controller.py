@@ -12,11 +12,10 @@ from cluster.aio import tasks
 from cluster.api import errors, objects, resources, selectors
 from cluster.api.objects import Object
 from cluster.client import informer, reconciler
-from cluster.controllers import context, reporting
+from cluster.controllers import context, reporting, selectedpods
 from cluster.controllers.podautoscaler import decision, model, sources, targets
 from cluster.controllers.podautoscaler.history import History
 from cluster.controllers.podautoscaler.model import Scale, Unavailable
-from cluster.controllers.podautoscaler.selections import Selections
 
 AUTOSCALERS: Final = "horizontalpodautoscalers.autoscaling"
 
@@ -39,7 +38,7 @@ class HorizontalPodAutoscalers:
         self._hpas = ctx.shared(AUTOSCALERS)
         self._pods = ctx.shared(context.PODS)
         self._sources = sources.Sources(ctx.client, table)
-        self._selections = Selections()
+        self._selections = selectedpods.SelectedPods()
         self._histories: dict[str, History] = {}
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("horizontal-pod-autoscaler")
