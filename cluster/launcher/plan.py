@@ -86,6 +86,12 @@ def hosts(wanted: Topology, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     return ("localhost", LOOPBACK, "::1", *inside, domain, service, *more)
 
 
+def dns_address(wanted: Topology) -> str:
+    """The address of the cluster's DNS service: the tenth of its range, as with kubeadm."""
+    addresses = ipaddress.ip_network(wanted.service_cidr)
+    return str(addresses[min(10, addresses.num_addresses - 2)])
+
+
 def kubelets(wanted: Topology) -> dict[str, tuple[str, ...]]:
     """Each kubelet process, and the names and addresses under which its certificate is valid."""
     names = [*(node.name for node in wanted.nodes), *(name for name, _, _ in _shares(wanted))]
@@ -185,6 +191,8 @@ def _node(
             **_serving(folder, kubelet),
             "container-runtime-endpoint": endpoint,
             "pod-logs-dir": str(folder.node_logs(node.name)),
+            "root-dir": str(folder.node_root(node.name)),
+            "cluster-dns": dns_address(wanted),
             "node-ip": LOOPBACK,
             "kubernetes-version": wanted.kubernetes_version,
             **_registration(node.size, node.labels, node.taints),
@@ -220,6 +228,7 @@ def _hollow(
             "advertise-kubelet-address": LOOPBACK,
             "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
             "hollow": str(len(numbers)),
+            "cluster-dns": dns_address(wanted),
             "hollow-prefix": group.prefix,
             "hollow-start": str(numbers.start),
             "kubernetes-version": wanted.kubernetes_version,

@@ -85,6 +85,10 @@ class Folder:
         """The container logs of a node."""
         return self.path / "nodes" / node / "pods"
 
+    def node_root(self, node: str) -> Path:
+        """The root directory of a node's kubelet: the volumes of its pods, and the node's files."""
+        return (self.path / "nodes" / node / "kubelet").absolute()
+
     def node_images(self, node: str) -> Path:
         """The images that a node pulled from registries."""
         return self.path / "nodes" / node / "images"

@@ -136,4 +136,6 @@ def test_every_kubelet_serves_the_api_server_by_a_certificate_of_its_own() -> No
         assert (given["address"], given["port"]) == (plan.LOOPBACK, "0")
         assert plan.LOOPBACK in plan.kubelets(wanted)[name]
     assert flags(found["kubelet-n"])["pod-logs-dir"] == str(FOLDER.node_logs("n"))
+    assert flags(found["kubelet-n"])["root-dir"] == str(FOLDER.node_root("n"))
+    assert flags(found["kubelet-n"])["cluster-dns"] == "10.96.0.10"
     assert flags(found["kubelet-h"])["advertise-kubelet-address"] == plan.LOOPBACK

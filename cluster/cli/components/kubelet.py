@@ -1,13 +1,14 @@
 """`kubemu kubelet`: the agent of a node, or with --hollow of many simulated ones."""
 
 import random as randoms
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
 
 from cluster.cli import connection, flags, process, servertls
-from cluster.cli.flags import DURATION, NUMBER, PAIRS, REAL, TEXT, Setting
+from cluster.cli.flags import DURATION, LIST, NUMBER, PAIRS, REAL, TEXT, Setting
 from cluster.kubelet import config as configs
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ _SETTINGS = (
         "advertise-kubelet-address",
     ),
     Setting("pod_logs_dir", TEXT, "Where the runtime keeps the logs of containers."),
+    Setting(
+        "host_root", TEXT,
+        "Directory that stands for the node's root in hostPath and local volumes; by default host"
+        " under --root-dir. With / pods get at the files of this machine.",
+    ),
+    Setting("cluster_dns", LIST, "DNS servers of pods of the policy ClusterFirst."),
+    Setting("cluster_domain", TEXT, "Domain of the cluster's services."),
     Setting("node_status_report_frequency", DURATION, "How often an unchanged status is sent."),
     Setting(
         "node_lease_duration", NUMBER, "Seconds for which the node's lease is good.",
@@ -55,6 +63,17 @@ _SETTINGS = (
     default=connection.RUNTIME,
 )
 @flags.settings(configs.Config, *_SETTINGS)
+@flags.option(
+    "root-dir",
+    "Where the volumes of pods are kept; hollow nodes keep theirs in memory.",
+    default="/var/lib/kubelet",
+)
+@flags.option(
+    "resolv-conf",
+    "File that says what the node's resolver is; pods of the DNS policy Default have it.",
+    click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+)
 @flags.option("address", "Address that its server listens on.", default="0.0.0.0")
 @servertls.options
 @flags.option(
@@ -89,8 +108,13 @@ def kubelet(
     )
     name = prefix if hollow else hostname_override.lower()
 
+    root, resolver = values.pop("root_dir"), values.pop("resolv_conf")
+    resolv_conf = resolver.read_text(errors="replace") if resolver else ""
+
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(node_name=name, taints=taints, **fields)
+        return configs.Config(
+            node_name=name, taints=taints, root_dir=root, resolv_conf=resolv_conf, **fields
+        )
 
     address, tls = values.pop("address"), _tls(values)
     config = flags.built(make, _SETTINGS, values)

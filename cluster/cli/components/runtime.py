@@ -64,7 +64,9 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
     logs = _log_files(values.pop("container_log_max_size"), values.pop("container_log_max_files"))
 
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(node_name=hostname_override.lower(), log_files=logs, **fields)
+        return configs.Config(
+            node_name=hostname_override.lower(), log_files=logs, volumes_on_disk=True, **fields
+        )
 
     registries = functools.partial(
         _registries, values.pop("image_root"), values.pop("image_registries"),
