@@ -52,6 +52,11 @@ class Expectations:
         del found.deletions[uid]
         return found.met
 
+    def leaving(self, key: str) -> Iterable[str]:
+        """The uids whose deletion was asked for and not seen yet."""
+        found = self._by_key.get(key)
+        return () if found is None else found.deletions
+
     def satisfied(self, key: str, now: float) -> bool:
         """Whether nothing is awaited, or it was awaited too long."""
         found = self._by_key.get(key)

@@ -249,3 +249,20 @@ def test_a_long_history_forgets_its_oldest_revisions() -> None:
     assert len(found) <= revisions.HISTORY_LENGTH
     assert found.endswith(",999")
     assert not found.startswith("100,")
+
+
+def test_pods_of_a_replica_set_that_shrinks_are_not_counted_upon() -> None:
+    """Its status still tells of five; three of them are about to go."""
+    old, new = replica_set("old", 5, available=5), replica_set("new", 2, available=5)
+    assert strategy.roll_old(deployment(7, 0, 2), new, [old]) == {"old": 3}
+    assert strategy.roll_old(deployment(7, 1, 0), new, [old]) == {}
+
+
+def test_nothing_is_known_of_a_replica_set_that_was_just_scaled() -> None:
+    old, new = replica_set("old", 6, available=6), replica_set("new", 2, available=2)
+    assert strategy.roll_old(deployment(7, 1, 2), new, [old]) == {"old": 3}
+    new["metadata"]["generation"], new["status"]["observedGeneration"] = 3, 2
+    assert strategy.roll_old(deployment(7, 1, 2), new, [old]) == {"old": 5}
+    new["status"]["observedGeneration"] = 3
+    old["metadata"]["generation"] = 2
+    assert strategy.roll_old(deployment(7, 1, 2), new, [old]) == {}, "none of it is unhealthy"

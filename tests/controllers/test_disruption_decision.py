@@ -64,6 +64,17 @@ def test_a_pod_that_was_let_go_counts_as_gone_for_two_minutes():
     assert outcome.recheck == pytest.approx(90)
 
 
+def test_an_eviction_of_a_pod_that_was_not_seen_yet_is_kept_in_mind():
+    """Or the pod would count as healthy when it is seen, and another one would go."""
+    then, before = timestamps.encode(NOW - 30), timestamps.encode(NOW - 121)
+    given = budget({"disruptedPods": {"new": then, "old": before}}, minAvailable=1)
+    scales = {"u": decision.Found("u", 4)}
+    outcome = decision.decide(given, [pod("a")], scales, NOW, behind=True)
+    assert outcome.status["disruptedPods"] == {"new": then}
+    assert outcome.recheck == decision.CATCH_UP
+    assert "disruptedPods" not in decision.decide(given, [pod("a")], scales, NOW).status
+
+
 def test_pods_without_a_controller_are_left_out_of_a_share():
     outcome = decide(budget(maxUnavailable=1), [pod("a"), pod("b", owned=False)])
     assert outcome.unmanaged == ("b",)

@@ -28,6 +28,23 @@ def observed(replica_set: objects.Object, field: str = "replicas") -> int:
     return int(objects.status(replica_set).get(field) or 0)
 
 
+def is_current(replica_set: objects.Object) -> bool:
+    """Whether its status is about its present size."""
+    generation = objects.meta(replica_set).get("generation") or 0
+    return observed(replica_set, "observedGeneration") >= generation
+
+
+def available(replica_set: objects.Object) -> int:
+    """How many of its pods are available and stay so, as far as that is certain.
+
+    One that was just scaled may be rid of any of them before it says so. Kubernetes counts these
+    too, and so lets availability fall too far where the ReplicaSet controller is slow.
+    """
+    if not is_current(replica_set):
+        return 0
+    return min(observed(replica_set, "availableReplicas"), replicas(replica_set))
+
+
 def total(replica_sets: Iterable[objects.Object]) -> int:
     """The sum of spec.replicas."""
     return sum(replicas(replica_set) for replica_set in replica_sets)

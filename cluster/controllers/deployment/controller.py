@@ -18,6 +18,8 @@ from cluster.controllers import (
 from cluster.controllers.deployment import budget, decision, hashing, revisions, status
 
 _SET = "replicaset:"
+_SERVER_FAULT = 500
+"""From this code on, a server may have done what it could not say it did."""
 
 
 class DeploymentController:
@@ -32,6 +34,7 @@ class DeploymentController:
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("deployment-controller")
         self._writes = staleness.OwnWrites()
+        self._unsure: dict[str, None] = {}
         ctx.on_change(self._deployments, self._deployment_changed)
         ctx.on_change(self._sets, self._set_changed)
         ctx.on_change(self._pods, self._pod_changed)
@@ -91,7 +94,10 @@ class DeploymentController:
         deployment = self._deployments.store.get(key)
         if deployment is None:
             self._writes.forget(key)  # an answer may have come after the deletion
+            self._unsure.pop(key, None)
             return
+        if key in self._unsure:
+            await self._look_up(key, deployment)
         if self._writes.stale(key, self._cached_revision, self._loop_time()):
             self._queue.add_after(key, 1.0)
             return
@@ -106,10 +112,24 @@ class DeploymentController:
             self._ctx.clock.now(),
         )
         for action in step.actions:
-            await self._carry_out(key, deployment, action)
+            try:
+                await self._carry_out(key, deployment, action)
+            except errors.StatusError as failure:
+                if failure.code >= _SERVER_FAULT:
+                    self._unsure[key] = None
+                raise
         await self._report(key, deployment, step.status, step.revision)
         if step.again_in is not None:
             self._queue.add_after(key, step.again_in)
+
+    async def _look_up(self, key: str, deployment: objects.Object) -> None:
+        """A write's answer never came: wait until the cache shows the ReplicaSets as they are."""
+        listing = await self._client.list(context.REPLICA_SETS, objects.namespace(deployment))
+        for found in listing.items:
+            owner = objects.controller_of(found)
+            if owner is not None and owner.get("uid") == objects.uid(deployment):
+                self._writes.note(key, _SET + objects.key(found), found, self._loop_time())
+        self._unsure.pop(key, None)
 
     def _loop_time(self) -> float:
         return asyncio.get_running_loop().time()

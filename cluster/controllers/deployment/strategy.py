@@ -48,22 +48,22 @@ def roll_old(
     the old pods one by one.
     """
     minimum = budget.replicas(deployment) - budget.of(deployment).unavailable
-    new_missing = budget.replicas(new) - budget.observed(new, "availableReplicas")
+    new_missing = budget.replicas(new) - budget.available(new)
     removable = budget.total([*old, new]) - minimum - new_missing
     if removable <= 0 or budget.total(old) == 0:
         return {}
     sizes = {objects.name(rs): budget.replicas(rs) for rs in revisions.by_creation(old)}
     before = dict(sizes)
     _drop_unhealthy(old, sizes, removable)
-    available = sum(budget.observed(rs, "availableReplicas") for rs in [*old, new])
+    available = sum(budget.available(rs) for rs in [*old, new])
     _drop_available(sizes, available - minimum)
     return {name: size for name, size in sizes.items() if size != before[name]}
 
 
 def _drop_unhealthy(old: Sequence[objects.Object], sizes: Sizes, limit: int) -> None:
-    healthy = {objects.name(rs): budget.observed(rs, "availableReplicas") for rs in old}
+    healthy = {objects.name(rs): budget.available(rs) for rs in old if budget.is_current(rs)}
     for name, size in sizes.items():
-        drop = min(limit, max(0, size - healthy[name]))
+        drop = min(limit, max(0, size - healthy.get(name, size)))
         sizes[name] -= drop
         limit -= drop
 

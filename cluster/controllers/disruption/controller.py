@@ -74,7 +74,8 @@ class DisruptionController:
         now = self._ctx.clock.now()
         try:
             wanted = await self._scales.of(space, pods) if decision.needs_scales(budget) else {}
-            outcome = decision.decide(budget, pods, wanted, now)
+            behind = self._pods.revision < objects.revision(budget)
+            outcome = decision.decide(budget, pods, wanted, now, behind=behind)
         except decision.Incalculable as failure:
             await self._fail(budget, failure, now)
             return

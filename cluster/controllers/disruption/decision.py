@@ -12,6 +12,8 @@ from cluster.api import conditions, objects, timestamps
 
 DELETION_TIMEOUT: Final = 120.0
 """Seconds within which a pod whose eviction was granted is deleted: DeletionTimeout."""
+CATCH_UP: Final = 1.0
+"""Seconds after which pods that are behind their budget are looked at again."""
 ALLOWED: Final = "DisruptionAllowed"
 
 
@@ -50,11 +52,20 @@ class Outcome:
 
 
 def decide(
-    budget: objects.Object, pods: Sequence[objects.Object], scales: Scales, now: float
+    budget: objects.Object,
+    pods: Sequence[objects.Object],
+    scales: Scales,
+    now: float,
+    *,
+    behind: bool = False,
 ) -> Outcome:
-    """The status that the budget should have; `now` is in seconds since the epoch. Incalculable."""
+    """The status that the budget should have; `now` is in seconds since the epoch. Incalculable.
+
+    `behind`: the pods are from before the budget's last change, so an eviction may have been
+    granted to one that is not among them.
+    """
     expected, desired, unmanaged = _expected(objects.spec(budget), pods, scales)
-    disrupted, overdue, recheck = _disrupted(budget, pods, now)
+    disrupted, overdue, recheck = _disrupted(budget, pods, now, behind=behind)
     healthy = sum(
         1
         for pod in pods
@@ -140,21 +151,22 @@ def _scale(pods: Sequence[objects.Object], scales: Scales) -> tuple[int, list[st
 
 
 def _disrupted(
-    budget: objects.Object, pods: Sequence[objects.Object], now: float
+    budget: objects.Object, pods: Sequence[objects.Object], now: float, *, behind: bool
 ) -> tuple[dict[str, str], list[str], float | None]:
     """The granted evictions that are still to be carried out."""
     granted = objects.status(budget).get("disruptedPods") or {}
     kept: dict[str, str] = {}
     overdue: list[str] = []
-    recheck: float | None = None
-    for pod in pods:
-        name = objects.name(pod)
-        if name not in granted or objects.deleting(pod):
+    rechecks: list[float] = []
+    by_name = {objects.name(pod): pod for pod in pods} if granted else {}
+    for name, when in granted.items():
+        pod = by_name.get(name)
+        if (pod is None and not behind) or (pod is not None and objects.deleting(pod)):
             continue
-        left = timestamps.decode(granted[name]) + DELETION_TIMEOUT - now
+        left = timestamps.decode(when) + DELETION_TIMEOUT - now
         if left < 0:
             overdue.append(name)
             continue
-        kept[name] = granted[name]
-        recheck = left if recheck is None else min(recheck, left)
-    return kept, overdue, recheck
+        kept[name] = when
+        rechecks.append(left if pod is not None else min(left, CATCH_UP))
+    return kept, overdue, min(rechecks, default=None)

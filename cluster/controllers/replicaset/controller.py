@@ -19,9 +19,10 @@ from cluster.controllers import (
     podstate,
     podtemplate,
     reporting,
+    selection,
     staleness,
 )
-from cluster.controllers.replicaset import ranking, status
+from cluster.controllers.replicaset import doubt, ranking, status
 
 BURST = 500
 """Pods that one reconciliation creates or deletes at most."""
@@ -68,6 +69,7 @@ class ReplicaSetController:
         self._recorder = ctx.recorder(kind.component)
         self._control = podcontrol.PodControl(ctx.client, self._recorder)
         self._expectations = expectations.Expectations()
+        self._doubts = doubt.Doubts(ctx.client, self._pods)
         self._writes = staleness.OwnWrites()
         ctx.on_change(self._sets, self._set_changed)
         ctx.on_change(self._pods, self._pod_changed)
@@ -139,24 +141,12 @@ class ReplicaSetController:
     def _orphan_seen(self, pod: objects.Object, revision: int) -> None:
         if objects.controller_of(pod) is not None:
             return
-        for found in self._sets.store.by_index(context.NAMESPACE, objects.namespace(pod)):
-            if context.selector_of(found).matches(objects.labels(pod)):
-                self._queue.add(objects.key(found), revision)
+        space, labels = objects.namespace(pod), objects.labels(pod)
+        for found in selection.selecting(self._sets.store, space, labels):
+            self._queue.add(objects.key(found), revision)
 
     def _owner_key(self, pod: objects.Object) -> str | None:
-        owner = objects.controller_of(pod)
-        if owner is None or not self._owns(owner):
-            return None
-        key = f"{objects.namespace(pod)}/{owner['name']}"
-        found = self._sets.store.get(key)
-        return key if found is None or objects.uid(found) == owner["uid"] else None
-
-    def _owns(self, owner: objects.Object) -> bool:
-        """Whether a reference is to one of the kind, in whatever version of its group."""
-        if owner.get("kind") != self._kind.kind:
-            return False
-        group = str(owner.get("apiVersion") or "").rpartition("/")[0]
-        return group == self._kind.api_version.rpartition("/")[0]
+        return ownership.owner_key(pod, self._kind.kind, self._sets.store)
 
     def _look_later(self, key: str, revision: int) -> None:
         found = self._sets.store.get(key)
@@ -171,6 +161,7 @@ class ReplicaSetController:
         loop_time = asyncio.get_running_loop().time()
         if replica_set is None:
             self._expectations.forget(key)
+            self._doubts.forget(key)
             self._writes.forget(key)  # an answer may have come after the deletion
             return
         if self._writes.stale(key, lambda _: objects.revision(replica_set), loop_time):
@@ -180,13 +171,17 @@ class ReplicaSetController:
         if not due:
             # A pod that came and went while no watch was there is never seen: time must tell.
             self._queue.add_after(key, self._expectations.seconds_left(key, loop_time))
+        if due and not await self._doubts.settled(key, replica_set):
+            due = False
+            self._queue.add_after(key, doubt.AGAIN)
         active = await self._active(replica_set)
         failure: status.Failure | None = None
         if due and not objects.deleting(replica_set):
             failure = await self._manage(key, replica_set, active)
         now = self._ctx.clock.now()
         terminating = self._terminating(replica_set)
-        computed = status.compute(replica_set, active, failure, now, terminating)
+        staying = self._staying(key, active)
+        computed = status.compute(replica_set, staying, failure, now, terminating)
         await self._report(key, replica_set, computed.status)
         if computed.next_available is not None:
             self._queue.add_after(key, computed.next_available - now)
@@ -201,6 +196,13 @@ class ReplicaSetController:
             self._pods,
             podstate.is_active,
         )
+
+    def _staying(self, key: str, active: Sequence[objects.Object]) -> Sequence[objects.Object]:
+        """The active pods but those whose deletion was asked for: nobody is to count on these,
+        though the cache does not show it yet.
+        """
+        leaving = {*self._expectations.leaving(key), *self._doubts.leaving(key)}
+        return [pod for pod in active if objects.uid(pod) not in leaving] if leaving else active
 
     def _terminating(self, replica_set: objects.Object) -> int | None:
         """How many of its pods are being deleted: told by ReplicaSets, from 1.35 on."""
@@ -233,6 +235,8 @@ class ReplicaSetController:
             generate_name=f"{objects.name(replica_set)}-",
         )
         outcome = await self._control.create(replica_set, [operation] * count)
+        if outcome.unsure:
+            self._doubts.note(key)
         # Those that were not made will not be seen. Trying again is the failure's business.
         self._expectations.creation_seen(key, count - len(outcome.made))
         return _failure("FailedCreate", outcome.failure)
@@ -249,6 +253,8 @@ class ReplicaSetController:
         uids = [objects.uid(pod) for pod in doomed]
         self._expectations.expect_deletions(key, uids, asyncio.get_running_loop().time())
         outcome = await self._control.delete(replica_set, doomed)
+        if outcome.unsure:
+            self._doubts.note(key, map(objects.uid, outcome.failed))
         for pod in (*outcome.gone, *outcome.failed):
             self._expectations.deletion_seen(key, objects.uid(pod))
         return _failure("FailedDelete", outcome.failure)
