@@ -9,7 +9,7 @@ from cluster.api.managedfields import entries
 from cluster.api.objects import Object
 from cluster.api.operations import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from cluster.api.resources import Resource
-from cluster.apiserver import applies, bodies, codec, deletion, ownership
+from cluster.apiserver import applies, bodies, codec, deletion, ownership, renewals
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.plugin import Act, Request
 from cluster.apiserver.authz import gate
@@ -101,6 +101,13 @@ def patch(call: Call, chain: Chain) -> Plan | Entry:
     operation = call.operation
     if operation.patch_type == APPLY_PATCH:
         return _apply(call, chain)
+    if renewals.concerns(call):
+        return renewals.patch(call, chain, _patch)
+    return _patch(call, chain)
+
+
+def _patch(call: Call, chain: Chain) -> Plan | Entry:
+    operation = call.operation
     if len(operation.body) > bodies.MAX_BODY:
         raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {bodies.MAX_BODY}")
     if operation.patch_type not in _PATCHES:  # whether the object is there or not

@@ -60,6 +60,14 @@ def with_revision(value: bytes, revision: int) -> bytes:
     return b'%b"resourceVersion":"%d",%b' % (value[:at], revision, value[at:])
 
 
+def without_revision(json: bytes, revision: int) -> bytes:
+    """A reader's bytes of `revision` as they are stored."""
+    said = b'%b%d"' % (_VERSION, revision)
+    at = json.index(_MARK) + len(_MARK)
+    end = at + len(said)
+    return json[:at] + json[end + (json[end] == 0x2C) :]
+
+
 def at_revision(json: bytes, revision: int) -> bytes:
     """A reader's bytes, told of another revision: the last state of a deleted object."""
     start = json.index(_VERSION) + len(_VERSION)

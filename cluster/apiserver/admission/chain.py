@@ -46,6 +46,10 @@ class Chain:
         for plugin in self._of(request.row.id):
             plugin.validate(request)
 
+    def heeds_renewals(self, resource: str) -> bool:
+        """Whether a plugin wants to see every renewal of a lease."""
+        return any(plugin.heeds_renewals() for plugin in self._of(resource))
+
     def _of(self, resource: str) -> tuple[Plugin, ...]:
         found = self._concerned.get(resource)
         if found is None:

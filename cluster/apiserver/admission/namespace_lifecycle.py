@@ -23,6 +23,10 @@ class NamespaceLifecycle(Plugin):
         """Follow the namespaces."""
         cache.of("namespaces").observe(self._follow)
 
+    def heeds_renewals(self) -> bool:
+        """It looks at creates and deletes."""
+        return False
+
     def mutate(self, request: Request) -> None:
         """errors.NotFound, errors.Forbidden."""
         row = request.row

@@ -40,6 +40,10 @@ class NodeRestriction(Plugin):
         "leases.coordination.k8s.io", "csinodes.storage.k8s.io",
     )  # fmt: skip
 
+    def heeds_renewals(self) -> bool:
+        """Of a lease, it looks at the name."""
+        return False
+
     def mutate(self, request: Request) -> None:
         """errors.Forbidden, errors.NotFound."""
         user = request.call.user

@@ -18,6 +18,10 @@ class OwnerReferencesPermissionEnforcement(Plugin):
 
     name: ClassVar[str] = "OwnerReferencesPermissionEnforcement"
 
+    def heeds_renewals(self) -> bool:
+        """It looks at owners."""
+        return False
+
     def validate(self, request: Request) -> None:
         """errors.Forbidden."""
         if request.act not in (Act.CREATE, Act.UPDATE) or request.call.authz is None:

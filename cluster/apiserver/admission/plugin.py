@@ -91,6 +91,13 @@ class Plugin:
     def open(self, cache: WatchCache) -> None:
         """The cache is filled: build from it what is needed."""
 
+    def heeds_renewals(self) -> bool:
+        """Whether it may have to say of a lease's next renewal what it did not say of the last.
+
+        False lets renewals pass that differ from one that it has seen in their time alone.
+        """
+        return True
+
     def mutate(self, request: Request) -> None:
         """The object is decoded and defaulted, not yet validated. It may be changed in place.
 

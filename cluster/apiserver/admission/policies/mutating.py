@@ -76,6 +76,10 @@ class MutatingAdmissionPolicy(Plugin):
         """Follow the policies and their bindings."""
         self._source.open(cache)
 
+    def heeds_renewals(self) -> bool:
+        """Where there is a policy at all."""
+        return self._source.any
+
     def mutate(self, request: Request) -> None:
         """Change the object. errors.StatusError; outside.Ask for a conversion."""
         if request.act in (Act.CREATE, Act.UPDATE) and self._source.may_concern(request):

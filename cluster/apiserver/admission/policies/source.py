@@ -44,6 +44,11 @@ class Source:
         self._policies.open(cache)
         self._bindings.open(cache)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is a policy at all."""
+        return bool(self._policies.items)
+
     def may_concern(self, request: Request) -> bool:
         """Whether any policy may be about it: most often not."""
         return bool(self._policies.of(request)) and request.row.id not in _EXCLUDED

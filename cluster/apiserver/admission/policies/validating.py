@@ -63,6 +63,10 @@ class ValidatingAdmissionPolicy(Plugin):
         """Follow the policies and their bindings."""
         self._source.open(cache)
 
+    def heeds_renewals(self) -> bool:
+        """Where there is a policy at all."""
+        return self._source.any
+
     def validate(self, request: Request) -> None:
         """Evaluate the policies. errors.StatusError; outside.Ask for a conversion."""
         if self._source.may_concern(request):

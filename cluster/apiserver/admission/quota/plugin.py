@@ -44,6 +44,10 @@ class ResourceQuota(Plugin):
         """Follow quotas and what they count."""
         self.books.open(cache)
 
+    def heeds_renewals(self) -> bool:
+        """An update of a lease uses no more than before."""
+        return False
+
     def validate(self, request: Request) -> None:
         """errors.Forbidden."""
         book = self.books.by_namespace.get(request.call.namespace)

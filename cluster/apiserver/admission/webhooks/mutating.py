@@ -38,6 +38,10 @@ class MutatingAdmissionWebhook(Plugin):
         """Follow the configurations."""
         self._index.open(cache)
 
+    def heeds_renewals(self) -> bool:
+        """Where there is a webhook at all."""
+        return bool(self._index.items)
+
     def mutate(self, request: Request) -> None:
         """Ask, and change the object as the answers say. errors.StatusError, outside.Ask."""
         found = self._index.of(request)

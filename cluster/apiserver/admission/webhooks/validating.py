@@ -34,6 +34,10 @@ class ValidatingAdmissionWebhook(Plugin):
         """Follow the configurations."""
         self._index.open(cache)
 
+    def heeds_renewals(self) -> bool:
+        """Where there is a webhook at all."""
+        return bool(self._index.items)
+
     def validate(self, request: Request) -> None:
         """Ask. errors.StatusError, outside.Ask."""
         found = self._index.of(request)
