@@ -51,7 +51,9 @@ def test_an_answer_that_is_lost_costs_no_pod_too_many(verb: str, monkeypatch: An
             async def losing(operations: Any) -> Any:
                 found = list(operations)
                 outcomes = await submit_all(found)
-                about = [op for op in found if op.resource == "pods" and op.verb.name.lower() == verb]
+                about = [
+                    op for op in found if op.resource == "pods" and op.verb.name.lower() == verb
+                ]
                 if about and not lost:
                     lost.append(len(about))
                     return [errors.InternalError("the answer was lost") for _ in found]
