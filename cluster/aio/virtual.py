@@ -8,11 +8,12 @@ order in which it was started.
 
 import asyncio
 import contextlib
+import contextvars
 import heapq
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from types import CodeType
-from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -25,6 +26,54 @@ _MIN_CANCELLED = 100
 
 class Stuck(RuntimeError):
     """The program cannot go on: all wait for what cannot come, or they go round in a circle."""
+
+
+_context: Final = contextvars.copy_context
+
+
+class _Handle(asyncio.Handle):
+    """A callback that is due, made in the fewest steps: several are made for each write."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = context if context is not None else _context()
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
+class _Timer(asyncio.TimerHandle):
+    """A callback of later, made in the fewest steps."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = context if context is not None else _context()
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = True  # it asks to hear of cancel
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -52,11 +101,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call back when time has come to `when`; of one moment, in the order of these calls."""
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  (asks to hear of cancel)
+        timer = _Timer(when, callback, args, self, context)
         self._sequence += 1
         heapq.heappush(self._timers, (when, self._sequence, timer))
         return timer
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back `delay` seconds from now."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call back in the next turn, in the order of these calls."""
+        if self._closed or self._debug:  # type: ignore[attr-defined]
+            return super().call_soon(callback, *args, context=context)
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
 
     def create_task(  # type: ignore[override]
         self,
@@ -116,8 +187,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise Stuck(f"no time passes after {MAX_TURNS} turns:{self._story()}")
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:  # noqa: SLF001  (as BaseEventLoop does)
-                handle._run()  # noqa: SLF001
+            if handle._cancelled:  # noqa: SLF001  (as BaseEventLoop does)
+                continue
+            try:  # what Handle._run does, without its call
+                handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001  (it reaches the loop's handler)
+                self._failed(handle, error)
+
+    def _failed(self, handle: asyncio.Handle, error: BaseException) -> None:
+        """Tell of a callback that raised, as Handle._run does."""
+        text = f"Exception in callback {handle!r}"
+        self.call_exception_handler({"message": text, "exception": error, "handle": handle})
 
     def _jump(self) -> None:
         """Let time pass until the next timer."""

@@ -17,8 +17,8 @@ from cluster.scheduler import config as scheduler
 T = TypeVar("T")
 
 _REST_SECONDS = 300.0
-_COLLECT_EVERY = 600.0
-_COLLECT_ALL = 144
+_COLLECT_EVERY = 1800.0
+_COLLECT_ALL = 48
 """Of so many collections one looks at everything, not at what is new alone: one a day."""
 
 
