@@ -139,3 +139,11 @@ def test_every_kubelet_serves_the_api_server_by_a_certificate_of_its_own() -> No
     assert flags(found["kubelet-n"])["root-dir"] == str(FOLDER.node_root("n"))
     assert flags(found["kubelet-n"])["cluster-dns"] == "10.96.0.10"
     assert flags(found["kubelet-h"])["advertise-kubelet-address"] == plan.LOOPBACK
+
+
+def test_the_scheduler_tells_of_its_attempts_on_a_socket_and_reads_its_configuration() -> None:
+    plain = flags(processes(topology.simple())["scheduler"])
+    assert plain["listen"] == f"unix:{FOLDER.socket('scheduler')}"
+    assert "config" not in plain
+    wanted = topology.changed(topology.simple(), scheduler_config="/etc/scheduler.yaml")
+    assert flags(processes(wanted)["scheduler"])["config"] == "/etc/scheduler.yaml"

@@ -117,3 +117,23 @@ def test_flags_are_checked_where_they_are_written() -> None:
     with pytest.raises(marked_yaml.InvalidFile) as caught:
         topology_file.parse(text, "cluster.yaml", check)
     assert str(caught.value) == "cluster.yaml:6: flags.kubelet.--two: kubelet does not take two"
+
+
+def test_the_configuration_of_the_scheduler_is_beside_the_cluster_file() -> None:
+    text = HEAD + "schedulerConfig: conf/scheduler.yaml\n"
+    found = topology_file.parse(text, "/some/where/cluster.yaml")
+    assert found.scheduler_config == "/some/where/conf/scheduler.yaml"
+    assert parse("").scheduler_config == ""
+
+
+def test_what_is_wrong_with_the_configuration_of_the_scheduler_is_told() -> None:
+    asked = []
+
+    def check(component: str, flag: str, value: str) -> list[str]:
+        asked.append((component, flag, value))
+        return ["it is bad"]
+
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        topology_file.parse(HEAD + "schedulerConfig: /a/b.yaml\n", "cluster.yaml", check)
+    assert str(caught.value) == "cluster.yaml:3: schedulerConfig: it is bad"
+    assert asked == [("scheduler", "config", "/a/b.yaml")]

@@ -36,7 +36,9 @@ _SECONDS = 60.0
 )  # fmt: skip
 @clusters.name_option
 @click.option("--kubeconfig", type=connection.FILE, help="Of the cluster, instead of --name.")
-@flags.option("namespace", "Where objects are that name none.", default="default")
+@click.option(
+    "-n", "--namespace", default="default", help="Where objects are that name none.",
+)  # fmt: skip
 @flags.option("seed", "Which of equally good nodes is taken.", flags.NUMBER, default=1)
 @click.option(
     "-o", "--output", type=click.Choice(("table", "wide", "json", "yaml")), default="table",
