@@ -180,6 +180,15 @@ def test_status_and_down_without_any_cluster_are_no_errors(tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (0, "there is no cluster named kubemu\n")
 
 
+def with_those_under_it(command: click.Command) -> list[click.Command]:
+    if not isinstance(command, click.Group):
+        return [command]
+    context = click.Context(command)
+    names = command.list_commands(context)
+    under = [command.get_command(context, name) for name in names]
+    return [command, *(each for one in under if one for each in with_those_under_it(one))]
+
+
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_the_page_of_a_command_shows_the_flags_that_it_has(name: str) -> None:
     page = Path(__file__).parents[2] / "docs" / "commands" / f"{name}.md"
@@ -188,7 +197,8 @@ def test_the_page_of_a_command_shows_the_flags_that_it_has(name: str) -> None:
         parameter.opts[-1]
         if len(parameter.opts) < 2
         else next(each for each in parameter.opts if each.startswith("--"))
-        for parameter in app.COMMANDS[name].load().params
+        for command in with_those_under_it(app.COMMANDS[name].load())
+        for parameter in command.params
         if isinstance(parameter, click.Option)
     }
     assert shown - {"--help"} == has, "run scripts/gen-command-docs"
