@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _LONGER_GRACE_SINCE = (1, 32)
 
 
+MOST_NODE_BITS = 16
+"""How much longer the prefix of a node's part may be (Kubernetes' own bound)."""
+
+
 def node_monitor_grace_period(kubernetes_version: str) -> float:
     """The default grace period, in seconds, of an emulated version such as `1.33` or `v1.33.1`."""
     return 50.0 if _parsed(kubernetes_version) >= _LONGER_GRACE_SINCE else 40.0
@@ -86,7 +90,11 @@ class Config:
 
     allocate_node_cidrs: bool = True
     cluster_cidr: str = "10.244.0.0/16"
-    node_cidr_mask_size: int = 24
+    """The pods' network; for dual stack one of each family, with a comma between."""
+    node_cidr_mask_size: int = 0
+    """Prefix length of a node's part, where there is one network; 0: by its family."""
+    node_cidr_mask_size_ipv4: int = 24
+    node_cidr_mask_size_ipv6: int = 64
 
     pvclaimbinder_sync_period: float = 15.0
     """How often claims that wait for a volume are looked at."""
@@ -104,12 +112,7 @@ class Config:
 
     def __post_init__(self) -> None:
         self.emulates(0)  # tells of a version that is none
-        network = _network(self.cluster_cidr)
-        if not network.prefixlen <= self.node_cidr_mask_size <= network.max_prefixlen:
-            raise ValueError(
-                f"node_cidr_mask_size {self.node_cidr_mask_size} does not divide"
-                f" cluster_cidr {self.cluster_cidr}"
-            )
+        self.node_networks()
         for name in ("node_monitor_period", "node_monitor_grace_period"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
@@ -127,6 +130,32 @@ class Config:
             raise ValueError("unhealthy_zone_threshold is a share between 0 and 1")
         if not 1 <= self.max_endpoints_per_slice <= 1000:
             raise ValueError("max_endpoints_per_slice must be between 1 and 1000")
+
+    def node_networks(self) -> list[tuple[str, int]]:
+        """The pods' networks, and the prefix length of a node's part of each. ValueError."""
+        networks = [_network(text) for text in self.cluster_cidr.split(",")]
+        if len(networks) > 2 or len({network.version for network in networks}) < len(networks):
+            raise ValueError("cluster_cidr: one network, or one of each family (dual stack)")
+        if len(networks) > 1 and self.node_cidr_mask_size:
+            raise ValueError(
+                "node_cidr_mask_size is for one network: with two, say node_cidr_mask_size_ipv4"
+                " and node_cidr_mask_size_ipv6"
+            )
+        return [(str(network), self._node_mask(network)) for network in networks]
+
+    def _node_mask(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> int:
+        by_family = (
+            self.node_cidr_mask_size_ipv4 if network.version == 4 else self.node_cidr_mask_size_ipv6
+        )
+        size = self.node_cidr_mask_size or by_family
+        if not network.prefixlen <= size <= network.max_prefixlen:
+            raise ValueError(f"node_cidr_mask_size {size} does not divide cluster_cidr {network}")
+        if size - network.prefixlen > MOST_NODE_BITS:
+            raise ValueError(
+                f"node_cidr_mask_size {size} makes too many parts of cluster_cidr {network}:"
+                f" at most {MOST_NODE_BITS} bits longer"
+            )
+        return size
 
     def emulates(self, minor: int) -> bool:
         """Whether the version emulated is Kubernetes 1.`minor` or newer."""

@@ -150,6 +150,15 @@ def test_a_released_range_waits_its_turn() -> None:
     assert [found.allocate() for _ in range(4)][-1] == first
 
 
+def test_a_node_gets_a_range_of_each_family_or_none() -> None:
+    found = cidrs.CidrSets([("10.0.0.0/23", 24), ("fd00::/64", 64)])
+    assert found.allocate() == ("10.0.0.0/24", "fd00::/64")
+    with pytest.raises(cidrs.Full):
+        found.allocate()
+    found.release(["fd00::/64"])
+    assert found.allocate() == ("10.0.1.0/24", "fd00::/64"), "the other half was given back"
+
+
 def test_ipv6_ranges() -> None:
     found = cidrs.CidrSet("fd00:10:244::/48", 64)
     assert [found.allocate(), found.allocate()] == ["fd00:10:244::/64", "fd00:10:244:1::/64"]
@@ -160,6 +169,13 @@ def test_ipv6_ranges() -> None:
     [
         ({"cluster_cidr": "10.0.0.0/99"}, "cluster_cidr"),
         ({"cluster_cidr": "10.0.0.0/24", "node_cidr_mask_size": 16}, "node_cidr_mask_size"),
+        ({"cluster_cidr": "10.0.0.0/8,10.1.0.0/16"}, "one of each family"),
+        ({"cluster_cidr": "10.0.0.0/16,fd00::/48,fd01::/48"}, "one of each family"),
+        (
+            {"cluster_cidr": "10.0.0.0/16,fd00::/48", "node_cidr_mask_size": 24},
+            "node_cidr_mask_size_ipv4",
+        ),
+        ({"cluster_cidr": "fd00::/8"}, "too many parts"),
         ({"node_monitor_period": 0}, "node_monitor_period"),
         ({"unhealthy_zone_threshold": 1.5}, "unhealthy_zone_threshold"),
         ({"max_endpoints_per_slice": 0}, "max_endpoints_per_slice"),

@@ -1,6 +1,7 @@
 """The pod ranges of nodes: equal parts of the cluster's range, handed out in turn."""
 
 import ipaddress
+from collections.abc import Iterable, Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -61,3 +62,30 @@ class CidrSet:
             return None
         offset = int(part.network_address) - int(self._network.network_address)
         return offset // self._step if 0 <= offset < self._total * self._step else None
+
+
+class CidrSets:
+    """One set for each family of addresses: a node gets a part of each, or none at all."""
+
+    def __init__(self, networks: Iterable[tuple[str, int]]) -> None:
+        self._sets = [CidrSet(cluster, size) for cluster, size in networks]
+
+    def allocate(self) -> tuple[str, ...]:
+        """A free part of each, in the order of the sets. Full."""
+        taken: list[str] = []
+        try:
+            taken.extend(each.allocate() for each in self._sets)
+        except Full:
+            self.release(taken)
+            raise
+        return tuple(taken)
+
+    def occupy(self, cidr: str) -> bool:
+        """Note that a node has this part; False where it is no part of the cluster's ranges."""
+        return any(each.occupy(cidr) for each in self._sets)
+
+    def release(self, ranges: Sequence[str]) -> None:
+        """A node that had these parts is gone."""
+        for each in self._sets:
+            for cidr in ranges:
+                each.release(cidr)

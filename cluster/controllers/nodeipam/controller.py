@@ -20,9 +20,9 @@ class NodeIpamController:
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("cidrAllocator")
         self._log = structlog.get_logger().bind(controller="nodeipam")
-        self._set = cidrs.CidrSet(ctx.config.cluster_cidr, ctx.config.node_cidr_mask_size)
+        self._set = cidrs.CidrSets(ctx.config.node_networks())
         self._waiting: dict[str, None] = {}
-        self._reserved: dict[str, str] = {}
+        self._reserved: dict[str, tuple[str, ...]] = {}
         ctx.on_change(self._nodes, self._changed)
 
     async def run(self) -> None:
@@ -37,8 +37,7 @@ class NodeIpamController:
         if change.new is None:
             self._waiting.pop(change.key, None)
             reserved = self._reserved.pop(change.key, None)
-            for cidr in [*_ranges(change.object), *([reserved] if reserved else [])]:
-                self._set.release(cidr)
+            self._set.release([*_ranges(change.object), *(reserved or ())])
             for name in self._waiting:
                 self._queue.add(name, change.revision)
             return
@@ -50,7 +49,7 @@ class NodeIpamController:
             self._queue.add(change.key, change.revision)
 
     async def reconcile(self, name: str) -> None:
-        """Give one node its range. One that could not be written stays reserved for it."""
+        """Give one node its ranges. What could not be written stays reserved for it."""
         node = self._nodes.store.get(name)
         if node is None or _ranges(node):
             self._waiting.pop(name, None)
@@ -62,10 +61,10 @@ class NodeIpamController:
             except cidrs.Full as failure:
                 self._refuse(node, failure)
                 return
-        cidr = self._reserved[name]
+        ranges = self._reserved[name]
         patch = {
             "metadata": {"uid": objects.uid(node)},
-            "spec": {"podCIDR": cidr, "podCIDRs": [cidr]},
+            "spec": {"podCIDR": ranges[0], "podCIDRs": list(ranges)},
         }
         try:
             self._settle(name, await self._client.patch(context.NODES, name, patch))
@@ -73,10 +72,9 @@ class NodeIpamController:
             self._settle(name, None)
 
     def _settle(self, name: str, node: objects.Object | None) -> None:
-        """The reservation is over: the node has this range, or another one, or is gone."""
-        reserved = self._reserved.pop(name, None)
-        if reserved is not None and (node is None or reserved not in _ranges(node)):
-            self._set.release(reserved)
+        """The reservation is over: the node has these ranges, or others, or is gone."""
+        own = _ranges(node) if node is not None else []
+        self._set.release([cidr for cidr in self._reserved.pop(name, ()) if cidr not in own])
 
     def _refuse(self, node: objects.Object, failure: cidrs.Full) -> None:
         name = objects.name(node)
