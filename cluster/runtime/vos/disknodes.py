@@ -141,7 +141,11 @@ class DiskFolder(Folder):
         """See `Folder`."""
         with self.directory.opened() as opened:
             how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _INSIDE
-            os.close(os.open(name, how, 0o644, dir_fd=opened))
+            file = os.open(name, how, 0o644, dir_fd=opened)
+            try:
+                os.fchmod(file, 0o644)  # whatever the umask of this process is
+            finally:
+                os.close(file)
             found = os.stat(name, dir_fd=opened, follow_symlinks=False)
         return DiskFile(self.space, self.directory, name, found)
 
@@ -149,7 +153,9 @@ class DiskFolder(Folder):
         """See `Folder`."""
         with self.directory.opened() as opened:
             os.mkdir(name, 0o755, dir_fd=opened)
-        return DiskFolder(self.space, self.directory.at(name), None)
+        made = DiskFolder(self.space, self.directory.at(name), None)
+        made.mode = 0o755 | (made.mode & 0o2000)
+        return made
 
     def make_link(self, name: str, target: str, now: float, path: str = "") -> None:
         """See `Folder`."""
