@@ -18,7 +18,7 @@ from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, listing, look
 from cluster.kubelet.hooks import Hooks
-from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes
+from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes, resizing
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.model import Seen
@@ -82,6 +82,8 @@ class NodeAgent:
         )
         self._used = admission.Amounts()
         self._admitted: dict[str, admission.Amounts] = {}
+        self._deferred: dict[str, Pod] = {}
+        """Pods that wait for room to grow."""
         self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
 
     # ---- from the API ------------------------------------------------------------------------
@@ -130,6 +132,9 @@ class NodeAgent:
         self.pods[uid] = pod
         if not podspec.finished(obj):
             self._admit(pod, known=found is not None or "startTime" in objects.status(obj))
+            if self.config.version.resizes:
+                pod.memory.resizing = resizing.recall(obj)
+                self._allot(pod)
         self._workers.wake(uid)
 
     def _changed(self, pod: Pod, new: objects.Object, revision: int) -> None:
@@ -143,6 +148,7 @@ class NodeAgent:
         elif _asks_more(old, new):
             self._provisions.keeper.pod_changed(pod)
             pod.cause = revision
+            self._resize(pod, old)
             self._workers.wake(pod.uid)
         else:
             self._reconcile(pod)
@@ -187,8 +193,36 @@ class NodeAgent:
 
     def _release(self, uid: str) -> None:
         asked = self._admitted.pop(uid, None)
+        self._deferred.pop(uid, None)
         if asked is not None:
             self._used = self._used - asked
+            for pod in list(self._deferred.values()):
+                self._allot(pod)
+                self._workers.wake(pod.uid)
+
+    def _resize(self, pod: Pod, old: objects.Object) -> None:
+        """A pod changed: its containers may ask for other resources."""
+        if not self.config.version.resizes or pod.uid not in self._admitted:
+            return
+        if resizing.resources(old) != resizing.resources(pod.object):
+            if pod.memory.resizing is None:
+                running = {one.id: one.name for one in pod.seen.containers}
+                pod.memory.resizing = resizing.begin(old, running)
+            self._allot(pod)
+
+    def _allot(self, pod: Pod) -> None:
+        """Set aside what a pod asks for, where the node has it."""
+        found, held = pod.memory.resizing, self._admitted.get(pod.uid)
+        if found is None or held is None:
+            return
+        asked, others = admission.requests(pod.object), self._used - held
+        found.pending = resizing.judge(asked, others, self._capacity)
+        self._deferred.pop(pod.uid, None)
+        if found.pending is None:
+            found.allotment = resizing.resources(pod.object)
+            self._admitted[pod.uid], self._used = asked, others + asked
+        elif found.pending[0] == "Deferred":
+            self._deferred[pod.uid] = pod
 
     # ---- from the runtime --------------------------------------------------------------------
 

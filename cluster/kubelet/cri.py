@@ -54,6 +54,9 @@ class Cri(Protocol):
     async def stop_container(
         self, request: pb.StopContainerRequest, /
     ) -> pb.StopContainerResponse: ...
+    async def update_container_resources(
+        self, request: pb.UpdateContainerResourcesRequest, /
+    ) -> pb.UpdateContainerResourcesResponse: ...
     async def remove_container(
         self, request: pb.RemoveContainerRequest, /
     ) -> pb.RemoveContainerResponse: ...

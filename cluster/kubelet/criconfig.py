@@ -75,7 +75,7 @@ def container(
 def _linux(spec: Mapping[str, Any]) -> pb.LinuxContainerConfig | None:
     """What a container asks of the kernel; None where that is nothing."""
     asked = spec.get("resources")
-    found = pb.LinuxContainerConfig(resources=_resources(asked)) if asked else None
+    found = pb.LinuxContainerConfig(resources=resources(asked)) if asked else None
     if (spec.get("securityContext") or {}).get("readOnlyRootFilesystem"):
         found = found or pb.LinuxContainerConfig()
         found.security_context.readonly_rootfs = True
@@ -90,7 +90,7 @@ def _labels(pod: objects.Object) -> dict[str, str]:
     }
 
 
-def _resources(asked: Mapping[str, Any]) -> pb.LinuxContainerResources:
+def resources(asked: Mapping[str, Any]) -> pb.LinuxContainerResources:
     """Requests and limits as settings of the container's cgroup.
 
     Source: generateLinuxContainerResources of pkg/kubelet/kuberuntime. The memory request goes as

@@ -19,6 +19,7 @@ from cluster.kubelet.lifecycle.actions import (
     Plan,
     RemoveContainer,
     RemoveSandbox,
+    Resize,
     Resume,
     Start,
     StopSandbox,
@@ -143,6 +144,8 @@ class PodWorker:
                 await self._start(pod, action)
             case Resume():
                 await self._resume(pod, action.id, action.name)
+            case Resize():
+                await self._resize(pod, action)
             case StopSandbox(id):
                 await self._cri.stop_pod_sandbox(pb.StopPodSandboxRequest(pod_sandbox_id=id))
             case RemoveSandbox(id):
@@ -217,7 +220,26 @@ class PodWorker:
             self._held(pod, name, "CreateContainerError", failure.message, init=action.init)
             return ""
         pod.memory.attempts[name] = action.attempt
+        if pod.memory.resizing is not None:
+            pod.memory.resizing.given[answer.container_id] = action.spec.get("resources") or {}
         return str(answer.container_id)
+
+    async def _resize(self, pod: Pod, action: Resize) -> None:
+        """Give a running container other resources."""
+        resizing = pod.memory.resizing
+        if resizing is None:
+            return
+        linux = criconfig.resources(action.resources)
+        request = pb.UpdateContainerResourcesRequest(container_id=action.id, linux=linux)
+        try:
+            await self._cri.update_container_resources(request)
+        except rpc.Failure as failure:
+            if failure.code in UNREACHABLE:
+                raise
+            resizing.failed[action.id] = (action.resources, failure.message)
+            return
+        resizing.failed.pop(action.id, None)
+        resizing.given[action.id] = action.resources
 
     async def _resume(self, pod: Pod, container: str, name: str) -> None:
         init = self._is_init(pod, name)

@@ -27,6 +27,11 @@ class Version:
         return (self.major, self.minor) >= (1, 29)
 
     @property
+    def resizes(self) -> bool:
+        """InPlacePodVerticalScaling is on by default (1.33)."""
+        return (self.major, self.minor) >= (1, 33)
+
+    @property
     def tracks_generation(self) -> bool:
         """PodObservedGenerationTracking is on by default (1.34)."""
         return (self.major, self.minor) >= (1, 34)

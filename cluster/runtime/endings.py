@@ -47,12 +47,17 @@ def _text(line: bytes) -> bytes:
     return parts[3] if parts[2] == b"P" else parts[3] + b"\n"
 
 
-def out_of_memory(memory: Curve | None, resources: pb.LinuxContainerResources) -> float:
-    """Seconds after its start at which a container uses more memory than its limit; inf: never."""
+def out_of_memory(
+    memory: Curve | None, resources: pb.LinuxContainerResources, age: float = 0.0
+) -> float:
+    """In how many seconds a container of this age uses more memory than its limit; inf: never."""
     limit = resources.memory_limit_in_bytes
     if memory is None or limit <= 0:
         return math.inf
-    return memory.exceeds(limit)
+    if memory.at(age) > limit:
+        return 0.0
+    left = memory.exceeds(limit) - age
+    return left if left >= 0 else math.inf
 
 
 def stop_signal(annotations: Mapping[str, str]) -> int:

@@ -108,7 +108,7 @@ def container_stats(container: Container, now: int) -> pb.ContainerStats:
     )
     if container.state is State.RUNNING:
         age = max(now - container.started_at, 0) / 1e9
-        used = usage.of(container.script, config.linux.resources, age)
+        used = usage.of(container.script, container.resources, age)
         stats.cpu.timestamp = stats.memory.timestamp = now
         stats.cpu.usage_nano_cores.value = used.cpu
         stats.cpu.usage_core_nano_seconds.value = min(used.total, _LARGEST)
@@ -116,7 +116,7 @@ def container_stats(container: Container, now: int) -> pb.ContainerStats:
             stats.memory.working_set_bytes, stats.memory.usage_bytes, stats.memory.rss_bytes,
         ):  # fmt: skip
             memory.value = used.memory
-        limit = config.linux.resources.memory_limit_in_bytes
+        limit = container.resources.memory_limit_in_bytes
         if limit > 0:
             stats.memory.available_bytes.value = limit - used.memory
     return stats

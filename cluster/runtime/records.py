@@ -52,6 +52,10 @@ class Container:
     started_at: int = 0
     finished_at: int = 0
     exit_code: int = 0
+    resized: pb.LinuxContainerResources | None = None
+    """What it may use, where that was changed while it ran."""
+    oom: asyncio.TimerHandle | None = None
+    """When its memory runs out."""
     reason: str = ""
     """Why it ended, where its exit code does not say it."""
     message: str = ""
@@ -65,6 +69,11 @@ class Container:
     """The short form that lists have, kept as long as it is true."""
     pulled: "RegistryImage | None" = None
     """The image, where it came from a registry and is not emulated."""
+
+    @property
+    def resources(self) -> pb.LinuxContainerResources:
+        """What it may use now."""
+        return self.config.linux.resources if self.resized is None else self.resized
 
     @property
     def believed(self) -> bool:

@@ -171,6 +171,13 @@ class CriService(Streaming):
             await self.driver.stop(container, request.timeout)
         return pb.StopContainerResponse()
 
+    async def update_container_resources(
+        self, request: pb.UpdateContainerResourcesRequest
+    ) -> pb.UpdateContainerResourcesResponse:
+        """Change what a running container may use."""
+        self.driver.update(self._container(request.container_id), request.linux)
+        return pb.UpdateContainerResourcesResponse()
+
     async def remove_container(
         self, request: pb.RemoveContainerRequest
     ) -> pb.RemoveContainerResponse:

@@ -156,9 +156,25 @@ class Sim:
             self.log(container)
         if not math.isinf(told.run_for):
             self._after(container, told.run_for, told.exit_code)
-        oom = endings.out_of_memory(told.memory, container.config.linux.resources)
-        if oom < told.run_for:
-            self._after(container, oom, script.KILLED, endings.OOM_KILLED)
+        self._watch_memory(container)
+
+    def update(self, container: Container, resources: pb.LinuxContainerResources) -> None:
+        """Change what a running container may use. rpc.Failure in any other state."""
+        if container.state is not State.RUNNING:
+            raise rpc.Failure("UNKNOWN", f'container "{container.id}" is not running')
+        container.resized = resources
+        self._watch_memory(container)
+
+    def _watch_memory(self, container: Container) -> None:
+        """Kill it when its curve passes its limit."""
+        if container.oom is not None:
+            container.oom.cancel()
+            container.oom = None
+        age = (self.time() - container.started_at) / 1e9
+        left = endings.out_of_memory(container.script.memory, container.resources, age)
+        if not math.isinf(left):
+            end = functools.partial(self._exit, container, script.KILLED, endings.OOM_KILLED)
+            container.oom = asyncio.get_running_loop().call_later(left, end)
 
     async def stop(self, container: Container, grace: float) -> None:
         """Ask a container to end, kill it after `grace` seconds, and wait for its end."""
@@ -270,8 +286,8 @@ class Sim:
         text = f"{container.config.metadata.name}: {where}\n"
         log.write_at(at, "stdout", text.encode())
 
-    def _after(self, container: Container, seconds: float, code: int, reason: str = "") -> None:
-        end = functools.partial(self._exit, container, code, reason)
+    def _after(self, container: Container, seconds: float, code: int) -> None:
+        end = functools.partial(self._exit, container, code)
         timer = asyncio.get_running_loop().call_later(seconds, end)
         container.timers = [*(container.timers or ()), timer]
 
@@ -331,6 +347,9 @@ def _name(config: pb.PodSandboxConfig) -> str:
 def _release(container: Container) -> None:
     for timer in container.timers or ():
         timer.cancel()
+    if container.oom is not None:
+        container.oom.cancel()
+        container.oom = None
     for waiter in container.waiters or ():
         if not waiter.done():
             waiter.set_result(None)

@@ -59,13 +59,24 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Resize:
+    """Give a running container what `resources` (of its spec) say."""
+
+    id: str
+    name: str
+    resources: objects.Object
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveContainer:
     """Forget an ended container that nobody asks about any more."""
 
     id: str
 
 
-Action = CreateSandbox | StopSandbox | RemoveSandbox | Start | Resume | Kill | RemoveContainer
+Action = (
+    CreateSandbox | StopSandbox | RemoveSandbox | Start | Resume | Kill | Resize | RemoveContainer
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cluster.api import objects, timestamps
-from cluster.kubelet.lifecycle import podspec, restarts
+from cluster.kubelet.lifecycle import podspec, resizing, restarts
 from cluster.kubelet.lifecycle.model import Container, Memory, Seen, State, Waiting
 from cluster.kubelet.lifecycle.probes import Probing
 
@@ -28,6 +28,7 @@ class Facts:
     initializing: bool
     pod: objects.Object
     memory: Memory
+    resizes: bool = False
     probing: Probing | None = None
 
     def started(self, container: Container) -> bool:
@@ -131,6 +132,8 @@ def _of_records(
     signal = (spec.get("lifecycle") or {}).get("stopSignal")
     if signal:
         status["stopSignal"] = signal
+    if facts.resizes and (spec.get("resources") or facts.memory.resizing is not None):
+        resizing.shown(status, spec, facts.memory.resizing)
     return status
 
 

@@ -17,6 +17,7 @@ from cluster.kubelet.lifecycle.actions import (
     Plan,
     RemoveContainer,
     RemoveSandbox,
+    Resize,
     Resume,
     Start,
     StopSandbox,
@@ -204,7 +205,7 @@ class _Decision:
             return False
         probe = _condemned(self._memory, container)
         if probe is None:
-            return True
+            return self._sized(spec, container)
         kind = "Init container" if init else "Container"
         message = f"{kind} {name} failed {probe.kind} probe"
         if init or restarts.policy(self._pod, spec) != "Never":
@@ -212,6 +213,20 @@ class _Decision:
         own = grace if probe.grace is None else int(probe.grace)
         self._actions.append(Kill(container.id, name, own, message))
         return False
+
+    def _sized(self, spec: objects.Object, container: Container) -> bool:
+        """Whether a running container has what it was allotted, or can be given it in place."""
+        resizing = self._memory.resizing
+        change = resizing.change(spec, container.id) if resizing is not None else None
+        if change is None:
+            return True
+        if change.restart and restarts.policy(self._pod, spec) != "Never":
+            message = f"Container {container.name} resize requires restart"
+            grace = podspec.grace(self._pod)
+            self._actions.append(Kill(container.id, container.name, grace, message))
+            return False
+        self._actions.append(Resize(container.id, container.name, change.resources))
+        return True
 
     def _bring_up(
         self, spec: objects.Object, container: Container | None, *, init: bool = False
@@ -231,7 +246,9 @@ class _Decision:
             return
         known = last.attempt if last is not None else -1
         attempt = max(known, self._memory.attempts.get(name, -1)) + 1
-        self._actions.append(Start(spec, attempt, init, after))
+        resizing = self._memory.resizing
+        given = spec if resizing is None else resizing.allotted(spec)
+        self._actions.append(Start(given, attempt, init, after))
 
     def _failed_to_run(self, name: str, container: Container | None) -> bool:
         """Whether it could not be run and has ended so: that is a crash like any other."""

@@ -11,6 +11,7 @@ from cluster.kubelet.lifecycle.backoffs import Backoffs
 
 if TYPE_CHECKING:
     from cluster.kubelet.lifecycle.probes import Probing
+    from cluster.kubelet.lifecycle.resizing import Resizing
 
 MAX_CONTAINER_BACKOFF: Final = 300.0
 INITIAL_BACKOFF: Final = 10.0
@@ -143,6 +144,8 @@ class Memory:
     verdict: Verdict | None = None
     begun: float = 0.0
     """When the node took the pod: its status.startTime."""
+    resizing: "Resizing | None" = None
+    """What its containers were given, once somebody asked for something else."""
     probing: "Probing | None" = None
     """The pod's probes; None where it has none."""
     removed: bool = False

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from cluster.api import objects, timestamps
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import podspec, resizing
 from cluster.kubelet.version import Version
 
 SANDBOX_READY: Final = "PodReadyToStartContainers"
-OWN: Final = (SANDBOX_READY, "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWN: Final = (
+    SANDBOX_READY, "Initialized", "Ready", "ContainersReady", "PodScheduled", resizing.PENDING,
+    resizing.IN_PROGRESS,
+)  # fmt: skip
 
 Verdict = tuple[str, str, str]
 """Status, reason, message."""
@@ -25,6 +28,8 @@ class Picture:
     apps: Sequence[objects.Object]
     phase: str
     network_ready: bool
+    resizes: Sequence[Verdict] = ()
+    """Type, reason and message of conditions of a resize."""
 
 
 def generate(picture: Picture, version: Version, now: float) -> list[objects.Object]:
@@ -37,6 +42,8 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
     verdicts["Ready"] = _ready(picture.pod, containers)
     verdicts["ContainersReady"] = containers
     verdicts["PodScheduled"] = ("True", "", "")
+    for kind, reason, message in picture.resizes:
+        verdicts[kind] = ("True", reason, message)
     before = {one["type"]: one for one in picture.old.get("conditions") or ()}
     stamp = timestamps.encode(now)
     generation = objects.meta(picture.pod).get("generation") if version.tracks_generation else None

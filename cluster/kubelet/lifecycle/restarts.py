@@ -38,6 +38,9 @@ def again(
     probing = memory.probing
     if probing is not None and policy(pod, spec) != "Never" and probing.condemned(container):
         return True
+    resizing = memory.resizing
+    if resizing is not None and policy(pod, spec) != "Never" and resizing.ended(spec, container.id):
+        return True
     return wanted(pod, spec, container.exit_code, init=init)
 
 

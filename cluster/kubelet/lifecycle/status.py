@@ -12,6 +12,7 @@ from cluster.kubelet.lifecycle import (
     podconditions,
     podspec,
     readiness,
+    resizing,
     restarts,
 )
 from cluster.kubelet.lifecycle.model import Memory, Seen, Waiting
@@ -62,6 +63,7 @@ def generate(
         initializing=bool(podspec.init_containers(pod)),
         pod=pod,
         memory=memory,
+        resizes=host.version.resizes,
         probing=memory.probing,
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)
@@ -73,7 +75,15 @@ def generate(
     if host.version.tracks_generation and "generation" in objects.meta(pod):
         status["observedGeneration"] = objects.meta(pod)["generation"]
     status["conditions"] = podconditions.generate(
-        podconditions.Picture(pod, old, inits, apps, phase, seen.sandbox is not None),
+        podconditions.Picture(
+            pod,
+            old,
+            inits,
+            apps,
+            phase,
+            seen.sandbox is not None,
+            resizing.conditions(memory.resizing),
+        ),
         host.version,
         now,
     )

@@ -79,6 +79,11 @@ class RuntimeServiceStub:
                 request_serializer=cri_dot_v1_dot_api__pb2.StopContainerRequest.SerializeToString,
                 response_deserializer=cri_dot_v1_dot_api__pb2.StopContainerResponse.FromString,
                 _registered_method=True)
+        self.UpdateContainerResources = channel.unary_unary(
+                '/runtime.v1.RuntimeService/UpdateContainerResources',
+                request_serializer=cri_dot_v1_dot_api__pb2.UpdateContainerResourcesRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.UpdateContainerResourcesResponse.FromString,
+                _registered_method=True)
         self.RemoveContainer = channel.unary_unary(
                 '/runtime.v1.RuntimeService/RemoveContainer',
                 request_serializer=cri_dot_v1_dot_api__pb2.RemoveContainerRequest.SerializeToString,
@@ -199,6 +204,13 @@ class RuntimeServiceServicer:
 
     def StopContainer(self, request, context):
         """Ends when the container has ended: after its own clean exit, or the kill at `timeout` seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateContainerResources(self, request, context):
+        """Changes what a running container may use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,6 +346,11 @@ def add_RuntimeServiceServicer_to_server(servicer, server):
                     servicer.StopContainer,
                     request_deserializer=cri_dot_v1_dot_api__pb2.StopContainerRequest.FromString,
                     response_serializer=cri_dot_v1_dot_api__pb2.StopContainerResponse.SerializeToString,
+            ),
+            'UpdateContainerResources': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateContainerResources,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.UpdateContainerResourcesRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.UpdateContainerResourcesResponse.SerializeToString,
             ),
             'RemoveContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveContainer,
@@ -644,6 +661,33 @@ class RuntimeService:
             '/runtime.v1.RuntimeService/StopContainer',
             cri_dot_v1_dot_api__pb2.StopContainerRequest.SerializeToString,
             cri_dot_v1_dot_api__pb2.StopContainerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateContainerResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/UpdateContainerResources',
+            cri_dot_v1_dot_api__pb2.UpdateContainerResourcesRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.UpdateContainerResourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,
