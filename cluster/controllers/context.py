@@ -1,16 +1,14 @@
 """What a controller is built from: configuration, client, time, chance and the shared informers."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cluster.aio import clock
 from cluster.api import objects, resources
-from cluster.api.persistentvolumes import facts
 from cluster.client import client, indexer, informer, recorder, workqueue
 from cluster.controllers import selection
 from cluster.controllers.config import Config
-from cluster.controllers.job import indices as jobindices
 
 PODS = "pods"
 NODES = "nodes"
@@ -28,6 +26,9 @@ BUDGETS = "poddisruptionbudgets.policy"
 JOBS = "jobs.batch"
 CRON_JOBS = "cronjobs.batch"
 LEASES = "leases.coordination.k8s.io"
+CLAIMS = "persistentvolumeclaims"
+VOLUMES = "persistentvolumes"
+STORAGE_CLASSES = "storageclasses.storage.k8s.io"
 
 CONTROLLER = "controller"
 """Index: the uid of the object's controller."""
@@ -37,10 +38,6 @@ NAMESPACE = "namespace"
 """Index: the namespace of an object."""
 NODE = "node"
 """Index: the node of a pod."""
-JOB_PODS = "job-pods"
-"""Index: the uid of the job of a pod that runs, or is not counted."""
-CLAIM_USERS = "claims"
-"""Index: the keys of the claims that a pod uses. `with_claim_users` has it."""
 
 
 def _by_controller(obj: objects.Object) -> list[str]:
@@ -65,33 +62,16 @@ _SELECTS: Mapping[str, indexer.IndexFunction] = {selection.SELECTION: selection.
 _OWNED: Mapping[str, indexer.IndexFunction] = {CONTROLLER: _by_controller, ORPHANS: _orphans}
 
 _INDEXERS: dict[str, Mapping[str, indexer.IndexFunction]] = {
-    PODS: {**_OWNED, NAMESPACE: _by_namespace, NODE: _by_node, JOB_PODS: jobindices.of_pod},
-    REPLICA_SETS: {**_OWNED, NAMESPACE: _by_namespace, **_SELECTS},
-    REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, NAMESPACE: _by_namespace, **_SELECTS},
+    PODS: {**_OWNED, NAMESPACE: _by_namespace, NODE: _by_node},
+    REPLICA_SETS: {**_OWNED, **_SELECTS},
+    REPLICATION_CONTROLLERS: {CONTROLLER: _by_controller, **_SELECTS},
     DEPLOYMENTS: _SELECTS,
     DAEMON_SETS: _SELECTS,
     JOBS: {CONTROLLER: _by_controller, **_SELECTS},
     CONTROLLER_REVISIONS: _OWNED,
-    BUDGETS: {NAMESPACE: _by_namespace},
 }
 
 _BY_NAMESPACE: Mapping[str, indexer.IndexFunction] = {NAMESPACE: _by_namespace}
-
-
-def claims_of(pod: objects.Object) -> list[str]:
-    """The keys of the claims that a pod uses."""
-    if not any("persistentVolumeClaim" in v or "ephemeral" in v for v in volumes_of(pod)):
-        return []
-    space = objects.namespace(pod)
-    return [f"{space}/{use.claim}" for use in facts.uses(pod)]
-
-
-def volumes_of(pod: objects.Object) -> Sequence[objects.Object]:
-    """spec.volumes of a pod."""
-    return objects.spec(pod).get("volumes") or ()
-
-
-_BY_CLAIM: Mapping[str, indexer.IndexFunction] = {CLAIM_USERS: claims_of}
 
 
 @dataclass(slots=True)
@@ -120,11 +100,6 @@ class Context:
         """The same, with an index of namespaces at the least."""
         self.shared(resource)
         return self.informers.get(resource, indexers=_BY_NAMESPACE)
-
-    def with_claim_users(self) -> informer.Informer:
-        """The pods, with an index of the claims that they use."""
-        self.shared(PODS)
-        return self.informers.get(PODS, indexers=_BY_CLAIM)
 
     def on_change(self, source: informer.Informer, handler: informer.Handler) -> None:
         """Call `handler` for each change, and now for what is there already, until `close`."""
@@ -164,6 +139,3 @@ def settle(size: int, a_second: float) -> float:
     that is spent looking, and a small set waits next to nothing.
     """
     return size / a_second
-
-
-selector_of, matcher_of = selection.selector_of, selection.matcher_of

@@ -12,8 +12,6 @@ from cluster.api.persistentvolumes import facts
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context
 
-CLAIMS: Final = "persistentvolumeclaims"
-VOLUMES: Final = "persistentvolumes"
 _TEXT: Final = "waiting for an external controller to expand this PVC"
 
 
@@ -21,8 +19,8 @@ class VolumeExpander:
     """Tells of claims that were made larger."""
 
     def __init__(self, ctx: context.Context) -> None:
-        self._claims = ctx.shared(CLAIMS)
-        self._volumes = ctx.shared(VOLUMES)
+        self._claims = ctx.shared(context.CLAIMS)
+        self._volumes = ctx.shared(context.VOLUMES)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("volume_expand")
         ctx.on_change(self._claims, self._claim_changed)

@@ -1,12 +1,11 @@
 """The disruption controller: the shell around `decision`."""
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from cluster.aio import tasks
 from cluster.api import objects, resources
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, reporting
+from cluster.controllers import context, podsbyselector, reporting
 from cluster.controllers.disruption import decision, scales, stale
 from cluster.controllers.podautoscaler import questions
 
@@ -31,8 +30,9 @@ class DisruptionController:
         self._stale = stale.StaleDisruptions(ctx)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("controllermanager")
+        self._selected = podsbyselector.PodsBySelector(ctx, BUDGETS)
+        self._selected.listen(self._queue.add)
         ctx.on_change(self._budgets, self._budget_changed)
-        ctx.on_change(self._pods, self._pod_changed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -48,27 +48,12 @@ class DisruptionController:
         if change.new is not None:
             self._queue.add(change.key, change.revision)
 
-    def _pod_changed(self, change: informer.Change) -> None:
-        for budget in self._budgets.store.by_index(
-            context.NAMESPACE, objects.namespace(change.object)
-        ):
-            matches = _matcher(budget)
-            states = (state for state in (change.old, change.new) if state is not None)
-            if any(matches(objects.labels(state)) for state in states):
-                self._queue.add(objects.key(budget), change.revision)
-
     async def reconcile(self, key: str) -> None:
         """See to one budget."""
         budget = self._budgets.store.get(key)
         if budget is None:
             return
-        matches = _matcher(budget)
-        space = objects.namespace(budget)
-        pods = [
-            pod
-            for pod in self._pods.store.by_index(context.NAMESPACE, space)
-            if matches(objects.labels(pod))
-        ]
+        space, pods = objects.namespace(budget), self._selected.of(key)
         if not pods:
             self._recorder.event(budget, recorder.NORMAL, "NoPods", "No matching pods found")
         now = self._ctx.clock.now()
@@ -108,10 +93,3 @@ class DisruptionController:
     async def _write(self, budget: objects.Object, status: objects.Object) -> None:
         if not reporting.same(objects.status(budget), status):
             await self._client.update(BUDGETS, budget | {"status": status}, subresource="status")
-
-
-def _matcher(budget: objects.Object) -> Callable[[Mapping[str, str]], bool]:
-    """Whether a budget covers pods with these labels; one without a selector covers none."""
-    if objects.spec(budget).get("selector") is None:
-        return lambda labels: False
-    return context.matcher_of(budget)

@@ -6,9 +6,9 @@ from typing import Any, Final
 from cluster.aio import tasks
 from cluster.api import errors, objects, timestamps
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, reporting, staleness
+from cluster.controllers import context, podsbyselector, reporting, staleness
 from cluster.controllers.endpoints import subsets
-from cluster.controllers.endpointslice import servicepods
+from cluster.controllers.endpointslice import endpoints
 
 SETTLE_RATE: Final = 5_000.0
 """Endpoints looked at a second, at most, because of changes of single pods (context.settle)."""
@@ -31,8 +31,8 @@ class EndpointsController:
         self._queue = ctx.queue()
         self._recorder = ctx.recorder(CONTROLLER)
         self._writes = staleness.OwnWrites()
-        self._selected = servicepods.ServicePods(ctx)
-        self._selected.listen(self._look_later)
+        self._selected = podsbyselector.PodsBySelector(ctx, context.SERVICES)
+        self._selected.listen(self._look_later, endpoints.changed)
         ctx.on_change(self._services, self._service_changed)
         ctx.on_change(self._endpoints, self._endpoints_changed)
 

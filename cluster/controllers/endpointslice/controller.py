@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, reporting
+from cluster.controllers import context, podsbyselector, reporting
 from cluster.controllers.endpointslice import (
     endpoints,
     hintmemory,
     hints,
     packing,
-    servicepods,
     triggertimes,
     writing,
     zoneshares,
@@ -38,8 +37,8 @@ class EndpointSliceController:
         self._hints = hintmemory.Memory()
         self._automatic: dict[str, None] = {}
         self._shares: zoneshares.Shares | None = None
-        self._selected = servicepods.ServicePods(ctx)
-        self._selected.listen(self._look_later)
+        self._selected = podsbyselector.PodsBySelector(ctx, context.SERVICES)
+        self._selected.listen(self._look_later, endpoints.changed)
         ctx.on_change(self._services, self._service_changed)
         ctx.on_change(self._written.slices, self._slice_changed)
         ctx.on_change(self._nodes, self._node_changed)
@@ -79,7 +78,7 @@ class EndpointSliceController:
         if before == after:
             return
         for pod in self._pods.store.by_index(context.NODE, objects.name(change.object)):
-            for key in self._selected.services_of(pod):
+            for key in self._selected.selecting(pod):
                 self._look_later(key, change.revision)
 
     def _look_later(self, key: str, revision: int) -> None:

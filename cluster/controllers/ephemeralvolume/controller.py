@@ -1,15 +1,11 @@
 """The shell of the ephemeral volume controller."""
 
-from typing import Final
-
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.api.objects import Object
 from cluster.client import informer, reconciler, recorder
-from cluster.controllers import context, reporting
+from cluster.controllers import claimusers, context, reporting
 from cluster.controllers.ephemeralvolume import decision
-
-CLAIMS: Final = "persistentvolumeclaims"
 
 
 class EphemeralVolumeController:
@@ -18,8 +14,8 @@ class EphemeralVolumeController:
     def __init__(self, ctx: context.Context) -> None:
         self._client = ctx.client
         self._workers = ctx.config.concurrent_ephemeralvolume_syncs
-        self._claims = ctx.shared(CLAIMS)
-        self._pods = ctx.with_claim_users()
+        self._claims = ctx.shared(context.CLAIMS)
+        self._pods = ctx.shared(context.PODS, claimusers.INDEX)
         self._queue = ctx.queue()
         self._recorder = ctx.recorder("ephemeral_volume")
         ctx.on_change(self._pods, self._pod_changed)
@@ -44,11 +40,11 @@ class EphemeralVolumeController:
     def _claim_changed(self, change: informer.Change) -> None:
         """One that somebody deleted is made again while its pod is there."""
         if change.new is None:
-            for pod in self._pods.store.by_index(context.CLAIM_USERS, change.key):
+            for pod in self._pods.store.by_index(claimusers.CLAIM_USERS, change.key):
                 self._enqueue(pod, change.revision)
 
     def _enqueue(self, pod: Object, revision: int) -> None:
-        if any("ephemeral" in volume for volume in context.volumes_of(pod)):
+        if any("ephemeral" in volume for volume in claimusers.volumes_of(pod)):
             self._queue.add(objects.key(pod), revision)
 
     async def reconcile(self, key: str) -> None:
@@ -69,9 +65,11 @@ class EphemeralVolumeController:
         """Make a claim; gives what is there already by its name."""
         claim = needed.claim
         try:
-            await self._client.create(CLAIMS, claim)
+            await self._client.create(context.CLAIMS, claim)
         except errors.AlreadyExists:
-            return await self._client.get(CLAIMS, objects.name(claim), objects.namespace(claim))
+            return await self._client.get(
+                context.CLAIMS, objects.name(claim), objects.namespace(claim)
+            )
         except errors.StatusError as failure:
             if reporting.namespace_terminating(failure):
                 return None

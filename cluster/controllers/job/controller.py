@@ -39,7 +39,7 @@ class JobController:
         self._ctx = ctx
         self._client = ctx.client
         self._jobs = ctx.shared(context.JOBS)
-        self._pods = ctx.shared(context.PODS)
+        self._pods = ctx.shared(context.PODS, indices.INDEX)
         limiter = ratelimit.ItemExponentialLimiter(
             ctx.random, base=API_BACKOFF, maximum=MAX_API_BACKOFF
         )
@@ -84,7 +84,7 @@ class JobController:
 
     def _release_pods(self, job: Object) -> None:
         """Nobody counts the pods of this job any more."""
-        for pod in self._pods.store.by_index(context.JOB_PODS, objects.uid(job)):
+        for pod in self._pods.store.by_index(indices.JOB_PODS, objects.uid(job)):
             if fields.tracked(pod):
                 self._orphans.add(pod)
 
@@ -137,7 +137,7 @@ class JobController:
     async def _own_pods(self, key: str, job: Object) -> Sequence[Object]:
         """The pods that are not settled, after adopting and releasing where that is needed."""
         if self._claimed.get(key) == objects.uid(job):
-            return self._pods.store.by_index(context.JOB_PODS, objects.uid(job))
+            return self._pods.store.by_index(indices.JOB_PODS, objects.uid(job))
         self._claimed[key] = objects.uid(job)
         owner = adoption.Owner(job, context.JOBS, pods.reference(job), (fields.TRACKING,))
         try:

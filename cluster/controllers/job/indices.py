@@ -1,8 +1,15 @@
 """How jobs find their pods without a search."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from cluster.api.objects import Object
+from cluster.client import indexer
 from cluster.controllers import podstate
 from cluster.controllers.job import fields
+
+JOB_PODS: Final = "job-pods"
+"""Index of pods: `of_pod`."""
 
 
 def unsettled(pod: Object) -> bool:
@@ -16,3 +23,6 @@ def of_pod(pod: Object) -> list[str]:
         if owner.get("controller"):
             return [owner["uid"]] if owner.get("kind") == "Job" and unsettled(pod) else []
     return []
+
+
+INDEX: Final[Mapping[str, indexer.IndexFunction]] = {JOB_PODS: of_pod}

@@ -10,9 +10,6 @@ from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context
 from cluster.controllers.localprovisioner import decision, resizing
 
-CLAIMS: Final = "persistentvolumeclaims"
-VOLUMES: Final = "persistentvolumes"
-CLASSES: Final = "storageclasses.storage.k8s.io"
 _WORKERS: Final = 10
 _RETRY: Final = 15.0
 """Seconds after which a claim that got no volume is tried again."""
@@ -24,9 +21,9 @@ class LocalProvisioner:
     def __init__(self, ctx: context.Context) -> None:
         self._ctx = ctx
         self._client = ctx.client
-        self._claims = ctx.shared(CLAIMS)
-        self._volumes = ctx.shared(VOLUMES)
-        self._classes = ctx.shared(CLASSES)
+        self._claims = ctx.shared(context.CLAIMS)
+        self._volumes = ctx.shared(context.VOLUMES)
+        self._classes = ctx.shared(context.STORAGE_CLASSES)
         self._nodes = ctx.shared(context.NODES)
         self._claim_queue = ctx.queue()
         self._volume_queue = ctx.queue()
@@ -83,7 +80,7 @@ class LocalProvisioner:
             await self._refuse(claim, kind, made)
             return
         try:
-            await self._client.create(VOLUMES, made)
+            await self._client.create(context.VOLUMES, made)
         except errors.AlreadyExists:
             return  # by an earlier life of this controller, who said so
         text = f"Successfully provisioned volume {objects.name(made)}"
@@ -94,7 +91,7 @@ class LocalProvisioner:
         self._recorder.event(claim, recorder.WARNING, "ProvisioningFailed", text)
         if refusal.elsewhere:
             changed = facts.without_annotation(claim, facts.SELECTED_NODE)
-            await self._client.update(CLAIMS, changed)
+            await self._client.update(context.CLAIMS, changed)
         else:
             self._claim_queue.add_after(objects.key(claim), _RETRY)
 
@@ -103,11 +100,11 @@ class LocalProvisioner:
             text = f"External resizer is resizing volume {objects.name(volume)}"
             self._recorder.event(claim, recorder.NORMAL, "Resizing", text)
             began = resizing.begun(claim, self._ctx.clock.now())
-            claim = await self._client.update(CLAIMS, began, subresource="status")
+            claim = await self._client.update(context.CLAIMS, began, subresource="status")
         grown = resizing.grown(volume, claim)
         if grown is not None:
-            await self._client.update(VOLUMES, grown)
-        await self._client.update(CLAIMS, resizing.ended(claim), subresource="status")
+            await self._client.update(context.VOLUMES, grown)
+        await self._client.update(context.CLAIMS, resizing.ended(claim), subresource="status")
         text = "Resize volume succeeded"
         self._recorder.event(claim, recorder.NORMAL, "VolumeResizeSuccessful", text)
 
@@ -115,4 +112,4 @@ class LocalProvisioner:
         """Delete a volume that is released."""
         volume = self._volumes.store.get(name)
         if volume is not None and decision.to_delete(volume):
-            await self._client.delete(VOLUMES, name, uid=objects.uid(volume))
+            await self._client.delete(context.VOLUMES, name, uid=objects.uid(volume))

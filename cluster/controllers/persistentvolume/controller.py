@@ -13,7 +13,7 @@ from cluster.api.persistentvolumes import facts
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context
 from cluster.controllers.persistentvolume import actions, changes, claims, volumes
-from cluster.controllers.persistentvolume.known import CLAIMS, VOLUMES, Known
+from cluster.controllers.persistentvolume.known import Known
 
 _WORKERS: Final = 10
 _CLASS: Final = "*/"
@@ -95,7 +95,7 @@ class VolumeBinder:
                 await self._bind(claim, volume)
             case actions.Assign(name):
                 spec = objects.spec(claim) | {"storageClassName": name}
-                await self._client.update(CLAIMS, {**claim, "spec": spec})
+                await self._client.update(context.CLAIMS, {**claim, "spec": spec})
             case actions.Provision(provisioner, event):
                 await self._ask(claim, provisioner, event)
             case actions.Wait(event, phase):
@@ -108,22 +108,22 @@ class VolumeBinder:
         try:
             changed = facts.volume_bound(volume, claim)
             if changed is not None:
-                volume = self._known.note(await self._client.update(VOLUMES, changed))
+                volume = self._known.note(await self._client.update(context.VOLUMES, changed))
             volume = await self._set_phase(volume, actions.Phase("Bound"))
         finally:
             self._known.volumes.give_back(name)
         changed = changes.claim_bound(claim, volume)
         if changed is not None:
-            claim = await self._client.update(CLAIMS, changed)
+            claim = await self._client.update(context.CLAIMS, changed)
         changed = changes.claim_status(claim, "Bound", volume)
         if changed is not None:
-            await self._client.update(CLAIMS, changed, subresource="status")
+            await self._client.update(context.CLAIMS, changed, subresource="status")
 
     async def _ask(self, claim: Object, provisioner: str, event: actions.Event) -> None:
         """Name the provisioner: that is what it waits for."""
         changed = changes.provisioned_by(claim, provisioner)
         if changed is not None:
-            claim = await self._client.update(CLAIMS, changed)
+            claim = await self._client.update(context.CLAIMS, changed)
         await self._stay(claim, "Pending", event)
 
     async def _stay(self, claim: Object, phase: str, event: actions.Event | None) -> None:
@@ -131,7 +131,7 @@ class VolumeBinder:
         known = objects.status(claim).get("phase") == phase
         changed = None if lost and known else changes.claim_status(claim, phase, None)
         if changed is not None:
-            claim = await self._client.update(CLAIMS, changed, subresource="status")
+            claim = await self._client.update(context.CLAIMS, changed, subresource="status")
         if event is not None and not (lost and known):
             self._tell(claim, event)
         if not lost:
@@ -151,11 +151,11 @@ class VolumeBinder:
                     self._volume_queue.add(name, objects.revision(volume))
             case actions.Unbind():
                 volume = self._known.note(
-                    await self._client.update(VOLUMES, changes.unbound(volume))
+                    await self._client.update(context.VOLUMES, changes.unbound(volume))
                 )
                 await self._set_phase(volume, actions.Phase("Available"))
             case actions.Delete():
-                await self._client.delete(VOLUMES, name, uid=objects.uid(volume))
+                await self._client.delete(context.VOLUMES, name, uid=objects.uid(volume))
             case actions.Wake(claim, on_volume, on_claim):
                 if on_volume is None or on_claim is None:
                     self._claim_queue.add(objects.key(claim), objects.revision(volume))
@@ -178,7 +178,7 @@ class VolumeBinder:
         if objects.status(volume).get("phase") in volumes.ENDED:
             return claim
         try:
-            return await self._client.get(CLAIMS, reference["name"], reference["namespace"])
+            return await self._client.get(context.CLAIMS, reference["name"], reference["namespace"])
         except errors.NotFound:
             return None
 
@@ -187,7 +187,7 @@ class VolumeBinder:
         changed = changes.phase(volume, wanted.phase, wanted.message, now)
         if changed is None:
             return volume
-        volume = await self._client.update(VOLUMES, changed, subresource="status")
+        volume = await self._client.update(context.VOLUMES, changed, subresource="status")
         if wanted.event is not None:
             self._tell(volume, wanted.event)
         return self._known.note(volume)

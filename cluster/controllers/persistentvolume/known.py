@@ -7,12 +7,8 @@ from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.api.persistentvolumes import facts
 from cluster.api.persistentvolumes.matching import Volumes
-from cluster.controllers import context, podstate
+from cluster.controllers import claimusers, context, podstate
 from cluster.controllers.persistentvolume import claims
-
-VOLUMES: Final = "persistentvolumes"
-CLAIMS: Final = "persistentvolumeclaims"
-CLASSES: Final = "storageclasses.storage.k8s.io"
 
 UNBOUND: Final = "unbound"
 """Index of claims: the storage class of one whose binding is not done."""
@@ -37,10 +33,10 @@ class Known:
 
     def __init__(self, ctx: context.Context) -> None:
         self.volumes = Volumes()
-        self.claims = ctx.informers.get(CLAIMS, indexers=_CLAIM_INDEXERS)
-        self.volume_source = ctx.shared(VOLUMES)
-        self.classes = ctx.shared(CLASSES)
-        self.pods = ctx.with_claim_users()
+        self.claims = ctx.informers.get(context.CLAIMS, indexers=_CLAIM_INDEXERS)
+        self.volume_source = ctx.shared(context.VOLUMES)
+        self.classes = ctx.shared(context.STORAGE_CLASSES)
+        self.pods = ctx.shared(context.PODS, claimusers.INDEX)
 
     def storage_class(self, name: str) -> Object | None:
         """A storage class."""
@@ -52,7 +48,7 @@ class Known:
 
     def waiting_pods(self, claim: Object) -> Sequence[str]:
         """The names of the pods that use the claim and have no node."""
-        users = self.pods.store.by_index(context.CLAIM_USERS, objects.key(claim))
+        users = self.pods.store.by_index(claimusers.CLAIM_USERS, objects.key(claim))
         return [
             objects.name(pod)
             for pod in users

@@ -208,7 +208,7 @@ class ReplicaSetController:
         """How many of its pods are being deleted: told by ReplicaSets, from 1.35 on."""
         if self._kind is not REPLICA_SET or not self._ctx.config.emulates(TERMINATING_SINCE):
             return None
-        matches = context.matcher_of(replica_set)
+        matches = selection.matcher_of(replica_set)
         return sum(
             podstate.is_terminating(pod) and matches(objects.labels(pod))
             for pod in self._pods.store.by_index(context.CONTROLLER, objects.uid(replica_set))

@@ -1,15 +1,10 @@
 """The controllers pvc-protection and pv-protection: they take finalizers away in time."""
 
-from typing import Final
-
 from cluster.aio import tasks
 from cluster.api import objects
 from cluster.client import client, informer, reconciler
-from cluster.controllers import context
+from cluster.controllers import claimusers, context
 from cluster.controllers.volumeprotection import decision
-
-CLAIMS: Final = "persistentvolumeclaims"
-VOLUMES: Final = "persistentvolumes"
 
 
 class ClaimProtection:
@@ -17,8 +12,8 @@ class ClaimProtection:
 
     def __init__(self, ctx: context.Context) -> None:
         self._client = ctx.client
-        self._claims = ctx.shared(CLAIMS)
-        self._pods = ctx.with_claim_users()
+        self._claims = ctx.shared(context.CLAIMS)
+        self._pods = ctx.shared(context.PODS, claimusers.INDEX)
         self._queue = ctx.queue()
         ctx.on_change(self._claims, self._claim_changed)
         ctx.on_change(self._pods, self._pod_changed)
@@ -37,7 +32,7 @@ class ClaimProtection:
 
     def _pod_changed(self, change: informer.Change) -> None:
         for pod in (change.old, change.new):
-            for key in context.claims_of(pod) if pod is not None else ():
+            for key in claimusers.claims_of(pod) if pod is not None else ():
                 claim = self._claims.store.get(key)
                 if claim is not None and objects.deleting(claim):
                     self._queue.add(key, change.revision)
@@ -48,13 +43,13 @@ class ClaimProtection:
         if claim is None:
             return
         used = objects.deleting(claim) and await self._used(claim)
-        await _finalize(self._client, CLAIMS, claim, decision.CLAIM_FINALIZER, used=used)
+        await _finalize(self._client, context.CLAIMS, claim, decision.CLAIM_FINALIZER, used=used)
 
     async def _used(self, claim: objects.Object) -> bool:
         """Whether it is, by what is known, and if not, by what the API says now: a pod may have
         come to a node that this process has not heard of.
         """
-        known = self._pods.store.by_index(context.CLAIM_USERS, objects.key(claim))
+        known = self._pods.store.by_index(claimusers.CLAIM_USERS, objects.key(claim))
         if decision.claim_in_use(claim, known):
             return True
         found = await self._client.list(context.PODS, objects.namespace(claim))
@@ -66,7 +61,7 @@ class VolumeProtection:
 
     def __init__(self, ctx: context.Context) -> None:
         self._client = ctx.client
-        self._volumes = ctx.shared(VOLUMES)
+        self._volumes = ctx.shared(context.VOLUMES)
         self._queue = ctx.queue()
         ctx.on_change(self._volumes, self._volume_changed)
 
@@ -85,7 +80,9 @@ class VolumeProtection:
         volume = self._volumes.store.get(key)
         if volume is not None:
             used = decision.volume_in_use(volume)
-            await _finalize(self._client, VOLUMES, volume, decision.VOLUME_FINALIZER, used=used)
+            await _finalize(
+                self._client, context.VOLUMES, volume, decision.VOLUME_FINALIZER, used=used
+            )
 
 
 async def _finalize(
