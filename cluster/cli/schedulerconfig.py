@@ -36,7 +36,9 @@ def load(path: Path) -> "Loaded":
 
 
 def fields(loaded: "Loaded") -> dict[str, Any]:
-    """The fields of a Config that a file sets."""
+    """The fields of a Config that a file sets. Unusable."""
+    if loaded.leader_elect:
+        _check_election(loaded)
     found: dict[str, Any] = {
         "profiles": loaded.profiles,
         "scheduler_name": loaded.profiles[0].scheduler_name,
@@ -52,3 +54,20 @@ def fields(loaded: "Loaded") -> dict[str, Any]:
     if loaded.leader_elect is not None:
         found["leader_elect"] = loaded.leader_elect
     return found
+
+
+def _check_election(loaded: "Loaded") -> None:
+    """What Kubernetes finds wrong only when an election begins."""
+    from cluster.client import election
+
+    try:
+        election.Config(
+            loaded.lease_name,
+            "scheduler",
+            loaded.lease_namespace,
+            loaded.lease_duration,
+            loaded.renew_deadline,
+            loaded.retry_period,
+        )
+    except ValueError as error:
+        raise Unusable(f"leaderElection: {error}") from error

@@ -7,7 +7,9 @@ events and sends bindings.
 - `preemption/`: which pods to evict for one that fits nowhere, and their eviction.
 - `queue/`: pods that wait: active, backing off, unschedulable, gated.
 - `core`: one scheduling attempt; `evaluation`: its verdicts on all nodes, kept per pod template.
-- `component`: the shell.
+- `component`: the shell; `serving`: what it tells of attempts.
+- `configuration/`: KubeSchedulerConfiguration files.
+- `simulation/`: the same core over a state that is told, writing nothing.
 
 Every node is filtered and scored at once, so there is no percentageOfNodesToScore.
 """

@@ -118,6 +118,16 @@ def test_a_configuration_that_cannot_be_used_is_said_line_by_line(tmp_path: Path
     assert all(line.startswith(f"{path}: ") for line in lines)
 
 
+def test_times_of_an_election_that_do_not_fit_are_said_before_it_begins(tmp_path: Path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+        "leaderElection: {leaseDuration: 10s}\n"
+    )
+    done = CliRunner().invoke(scheduler, ["--config", str(path), "--server", "127.0.0.1:1"])
+    assert "leaderElection: the lease duration must be longer" in str(done.exception)
+
+
 def test_a_port_is_served_by_mutual_tls_alone(tmp_path: Path):
     done = CliRunner().invoke(scheduler, ["--server", "127.0.0.1:1", "--listen", "127.0.0.1:7010"])
     assert done.exit_code == 2

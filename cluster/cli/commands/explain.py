@@ -149,6 +149,7 @@ async def _ask(asked: _Asked, notes: list[str]) -> Any:
     from cluster.pb.cluster.v1 import scheduling_pb2_grpc
 
     request = pb.ExplainRequest(namespace=asked.namespace, name=asked.name)
+    silent = []
     for server in asked.servers:
         try:
             async with asked.reached.channel(server) as channel:
@@ -159,7 +160,8 @@ async def _ask(asked: _Asked, notes: list[str]) -> Any:
                 return None
             if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                 raise Unusable(str(error.details())) from error
-            notes.append(f"the scheduler at {server} cannot be asked: {error.details()}")
+            silent.append(f"the scheduler at {server} cannot be asked: {error.details()}")
+    notes += silent  # those that do not lead are of no interest where one does
     return None
 
 
