@@ -315,5 +315,3 @@ def test_profiles_share_the_room_of_nodes_and_promises():
         assert await one.bound("second") == ["a"]
 
     run(scenario, Config(profiles=(ProfileSettings("one"), ProfileSettings("two"))))
-
-
