@@ -342,13 +342,11 @@ def test_a_leak_ends_in_an_oom_kill():
 
 def test_a_command_that_is_not_there_is_a_start_error():
     async def scenario(world, runtime, _task):
-        bad = {"name": "web", "image": "busybox", "command": ["sh", "/none/x.sh"]}
-        bad = {"name": "web", "image": "busybox", "command": ["/tmp/../bin/none/ls"]}
+        # The virtual OS has `ls`, so it is tried; a file that is not there cannot be run.
+        bad = {"name": "web", "image": "busybox", "command": ["/none/ls"]}
         await world.pod("p", containers=[bad])
         await asyncio.sleep(30)
         pod = await world.get("p")
-        if "running" in kw.container(pod)["state"]:
-            pytest.skip("the virtual OS runs it")
         ended = kw.container(pod)["lastState"]["terminated"]
         assert (ended["reason"], ended["exitCode"]) == ("StartError", 128)
 
