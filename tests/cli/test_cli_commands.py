@@ -192,7 +192,7 @@ def with_those_under_it(command: click.Command) -> list[click.Command]:
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_the_page_of_a_command_shows_the_flags_that_it_has(name: str) -> None:
     page = Path(__file__).parents[2] / "docs" / "commands" / f"{name}.md"
-    shown = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", page.read_text(), re.MULTILINE))
+    shown = set(re.findall(r"^ +(?:-\w, )?(--[a-z0-9-]+)", page.read_text(), re.MULTILINE))
     has = {
         parameter.opts[-1]
         if len(parameter.opts) < 2
