@@ -1,10 +1,13 @@
 """The controllers that recount quotas, and those that keep volumes in use."""
 
+import asyncio
+
 import pytest
 from controllerworld import running
 
 from cluster.aio import virtual
 from cluster.api import errors, objects
+from cluster.client.client import Client
 from cluster.controllers.config import Config
 from cluster.controllers.resourcequota import decision as counting
 from cluster.controllers.volumeprotection import decision as protection
@@ -124,6 +127,33 @@ def test_a_claim_in_use_outlives_its_deletion():
         await world.until(lambda: gone("data"))
 
     run(story)
+
+
+def test_many_claims_go_after_one_look_at_the_pods(monkeypatch):
+    looks = []
+    whole = Client.list
+
+    async def noted(self, resource, *args, **options):
+        looks.append(resource)
+        return await whole(self, resource, *args, **options)
+
+    async def story(world):
+        names = [f"idle-{number}" for number in range(40)]
+        for name in names:
+            await world.create("persistentvolumeclaims", claim(name))
+        monkeypatch.setattr(Client, "list", noted)
+        await asyncio.gather(
+            *(world.client.delete("persistentvolumeclaims", name, "default") for name in names)
+        )
+
+        async def gone():
+            kept = [await world.exists("persistentvolumeclaims", name) for name in names]
+            return not any(kept)
+
+        await world.until(gone)
+
+    run(story)
+    assert 1 <= looks.count("pods") < 10
 
 
 USES = [

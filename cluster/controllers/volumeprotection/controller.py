@@ -1,10 +1,42 @@
 """The controllers pvc-protection and pv-protection: they take finalizers away in time."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
 from cluster.aio import tasks
 from cluster.api import objects
 from cluster.client import client, informer, reconciler
 from cluster.controllers import claimusers, context
 from cluster.controllers.volumeprotection import decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Who used which claims of a namespace, by the API at a revision: one look serves all the
+    claims that had been marked for deletion by then.
+    """
+
+    namespace: str = ""
+    revision: int = 0
+    users: Mapping[str, Sequence[objects.Object]] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, namespace: str, listing: client.Listing) -> "_Look":
+        users: dict[str, list[objects.Object]] = {}
+        for pod in listing.items:
+            for key in claimusers.claims_of(pod):
+                users.setdefault(key, []).append(pod)
+        return cls(namespace, listing.revision, users)
+
+    def tells_of(self, claim: objects.Object) -> bool:
+        """Whether it tells that the claim is not used."""
+        if objects.namespace(claim) != self.namespace or objects.revision(claim) > self.revision:
+            return False
+        return not self.uses(claim)
+
+    def uses(self, claim: objects.Object) -> bool:
+        """Whether somebody used the claim then."""
+        return decision.claim_in_use(claim, self.users.get(objects.key(claim), ()))
 
 
 class ClaimProtection:
@@ -15,6 +47,7 @@ class ClaimProtection:
         self._claims = ctx.shared(context.CLAIMS)
         self._pods = ctx.shared(context.PODS, claimusers.INDEX)
         self._queue = ctx.queue()
+        self._look = _Look()
         ctx.on_change(self._claims, self._claim_changed)
         ctx.on_change(self._pods, self._pod_changed)
 
@@ -52,8 +85,11 @@ class ClaimProtection:
         known = self._pods.store.by_index(claimusers.CLAIM_USERS, objects.key(claim))
         if decision.claim_in_use(claim, known):
             return True
-        found = await self._client.list(context.PODS, objects.namespace(claim))
-        return decision.claim_in_use(claim, found.items)
+        if self._look.tells_of(claim):
+            return False
+        listing = await self._client.list(context.PODS, objects.namespace(claim))
+        self._look = _Look.by(objects.namespace(claim), listing)
+        return self._look.uses(claim)
 
 
 class VolumeProtection:
