@@ -74,8 +74,7 @@ class LocalProvisioner:
     async def _provision(self, claim: Object, kind: Object) -> None:
         text = f'External provisioner is provisioning volume for claim "{objects.key(claim)}"'
         self._recorder.event(claim, recorder.NORMAL, "Provisioning", text)
-        nodes = {objects.name(node): node for node in self._nodes.store.list()}
-        made = decision.provision(claim, kind, nodes)
+        made = decision.provision(claim, kind, self._nodes.store)
         if isinstance(made, decision.Refusal):
             await self._refuse(claim, kind, made)
             return

@@ -8,6 +8,7 @@ from typing import Any, Final
 from cluster.api import objects
 from cluster.api.objects import Object
 from cluster.api.persistentvolumes import facts
+from cluster.client import indexer
 
 NAME: Final = "kubemu.dev/local"
 PATH: Final = "/var/lib/kubemu/local-volumes"
@@ -41,10 +42,8 @@ def volume_name(claim: Object) -> str:
     return f"pvc-{objects.uid(claim)}"
 
 
-def provision(
-    claim: Object, storage_class: Object, nodes: Mapping[str, Object]
-) -> Object | Refusal:
-    """The volume for a claim, on the node that the scheduler has chosen or, where it had no say,
+def provision(claim: Object, storage_class: Object, nodes: indexer.Indexer) -> Object | Refusal:
+    """The volume for a claim, on the one of `nodes` that the scheduler has chosen or, where it had no say,
     on one that depends on the claim's uid.
     """
     wrong = _unsupported(claim)
@@ -57,7 +56,7 @@ def provision(
             why = f'failed to get target node: nodes "{chosen}" not found'
             return Refusal(why, elsewhere=True)
     else:
-        able = _able(nodes.values(), storage_class.get("allowedTopologies") or ())
+        able = _able(nodes.list(), storage_class.get("allowedTopologies") or ())
         if not able:
             return Refusal("no node is there to hold the volume")
         node = able[zlib.crc32(objects.uid(claim).encode()) % len(able)]
