@@ -43,8 +43,8 @@ def volume_name(claim: Object) -> str:
 
 
 def provision(claim: Object, storage_class: Object, nodes: indexer.Indexer) -> Object | Refusal:
-    """The volume for a claim, on the one of `nodes` that the scheduler has chosen or, where it had no say,
-    on one that depends on the claim's uid.
+    """The volume for a claim, on the one of `nodes` that the scheduler has chosen or, where it had
+    no say, on one that depends on the claim's uid.
     """
     wrong = _unsupported(claim)
     if wrong:
