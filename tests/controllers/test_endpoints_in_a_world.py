@@ -7,6 +7,7 @@ from controllerworld import World, deployment, running
 
 from cluster.aio import virtual
 from cluster.api import objects
+from cluster.controllers.endpoints import subsets
 
 ENDPOINTS = "endpoints"
 
@@ -123,5 +124,29 @@ def test_endpoints_are_right_whatever_happens_to_the_manager(seed: int) -> None:
             subsets = (await world.get(ENDPOINTS, "web"))["subsets"]
             told = {one["targetRef"]["uid"] for one in subsets[0]["addresses"]}
             assert told == {objects.uid(pod) for pod in pods}
+
+    virtual.run(main())
+
+
+def test_endpoints_that_hold_no_more_say_so_until_they_hold_all(monkeypatch) -> None:
+    capacity = "endpoints.kubernetes.io/over-capacity"
+    monkeypatch.setattr(subsets, "CAPACITY", 2)
+
+    async def main() -> None:
+        async with running() as world:
+            await world.create("services", service())
+            await world.create("deployments.apps", deployment(replicas=3))
+            await world.until(lambda: shown(world, 2))
+
+            async def noted(value: str | None) -> bool:
+                found = await world.get(ENDPOINTS, "web")
+                return objects.annotations(found).get(capacity) == value
+
+            await world.until(lambda: noted("truncated"))
+            await world.client.patch(
+                "deployments.apps", "web", {"spec": {"replicas": 1}}, "default"
+            )
+            await world.until(lambda: noted(None))
+            await world.until(lambda: shown(world, 1))
 
     virtual.run(main())

@@ -7,6 +7,7 @@ from controllerworld import World, running
 
 from cluster.aio import virtual
 from cluster.api import objects
+from cluster.controllers.config import Config
 from cluster.controllers.endpointslicemirroring import mirror
 
 SLICES = "endpointslices.discovery.k8s.io"
@@ -117,5 +118,23 @@ def test_slices_are_right_whatever_happens_to_the_manager(seed: int) -> None:
                 await world.client.patch("endpoints", "db", patch, "default")
                 await world.until(lambda wanted=wanted: mirrored(world, *wanted), 200)
             assert len(await world.all(SLICES)) == 1
+
+    virtual.run(main())
+
+
+def test_whoever_made_the_endpoints_is_told_what_is_not_mirrored() -> None:
+    async def main() -> None:
+        async with running(Config(mirroring_max_endpoints_per_subset=1)) as world:
+            await world.create("services", SERVICE)
+            await world.create("endpoints", made(SUBSET))
+
+            async def told() -> bool:
+                return bool(await world.events("TooManyAddressesToMirror"))
+
+            await world.until(told)
+            assert await world.events("TooManyAddressesToMirror") == [
+                "A max of 1 addresses can be mirrored to EndpointSlices per Endpoints subset. "
+                "1 addresses were skipped"
+            ]
 
     virtual.run(main())

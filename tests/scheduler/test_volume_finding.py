@@ -196,3 +196,15 @@ def test_a_reserved_volume_is_the_only_one_for_its_claim() -> None:
     codes = finding.judge(PodClaims(delayed=[claim("c", 1)]), known, table, table.rows())
     good = table.rows()[np.flatnonzero(codes == 0)]
     assert [table.name(row) for row in good] == ["b"]
+
+
+def test_the_smallest_claim_chooses_first() -> None:
+    known = store(facts.NO_PROVISIONER, [], volume("v2", 2, "a"), volume("v3", 3, "a"))
+    claims = PodClaims(delayed=[claim("big", 2), claim("small", 1)])
+    table = nodes()
+    row = table.row("a")
+    assert row is not None
+    found = finding.choose(claims, known, table, row)
+    assert found is not None
+    chosen = {objects.name(one): objects.name(given) for given, one in found.bindings}
+    assert chosen == {"small": "v2", "big": "v3"}
