@@ -56,6 +56,9 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "kube-proxy": Lazy("components.kube_proxy:kube_proxy", "Services on a node."),
         "registry": Lazy("components.registry:registry", "A registry of images."),
     },
+    "Images": {
+        "image": Lazy("commands.image.group:image", "Build, pull, push, load, save, list images."),
+    },
     "Other": {"version": Lazy("commands.version:version", "Print versions.")},
 }
 

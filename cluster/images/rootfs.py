@@ -4,6 +4,7 @@ Layers are hostile: what is unpacked is bounded, nothing is written by a path of
 layer that cannot be read ends the look. OCI image specification, layer.md (whiteouts).
 """
 
+import contextlib
 import gzip
 import io
 import posixpath
@@ -11,7 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final, cast
 
 from cluster.images import media
 from cluster.images.descriptors import Descriptor
@@ -28,18 +29,15 @@ Entry = tuple[str, int, bytes | str | None]
 """Path, mode, and content (bytes), target of a link (text), or None for a folder."""
 
 
-class _Bounded(io.RawIOBase):
+class _Bounded:
     """Reads at most so many bytes: a layer of a thousand bytes may unpack to a terabyte."""
 
     def __init__(self, inner: IO[bytes], limit: int) -> None:
         self._inner = inner
         self._left = limit
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._inner.read(min(size, self._left) if size >= 0 else self._left)
+    def read(self, size: int) -> bytes:
+        data = self._inner.read(min(size, self._left))
         self._left -= len(data)
         return data
 
@@ -50,6 +48,32 @@ def clean(name: str) -> str:
     if parts[0] in ("..", ".", "") or "\0" in name or len(name) > 4096:
         return ""
     return "/" + "/".join(parts)
+
+
+@contextlib.contextmanager
+def tar(file: IO[bytes], media_type: str) -> Iterator[tarfile.TarFile]:
+    """A layer as a tar that is read once, from begin to end. tarfile.TarError, ValueError."""
+    packed = media.compression(media_type) == "gzip"
+    plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+    # Read once from begin to end, a tar needs nothing of a file but its `read`.
+    bounded = cast(IO[bytes], _Bounded(plain, MAX_UNPACKED))
+    with tarfile.open(fileobj=bounded, mode="r|") as archive:
+        yield archive
+
+
+def lay(found: dict[str, tuple[str, int]], member: tarfile.TarInfo, number: int) -> None:
+    """Lay an entry of layer `number` upon what is known: path to kind and layer."""
+    path = clean(member.name)
+    folder, _, name = path.rpartition("/")
+    if name == _OPAQUE:
+        _drop(found, folder, inside=True)
+    elif name.startswith(_WHITEOUT):
+        _drop(found, f"{folder}/{name.removeprefix(_WHITEOUT)}")
+    elif path:
+        kind = "dir" if member.isdir() else "link" if member.issym() else "file"
+        if kind != "dir" and found.get(path, ("", 0))[0] == "dir":
+            _drop(found, path)
+        found[path] = (kind, number)
 
 
 def flatten(blobs: Blobs, layers: tuple[Descriptor, ...], target: Path) -> None:
@@ -78,12 +102,9 @@ def read(path: Path) -> Iterator[Entry]:
 
 def _apply(blobs: Blobs, layer: Descriptor, found: dict[str, Entry]) -> None:
     with blobs.open(layer.digest) as file:
-        kind = media.compression(layer.media_type)
-        if kind == "zstd":
+        if media.compression(layer.media_type) == "zstd":
             return
-        plain: IO[bytes] = gzip.GzipFile(fileobj=file) if kind == "gzip" else file  # type: ignore[assignment]
-        bounded = io.BufferedReader(_Bounded(plain, MAX_UNPACKED))
-        with tarfile.open(fileobj=bounded, mode="r|") as archive:
+        with tar(file, layer.media_type) as archive:
             for path, mode, content in _entries(archive):
                 folder, _, name = path.rpartition("/")
                 if name == _OPAQUE:
@@ -91,8 +112,8 @@ def _apply(blobs: Blobs, layer: Descriptor, found: dict[str, Entry]) -> None:
                 elif name.startswith(_WHITEOUT):
                     _drop(found, f"{folder}/{name.removeprefix(_WHITEOUT)}")
                 else:
-                    if content is not None:
-                        _drop(found, path)
+                    if content is not None and found.get(path, ("", 0, ""))[2] is None:
+                        _drop(found, path)  # a directory, with all that is in it
                     found[path] = (path, mode, content)
                 if len(found) > 4 * MAX_ENTRIES:
                     return
@@ -112,7 +133,7 @@ def _entries(archive: tarfile.TarFile) -> Iterator[Entry]:
             yield path, member.mode & 0o7777, content.read() if content else b""
 
 
-def _drop(found: dict[str, Entry], path: str, *, inside: bool = False) -> None:
+def _drop(found: dict[str, Any], path: str, *, inside: bool = False) -> None:
     if not inside:
         found.pop(path, None)
     for other in [one for one in found if one.startswith(f"{path}/")]:

@@ -1,0 +1,1 @@
+"""`kubemu image`: one file for each of its commands."""
