@@ -14,8 +14,8 @@ from cluster.images.platforms import Platform
 from cluster.images.store.layout import Store
 
 if TYPE_CHECKING:
-    from cluster.images.build.building import Options
-    from cluster.images.build.stage import Stage
+    from cluster.images.dockerfile.building import Options
+    from cluster.images.dockerfile.stage import Stage
 
 
 @click.command()
@@ -42,7 +42,7 @@ def build(
     of any), and else an emulated one. The same files give the same digest: their times are
     SOURCE_DATE_EPOCH, or 1970.
     """
-    from cluster.images.build.building import Options
+    from cluster.images.dockerfile.building import Options
 
     say = (lambda _text: None) if quiet else click.echo
     options = Options(
@@ -58,8 +58,8 @@ async def _build(
     path: Path, context: Path, tags: tuple[Reference, ...], options: "Options", *, pull: bool,
     quiet: bool,
 ) -> None:  # fmt: skip
-    from cluster.images.build import building, patterns, syntax
-    from cluster.images.build.context import Context
+    from cluster.images.dockerfile import building, patterns, syntax
+    from cluster.images.dockerfile.context import Context
 
     dockerfile = syntax.parse(_text(path), str(path))
     try:
@@ -92,8 +92,8 @@ async def _build(
 
 async def _base(store: Store, text: str, name: str, platform: Platform, *, pull: bool) -> "Stage":
     """What FROM names. faults.Fault."""
-    from cluster.images.build import stage
     from cluster.images.client import pulling, remote
+    from cluster.images.dockerfile import stage
     from cluster.runtime import images
 
     reference = imagereferences.parse(text)
