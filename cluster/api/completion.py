@@ -1,22 +1,25 @@
 """From a decoded request body to an object of a resource with its defaults.
 
-Most pods come from templates: the rest of a pod, without its metadata, is known again by its text,
-and what became of it the first time is read from text, so that each has dicts of its own.
+Most of what is written has a spec that was seen before: pods come from templates, and a status is
+written for a spec that stays. A spec is known again by its text, and what became of it the first
+time is read from text, so that each object has dicts of its own.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from cluster.api import decoding, defaults
+from cluster.api import decoding, defaults, walker
 from cluster.api.objects import Object
 from cluster.api.recall import Recall
 from cluster.api.resources import Resource
 
-_ENVELOPE: Final = ("apiVersion", "kind", "metadata")
-_pods: Final[Recall[bytes]] = Recall()
+_PODS: Final = "pods"
+"""Whose defaults are those of the spec, and depend on nothing else: they are remembered, too."""
+_known: Final[Recall[bytes]] = Recall(1024)
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+_decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
 def completed(
@@ -27,41 +30,33 @@ def completed(
     repeated: tuple[str, ...] = (),
 ) -> tuple[Object, tuple[str, ...]]:
     """`decoding.decoded`, and the defaults."""
-    if resource.id == "pods" and isinstance(document, dict):
-        return _pod(resource, document, version, field_validation, repeated)
-    return _whole(resource, document, version, field_validation, repeated)
-
-
-def _whole(
-    resource: Resource,
-    document: Any,
-    version: str,
-    field_validation: str,
-    repeated: tuple[str, ...],
-) -> tuple[Object, tuple[str, ...]]:
-    made, warnings = decoding.decoded(resource, document, version, field_validation, repeated)
-    defaults.apply(resource, made, version)
-    return made, warnings
-
-
-def _pod(
-    resource: Resource,
-    document: Object,
-    version: str,
-    field_validation: str,
-    repeated: tuple[str, ...],
-) -> tuple[Object, tuple[str, ...]]:
-    rest = {name: value for name, value in document.items() if name not in _ENVELOPE}
-    text = _pods.text((version, rest))
-    known = _pods.get(text) if text is not None else None
-    if known is not None:
-        envelope = {name: document[name] for name in _ENVELOPE if name in document}
-        made, warnings = decoding.decoded(resource, envelope, version, field_validation, repeated)
-        made.update(_decode(known))
+    spec = document.get("spec") if type(document) is dict else None
+    if not spec or type(spec) is not dict or resource.custom is not None:
+        made, warnings = decoding.decoded(resource, document, version, field_validation, repeated)
+        defaults.apply(resource, made, version)
         return made, warnings
-    made, warnings = _whole(resource, document, version, field_validation, repeated)
-    # Who ignores unknown fields is not told of them; the next one may want to be.
-    if text is not None and not warnings and field_validation != "Ignore":
-        kept = {name: value for name, value in made.items() if name not in _ENVELOPE}
-        _pods.keep(text, _encode(kept))
+    text = _known.text((version, resource.api_version, resource.kind, spec))
+    known = _known.get(text) if text is not None else None
+    if known is not None:
+        rest = {**document, "spec": {}}
+        made, warnings = decoding.decoded(resource, rest, version, field_validation, repeated)
+        made["spec"] = _decode(known)
+        if resource.id != _PODS:
+            defaults.apply(resource, made, version)
+        return made, warnings
+    unknown = walker.Unknown()
+    made, warnings = decoding.decoded(
+        resource, document, version, field_validation, repeated, unknown=unknown
+    )
+    if text is not None and resource.id != _PODS:
+        _keep(text, made, unknown)
+    defaults.apply(resource, made, version)
+    if text is not None and resource.id == _PODS:
+        _keep(text, made, unknown)
     return made, warnings
+
+
+def _keep(text: bytes, made: Object, unknown: walker.Unknown) -> None:
+    """Remember a spec; not one with unknown fields, of which the next one may want to be told."""
+    if not unknown.paths and "spec" in made:
+        _known.keep(text, _encode(made["spec"]))

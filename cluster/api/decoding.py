@@ -34,12 +34,15 @@ def decoded(
     version: str,
     field_validation: str,
     repeated: tuple[str, ...] = (),
+    *,
+    unknown: walker.Unknown | None = None,
 ) -> tuple[Object, tuple[str, ...]]:
     """A new object of `resource`, and warnings about fields that were dropped.
 
     It has apiVersion, kind and metadata first. `field_validation` is Strict (unknown fields are an
     error), Warn or Ignore; so are `repeated` fields, those that the text of the document gave more
-    than once. Parts without a schema are shared with `document`. errors.BadRequest.
+    than once. `unknown`, where it is given, hears of unknown fields whatever it says.
+    Parts without a schema are shared with `document`. errors.BadRequest.
     """
     if not isinstance(document, dict):
         raise errors.BadRequest(_unrecognized(resource, document))
@@ -48,7 +51,7 @@ def decoded(
     if api_version != resource.api_version or kind != resource.kind:
         why = _wrong_kind(resource, api_version, kind, version)
         raise Undecodable(why, why)
-    unknown = walker.Unknown()
+    unknown = unknown if unknown is not None else walker.Unknown()
     try:
         if resource.custom is not None:
             walked = resource.custom.decoded(document, unknown)

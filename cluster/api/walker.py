@@ -303,8 +303,24 @@ _RFC3339: Final = re.compile(
 )
 
 
+# Times as they are written back, of days that every calendar has.
+_DAY: Final = (
+    r"(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+_TIME: Final = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+_CANONICAL: Final = {
+    False: re.compile(rf"{_DAY}{_TIME}Z", re.ASCII).fullmatch,
+    True: re.compile(rf"{_DAY}{_TIME}\.\d{{6}}Z", re.ASCII).fullmatch,
+}
+
+
 @lru_cache(4096)
 def _canonical_time(text: str, micro: bool) -> str:
+    return text if _CANONICAL[micro](text) is not None else _rewritten_time(text, micro)
+
+
+def _rewritten_time(text: str, micro: bool) -> str:
     layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
     try:
         if _RFC3339.fullmatch(text) is None:
