@@ -7,9 +7,10 @@ first, and no resourceVersion (the store gives it one).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
+
+import msgspec
 
 from cluster.api import (
     completion,
@@ -29,8 +30,7 @@ Mutate = Callable[[Object], None]
 """What admission does to an object between decoding and validation; it changes it in place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a rule needs to know of the request. `now` is in seconds since the epoch.
 
     `version` is the Kubernetes version emulated (`1.37`), which chooses the schemas. `repeated` are
@@ -45,8 +45,7 @@ class Request:
     repeated: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The object to store, and what the user should be warned of."""
 
     object: Object

@@ -10,7 +10,7 @@ def encode(seconds: float) -> str:
     return _whole(int(seconds))
 
 
-@lru_cache(64)
+@lru_cache(1024)
 def _whole(seconds: int) -> str:
     """Most objects of one second bear the same time."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"

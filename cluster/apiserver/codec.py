@@ -6,6 +6,7 @@ first property of metadata: two slices and no second encoding.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ def prefix(resource: str, namespace: str = "") -> str:
     return f"{PREFIX}{resource}/{namespace}/" if namespace else f"{PREFIX}{resource}/"
 
 
+@lru_cache(4096)
 def split(stored: str) -> tuple[str, str, str]:
     """The (resource id, namespace, name) of a storage key."""
     resource, _, rest = stored[len(PREFIX) :].partition("/")

@@ -4,9 +4,10 @@ Planning is synchronous and reads nothing but the watch cache; the writer carrie
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
+
+import msgspec
 
 from cluster.api import errors, identity, rules, schema
 from cluster.api.objects import Object
@@ -43,8 +44,7 @@ class Plan(NamedTuple):
     then: Callable[[], None] | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One attempt at an operation.
 
     `row` is the version that the request names, in which bodies are and rules apply; `stored` is
@@ -65,10 +65,10 @@ class Call:
     cache: WatchCache
     views: Views
     version: str = schema.NEWEST
-    settled: list[Callable[[], None]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    settled: list[Callable[[], None]] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
     repeated: tuple[str, ...] = ()
-    answers: Answers = field(default_factory=Answers)
+    answers: Answers = msgspec.field(default_factory=Answers)
     issuer: Issuer | None = None
     authz: Built | None = None
     notes: dict[str, str] | None = None

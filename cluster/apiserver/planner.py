@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from cluster.api import errors
 from cluster.api.objects import Object
 from cluster.api.operations import Operation, Verb
@@ -35,8 +37,7 @@ class Outside:
     answers: Answers = field(default_factory=Answers)
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(msgspec.Struct, eq=False):
     """An operation of a known resource and verb.
 
     `key` is the storage key of its object, "" while it has no name (one will be generated).

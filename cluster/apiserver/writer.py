@@ -6,9 +6,9 @@ overtaken by somebody else are planned again, on what is there now, in the next 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 
+import msgspec
 import structlog
 
 from cluster.aio import tasks
@@ -44,8 +44,7 @@ GENERATED_NAMES = 8
 _FRESH_SECONDS = 10.0
 
 
-@dataclass(slots=True, eq=False)
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """A planned operation of a round: its place in the batch, its call and its plan."""
 
     index: int

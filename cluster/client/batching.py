@@ -44,19 +44,20 @@ class Limits:
                 raise ValueError(f"the batch limit {field} must be positive")
 
 
-@dataclass(slots=True, eq=False)
 class _Entry:
-    operation: Operation
-    answer: asyncio.Future[Answer]
-    queued: float
+    """An operation that waits for its answer. `target` is the object that is written, None where
+    the server chooses its name.
+    """
 
-    @property
-    def target(self) -> _Target | None:
-        """The object that is written; None where the server chooses its name."""
-        operation = self.operation
-        if not operation.name:
-            return None
-        return operation.resource, operation.namespace, operation.name
+    __slots__ = ("answer", "operation", "queued", "target")
+
+    def __init__(self, operation: Operation, answer: asyncio.Future[Answer], queued: float) -> None:
+        self.operation = operation
+        self.answer = answer
+        self.queued = queued
+        self.target: _Target | None = None
+        if operation.name:
+            self.target = (operation.resource, operation.namespace, operation.name)
 
 
 class Batcher:

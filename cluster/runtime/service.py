@@ -190,13 +190,14 @@ class CriService(Streaming):
     async def list_containers(self, request: pb.ListContainersRequest) -> pb.ListContainersResponse:
         """Containers that the filter lets through."""
         wanted = request.filter
+        labels = dict(wanted.label_selector)
         found = [
             messages.container_summary(one)
             for one in self.driver.containers.values()
             if wanted.id in ("", one.id)
             and wanted.pod_sandbox_id in ("", one.sandbox.id)
             and (not wanted.HasField("state") or wanted.state.state == int(one.state))
-            and messages.selected(one.config.labels, wanted.label_selector)
+            and messages.selected(one.config.labels, labels)
         ]
         return pb.ListContainersResponse(containers=found)
 

@@ -4,8 +4,9 @@ Source: internal/managedfields.go, internal/capmanagers.go and internal/manager.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+import msgspec
 
 from cluster.api import timestamps
 from cluster.api.managedfields import fieldsets
@@ -19,8 +20,7 @@ MAX_UPDATERS: Final = 10
 ANCIENT: Final = "ancient-changes"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """The fields of one manager. `time` is as on the wire, "" where it is not known."""
 
     manager: str

@@ -5,8 +5,9 @@ k8s.io/apimachinery/pkg/util/managedfields/internal.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from cluster.api.managedfields import entries, fieldsets, roots, types, walking
 from cluster.api.managedfields.elements import Malformed
@@ -20,8 +21,7 @@ Versions = Callable[[Object, str], tuple[types.Type, Object] | None]
 _EMPTY: Final[Object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(msgspec.Struct, frozen=True):
     """Who writes: the manager's name, the apiVersion and subresource of the request, and when.
 
     `now` is in seconds since the epoch. `reset` are fields that such a request does not write
@@ -32,7 +32,7 @@ class Writer:
     api_version: str
     now: float
     subresource: str = ""
-    reset: Set = field(default_factory=dict)
+    reset: Set = msgspec.field(default_factory=dict)
 
 
 class Changes:

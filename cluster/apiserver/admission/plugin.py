@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+import msgspec
+
 from cluster.api import errors, objects
 from cluster.api.objects import Object
 from cluster.api.resources import Resource
@@ -33,8 +35,7 @@ class Rounds:
     kept: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """A request, as admission sees it.
 
     `object` is the new object (for DELETE the present one; for CONNECT the options); `old` the one

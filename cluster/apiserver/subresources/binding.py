@@ -1,6 +1,5 @@
 """`pods/binding`: the scheduler's decision. A pod is bound to a node once and for ever."""
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -47,7 +46,9 @@ def of_pod(operation: Operation) -> Operation:
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:
         raise errors.BadRequest("name must be provided")
-    return replace(operation, resource="pods", name=name, subresource="binding", version="")
+    return msgspec.structs.replace(
+        operation, resource="pods", name=name, subresource="binding", version=""
+    )
 
 
 def create(call: Call, chain: Chain) -> Plan | Entry:

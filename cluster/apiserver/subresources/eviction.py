@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import msgspec
+
 from cluster.api import conditions, decoding, errors, objects, selectors, timestamps
 from cluster.api.objects import Object
 from cluster.api.operations import Operation
@@ -47,7 +49,7 @@ def prepare(operation: Operation) -> tuple[Operation, Callable[[Call, Chain], Pl
         decoding.decoded(_ROW, body, "1.37", "Ignore")
     asked = deletion.options(wanted or {})
     if asked.dry_run:
-        operation = replace(operation, dry_run=True)
+        operation = msgspec.structs.replace(operation, dry_run=True)
     return operation, _Eviction(body, asked).plan
 
 

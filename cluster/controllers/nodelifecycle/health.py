@@ -4,7 +4,7 @@ The controller trusts its own watch, not the node's clock: what counts is when i
 change. Source: the page "Nodes" of the Kubernetes documentation ("Heartbeats").
 """
 
-from dataclasses import dataclass, replace
+import msgspec
 
 from cluster.api import conditions, objects, timestamps
 
@@ -12,8 +12,7 @@ UNKNOWN = "Unknown"
 _HEARTBEAT_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(msgspec.Struct, frozen=True):
     """What was last seen of a node. Times are wall seconds."""
 
     probed: float
@@ -24,8 +23,7 @@ class Signs:
     """renewTime of the lease."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(msgspec.Struct, frozen=True):
     """The signs to keep, and what follows.
 
     `observed` is the status of Ready as read (Unknown where there is none), `current` what it is
@@ -78,7 +76,7 @@ def _signs(
     else:
         signs = known
     if renewed > signs.renewed:
-        signs = replace(signs, probed=now, renewed=renewed)
+        signs = Signs(now, signs.heartbeat, renewed)
     return signs
 
 
