@@ -135,6 +135,10 @@ class Speaker:
         """Keys of an object are no names of variables."""
         self._recorder.event(pod, WARNING, "InvalidEnvironmentVariableNames", message[:_LONGEST])
 
+    def pull_secrets_missing(self, pod: objects.Object, message: str) -> None:
+        """Secrets that a pod names for its pulls are not there."""
+        self._recorder.event(pod, WARNING, "FailedToRetrieveImagePullSecret", message[:_LONGEST])
+
     def resolver_formed(self, pod: objects.Object, reason: str, message: str) -> None:
         """The pod's resolver is not quite what was asked for."""
         self._recorder.event(pod, WARNING, reason, message[:_LONGEST])

@@ -1,23 +1,30 @@
 """Sees to the image of a container before it is made. Follows pkg/kubelet/images."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import objects
+from cluster.api.dockerconfig import Credentials
 from cluster.kubelet import events
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
 from cluster.kubelet.pods import Pod
 from cluster.pb.cri.v1 import api_pb2 as pb
 
+Keyring = Callable[[Pod, str], Awaitable[list[Credentials]]]
+"""Gives the credentials that a pod has for an image."""
 _UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
 class Images:
     """The images of one node."""
 
-    def __init__(self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker) -> None:
+    def __init__(
+        self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker, credentials: Keyring
+    ) -> None:
+        self._credentials = credentials
         self._cri = cri
         self._clock = clock
         self._speaker = speaker
@@ -52,7 +59,7 @@ class Images:
         self._speaker.pulling(pod.object, name, image, init=init)
         begun = self._clock.now()
         try:
-            await self._cri.pull_image(pb.PullImageRequest(image=pb.ImageSpec(image=image)))
+            await self._ask(pod, image)
         except rpc.Failure as failure:
             if failure.code in _UNREACHABLE or failure.code == "INVALID_ARGUMENT":
                 raise
@@ -64,6 +71,21 @@ class Images:
             size = await self._size(image)
             self._speaker.pulled(pod.object, name, image, took, size, init=init)
         return True
+
+    async def _ask(self, pod: Pod, image: str) -> None:
+        """Pull with each of the pod's credentials until it works, or without any. rpc.Failure."""
+        spec = pb.ImageSpec(image=image)
+        known = await self._credentials(pod, image)
+        ways = [pb.AuthConfig(username=one.name, password=one.password) for one in known]
+        for way in ways[:-1]:
+            try:
+                await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=way))
+                return
+            except rpc.Failure as failure:
+                if failure.code in _UNREACHABLE:
+                    raise
+        auth = ways[-1] if ways else None
+        await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=auth))
 
     async def _size(self, image: str) -> int:
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))

@@ -59,7 +59,7 @@ class PodWorker:
         self._cri = cri
         self._clock = clock
         self._speaker = speaker
-        self._images = images.Images(cri, clock, speaker)
+        self._images = images.Images(cri, clock, speaker, provisions.pull_credentials)
 
     async def settle(self, pod: Pod) -> Plan:
         """Decide and do until there is nothing to do; the last plan says when to look again.

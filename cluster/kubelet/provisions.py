@@ -11,10 +11,11 @@ from typing import Any, Final
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
 from cluster.api import objects
+from cluster.api.dockerconfig import Credentials
 from cluster.api.objects import Object
 from cluster.client.client import Client
 from cluster.client.informer import Change, Informer
-from cluster.kubelet import criconfig, downward, events
+from cluster.kubelet import criconfig, downward, events, pullsecrets
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, EventSource
 from cluster.kubelet.environment import hostnames, resolvers, services, variables
@@ -190,6 +191,20 @@ class Provisions:
         return criconfig.container(
             obj, spec, action.attempt, init=action.init, environment=environment, mounts=mounts
         )
+
+    async def pull_credentials(self, pod: Pod, image: str) -> list[Credentials]:
+        """What a pod's imagePullSecrets give for an image."""
+        wanted = pullsecrets.references(pod.object)
+        if not wanted:
+            return []
+        try:
+            known = await self._shared.objects.read(wanted)
+        except Unready:
+            known = dict.fromkeys(wanted)
+        gone = pullsecrets.missing(known)
+        if gone:
+            self._speaker.pull_secrets_missing(pod.object, gone)
+        return pullsecrets.credentials(known.values(), image)
 
     def addresses(self, pod: Pod) -> tuple[str, ...]:
         """The addresses that a pod has now: the node's own on its network."""

@@ -53,7 +53,7 @@ async def build(
 ) -> Built:
     """Build an image into the store; it has no name yet. BuildError, faults.Fault."""
     with tempfile.TemporaryDirectory(prefix="kubemu-build-") as spool:
-        build = _Build(dockerfile, context, store, base, options, Path(spool))
+        build = _Build(dockerfile, context, store, base, options=options, spool=Path(spool))
         final = await build.all()
         return Built(build.finish(final), build.unused())
 
@@ -62,8 +62,8 @@ class _Build:
     """One build."""
 
     def __init__(
-        self, dockerfile: Dockerfile, context: Context, store: Store, base: Base, options: Options,
-        spool: Path,
+        self, dockerfile: Dockerfile, context: Context, store: Store, base: Base, *,
+        options: Options, spool: Path,
     ) -> None:  # fmt: skip
         self._file = dockerfile
         self._context = context

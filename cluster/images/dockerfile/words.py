@@ -93,6 +93,8 @@ def _variable(text: str, at: int, values: Mapping[str, str], escape: str) -> tup
         return value or "", at
     if text[at : at + 1] == "}":
         return value or "", at + 1
+    if at >= len(text):
+        raise ValueError("syntax error: missing '}'")
     operator = re.compile(r":?[-+?]").match(text, at)
     if operator is None:
         raise ValueError(f"unsupported modifier ({text[at : at + 1]}) in substitution")
