@@ -42,6 +42,7 @@ class World:
         wall: clock.Clock,
         config: Config,
         crash_every: int | None = None,
+        lives: tuple[float, float] = roughness.LIVES,
     ) -> None:
         self.registry = reg
         self.clock = wall
@@ -50,6 +51,9 @@ class World:
         self.kubelet = FakeKubelet(reg, wall)
         self._random = random.Random(f"{crash_every}/roughness")
         self._seed = crash_every
+        self._spans = lives
+        self.group: tasks.Group
+        """For what a test has run beside its story; ends with the world."""
         self._way = roughness.RoughTransport(_transport(reg, "controllers"), self._random)
         self._way.smooth = crash_every is None
         self._lives = 0
@@ -86,7 +90,7 @@ class World:
         async with asyncio.timeout(30):
             await self.manager.ready.wait()
         if self._seed is not None:
-            self._torment = group.spawn(self.mortal.torment(self._random), "torment")
+            self._torment = group.spawn(self.mortal.torment(self._random, self._spans), "torment")
 
     async def settle(self) -> None:
         """Let everything come to rest; AssertionError where something is left over."""
@@ -356,9 +360,16 @@ def _transport(reg: registry.Registry, name: str) -> direct.DirectTransport:
 
 @contextlib.asynccontextmanager
 async def running(
-    config: Config | None = None, nodes: int = 2, crash_every: int | None = None
+    config: Config | None = None,
+    nodes: int = 2,
+    crash_every: int | None = None,
+    lives: tuple[float, float] = roughness.LIVES,
 ) -> AsyncIterator[World]:
-    """A world with a manager that runs and `nodes` nodes that are ready. See World."""
+    """A world with a manager that runs and `nodes` nodes that are ready. See World.
+
+    `lives`: seconds that a manager lives, at least and at most; longer ones for what counts time
+    in memory.
+    """
     store = memory.MemoryStorage()
     await store.open()
     wall = clock.LoopClock(asyncio.get_running_loop(), EPOCH)
@@ -366,8 +377,8 @@ async def running(
         resources.built_in(), store, clock=wall, random=random.Random("registry")
     )
     await reg.open()
-    world = World(reg, wall, config or Config(), crash_every)
-    group = tasks.Group("world")
+    world = World(reg, wall, config or Config(), crash_every, lives)
+    group = world.group = tasks.Group("world")
     async with world.client, world.kubelet.client, group:
         group.spawn(world.kubelet.run(), "kubelet")
         for number in range(nodes):

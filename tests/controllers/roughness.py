@@ -21,7 +21,7 @@ LATE = 1.5
 RELIST, LOST_REQUEST, LOST_ANSWER = 0.01, 0.02, 0.02
 """Shares of watch batches and of writes."""
 LIVES = (0.2, 8.0)
-"""Seconds between a manager's birth and its death, at least and at most."""
+"""Seconds between a manager's birth and its death, at least and at most (the default)."""
 
 
 class RoughTransport:
@@ -99,8 +99,8 @@ class Mortal:
         async with asyncio.timeout(60):
             await self.manager.ready.wait()
 
-    async def torment(self, generator: random.Random) -> None:
-        """Crash at random moments, until cancelled."""
+    async def torment(self, generator: random.Random, lives: tuple[float, float]) -> None:
+        """Crash at random moments, until cancelled. `lives`: see LIVES."""
         while True:
-            await asyncio.sleep(generator.uniform(*LIVES))
+            await asyncio.sleep(generator.uniform(*lives))
             self._dead.set()
