@@ -1,5 +1,7 @@
 """`kubemu image tag`, `rm` and `prune`."""
 
+import shutil
+
 import click
 
 from cluster.api.imagereferences import Reference
@@ -44,6 +46,7 @@ def prune() -> None:
             if named.name.startswith("sha256:"):
                 await store.unname(named.name)
         _, size = await store.collect()
+        shutil.rmtree(store.root / "cache", ignore_errors=True)  # it tells of layers that are gone
         click.echo(f"Total reclaimed space: {common.size(size)}")
 
     common.run(story())
