@@ -111,5 +111,5 @@ def test_status_and_ps_tell_what_runs(guestbook: Cluster) -> None:
     assert "3/3           6/6" in guestbook.kubemu("status")
     listed = [line.split()[0] for line in guestbook.kubemu("ps").splitlines()]
     assert listed[1:4] == ["apiserver", "scheduler", "controller-manager"]
-    assert len(listed) == 1 + 12 + 3
+    assert len(listed) == 1 + 13 + 3
     assert "serving" in guestbook.kubemu("logs", "apiserver")

@@ -91,17 +91,20 @@ def test_they_find_each_other_by_flags_and_environment(machine: Machine) -> None
     runtime = machine.folder("runtime", pki.Subject("unused"), serving=True)
     node = machine.folder("node", pki.Subject("system:node:n1", ("system:nodes",)))
     admin = machine.folder("admin", pki.Subject("admin", ("system:masters",)))
+    # Pods mount a token of their account, and the CA that they know the API server by.
+    pki.ensure_service_account_key(apiserver)
     serving = ("--tls-cert-file=own.crt", "--tls-private-key-file=own.key")
     own = ("--client-certificate=own.crt", "--client-key=own.key")
     reached = ("--kubeconfig=kubeconfig", "--node-name=n1")
     endpoint = f"tls://localhost:{machine.runtime}"
     machine.start(
         apiserver, "apiserver", *serving, "--client-ca-file=ca.crt", "--bind-address=127.0.0.1",
+        "--service-account-signing-key-file=sa.key",
         KUBEMU_SECURE_PORT=str(machine.api), KUBEMU_GRPC_PORT=str(machine.grpc),
         KUBEMU_STORAGE_BACKEND="memory",
     )  # fmt: skip
     machine.start(
-        manager, "controller-manager", *own, "--leader-elect",
+        manager, "controller-manager", *own, "--leader-elect", "--root-ca-file=ca.crt",
         KUBEMU_SERVER=f"localhost:{machine.grpc}", KUBEMU_CERTIFICATE_AUTHORITY="ca.crt",
     )  # fmt: skip
     machine.start(scheduler, "scheduler", "--kubeconfig=kubeconfig", "--leader-elect=true")
