@@ -188,6 +188,8 @@ class NodeLifecycleController:
                 self._log.info("no node is ready yet: no evictions until one is")
             else:
                 self._log.warning("all nodes are not ready: no more evictions")
+        if self._states and all(state is zones.State.FULL for state in self._states.values()):
+            # At every pass, as one that fails (a stale node, a lost request) must not stand.
             for node in nodes:
                 await self._release(self._nodes.store.get(objects.name(node)) or node)
         if outcome.left:

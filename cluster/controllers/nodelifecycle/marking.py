@@ -21,7 +21,7 @@ class PodMarker:
         self._pods = ctx.shared(context.PODS)
         self._recorder = events
         self._late = ctx.queue()
-        self._unfinished: dict[str, None] = {}
+        self._marked: dict[str, None] = {}
         self._log = structlog.get_logger().bind(controller="nodelifecycle")
         ctx.on_change(self._pods, self._pod_changed)
 
@@ -33,20 +33,22 @@ class PodMarker:
             group.spawn(late.run(), "late")
 
     async def node_is_down(self, name: str, *, anew: bool) -> None:
-        """Mark the pods of a node that went down just now, or whose pods could not be marked."""
-        if not anew and name not in self._unfinished:
+        """Mark the pods of a node that is down, once; again while that fails, and when it goes
+        down `anew`. A write whose answer was lost, or a manager that died, may have made it so.
+        """
+        if not anew and name in self._marked:
             return
+        self._marked.pop(name, None)
         try:
             await self._mark(list(self._pods.store.by_index(context.NODE, name)))
         except errors.StatusError as failure:
             self._log.info("pods not marked, trying again", node=name, error=str(failure))
-            self._unfinished[name] = None
         else:
-            self._unfinished.pop(name, None)
+            self._marked[name] = None
 
     def forget(self, name: str) -> None:
         """The node is ready, or gone."""
-        self._unfinished.pop(name, None)
+        self._marked.pop(name, None)
 
     def _pod_changed(self, change: informer.Change) -> None:
         new, old = change.new, change.old
