@@ -109,8 +109,10 @@ class Feed:
         same = old is not None and _same(old, new)
         if same and _started(old) == _started(new) and self._cache.confirmed(key, objects.uid(new)):
             return
-        known = self._cache.node_of(key)
-        self._cache.set_pod(pods.info(new))
+        info = pods.info(new)
+        # One that was placed here is in the cache already, but nobody has been told of it yet.
+        known = self._cache.node_of(key) and not self._cache.assumed(key, info.uid)
+        self._cache.set_pod(info)
         self._cache.nominations.drop(key)
         self._queue.remove(key)
         if not known:

@@ -197,6 +197,26 @@ def test_only_the_plugins_that_refused_are_asked() -> None:
     assert queue.pop(20) is not None
 
 
+@pytest.mark.parametrize("event", [Event.NODE_ADD, Event.CLAIM_UPDATE, Event.ANY])
+def test_any_event_may_help_who_was_refused_by_a_plugin_without_hints(event: Event) -> None:
+    queue = _queue()
+    queue.set(info("p"), 0.0)
+    queue.failed(_pop(queue, 0.0), ["Binder"], 0.0)
+    queue.saw(Occurrence(event), 5.0)
+    assert _names(queue, 5.0) == ["p"]
+
+
+def test_one_event_brings_back_all_whom_it_helps_and_nobody_else() -> None:
+    queue = _queue()
+    for name, plugin in (("a", FIT), ("b", _OnlyLabels.name), ("c", TAINT), ("d", FIT)):
+        queue.set(info(name), 0.0)
+        queue.failed(_pop(queue, 0.0), [plugin], 0.0)
+    queue.saw(Occurrence(Event.NODE_LABELS, None, node("n")), 5.0)
+    assert _names(queue, 5.0) == ["b"]
+    queue.saw(Occurrence(Event.ANY), 5.0)
+    assert _names(queue, 5.0) == ["a", "c", "d"]
+
+
 def test_after_five_minutes_a_pod_is_tried_without_an_event() -> None:
     queue = _queue()
     queue.set(info("a"), 0)

@@ -53,6 +53,23 @@ def test_a_pod_that_is_kept_away_waits_until_the_other_is_relabelled() -> None:
     run(scenario)
 
 
+def test_a_pod_that_wants_company_wakes_when_the_company_is_placed() -> None:
+    near = {
+        "podAffinity": {
+            REQUIRED: [{"topologyKey": HOST, "labelSelector": {"matchLabels": {"app": "x"}}}]
+        }
+    }
+
+    async def scenario(one: World) -> None:
+        await one.node("node-1")
+        await one.pod("second", affinity=near)
+        assert (await one.refused("second"))["status"] == "False"
+        await one.pod("first", labels={"app": "x"})
+        assert await one.bound("first", "second") == ["node-1", "node-1"]
+
+    run(scenario)
+
+
 def test_namespaces_are_chosen_by_their_labels() -> None:
     async def scenario(one: World) -> None:
         await one.node("node-1")

@@ -5,7 +5,7 @@ which turned it down cares for, or for five minutes; then it goes on at once, or
 which doubles from one second to ten with each attempt. Pods that PreEnqueue keeps out are `gated`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from cluster.scheduler.framework.status import Status
 from cluster.scheduler.pods import PodInfo
 from cluster.scheduler.queue.heap import Heap
 from cluster.scheduler.queue.inflight import InFlight
+from cluster.scheduler.queue.turneddown import TurnedDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class SchedulingQueue:
         self._backoff: Heap[QueuedPod] = Heap()
         self._faulty: Heap[QueuedPod] = Heap()
         """Those that back off after a fault."""
-        self._unschedulable: dict[str, QueuedPod] = {}
+        self._unschedulable: TurnedDown[QueuedPod] = TurnedDown()
         """In the order of their last attempts."""
         self._gated: dict[str, QueuedPod] = {}
         self._in_flight = InFlight()
@@ -138,7 +139,7 @@ class SchedulingQueue:
         elif self._gated.pop(pod.key, None) is not None:
             self._enter(waiting, now)
         elif pod.key in self._unschedulable and self._helps(waiting, occurrence):
-            del self._unschedulable[pod.key]
+            self._unschedulable.pop(pod.key)
             self._enter(waiting, now)
 
     def remove(self, key: str) -> None:
@@ -146,7 +147,7 @@ class SchedulingQueue:
         self._active.remove(key)
         self._backoff.remove(key)
         self._faulty.remove(key)
-        self._unschedulable.pop(key, None)
+        self._unschedulable.pop(key)
         self._gated.pop(key, None)
         self._flying.pop(key, None)
         self._in_flight.end(key)
@@ -189,7 +190,7 @@ class SchedulingQueue:
         if not queued.rejected_by or any(self._helps(queued, one) for one in missed):
             self._enter(queued, now)
         else:
-            self._unschedulable[key] = queued
+            self._unschedulable.put(key, queued, self._asked_for(queued))
         return True
 
     def saw(self, occurrence: Occurrence, now: float, *, highest: int | None = None) -> None:
@@ -200,11 +201,11 @@ class SchedulingQueue:
         self._in_flight.saw(occurrence)
         helped = [
             one
-            for one in self._unschedulable.values()
+            for one in self._unschedulable.heard(occurrence.event)
             if (highest is None or one.pod.priority <= highest) and self._helps(one, occurrence)
         ]
         for one in helped:
-            del self._unschedulable[one.pod.key]
+            self._unschedulable.pop(one.pod.key)
             self._enter(one, now)
 
     def prepared(self, key: str, now: float, *, failed: bool) -> None:
@@ -216,8 +217,7 @@ class SchedulingQueue:
         gated = self._gated.pop(key, None)
         if gated is not None:
             self._enter(gated, now)
-        elif failed and key in self._unschedulable:
-            queued = self._unschedulable.pop(key)
+        elif failed and (queued := self._unschedulable.pop(key)) is not None:
             queued.faulty = True
             self._enter(queued, now)
 
@@ -227,21 +227,18 @@ class SchedulingQueue:
             while (first := heap.peek()) is not None and first[0] <= now:
                 heap.pop()
                 self._activate(first[1])
-        while (oldest := self._oldest()) is not None and self._overdue(oldest) <= now:
-            del self._unschedulable[oldest.pod.key]
+        while (oldest := self._unschedulable.first()) is not None and self._overdue(oldest) <= now:
+            self._unschedulable.pop(oldest.pod.key)
             self._enter(oldest, now)
 
     def next_time(self) -> float | None:
         """When `flush` will have something to do, in wall seconds."""
         firsts = [self._backoff.peek(), self._faulty.peek()]
         times = [float(first[0]) for first in firsts if first is not None]
-        oldest = self._oldest()
+        oldest = self._unschedulable.first()
         if oldest is not None:
             times.append(self._overdue(oldest))
         return min(times, default=None)
-
-    def _oldest(self) -> QueuedPod | None:
-        return next(iter(self._unschedulable.values()), None)
 
     def _overdue(self, queued: QueuedPod) -> float:
         return queued.last_attempt + self._timing.longest_unschedulable
@@ -276,6 +273,14 @@ class SchedulingQueue:
         timing = self._timing
         doublings = min(attempts - 1, 32)
         return min(timing.initial_backoff * 2.0**doublings, timing.maximum_backoff)
+
+    def _asked_for(self, queued: QueuedPod) -> Collection[Event]:
+        """The events of which `_helps` may say that they help."""
+        known = self._profile.hints_of(queued.pod)
+        asked = [known.get(name) for name in queued.rejected_by]
+        if None in asked:
+            return tuple(Event)
+        return {event: None for hints in asked if hints for event in hints}
 
     def _helps(self, queued: QueuedPod, occurrence: Occurrence) -> bool:
         if occurrence.event is Event.ANY:
