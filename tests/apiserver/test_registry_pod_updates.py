@@ -52,3 +52,17 @@ def test_a_priority_cannot_be_changed():
             await world.update("pods", made)
 
     run(test)
+
+
+@pytest.mark.parametrize("gates", [[{"name": "example.com/a"}], [], None])
+def test_a_pod_with_gates_says_from_the_start_that_they_are_in_the_way(gates):
+    async def test(world):
+        wanted = rw.pod()
+        if gates is not None:
+            wanted["spec"]["schedulingGates"] = gates
+        told = (await world.create("pods", wanted))["status"].get("conditions", [])
+        assert [(one["type"], one["status"], one["reason"]) for one in told] == (
+            [("PodScheduled", "False", "SchedulingGated")] if gates else []
+        )
+
+    run(test)

@@ -1,4 +1,7 @@
-"""Pod: a fresh one is Pending; its quality of service follows from its resources."""
+"""Pod: a fresh one is Pending; its quality of service follows from its resources.
+
+One with scheduling gates says from the start that they keep it from being scheduled.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,10 +10,20 @@ from cluster.api import qos
 from cluster.api.objects import Object
 from cluster.api.strategies.strategy import Strategy
 
+_GATED: Final = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
 
 def on_create(obj: Object) -> None:
-    """status.phase Pending and qosClass; nothing else of status."""
-    obj["status"] = {"phase": "Pending", "qosClass": qos.of(obj.get("spec") or {})}
+    """status.phase Pending, qosClass, what gates there are; nothing else of status."""
+    spec = obj.get("spec") or {}
+    obj["status"] = {"phase": "Pending", "qosClass": qos.of(spec)}
+    if spec.get("schedulingGates"):
+        obj["status"]["conditions"] = [dict(_GATED)]
 
 
 def on_status(old: Object, new: Object) -> None:
