@@ -119,6 +119,11 @@ MESSAGES: list[tuple[str, str, Any, str]] = [
     ("statefulsets.apps", "spec.selector", {},
      "spec.selector: Invalid value: {}: empty selector is invalid for statefulset"),
     ("statefulsets.apps", "spec.selector", None, "spec.selector: Required value"),
+    ("statefulsets.apps", "spec.selector", None,
+     'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match '
+     "template `labels`"),
+    ("statefulsets.apps", "spec.selector", {"matchLabels": {"a": "b c"}},
+     'spec.selector: Invalid value: {"matchLabels":{"a":"b c"}}'),
     ("statefulsets.apps", "spec.podManagementPolicy", "Any",
      'spec.podManagementPolicy: Invalid value: "Any": must be \'OrderedReady\' or \'Parallel\''),
     ("statefulsets.apps", "spec.updateStrategy", {"type": "OnDelete", "rollingUpdate": {}},

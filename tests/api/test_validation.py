@@ -197,6 +197,14 @@ NEW = [
         "cannot be set on create",
     ),
     ("deployments.apps", "spec/selector", ..., "spec.selector", REQUIRED, ""),
+    (
+        "deployments.apps", "spec/selector", ..., "spec.template.metadata.labels", INVALID,
+        'Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+    ),
+    (
+        "deployments.apps", "spec/selector/matchExpressions", [{"key": "a", "operator": "Is"}],
+        "spec.selector", INVALID, "invalid label selector",
+    ),
     ("deployments.apps", "spec/selector", {}, "spec.selector", INVALID, "empty selector"),
     ("deployments.apps", "spec/replicas", -1, "spec.replicas", INVALID, f"-1: {ZERO}"),
     (
@@ -302,7 +310,7 @@ NEW = [
     ),
     (
         "priorityclasses.scheduling.k8s.io", "metadata/name", "system-x", "metadata.name",
-        FORBIDDEN, "reserved for system use only",
+        FORBIDDEN, "reserved for system use only. error: system-x is not a known system priority class",
     ),
 ]  # fmt: skip
 

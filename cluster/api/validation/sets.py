@@ -100,14 +100,14 @@ def stateful_set(obj: Object) -> Causes:
     found += values.not_negatives("spec", spec, "revisionHistoryLimit")
     selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
-        found.append(causes.required("spec.selector"))
-    else:
-        found += selector_rules.label_selector("spec.selector", selector)
-        if selector_rules.is_empty(selector):
-            detail = "empty selector is invalid for statefulset"
-            found.append(causes.invalid("spec.selector", selector, detail))
-        elif not templates.matches(selector, template):
-            found.append(templates.mismatch("spec.template", template))
+        found += [causes.required("spec.selector"), templates.mismatch("spec.template", template)]
+    elif broken := selector_rules.label_selector("spec.selector", selector):
+        found += [*broken, causes.invalid("spec.selector", selector, "")]
+    elif selector_rules.is_empty(selector):
+        detail = "empty selector is invalid for statefulset"
+        found.append(causes.invalid("spec.selector", selector, detail))
+    elif not templates.matches(selector, template):
+        found.append(templates.mismatch("spec.template", template))
     # The rest of the template is not looked at: its mounts may name claims that are yet to be.
     found += templates.meta("spec.template", template)
     return found + templates.always("spec.template", template, "StatefulSet")

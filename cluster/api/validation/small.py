@@ -46,13 +46,24 @@ def priority_class(obj: Object) -> Causes:
     found: Causes = []
     name, value = obj["metadata"].get("name") or "", obj.get("value", 0)
     if name.startswith("system-"):
-        if _SYSTEM_PRIORITIES.get(name) != value:
-            detail = "priority class names with 'system-' prefix are reserved for system use only"
-            found.append(causes.forbidden("metadata.name", detail))
+        why = _no_system_class(name, value, obj.get("globalDefault", False))
+        if why:
+            detail = "priority class names with 'system-' prefix are reserved for system use only."
+            found.append(causes.forbidden("metadata.name", f"{detail} error: {why}"))
     elif value > HIGHEST_USER_PRIORITY:
         detail = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
         found.append(causes.forbidden("value", detail))
     return found + values.one_of("preemptionPolicy", obj.get("preemptionPolicy"), _PREEMPTION)
+
+
+def _no_system_class(name: str, value: int, is_default: bool) -> str:
+    """Why this is none of the two priority classes of the system, or ""."""
+    wanted = _SYSTEM_PRIORITIES.get(name)
+    if wanted is None:
+        return f"{name} is not a known system priority class"
+    if value != wanted:
+        return f"value of {name} PriorityClass must be {wanted}"
+    return f"globalDefault of {name} PriorityClass must be false" if is_default else ""
 
 
 def priority_class_update(old: Object, new: Object) -> Causes:

@@ -69,16 +69,17 @@ def _changed(old: Object, new: Object, check: Any) -> Causes:
 def _replicated(spec: Object) -> Causes:
     """What both kinds have: replicas, selector and a template that it matches."""
     found = values.not_negative("spec.replicas", spec.get("replicas"))
-    selector = spec.get("selector")
+    selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
         found.append(causes.required("spec.selector"))
-    else:
-        found += selector_rules.label_selector("spec.selector", selector)
-        if selector_rules.is_empty(selector):
-            detail = "empty selector is invalid for deployment"
-            found.append(causes.invalid("spec.selector", selector, detail))
-    template = spec.get("template") or {}
-    if not selector_rules.is_empty(selector) and not templates.matches(selector, template):
+    elif broken := selector_rules.label_selector("spec.selector", selector):
+        # Kubernetes does not look at the template then.
+        detail = "invalid label selector"
+        return found + broken + [causes.invalid("spec.selector", selector, detail)]
+    elif selector_rules.is_empty(selector):
+        detail = "empty selector is invalid for deployment"
+        found.append(causes.invalid("spec.selector", selector, detail))
+    if not templates.matches(selector, template):
         found.append(templates.mismatch("spec.template", template))
     found += templates.template("spec.template", template)
     return found + templates.always("spec.template", template, "ReplicaSet")
