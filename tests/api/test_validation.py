@@ -310,7 +310,7 @@ NEW = [
     ),
     (
         "priorityclasses.scheduling.k8s.io", "metadata/name", "system-x", "metadata.name",
-        FORBIDDEN, "reserved for system use only. error: system-x is not a known system priority class",
+        FORBIDDEN, "for system use only. error: system-x is not a known system priority class",
     ),
 ]  # fmt: skip
 
