@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from scheduling import info, node, pod
 
+from cluster.api import objects
 from cluster.scheduler import pods
-from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.events import Alike, Event, Hint, Occurrence
 from cluster.scheduler.framework.profile import Profile, Weighted
 from cluster.scheduler.framework.status import SUCCESS, Status, unresolvable
 from cluster.scheduler.plugins.noderesources import NodeResourcesFit
@@ -215,6 +216,40 @@ def test_one_event_brings_back_all_whom_it_helps_and_nobody_else() -> None:
     assert _names(queue, 5.0) == ["b"]
     queue.saw(Occurrence(Event.ANY), 5.0)
     assert _names(queue, 5.0) == ["a", "c", "d"]
+
+
+class _OfOneMind:
+    """Goes by the label `team` alone, and counts how often it is asked."""
+
+    name = "OfOneMind"
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.hints = {Event.ASSIGNED_POD_ADD: Alike(self._same_team, _team)}
+
+    def _same_team(self, waiting: PodInfo, occurrence: Occurrence) -> bool:
+        self.asked += 1
+        return _team(waiting) == objects.labels(occurrence.new).get("team")
+
+
+def _team(waiting: PodInfo) -> str | None:
+    return objects.labels(waiting.object).get("team")
+
+
+def test_one_of_those_that_are_alike_is_asked_for_all() -> None:
+    judge = _OfOneMind()
+    plugins = [PrioritySort(), judge, _Binder()]
+    profile = Profile([Weighted(one) for one in plugins], scheduler_name="test")
+    queue = SchedulingQueue(profile, Timing())
+    for name, team in (("a", "x"), ("b", "y"), ("c", "x"), ("d", "x"), ("e", "y")):
+        queue.set(info(name, labels={"team": team}), 0)
+        queue.failed(_pop(queue, 0), (judge.name,), 0)
+    queue.set(info("d", labels={"team": "y"}), 1)
+    queue.remove("default/e")
+    queue.saw(Occurrence(Event.ASSIGNED_POD_ADD, None, pod("o", labels={"team": "x"})), 20)
+    assert (_names(queue, 20), judge.asked) == (["a", "c"], 2)
+    queue.saw(Occurrence(Event.ASSIGNED_POD_ADD, None, pod("o", labels={"team": "y"})), 20)
+    assert (_names(queue, 20), judge.asked) == (["b", "d"], 3)
 
 
 def test_after_five_minutes_a_pod_is_tried_without_an_event() -> None:

@@ -4,7 +4,7 @@ A plugin that turns pods down says which events may help, each with a hint: a fu
 at one occurrence and one waiting pod (Kubernetes: queueing hints).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -53,6 +53,21 @@ class Occurrence:
 
 Hint = Callable[[PodInfo, Occurrence], bool]
 """Whether this occurrence may make this pod, which the plugin turned down, schedulable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A hint that looks at few facts of a pod: of pods with the same facts, one is asked for all.
+
+    The answer follows from the facts, the occurrence, and what is the same for all pods.
+    """
+
+    judge: Hint
+    facts: Callable[[PodInfo], Hashable]
+
+    def __call__(self, pod: PodInfo, occurrence: Occurrence) -> bool:
+        """As any hint."""
+        return self.judge(pod, occurrence)
 
 
 def always(_pod: PodInfo, _occurrence: Occurrence) -> bool:

@@ -1,22 +1,33 @@
 """What pods and nodes may do to help a pod that InterPodAffinity turned down."""
 
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from cluster.api import objects
-from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.events import Alike, Event, Hint, Occurrence
 from cluster.scheduler.nodes.namespaces import Namespaces
 from cluster.scheduler.plugins import podaffinityterms
 from cluster.scheduler.plugins.podaffinityterms import Term
 from cluster.scheduler.pods import PodInfo
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _facts(pod: PodInfo) -> bytes:
+    """All of a waiting pod that other pods have to do with."""
+    affinity = pod.spec.get("affinity") or {}
+    halves = affinity.get("podAffinity"), affinity.get("podAntiAffinity")
+    return _encode([objects.namespace(pod.object), objects.labels(pod.object), halves])
 
 
 def hints(namespaces: Namespaces) -> dict[Event, Hint]:
     """The events that may help, each with its hint."""
     look = _Look(namespaces)
     return {
-        Event.ASSIGNED_POD_ADD: look.pod_came,
-        Event.ASSIGNED_POD_DELETE: look.pod_went,
-        Event.ASSIGNED_POD_UPDATE: look.pod_changed,
+        Event.ASSIGNED_POD_ADD: Alike(look.pod_came, _facts),
+        Event.ASSIGNED_POD_DELETE: Alike(look.pod_went, _facts),
+        Event.ASSIGNED_POD_UPDATE: Alike(look.pod_changed, _facts),
         Event.NODE_ADD: _node,
         Event.NODE_LABELS: _node,
         Event.POD_UPDATE: _itself,

@@ -1,20 +1,33 @@
 """What pods and nodes may do to help a pod that PodTopologySpread turned down."""
 
 from collections.abc import Callable
+from typing import Final
+
+import msgspec
 
 from cluster.api import objects
-from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.events import Alike, Event, Hint, Occurrence
 from cluster.scheduler.plugins.spreadconstraints import Constraint, Constraints
 from cluster.scheduler.pods import PodInfo
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _facts(pod: PodInfo) -> bytes:
+    """All of a waiting pod that its constraints, or the default ones, are read from."""
+    meta, constraints = objects.meta(pod.object), pod.spec.get("topologySpreadConstraints")
+    owners = meta.get("ownerReferences")
+    return _encode([objects.namespace(pod.object), meta.get("labels"), owners, constraints])
 
 
 def hints(constraints: Callable[[objects.Object], Constraints]) -> dict[Event, Hint]:
     """The events that may help, each with its hint."""
     look = _Look(constraints)
+    other = Alike(look.pod, _facts)
     return {
-        Event.ASSIGNED_POD_ADD: look.pod,
-        Event.ASSIGNED_POD_UPDATE: look.pod,
-        Event.ASSIGNED_POD_DELETE: look.pod,
+        Event.ASSIGNED_POD_ADD: other,
+        Event.ASSIGNED_POD_UPDATE: other,
+        Event.ASSIGNED_POD_DELETE: other,
         Event.NODE_ADD: look.node,
         Event.NODE_LABELS: look.node,
         Event.NODE_TAINTS: look.taints,

@@ -5,12 +5,12 @@ which turned it down cares for, or for five minutes; then it goes on at once, or
 which doubles from one second to ten with each attempt. Pods that PreEnqueue keeps out are `gated`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cluster.api import objects
-from cluster.scheduler.framework.events import Event, Hint, Occurrence
+from cluster.scheduler.framework.events import Alike, Event, Hint, Occurrence
 from cluster.scheduler.framework.status import Status
 from cluster.scheduler.pods import PodInfo
 from cluster.scheduler.queue.heap import Heap
@@ -138,9 +138,12 @@ class SchedulingQueue:
             waiting.update = occurrence
         elif self._gated.pop(pod.key, None) is not None:
             self._enter(waiting, now)
-        elif pod.key in self._unschedulable and self._helps(waiting, occurrence):
-            self._unschedulable.pop(pod.key)
-            self._enter(waiting, now)
+        elif pod.key in self._unschedulable:
+            if self._helps(waiting, occurrence):
+                self._unschedulable.pop(pod.key)
+                self._enter(waiting, now)
+            else:
+                self._unschedulable.put(pod.key, waiting, self._asked_for(waiting))
 
     def remove(self, key: str) -> None:
         """A pod waits no longer: it is gone, or has a node."""
@@ -199,12 +202,13 @@ class SchedulingQueue:
         `highest`: it helps only pods of this priority or a lower one.
         """
         self._in_flight.saw(occurrence)
-        helped = [
-            one
-            for one in self._unschedulable.heard(occurrence.event)
-            if (highest is None or one.pod.priority <= highest) and self._helps(one, occurrence)
-        ]
+        helped: list[QueuedPod] = []
+        for alike in self._unschedulable.heard(occurrence.event):
+            if self._helps(next(iter(alike)), occurrence):
+                helped += alike
         for one in helped:
+            if highest is not None and one.pod.priority > highest:
+                continue
             self._unschedulable.pop(one.pod.key)
             self._enter(one, now)
 
@@ -274,13 +278,18 @@ class SchedulingQueue:
         doublings = min(attempts - 1, 32)
         return min(timing.initial_backoff * 2.0**doublings, timing.maximum_backoff)
 
-    def _asked_for(self, queued: QueuedPod) -> Collection[Event]:
-        """The events of which `_helps` may say that they help."""
-        known = self._profile.hints_of(queued.pod)
+    def _asked_for(self, queued: QueuedPod) -> dict[Event, Hashable]:
+        """The events of which `_helps` may say that they help, each with what it looks at then."""
+        known, key = self._profile.hints_of(queued.pod), queued.pod.key
         asked = [known.get(name) for name in queued.rejected_by]
         if None in asked:
-            return tuple(Event)
-        return {event: None for hints in asked if hints for event in hints}
+            return dict.fromkeys(Event, key)
+        groups: dict[Event, Hashable] = {}
+        for hints in asked:
+            for event, hint in (hints or {}).items():
+                facts = hint.facts(queued.pod) if isinstance(hint, Alike) else key
+                groups[event] = (groups.get(event), facts, id(hint))
+        return groups
 
     def _helps(self, queued: QueuedPod, occurrence: Occurrence) -> bool:
         if occurrence.event is Event.ANY:

@@ -1,10 +1,10 @@
 """Pods that were turned down, found by the events that may help them.
 
-Every binding is an event, and thousands of pods may be waiting that no binding helps: so an event
-is looked up, and only the pods whose plugins asked for it are asked.
+Every binding is an event, and thousands of pods may be waiting that no binding helps. So an event
+is looked up, and of pods that are alike to the hints that it goes to, one is asked for all.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Mapping
 from typing import Generic, TypeVar
 
 from cluster.scheduler.framework.events import Event
@@ -13,11 +13,12 @@ _T = TypeVar("_T")
 
 
 class TurnedDown(Generic[_T]):
-    """Things by key, in the order in which they were put here, and again by event."""
+    """Things by key, in the order in which they came, and again by event in groups."""
 
     def __init__(self) -> None:
-        self._all: dict[str, tuple[_T, Collection[Event]]] = {}
-        self._by_event: dict[Event, dict[str, _T]] = {}
+        self._all: dict[str, _T] = {}
+        self._groups: dict[str, Mapping[Event, Hashable]] = {}
+        self._by_event: dict[Event, dict[Hashable, dict[str, _T]]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -27,31 +28,33 @@ class TurnedDown(Generic[_T]):
 
     def get(self, key: str) -> _T | None:
         """What has this key."""
-        found = self._all.get(key)
-        return found[0] if found is not None else None
+        return self._all.get(key)
 
     def first(self) -> _T | None:
         """What has been here longest."""
-        found = next(iter(self._all.values()), None)
-        return found[0] if found is not None else None
+        return next(iter(self._all.values()), None)
 
-    def heard(self, event: Event) -> list[_T]:
-        """Those that asked for the event, longest here first; of ANY, all."""
+    def heard(self, event: Event) -> list[Collection[_T]]:
+        """Those that asked for the event, in groups of the same answer; of ANY, all in one."""
         if event is Event.ANY:
-            return [one for one, _ in self._all.values()]
-        return list(self._by_event.get(event, {}).values())
+            return [self._all.values()] if self._all else []
+        return [group.values() for group in self._by_event.get(event, {}).values()]
 
-    def put(self, key: str, one: _T, events: Collection[Event]) -> None:
-        """Put something here that is not here yet; `events` are those that may help it."""
-        self._all[key] = (one, events)
-        for event in events:
-            self._by_event.setdefault(event, {})[key] = one
+    def put(self, key: str, one: _T, groups: Mapping[Event, Hashable]) -> None:
+        """Put something here, or in other groups; `groups` has the events that may help it."""
+        self._leave(key)
+        self._all[key], self._groups[key] = one, groups
+        for event, group in groups.items():
+            self._by_event.setdefault(event, {}).setdefault(group, {})[key] = one
 
     def pop(self, key: str) -> _T | None:
         """Take something away."""
-        found = self._all.pop(key, None)
-        if found is None:
-            return None
-        for event in found[1]:
-            del self._by_event[event][key]
-        return found[0]
+        self._leave(key)
+        return self._all.pop(key, None)
+
+    def _leave(self, key: str) -> None:
+        for event, group in self._groups.pop(key, {}).items():
+            groups = self._by_event[event]
+            del groups[group][key]
+            if not groups[group]:
+                del groups[group]
