@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.api import conditions, errors, objects, timestamps
 from cluster.api.operations import STRATEGIC_PATCH
@@ -114,7 +115,9 @@ class Reporter:
             taken = [self._waiting.pop(key) for key in batch]
             if not self._waiting:
                 self._wake.clear()
-            await asyncio.gather(*(self._write(pod, status) for pod, status in taken))
+            async with tasks.Group("conditions") as group:
+                for pod, status in taken:
+                    group.spawn(self._write(pod, status), pod.key)
 
     def _put(self, pod: PodInfo, status: objects.Object) -> None:
         self._waiting[pod.key] = (pod, status)

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.api import conditions, errors, objects, timestamps
 from cluster.api.operations import STRATEGIC_PATCH
@@ -78,15 +79,20 @@ class Executor:
             with cause.because(objects.revision(pod.object)):
                 async with asyncio.timeout(_SECONDS):
                     await self._clear_nominations(pod, node)
-                    answers = await asyncio.gather(
-                        *(self._evict(pod, node, victim) for victim in victims)
-                    )
-            failed = not all(answers)
+                    failed = not await self._evict_all(pod, node, victims)
         except TimeoutError:
             self._log.warning("preemption not done in time", pod=pod.key, node=node)
         finally:
             self._preempting.pop(pod.uid, None)
             self._queue.prepared(pod.key, self._clock.now(), failed=failed)
+
+    async def _evict_all(self, pod: PodInfo, node: str, victims: Sequence[PodInfo]) -> bool:
+        """Whether every one is gone, or going."""
+        async with tasks.Group("preemption") as group:
+            evictions = [
+                group.spawn(self._evict(pod, node, victim), victim.key) for victim in victims
+            ]
+        return all(eviction.result() for eviction in evictions)
 
     async def _evict(self, pod: PodInfo, node: str, victim: PodInfo) -> bool:
         """Whether the victim is gone, or going."""
@@ -128,7 +134,9 @@ class Executor:
         lower = self._cache.nominations.below(node, pod.priority)
         for one in lower:
             self._cache.nominations.drop(one.key)
-        await asyncio.gather(*(self._clear(one) for one in lower))
+        async with tasks.Group("nominations") as group:
+            for one in lower:
+                group.spawn(self._clear(one), one.key)
 
     async def _clear(self, pod: PodInfo) -> None:
         try:
