@@ -3,7 +3,7 @@
 
     scripts/bench.py [GROUP…] [--json FILE]
 
-Groups: calibration, api, clusters, scale, rest, watch, lab, scheduler (default: all),
+Groups: calibration, api, clusters, scale, node, rest, watch, lab, scheduler (default: all),
 and month (the whole of a figure of lab's, which takes minutes). The calibration figures are of work
 that is not kubemu's: compare figures of different days by their ratio to them.
 """
@@ -18,7 +18,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from benchmarks import figures  # noqa: E402
 
-GROUPS = ("calibration", "api", "clusters", "scale", "rest", "watch", "lab", "scheduler")
+GROUPS = (
+    "calibration", "api", "clusters", "scale", "node", "rest", "watch", "lab", "scheduler",
+)  # fmt: skip
 LONG = ("month",)
 """Groups that are run where they are asked for by name."""
 
