@@ -8,7 +8,7 @@ import asyncio
 import signal as signals
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -16,6 +16,10 @@ from cluster.aio import clock as clocks
 from cluster.runtime.vos import files, skeleton
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
 from cluster.runtime.vos.tty import Tty
+
+if TYPE_CHECKING:
+    from cluster.runtime.vos.opened import Opened
+    from cluster.runtime.vos.sockets import Network
 
 MAX_PROCESSES: Final = 64
 _STEPS: Final = 100
@@ -25,6 +29,7 @@ _BRISK: Final = 20_000
 _PAUSE: Final = 0.001
 _LONG_PAUSE: Final = 0.02
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FOLDERS: Final = frozenset(PATH.split(":"))
 
 KILL: Final = int(signals.SIGKILL)
 TERM: Final = int(signals.SIGTERM)
@@ -66,6 +71,11 @@ class Call:
         """The files."""
         return self.process.kernel.files
 
+    @property
+    def net(self) -> "Network":
+        """The network of the pod. What a process opens there is closed when it ends."""
+        return self.process.net
+
     def path(self, text: str) -> str:
         """A path that was named, absolute."""
         return files.absolute(text, self.cwd)
@@ -104,8 +114,11 @@ class Process:
         self.io = io
         self.tty = tty
         self.code: int | None = None
+        """How it ended."""
         self.handlers: MutableMapping[int, Callable[[int], None]] = {}
         self._signal = 0
+        self._exit: int | None = None
+        self._opened: Opened | None = None
         self._task: asyncio.Task[int] | None = None
         self._waiting: list[asyncio.Future[int]] = []
         self._ended: list[Callable[[int], None]] = []
@@ -116,6 +129,22 @@ class Process:
         name = f"sim/{self.kernel.hostname}/{self.argv[0][:40]}"
         self._task = loop.create_task(self._run(body), name=name)
         self._task.add_done_callback(self._done)
+
+    @property
+    def net(self) -> "Network":
+        """The pod's network, as this process uses it."""
+        if self._opened is None:
+            # Imported here: few processes have sockets.
+            from cluster.runtime.vos.opened import NoNetwork, Opened
+
+            self._opened = Opened(self.kernel.network or NoNetwork())
+        return self._opened
+
+    def exit(self, code: int) -> None:
+        """End it with this code, from outside: a signal's handler does so."""
+        if self.code is None and self._task is not None:
+            self._exit = code
+            self._task.cancel()
 
     def on_end(self, listener: Callable[[int], None]) -> None:
         """Have `listener` called with the exit code."""
@@ -146,6 +175,9 @@ class Process:
             return await body(self)
         except BrokenPipe:
             return BROKEN_PIPE
+        except SystemExit as ended:
+            # Of somebody's program; asyncio would end the whole loop by it.
+            return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except (TooMuch, RecursionError, MemoryError):
             await self.io.stderr.write(encoded(f"{self.argv[0]}: out of memory\n"))
             return 1
@@ -156,9 +188,12 @@ class Process:
 
     def _done(self, task: asyncio.Task[int]) -> None:
         if task.cancelled() or task.exception() is not None:
-            self.code = 128 + (self._signal or KILL)
+            code = 128 + (self._signal or KILL) if self._exit is None else self._exit
         else:
-            self.code = task.result() & 0xFF
+            code = task.result()
+        self.code = code & 0xFF
+        if self._opened is not None:
+            self._opened.close(killed=self._signal == KILL)
         self.kernel.forget(self)
         for future in self._waiting:
             if not future.done():
@@ -183,15 +218,20 @@ class Kernel:
         addresses: Sequence[str] = (),
         console: Writer = NOTHING,
         mount: Callable[[files.FileSystem], None] | None = None,
+        network: "Network | None" = None,
+        image_tag: str = "",
     ) -> None:
         self.clock = clock
         self.hostname = hostname
         self.programs = programs
         self.environment = {"PATH": PATH, "HOSTNAME": hostname, "HOME": "/root"} | dict(environment)
         self.addresses = addresses
+        self.network = network
         self.console = console
         self.started = clock.now()
         self.processes: dict[int, Process] = {}
+        self.image_tag = image_tag
+        """The tag that the image was asked for by, for programs that tell their version."""
         self.main_argv: Sequence[str] = ()
         """What pid 1 is, where it is no coroutine."""
         self._next_pid = 2
@@ -210,11 +250,15 @@ class Kernel:
         return self._files
 
     def find(self, name: str) -> Program | None:
-        """The program of a name, or of a path in a directory of PATH."""
-        folder, _, base = name.rpartition("/")
-        if folder and folder not in PATH.split(":"):
-            return None
-        return self.programs.get(base)
+        """The program of a name, of a path that is a program's own, or of one in a directory of
+        PATH or in the root.
+        """
+        folder, slash, base = name.rpartition("/")
+        if not slash:
+            return self.programs.get(name)
+        if folder and folder not in _FOLDERS:
+            return self.programs.get(name)
+        return self.programs.get(name) or self.programs.get(base)
 
     def start(
         self,

@@ -1,0 +1,54 @@
+"""Which emulated image a name means. Built-in ones are imported when they are first asked for.
+
+`BUILT_IN` names the module of this package that has the image of a repository path in its `IMAGES`
+(a sequence of `image.Image`). Images of users are entry points of the group `kubemu.images`: an
+`Image`, or a sequence of them. They come before the built-in ones.
+"""
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import structlog
+
+from cluster.runtime.emulated.image import Image
+
+GROUP: Final = "kubemu.images"
+
+BUILT_IN: Final[Mapping[str, str]] = {}
+"""Module by repository path."""
+
+
+@lru_cache(4096)
+def find(path: str) -> Image | None:
+    """The image of a repository path (`library/nginx`); None for one of which nothing is known."""
+    own = _of_users().get(path)
+    if own is not None:
+        return own
+    module = BUILT_IN.get(path)
+    if module is None:
+        return None
+    images = importlib.import_module(f"cluster.runtime.emulated.{module}").IMAGES
+    return next((one for one in images if path in one.names), None)
+
+
+@lru_cache(1)
+def _of_users() -> Mapping[str, Image]:
+    found: dict[str, Image] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            found.update(_by_name(point.load()))
+        except Exception:  # noqa: BLE001
+            # Somebody else's code: whatever it raises, the other images go on.
+            structlog.get_logger().exception("an image cannot be loaded", entry_point=point.value)
+    return found
+
+
+def _by_name(loaded: Any) -> Iterable[tuple[str, Image]]:
+    images = [loaded] if isinstance(loaded, Image) else list(loaded)
+    for one in images:
+        if not isinstance(one, Image):
+            raise TypeError(f"{one!r} is no cluster.runtime.emulated.image.Image")
+        yield from ((name, one) for name in one.names)

@@ -1,0 +1,47 @@
+"""What an emulated image is: a configuration as Docker's, files, and programs in Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.runtime.vos.kernel import Program
+
+Content = str | bytes
+"""What is in a file; text is UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image. ValueError, with a sentence, for what cannot be."""
+
+    names: tuple[str, ...]
+    """Repository paths that mean it, without registry and tag: `library/nginx`, `pause`."""
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = ""
+    user: str = ""
+    ports: tuple[int, ...] = ()
+    """The TCP ports that it exposes."""
+    stop_signal: str = ""
+    """What it is asked to end with where that is not SIGTERM: `SIGQUIT`."""
+    files: Mapping[str, Content] = field(default_factory=dict)
+    """Content by absolute path; a path with a `/` at its end is a directory. What begins with `#!`
+    is executable."""
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    """By name (then it is in PATH, and in the root) or by absolute path."""
+    userland: bool = True
+    """Whether it has a shell and the usual small programs too; what is made `FROM scratch` (pause,
+    coredns) has not."""
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("an image needs a name, such as library/nginx")
+        for name in self.names:
+            if not name or name.strip("/") != name or ":" in name or "@" in name:
+                raise ValueError(f"{name!r} is no repository path, such as library/nginx")
+        for path in self.files:
+            if not path.startswith("/"):
+                raise ValueError(f"{path!r} of image {self.names[0]} is no absolute path")
+        for port in self.ports:
+            if not 0 < port < 65536:
+                raise ValueError(f"{port} of image {self.names[0]} is no port")

@@ -1,0 +1,46 @@
+"""Programs that sleep: servers, which as a container's main process do nothing until spoken to.
+
+    @server(stop_code=0)
+    async def nginx(call: Call) -> int: ...
+
+Such a container has no task and no kernel until somebody connects to its pod, executes in it,
+attaches to it or reads its log; then the program is started as any other, and who connects waits
+until it listens. What it logs up to then carries the time at which the container started: until
+the first `accept` (or `receive` of a datagram) `call.kernel.clock` stands still at that moment.
+"""
+
+import functools
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from cluster.runtime.vos.kernel import Call, Program
+
+_MARK: Final = "__kubemu_stop_code__"
+_ASKED: Final = (int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGQUIT))
+
+
+def server(stop_code: int = 0) -> Callable[[Program], Program]:
+    """Mark a program as one that sleeps, and that ends with `stop_code` when it is asked to
+    (SIGTERM, SIGINT, SIGQUIT), asleep or awake. A program that wants to do something at its end
+    puts handlers of its own into `call.process.handlers`.
+    """
+
+    def marked(program: Callable[[Call], Awaitable[int]]) -> Program:
+        @functools.wraps(program)
+        async def run(call: Call) -> int:
+            handlers = call.process.handlers
+            for number in _ASKED:
+                handlers.setdefault(number, lambda _number: call.process.exit(stop_code))
+            return await program(call)
+
+        setattr(run, _MARK, stop_code)
+        return run
+
+    return marked
+
+
+def stop_code(program: Any) -> int | None:
+    """The exit code of a sleeping program that is asked to end; None for one that never sleeps."""
+    found = getattr(program, _MARK, None)
+    return found if isinstance(found, int) else None

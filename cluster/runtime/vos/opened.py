@@ -1,0 +1,139 @@
+"""A process's view of its pod's network: what it opens is counted, and closed when it ends."""
+
+import errno
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from cluster.runtime.vos import sockets
+from cluster.runtime.vos.sockets import Datagrams, Listener, Network, Open, Socket, Stream
+
+MAX_OPEN: Final = 1024
+"""Sockets of one process (RLIMIT_NOFILE)."""
+_SWEEP: Final = 32
+_S = TypeVar("_S", bound=Socket)
+
+
+class Opened:
+    """See `sockets.Network`. OSError EMFILE beyond MAX_OPEN."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._open: dict[Socket, None] = {}
+        self._sweep_at = _SWEEP
+        self._ended = False
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """See Network."""
+        return self._network.addresses
+
+    async def connect(self, address: str, port: int) -> Stream:
+        """See Network."""
+        self._room()
+        return self._kept(await self._network.connect(address, port))
+
+    def listen(self, port: int, address: str = "", backlog: int = sockets.BACKLOG) -> Listener:
+        """See Network."""
+        self._room()
+        return self._kept(_Accepting(self._network.listen(port, address, backlog), self))
+
+    def datagrams(self, port: int = 0, address: str = "") -> Datagrams:
+        """See Network."""
+        self._room()
+        return self._kept(self._network.datagrams(port, address))
+
+    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+        """See Network."""
+        return await self._network.echo(address, size, timeout=timeout)
+
+    def open_sockets(self) -> Sequence[Open]:
+        """See Network."""
+        return self._network.open_sockets()
+
+    def keep(self, socket: _S) -> _S:
+        """Count a socket as this process's own. OSError EMFILE, and the socket is closed."""
+        try:
+            self._room()
+        except OSError:
+            socket.close()
+            raise
+        return self._kept(socket)
+
+    def close(self, *, killed: bool = False) -> None:
+        """The process has ended: streams of one that was `killed` are reset."""
+        self._ended = True
+        for socket in self._open:
+            abort = getattr(socket, "abort", None)
+            if killed and abort is not None:
+                abort()
+            else:
+                socket.close()
+        self._open.clear()
+
+    def _room(self) -> None:
+        if self._ended:
+            raise sockets.error(errno.EBADF)
+        if len(self._open) >= self._sweep_at:
+            self._open = {one: None for one in self._open if not one.closed}
+            self._sweep_at = min(max(_SWEEP, 2 * len(self._open)), MAX_OPEN)
+        if len(self._open) >= MAX_OPEN:
+            raise sockets.error(errno.EMFILE)
+
+    def _kept(self, socket: _S) -> _S:
+        if self._ended:
+            socket.close()
+            raise sockets.error(errno.EBADF)
+        self._open[socket] = None
+        return socket
+
+
+class _Accepting:
+    """A listener whose connections count as its process's own."""
+
+    def __init__(self, listener: Listener, opened: Opened) -> None:
+        self._listener = listener
+        self._opened = opened
+
+    @property
+    def local(self) -> sockets.Endpoint:
+        """See Socket."""
+        return self._listener.local
+
+    @property
+    def closed(self) -> bool:
+        """See Socket."""
+        return self._listener.closed
+
+    def close(self) -> None:
+        """See Socket."""
+        self._listener.close()
+
+    async def accept(self) -> Stream:
+        """See Listener."""
+        return self._opened.keep(await self._listener.accept())
+
+
+class NoNetwork:
+    """A process without a network: nothing can be reached. See `sockets.Network`."""
+
+    addresses: Sequence[str] = ()
+
+    async def connect(self, address: str, port: int) -> Stream:
+        """OSError ENETUNREACH."""
+        raise sockets.error(errno.ENETUNREACH)
+
+    def listen(self, port: int, address: str = "", backlog: int = sockets.BACKLOG) -> Listener:
+        """OSError ENETUNREACH."""
+        raise sockets.error(errno.ENETUNREACH)
+
+    def datagrams(self, port: int = 0, address: str = "") -> Datagrams:
+        """OSError ENETUNREACH."""
+        raise sockets.error(errno.ENETUNREACH)
+
+    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+        """OSError ENETUNREACH."""
+        raise sockets.error(errno.ENETUNREACH)
+
+    def open_sockets(self) -> Sequence[Open]:
+        """None."""
+        return ()
