@@ -4,7 +4,7 @@ Source of the rules: the controller-ref design of Kubernetes. An object has at m
 a controller adopts only orphans in its namespace and never steals.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,14 @@ def owner_key(obj: objects.Object | None, kind: str, owners: indexer.Indexer) ->
     key = f"{objects.namespace(obj)}/{owner['name']}"
     found = owners.get(key)
     return key if found is not None and objects.uid(found) == owner["uid"] else None
+
+
+def controlled(
+    owner: objects.Object, candidates: Iterable[objects.Object]
+) -> Iterator[objects.Object]:
+    """Those of `candidates` whose controller `owner` is."""
+    uid = objects.uid(owner)
+    return (one for one in candidates if (objects.controller_of(one) or {}).get("uid") == uid)
 
 
 @dataclass(slots=True)

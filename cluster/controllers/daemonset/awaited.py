@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 from cluster.api import objects, selectors
 from cluster.client import client, informer
-from cluster.controllers import context, expectations, podcontrol, selection, staleness
+from cluster.controllers import (
+    context,
+    expectations,
+    ownership,
+    podcontrol,
+    selection,
+    staleness,
+)
 
 
 class Awaited:
@@ -74,10 +81,9 @@ class Awaited:
         now = asyncio.get_running_loop().time()
         uid = objects.uid(daemon_set)
         there: set[str] = set()
-        for pod in listed.items:
-            if (objects.controller_of(pod) or {}).get("uid") == uid:
-                there.add(objects.uid(pod))
-                self._note(key, pod, now)
+        for pod in ownership.controlled(daemon_set, listed.items):
+            there.add(objects.uid(pod))
+            self._note(key, pod, now)
         gone = [
             found
             for pod in self._pods.store.by_index(context.CONTROLLER, uid)

@@ -1,5 +1,6 @@
 """The revisions of a DaemonSet: the present template's, and those to go back to."""
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -56,13 +57,8 @@ class Histories:
         if not isinstance(choice, revisions.Keep) and (known or told.get("observedGeneration")):
             known = await self._kept.fresh(owner)
             choice = revisions.choose(known, data)
-        if isinstance(choice, revisions.Keep):
-            present = choice.revision
-        elif isinstance(choice, revisions.Renumber):
-            present = await self._kept.renumber(choice)
-        else:
-            build = _builder(owner, data, choice.number)
-            present, collisions = await self._kept.create(build, collisions)
+        builder = functools.partial(_builder, owner, data)
+        present, collisions = await self._kept.chosen(choice, builder, collisions)
         uid = objects.uid(present)
         others = [one for one in known if objects.uid(one) != uid]
         twins = [one for one in others if revisions.same(one, data)]

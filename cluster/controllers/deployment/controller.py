@@ -125,10 +125,8 @@ class DeploymentController:
     async def _look_up(self, key: str, deployment: objects.Object) -> None:
         """A write's answer never came: wait until the cache shows the ReplicaSets as they are."""
         listing = await self._client.list(context.REPLICA_SETS, objects.namespace(deployment))
-        for found in listing.items:
-            owner = objects.controller_of(found)
-            if owner is not None and owner.get("uid") == objects.uid(deployment):
-                self._writes.note(key, _SET + objects.key(found), found, self._loop_time())
+        for found in ownership.controlled(deployment, listing.items):
+            self._writes.note(key, _SET + objects.key(found), found, self._loop_time())
         self._unsure.pop(key, None)
 
     def _loop_time(self) -> float:

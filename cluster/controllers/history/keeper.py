@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from cluster.api import errors, objects, selectors
 from cluster.client import client, informer
-from cluster.controllers import adoption, context, selection
+from cluster.controllers import adoption, context, ownership, selection
 from cluster.controllers.history import revisions
 
 MAX_COLLISIONS = 20
@@ -41,16 +41,39 @@ class History:
 
         The cache may not show the last revision yet, and two would get one number.
         """
-        uid = objects.uid(owner.object)
         selector = selection.selector_of(owner.object)
         found = await self._client.list(
             context.CONTROLLER_REVISIONS,
             objects.namespace(owner.object),
             labels=selectors.as_text(selector),
         )
-        return revisions.ordered(
-            one for one in found.items if (objects.controller_of(one) or {}).get("uid") == uid
-        )
+        return revisions.ordered(ownership.controlled(owner.object, found.items))
+
+    async def chosen(
+        self, choice: revisions.Choice, builder: Callable[[int], Build], collisions: int
+    ) -> tuple[objects.Object, int]:
+        """The revision that `revisions.choose` means, and the collision count it took.
+
+        `builder` gives what makes one of a number. errors.StatusError.
+        """
+        if isinstance(choice, revisions.Keep):
+            return choice.revision, collisions
+        if isinstance(choice, revisions.Renumber):
+            return await self.renumber(choice), collisions
+        return await self.create(builder(choice.number), collisions)
+
+    async def forget(self, surplus: Iterable[objects.Object]) -> None:
+        """Delete revisions; those that are gone are gone."""
+        for one in surplus:
+            try:
+                await self._client.delete(
+                    context.CONTROLLER_REVISIONS,
+                    objects.name(one),
+                    objects.namespace(one),
+                    uid=objects.uid(one),
+                )
+            except errors.NotFound:
+                continue
 
     async def create(self, build: Build, collisions: int) -> tuple[objects.Object, int]:
         """Create a revision; the revision and the collision count it took.
@@ -78,16 +101,3 @@ class History:
         return await self._client.update(
             context.CONTROLLER_REVISIONS, {**choice.revision, "revision": choice.number}
         )
-
-    async def forget(self, surplus: Iterable[objects.Object]) -> None:
-        """Delete revisions; those that are gone are gone."""
-        for one in surplus:
-            try:
-                await self._client.delete(
-                    context.CONTROLLER_REVISIONS,
-                    objects.name(one),
-                    objects.namespace(one),
-                    uid=objects.uid(one),
-                )
-            except errors.NotFound:
-                continue

@@ -8,7 +8,7 @@ from cluster.api import errors, objects
 from cluster.api.objects import Object
 from cluster.api.operations import Operation
 from cluster.client import client, indexer, recorder
-from cluster.controllers import podcontrol
+from cluster.controllers import ownership, podcontrol
 from cluster.controllers.job import awaited, fields, pods
 
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed"
@@ -39,11 +39,7 @@ class PodControl:
         if key not in self._unsure:
             return
         listing = await self._client.list("pods", objects.namespace(job), fields=_UNFINISHED)
-        uid = objects.uid(job)
-        made = [
-            pod for pod in listing.items if (objects.controller_of(pod) or {}).get("uid") == uid
-        ]
-        self._await(key, made)
+        self._await(key, list(ownership.controlled(job, listing.items)))
         self._unsure.pop(key, None)
 
     def forget(self, key: str) -> None:

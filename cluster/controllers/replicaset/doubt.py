@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from cluster.api import objects
 from cluster.client import informer
 from cluster.client.client import Client
-from cluster.controllers import context, podstate
+from cluster.controllers import context, ownership, podstate
 
 AGAIN = 0.5
 """Seconds after which the cache is compared again."""
@@ -45,11 +45,9 @@ class Doubts:
         selector = (objects.spec(owner).get("selector") or {}).get("matchLabels") or {}
         labels = ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
         listing = await self._client.list(context.PODS, objects.namespace(owner), labels=labels)
-        uid = objects.uid(owner)
-        there = _active(
-            pod for pod in listing.items if (objects.controller_of(pod) or {}).get("uid") == uid
-        )
-        if there != _active(self._pods.store.by_index(context.CONTROLLER, uid)):
+        there = _active(ownership.controlled(owner, listing.items))
+        known = self._pods.store.by_index(context.CONTROLLER, objects.uid(owner))
+        if there != _active(known):
             return False
         self._open.pop(key, None)
         return True

@@ -1,5 +1,6 @@
 """The revisions of a StatefulSet: which one its pods have, and which one is rolled out."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -57,13 +58,8 @@ class Rollout:
         if not isinstance(choice, revisions.Keep) and (known or told.get("updateRevision")):
             known = await self._kept.fresh(owner)
             choice = revisions.choose(known, data)
-        if isinstance(choice, revisions.Keep):
-            update = choice.revision
-        elif isinstance(choice, revisions.Renumber):
-            update = await self._kept.renumber(choice)
-        else:
-            build = _builder(owner, data, choice.number)
-            update, collisions = await self._kept.create(build, collisions)
+        builder = functools.partial(_builder, owner, data)
+        update, collisions = await self._kept.chosen(choice, builder, collisions)
         name = told.get("currentRevision")
         current = next((one for one in known if objects.name(one) == name), update)
         return History(known, current, update, collisions)
