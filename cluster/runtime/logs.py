@@ -44,6 +44,25 @@ class Kept(Protocol):
         """Forget all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes from place `offset` of a log, which is kept from `start` to `end`."""
+
+    data: bytes
+    offset: int
+    start: int
+    end: int
+
+
+def part(kept: Kept, offset: int, limit: int) -> Part:
+    """At most `limit` bytes from a place, or from the nearest that is kept. A negative offset
+    counts from the end.
+    """
+    asked = offset if offset >= 0 else kept.end + offset
+    found = min(max(asked, kept.start), kept.end)
+    return Part(kept.read(found, limit), found, kept.start, kept.end)
+
+
 class InMemory:
     """Keeps the newest lines, `limit` bytes of them."""
 
@@ -116,6 +135,18 @@ class InFiles:
         """See `Kept`."""
         return self._segments[0].start if self._segments else self.end
 
+    def adopt(self) -> None:
+        """Go on with the files that are there: an earlier runtime kept them for the container."""
+        rotated = self._path.parent.glob(f"{self._path.name}.[0-9]*")
+        found = [*sorted(rotated, key=_age), self._path]
+        for path in found:
+            with contextlib.suppress(OSError):
+                size = path.stat().st_size
+                self._segments.append(_Segment(path, self.end, size))
+                self.end += size
+        if self._segments and not _ends_well(self._segments[-1]):
+            self.add(b"\n")
+
     def add(self, data: bytes) -> None:
         """See `Kept`."""
         try:
@@ -176,6 +207,22 @@ class InFiles:
         full.path = target
         while len(self._segments) > self._files - 1:
             self._segments.popleft().path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> tuple[str, int]:
+    """What rotated files are sorted by: `0.log.20260101-000000`, and then `….1`."""
+    stamp, _, number = path.name.rpartition(".log.")[2].partition(".")
+    return stamp, int(number) if number.isdigit() else 0
+
+
+def _ends_well(segment: _Segment) -> bool:
+    """Whether the last line of a file was written to its end."""
+    if not segment.size:
+        return True
+    with contextlib.suppress(OSError), segment.path.open("rb") as file:
+        file.seek(segment.size - 1)
+        return file.read(1) == b"\n"
+    return True
 
 
 class Log:

@@ -13,6 +13,7 @@ from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import messages
 from cluster.runtime.config import Config
+from cluster.runtime.driver import Driver
 from cluster.runtime.imagestore import ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container, Event, Sandbox, State
@@ -46,7 +47,7 @@ class CriService(Streaming):
             config.event_buffer
         )
         self._listeners: list[Listener] = []
-        self.driver = Sim(
+        self.driver: Driver = Sim(
             clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
             files=config.log_files, disk=self.disk,
         )  # fmt: skip
@@ -97,7 +98,7 @@ class CriService(Streaming):
 
     async def run_pod_sandbox(self, request: pb.RunPodSandboxRequest) -> pb.RunPodSandboxResponse:
         """Make and start a sandbox."""
-        sandbox = self.driver.run_sandbox(request.config, request.runtime_handler)
+        sandbox = await self.driver.run_sandbox(request.config, request.runtime_handler)
         return pb.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
 
     async def stop_pod_sandbox(
@@ -106,7 +107,7 @@ class CriService(Streaming):
         """Kill all in it. One that is gone is no error."""
         sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
         if sandbox is not None:
-            self.driver.stop_sandbox(sandbox)
+            await self.driver.stop_sandbox(sandbox)
         return pb.StopPodSandboxResponse()
 
     async def remove_pod_sandbox(
@@ -115,7 +116,7 @@ class CriService(Streaming):
         """Forget it and its containers. One that is gone is no error."""
         sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
         if sandbox is not None:
-            self.driver.remove_sandbox(sandbox)
+            await self.driver.remove_sandbox(sandbox)
         return pb.RemovePodSandboxResponse()
 
     async def pod_sandbox_status(
@@ -156,7 +157,7 @@ class CriService(Streaming):
         image = request.config.image.image
         if self.images.find(image) is None:
             raise rpc.Failure("NOT_FOUND", f'failed to get image "{image}": not found')
-        container = self.driver.create(sandbox, request.config, self.images.real(image))
+        container = await self.driver.create(sandbox, request.config, self.images.real(image))
         return pb.CreateContainerResponse(container_id=container.id)
 
     async def start_container(self, request: pb.StartContainerRequest) -> pb.StartContainerResponse:
@@ -175,7 +176,7 @@ class CriService(Streaming):
         self, request: pb.UpdateContainerResourcesRequest
     ) -> pb.UpdateContainerResourcesResponse:
         """Change what a running container may use."""
-        self.driver.update(self._container(request.container_id), request.linux)
+        await self.driver.update(self._container(request.container_id), request.linux)
         return pb.UpdateContainerResourcesResponse()
 
     async def remove_container(
@@ -184,7 +185,7 @@ class CriService(Streaming):
         """Forget it. One that is gone is no error."""
         container = self.driver.containers.get(request.container_id)
         if container is not None:
-            self.driver.remove(container)
+            await self.driver.remove(container)
         return pb.RemoveContainerResponse()
 
     async def list_containers(self, request: pb.ListContainersRequest) -> pb.ListContainersResponse:
@@ -211,23 +212,23 @@ class CriService(Streaming):
     async def container_stats(self, request: pb.ContainerStatsRequest) -> pb.ContainerStatsResponse:
         """What one container uses now."""
         container = self._container(request.container_id)
-        stats = messages.container_stats(container, self.driver.time())
-        return pb.ContainerStatsResponse(stats=stats)
+        found = await self.driver.stats([container])
+        return pb.ContainerStatsResponse(stats=found[0])
 
     async def list_container_stats(
         self, request: pb.ListContainerStatsRequest
     ) -> pb.ListContainerStatsResponse:
         """What the running containers use that the filter lets through."""
-        wanted, now = request.filter, self.driver.time()
+        wanted = request.filter
         found = [
-            messages.container_stats(one, now)
+            one
             for one in self.driver.containers.values()
             if one.state is State.RUNNING
             and wanted.id in ("", one.id)
             and wanted.pod_sandbox_id in ("", one.sandbox.id)
             and messages.selected(one.config.labels, wanted.label_selector)
         ]
-        return pb.ListContainerStatsResponse(stats=found)
+        return pb.ListContainerStatsResponse(stats=await self.driver.stats(found))
 
     async def get_container_events(
         self, _request: pb.GetEventsRequest

@@ -8,23 +8,31 @@ import asyncio
 import functools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import addresses, endings, images, logs, messages, registryimages, script
+from cluster.runtime import (
+    addresses,
+    endings,
+    images,
+    logs,
+    messages,
+    registryimages,
+    script,
+    simstreams,
+)
 from cluster.runtime.config import LogFiles
+from cluster.runtime.driver import Listener
 from cluster.runtime.machine import Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 from cluster.runtime.registryimages import RegistryImage
 
-Listener = Callable[[Event], None]
 
-
-class Sim:
+class Sim(simstreams.Streams):
     """Runs sandboxes and containers. `listener` hears of each change, and must not block."""
 
     def __init__(
@@ -64,7 +72,7 @@ class Sim:
             self._pools = tuple(known.get(net) or addresses.Pool(net) for net in found)
             self.pod_cidr = cidrs
 
-    def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
+    async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
         """Make a sandbox that is ready. rpc.Failure."""
         if handler:
             raise rpc.Failure("UNKNOWN", f'no runtime for "{handler}" is configured')
@@ -79,7 +87,7 @@ class Sim:
         self._tell(sandbox, sandbox.id, Change.STARTED)
         return sandbox
 
-    def stop_sandbox(self, sandbox: Sandbox) -> None:
+    async def stop_sandbox(self, sandbox: Sandbox) -> None:
         """Kill what runs in it and let its addresses go. Nothing happens to a stopped one."""
         for container in list(sandbox.containers.values()):
             if container.state is State.RUNNING:
@@ -91,11 +99,11 @@ class Sim:
             pool.give_back(address)
         self._tell(sandbox, sandbox.id, Change.STOPPED)
 
-    def remove_sandbox(self, sandbox: Sandbox) -> None:
+    async def remove_sandbox(self, sandbox: Sandbox) -> None:
         """Stop and forget a sandbox with all its containers."""
-        self.stop_sandbox(sandbox)
+        await self.stop_sandbox(sandbox)
         for container in list(sandbox.containers.values()):
-            self.remove(container)
+            await self.remove(container)
         del self.sandboxes[sandbox.id]
         del self._names[_name(sandbox.config)]
         folder = sandbox.config.log_directory
@@ -105,7 +113,7 @@ class Sim:
                 logs.clear(Path(folder))
         self._tell(sandbox, sandbox.id, Change.DELETED)
 
-    def create(
+    async def create(
         self, sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None = None
     ) -> Container:
         """Make a container, not started yet; `pulled` is its image where a registry had it.
@@ -133,6 +141,50 @@ class Sim:
         self._tell(sandbox, container.id, Change.CREATED)
         return container
 
+    # ---- after a restart -----------------------------------------------------------------------
+
+    def restore_sandbox(self, sandbox: Sandbox) -> None:
+        """Have a sandbox as it was before the runtime was restarted."""
+        self.sandboxes[sandbox.id] = sandbox
+        self._names[_name(sandbox.config)] = sandbox.id
+        if sandbox.ready:
+            for pool, address in zip(self._pools, sandbox.addresses, strict=False):
+                pool.claim(address)
+
+    def restored(
+        self,
+        id: str,
+        sandbox: Sandbox,
+        config: pb.ContainerConfig,
+        created_at: int,
+        pulled: RegistryImage | None,
+    ) -> Container:
+        """Have a container as it was made before the runtime was restarted. rpc.Failure."""
+        container = Container(
+            id, sandbox, config, _reference(config), _script(sandbox, config, pulled), created_at,
+            pulled=pulled, restored=True,
+        )  # fmt: skip
+        self.containers[id] = sandbox.containers[id] = container
+        return container
+
+    def not_before(self, time: int) -> None:
+        """Give only times from now on that are later than this."""
+        self._last_time = max(self._last_time, time)
+
+    async def resume(self, container: Container) -> None:
+        """Let a running container go on: what is due of it is due, a program begins anew."""
+        told = container.script
+        if told.program:
+            try:
+                await self.entered(container)
+                self._begin(container)
+            except rpc.Failure:
+                return  # it has ended, and says why
+        if not math.isinf(told.run_for):
+            ran = (self.time() - container.started_at) / 1e9
+            self._after(container, max(told.run_for - ran, 0.0), told.exit_code)
+        self._watch_memory(container)
+
     async def start(self, container: Container) -> None:
         """Start a created container, after its start delay. rpc.Failure in any other state."""
         if container.state is not State.CREATED or container.starting:
@@ -158,12 +210,17 @@ class Sim:
             self._after(container, told.run_for, told.exit_code)
         self._watch_memory(container)
 
-    def update(self, container: Container, resources: pb.LinuxContainerResources) -> None:
+    async def update(self, container: Container, resources: pb.LinuxContainerResources) -> None:
         """Change what a running container may use. rpc.Failure in any other state."""
         if container.state is not State.RUNNING:
             raise rpc.Failure("UNKNOWN", f'container "{container.id}" is not running')
         container.resized = resources
         self._watch_memory(container)
+
+    async def stats(self, containers: Sequence[Container]) -> list[pb.ContainerStats]:
+        """See `driver.Driver`."""
+        now = self.time()
+        return [messages.container_stats(one, now) for one in containers]
 
     def _watch_memory(self, container: Container) -> None:
         """Kill it when its curve passes its limit."""
@@ -206,11 +263,13 @@ class Sim:
         finally:
             kill.cancel()
 
-    def remove(self, container: Container) -> None:
+    async def remove(self, container: Container) -> None:
         """Forget a container; a running one is killed."""
         if container.state is State.RUNNING:
             self._exit(container, script.KILLED)
         self.containers.pop(container.id, None)
+        if container.restored:
+            self.log(container)
         if container.log is not None:
             container.log.kept.remove()
         if container.sandbox.containers.pop(container.id, None) is not None:
@@ -233,8 +292,10 @@ class Sim:
                 kept = logs.InFiles(
                     Path(path), size=files.size, files=files.files, now=self._clock.now
                 )
+                if container.restored:
+                    kept.adopt()
             container.log = logs.Log(kept, self._clock.now)
-            if container.script.serves and container.started_at:
+            if not container.restored and container.script.serves and container.started_at:
                 self._announce(container, container.log, container.started_at / 1e9)
         return container.log
 
@@ -336,7 +397,10 @@ class Sim:
         self._listener(Event(sandbox, container, change, self.time()))
 
     def _new_id(self) -> str:
-        return f"{self._random.getrandbits(256):064x}"
+        while True:
+            found = f"{self._random.getrandbits(256):064x}"
+            if found not in self.sandboxes and found not in self.containers:
+                return found
 
 
 def _name(config: pb.PodSandboxConfig) -> str:

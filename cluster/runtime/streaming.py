@@ -1,29 +1,22 @@
-"""cluster.v1.Streaming: exec, attach, port-forward and logs of the sim driver's containers.
+"""cluster.v1.Streaming, and CRI's own calls about streams, upon a driver.
 
 Each method answers at once or with an rpc.Failure, and gives an iterator of outputs. Who leaves it
-early ends what it began: a command that nobody listens to is killed.
+early ends what it began.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any, Final
-
-import structlog
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams_pb
 from cluster.pb.cri.v1 import api_pb2 as cri
-from cluster.runtime import commandline, logs
-from cluster.runtime.machine import ERR, OUT, Machine, Refused
+from cluster.runtime import logs
+from cluster.runtime.driver import Driver
 from cluster.runtime.records import Container, State
-from cluster.runtime.sim import Sim
-from cluster.runtime.vos.kernel import Io
-from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Collected, Joint, Pipe
-from cluster.runtime.vos.tty import Tty
 
 _START_SECONDS: Final = 30.0
-_SYNC_BYTES: Final = 16 << 20
 _OWN: Final = (
     "this runtime has no streaming server: it streams to its kubelet by cluster.v1.Streaming"
 )
@@ -32,26 +25,21 @@ _OWN: Final = (
 class Streaming:
     """The part of the runtime's service object that streams."""
 
-    driver: Sim
+    driver: Driver
 
     async def stream_exec(
         self, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncIterator[pb.StreamOutput]:
         """Run a command in a container. rpc.Failure."""
         start = (await _first(inputs)).start
-        container = self._running(start.container.container)
-        return _exec(await self.driver.entered(container), start, inputs)
+        return await self.driver.exec(self._running(start.container.container), start, inputs)
 
     async def stream_attach(
         self, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncIterator[pb.StreamOutput]:
         """Join a container's own streams. rpc.Failure."""
         start = (await _first(inputs)).start
-        machine = self.driver.machine(self._running(start.container.container))
-        try:
-            return _attach(machine, machine.attach(), start, inputs)
-        except Refused as refused:
-            raise rpc.Failure("RESOURCE_EXHAUSTED", str(refused)) from refused
+        return await self.driver.attach(self._running(start.container.container), start, inputs)
 
     async def stream_port_forward(
         self, inputs: AsyncIterator[pb.PortForwardInput]
@@ -61,60 +49,34 @@ class Streaming:
         sandbox = self.driver.sandboxes.get(start.pod)
         if sandbox is None or not sandbox.ready:
             raise rpc.Failure("NOT_FOUND", f'no running sandbox "{start.pod}" here')
-        for container in sandbox.containers.values():
-            if container.state is State.RUNNING and start.port in container.script.ports:
-                return _forward(self.driver.machine(container), inputs)
-        return _refused_port(start.pod, start.port)
+        return await self.driver.forward(sandbox, start.port, inputs)
 
     async def read_log(self, request: streams_pb.ReadLogRequest) -> streams_pb.ReadLogResponse:
         """Part of a container's log. rpc.Failure."""
         container = self._known(request.container_id)
-        kept = self.driver.log(container).kept
         limit = min(request.limit or logs.READ_BYTES, logs.READ_BYTES)
-        asked = request.offset if request.offset >= 0 else kept.end + request.offset
-        offset = min(max(asked, kept.start), kept.end)
+        part = await self.driver.read_log(container, request.offset, limit)
         return streams_pb.ReadLogResponse(
-            data=kept.read(offset, limit),
-            offset=offset,
-            start=kept.start,
-            end=kept.end,
+            data=part.data,
+            offset=part.offset,
+            start=part.start,
+            end=part.end,
             ended=container.state is State.EXITED,
         )
 
     # ---- CRI's own ---------------------------------------------------------------------------
 
     async def exec_sync(self, request: cri.ExecSyncRequest) -> cri.ExecSyncResponse:
-        """Run a command and wait for its end. rpc.Failure DEADLINE_EXCEEDED, UNKNOWN.
-
-        An image of which nothing is known has whatever its probes and hooks call, and all is well
-        with it.
-        """
+        """Run a command and wait for its end. rpc.Failure DEADLINE_EXCEEDED, UNKNOWN."""
         container = self._running(request.container_id)
-        if container.believed and not commandline.understood(request.cmd):
-            return cri.ExecSyncResponse()
-        machine = await self.driver.entered(container)
-        out, err = Collected(_SYNC_BYTES, cut=True), Collected(_SYNC_BYTES, cut=True)
-        try:
-            process = machine.execute(request.cmd, Io(NOTHING, out, err), None)
-        except Refused as refused:
-            raise rpc.Failure("UNKNOWN", _exec_failed(refused)) from refused
-        try:
-            async with asyncio.timeout(request.timeout or None):
-                code = await process.wait()
-        except TimeoutError:
-            text = f"command {list(request.cmd)} timed out after {request.timeout}s"
-            raise rpc.Failure("DEADLINE_EXCEEDED", text) from None
-        finally:
-            process.signal(9)
-        return cri.ExecSyncResponse(stdout=bytes(out.data), stderr=bytes(err.data), exit_code=code)
+        ran = await self.driver.exec_sync(container, request.cmd, request.timeout)
+        return cri.ExecSyncResponse(stdout=ran.stdout, stderr=ran.stderr, exit_code=ran.code)
 
     async def reopen_container_log(
         self, request: cri.ReopenContainerLogRequest
     ) -> cri.ReopenContainerLogResponse:
         """Begin the log file anew, where somebody renamed it. rpc.Failure."""
-        kept = self.driver.log(self._running(request.container_id)).kept
-        if isinstance(kept, logs.InFiles):
-            kept.reopen()
+        await self.driver.reopen_log(self._running(request.container_id))
         return cri.ReopenContainerLogResponse()
 
     async def exec(self, _request: cri.ExecRequest) -> cri.ExecResponse:
@@ -155,156 +117,3 @@ async def _first(inputs: AsyncIterator[Any]) -> Any:
     if found is None or found.WhichOneof("input") != "start":
         raise rpc.Failure("INVALID_ARGUMENT", "the first input has to be the start")
     return found
-
-
-def _exec_failed(refused: Refused) -> str:
-    return (
-        "failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: "
-        f"unable to start container process: {refused}: unknown"
-    )
-
-
-def _ended(code: int = 0, error: str = "") -> pb.StreamOutput:
-    return pb.StreamOutput(exit=pb.Exit(code=code, error=error))
-
-
-async def _exec(
-    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
-) -> AsyncIterator[pb.StreamOutput]:
-    joint = Joint()
-    tty = Tty(joint.writer(OUT)) if start.tty else None
-    pipe = Pipe() if start.stdin and tty is None else None
-    if tty is not None:
-        io = Io(tty if start.stdin else NOTHING, tty, tty)
-    else:
-        out = joint.writer(OUT) if start.stdout else NOTHING
-        err = joint.writer(ERR) if start.stderr else NOTHING
-        io = Io(pipe or NOTHING, out, err)
-    try:
-        process = machine.execute(start.command, io, tty)
-    except Refused as refused:
-        yield _ended(126 if "permission" in str(refused) else 127, _exec_failed(refused))
-        return
-    process.on_end(lambda _code: joint.end())
-    feeding = _Feeding(_feed(inputs, pipe, tty), f"exec/{process.pid}")
-    try:
-        async for output in _outputs(joint):
-            yield output
-        yield _ended(await process.wait())
-    finally:
-        feeding.stop()
-        joint.break_()
-        process.signal(9)
-
-
-class _Feeding:
-    """The task that carries a client's input, beside the generator that carries the output.
-
-    No tasks.Group: a generator's steps may be taken by one task and its end by another.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._task = asyncio.get_running_loop().create_task(work, name=name)
-        self._task.add_done_callback(_failed)
-
-    def stop(self) -> None:
-        """End it."""
-        self._task.cancel()
-
-
-def _failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        structlog.get_logger().info("a client's input ended", error=str(task.exception()))
-
-
-async def _outputs(joint: Joint) -> AsyncIterator[pb.StreamOutput]:
-    while (piece := await joint.get()) is not None:
-        name, data = piece
-        if name == OUT:
-            yield pb.StreamOutput(stdout=data)
-        else:
-            yield pb.StreamOutput(stderr=data)
-
-
-async def _feed(inputs: AsyncIterator[pb.StreamInput], pipe: Pipe | None, tty: Tty | None) -> None:
-    """Carry stdin to a process, until it ends or takes no more."""
-    try:
-        async for one in inputs:
-            kind = one.WhichOneof("input")
-            if kind == "resize" and tty is not None:
-                tty.resize(one.resize.width, one.resize.height)
-            elif kind == "stdin" and tty is not None:
-                await tty.type(one.stdin)
-            elif kind == "stdin" and pipe is not None:
-                await pipe.write(one.stdin)
-            elif kind == "stdin_closed":
-                break
-    except BrokenPipe:
-        return
-    if tty is not None:
-        tty.hang_up()
-    if pipe is not None:
-        pipe.end()
-
-
-async def _attach(
-    machine: Machine,
-    joint: Joint,
-    start: pb.StreamStart,
-    inputs: AsyncIterator[pb.StreamInput],
-) -> AsyncIterator[pb.StreamOutput]:
-    feeding = _Feeding(_feed_main(machine, start, inputs), "attach")
-    try:
-        async for output in _outputs(joint):
-            wanted = start.stdout if output.WhichOneof("output") == "stdout" else start.stderr
-            if wanted or start.tty:
-                yield output
-        yield _ended()
-    finally:
-        feeding.stop()
-        machine.detach(joint, fed=start.stdin)
-
-
-async def _feed_main(
-    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
-) -> None:
-    async for one in inputs:
-        kind = one.WhichOneof("input")
-        if kind == "resize" and machine.tty is not None:
-            machine.tty.resize(one.resize.width, one.resize.height)
-        elif kind == "stdin" and start.stdin:
-            try:
-                await machine.feed(one.stdin)
-            except BrokenPipe:
-                return
-        elif kind == "stdin_closed" and start.stdin:
-            machine.close_stdin()
-
-
-async def _forward(
-    machine: Machine, inputs: AsyncIterator[pb.PortForwardInput]
-) -> AsyncIterator[pb.PortForwardOutput]:
-    yield pb.PortForwardOutput(connected=True)
-    connection = machine.serve()
-    async for one in inputs:
-        kind = one.WhichOneof("input")
-        if kind == "closed":
-            break
-        if kind == "data":
-            answer = connection.receive(one.data)
-            if answer:
-                yield pb.PortForwardOutput(data=answer)
-        if connection.closed:
-            break
-    yield pb.PortForwardOutput(closed=True)
-
-
-async def _refused_port(sandbox: str, port: int) -> AsyncIterator[pb.PortForwardOutput]:
-    space = f"/var/run/netns/cni-{sandbox[:8]}"
-    yield pb.PortForwardOutput(
-        error=(
-            f'failed to execute portforward in network namespace "{space}": failed to connect to '
-            f'localhost:{port} inside namespace "{sandbox}", IPv4: dial tcp4 127.0.0.1:{port}: '
-            f"connect: connection refused IPv6 dial tcp6 [::1]:{port}: connect: connection refused"
-        )
-    )

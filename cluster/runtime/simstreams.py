@@ -1,0 +1,251 @@
+"""Exec, attach, port-forward and logs of the sim driver's containers.
+
+Each method answers at once or with an rpc.Failure, and gives an iterator of outputs. Who leaves it
+early ends what it began: a command that nobody listens to is killed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, Final
+
+import structlog
+
+from cluster.aio import rpc
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.runtime import commandline, logs
+from cluster.runtime.driver import Ran
+from cluster.runtime.machine import ERR, OUT, Machine, Refused
+from cluster.runtime.records import Container, Sandbox, State
+from cluster.runtime.vos.kernel import Io
+from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Collected, Joint, Pipe
+from cluster.runtime.vos.tty import Tty
+
+_SYNC_BYTES: Final = 16 << 20
+
+
+class Streams:
+    """The part of the sim driver that streams."""
+
+    def log(self, container: Container) -> logs.Log:
+        """A container's log."""
+        raise NotImplementedError
+
+    def machine(self, container: Container) -> Machine:
+        """What a container does beyond living."""
+        raise NotImplementedError
+
+    async def entered(self, container: Container) -> Machine:
+        """The same, for who will look at its files. rpc.Failure."""
+        raise NotImplementedError
+
+    async def exec(
+        self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        """See `driver.Driver`."""
+        return _exec(await self.entered(container), start, inputs)
+
+    async def attach(
+        self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        """See `driver.Driver`."""
+        machine = self.machine(container)
+        try:
+            return _attach(machine, machine.attach(), start, inputs)
+        except Refused as refused:
+            raise rpc.Failure("RESOURCE_EXHAUSTED", str(refused)) from refused
+
+    async def forward(
+        self, sandbox: Sandbox, port: int, inputs: AsyncIterator[pb.PortForwardInput]
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        """See `driver.Driver`."""
+        for container in sandbox.containers.values():
+            if container.state is State.RUNNING and port in container.script.ports:
+                return _forward(self.machine(container), inputs)
+        return _refused_port(sandbox.id, port)
+
+    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
+        """See `driver.Driver`."""
+        return logs.part(self.log(container).kept, offset, limit)
+
+    async def reopen_log(self, container: Container) -> None:
+        """See `driver.Driver`."""
+        kept = self.log(container).kept
+        if isinstance(kept, logs.InFiles):
+            kept.reopen()
+
+    async def exec_sync(self, container: Container, argv: Sequence[str], seconds: float) -> Ran:
+        """See `driver.Driver`.
+
+        An image of which nothing is known has whatever its probes and hooks call, and all is well
+        with it.
+        """
+        if container.believed and not commandline.understood(argv):
+            return Ran(0, b"", b"")
+        machine = await self.entered(container)
+        out, err = Collected(_SYNC_BYTES, cut=True), Collected(_SYNC_BYTES, cut=True)
+        try:
+            process = machine.execute(argv, Io(NOTHING, out, err), None)
+        except Refused as refused:
+            raise rpc.Failure("UNKNOWN", _exec_failed(refused)) from refused
+        try:
+            async with asyncio.timeout(seconds or None):
+                code = await process.wait()
+        except TimeoutError:
+            text = f"command {list(argv)} timed out after {seconds:g}s"
+            raise rpc.Failure("DEADLINE_EXCEEDED", text) from None
+        finally:
+            process.signal(9)
+        return Ran(code, bytes(out.data), bytes(err.data))
+
+
+def _exec_failed(refused: Refused) -> str:
+    return (
+        "failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: "
+        f"unable to start container process: {refused}: unknown"
+    )
+
+
+def _ended(code: int = 0, error: str = "") -> pb.StreamOutput:
+    return pb.StreamOutput(exit=pb.Exit(code=code, error=error))
+
+
+async def _exec(
+    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+) -> AsyncIterator[pb.StreamOutput]:
+    joint = Joint()
+    tty = Tty(joint.writer(OUT)) if start.tty else None
+    pipe = Pipe() if start.stdin and tty is None else None
+    if tty is not None:
+        io = Io(tty if start.stdin else NOTHING, tty, tty)
+    else:
+        out = joint.writer(OUT) if start.stdout else NOTHING
+        err = joint.writer(ERR) if start.stderr else NOTHING
+        io = Io(pipe or NOTHING, out, err)
+    try:
+        process = machine.execute(start.command, io, tty)
+    except Refused as refused:
+        yield _ended(126 if "permission" in str(refused) else 127, _exec_failed(refused))
+        return
+    process.on_end(lambda _code: joint.end())
+    feeding = _Feeding(_feed(inputs, pipe, tty), f"exec/{process.pid}")
+    try:
+        async for output in _outputs(joint):
+            yield output
+        yield _ended(await process.wait())
+    finally:
+        feeding.stop()
+        joint.break_()
+        process.signal(9)
+
+
+class _Feeding:
+    """The task that carries a client's input, beside the generator that carries the output.
+
+    No tasks.Group: a generator's steps may be taken by one task and its end by another.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._task = asyncio.get_running_loop().create_task(work, name=name)
+        self._task.add_done_callback(_failed)
+
+    def stop(self) -> None:
+        """End it."""
+        self._task.cancel()
+
+
+def _failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        structlog.get_logger().info("a client's input ended", error=str(task.exception()))
+
+
+async def _outputs(joint: Joint) -> AsyncIterator[pb.StreamOutput]:
+    while (piece := await joint.get()) is not None:
+        name, data = piece
+        if name == OUT:
+            yield pb.StreamOutput(stdout=data)
+        else:
+            yield pb.StreamOutput(stderr=data)
+
+
+async def _feed(inputs: AsyncIterator[pb.StreamInput], pipe: Pipe | None, tty: Tty | None) -> None:
+    """Carry stdin to a process, until it ends or takes no more."""
+    try:
+        async for one in inputs:
+            kind = one.WhichOneof("input")
+            if kind == "resize" and tty is not None:
+                tty.resize(one.resize.width, one.resize.height)
+            elif kind == "stdin" and tty is not None:
+                await tty.type(one.stdin)
+            elif kind == "stdin" and pipe is not None:
+                await pipe.write(one.stdin)
+            elif kind == "stdin_closed":
+                break
+    except BrokenPipe:
+        return
+    if tty is not None:
+        tty.hang_up()
+    if pipe is not None:
+        pipe.end()
+
+
+async def _attach(
+    machine: Machine,
+    joint: Joint,
+    start: pb.StreamStart,
+    inputs: AsyncIterator[pb.StreamInput],
+) -> AsyncIterator[pb.StreamOutput]:
+    feeding = _Feeding(_feed_main(machine, start, inputs), "attach")
+    try:
+        async for output in _outputs(joint):
+            wanted = start.stdout if output.WhichOneof("output") == "stdout" else start.stderr
+            if wanted or start.tty:
+                yield output
+        yield _ended()
+    finally:
+        feeding.stop()
+        machine.detach(joint, fed=start.stdin)
+
+
+async def _feed_main(
+    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+) -> None:
+    async for one in inputs:
+        kind = one.WhichOneof("input")
+        if kind == "resize" and machine.tty is not None:
+            machine.tty.resize(one.resize.width, one.resize.height)
+        elif kind == "stdin" and start.stdin:
+            try:
+                await machine.feed(one.stdin)
+            except BrokenPipe:
+                return
+        elif kind == "stdin_closed" and start.stdin:
+            machine.close_stdin()
+
+
+async def _forward(
+    machine: Machine, inputs: AsyncIterator[pb.PortForwardInput]
+) -> AsyncIterator[pb.PortForwardOutput]:
+    yield pb.PortForwardOutput(connected=True)
+    connection = machine.serve()
+    async for one in inputs:
+        kind = one.WhichOneof("input")
+        if kind == "closed":
+            break
+        if kind == "data":
+            answer = connection.receive(one.data)
+            if answer:
+                yield pb.PortForwardOutput(data=answer)
+        if connection.closed:
+            break
+    yield pb.PortForwardOutput(closed=True)
+
+
+async def _refused_port(sandbox: str, port: int) -> AsyncIterator[pb.PortForwardOutput]:
+    space = f"/var/run/netns/cni-{sandbox[:8]}"
+    yield pb.PortForwardOutput(
+        error=(
+            f'failed to execute portforward in network namespace "{space}": failed to connect to '
+            f'localhost:{port} inside namespace "{sandbox}", IPv4: dial tcp4 127.0.0.1:{port}: '
+            f"connect: connection refused IPv6 dial tcp6 [::1]:{port}: connect: connection refused"
+        )
+    )
