@@ -49,6 +49,18 @@ class Pool:
         self._numbers[address] = number
         return address
 
+    def claim(self, address: str) -> bool:
+        """Have an address that is in use already; whether it is one of this range."""
+        try:
+            number = int(ipaddress.ip_address(address))
+        except ValueError:
+            return False
+        if not self._first <= number <= self._last:
+            return False
+        self._used[number] = None
+        self._numbers[address] = number
+        return True
+
     def give_back(self, address: str) -> None:
         """Let an address go; one that is not in use is no error."""
         number = self._numbers.pop(address, None)

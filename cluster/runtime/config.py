@@ -1,8 +1,13 @@
 """What a runtime is told when it is built."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from cluster.runtime import addresses
+
+ON_RESTART: Final = ("reboot", "resume", "empty")
+"""As a machine that was switched off and on; as one that only was out of sight; as a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Config:
     log_files: LogFiles | None = None
     """How container logs are kept as files; None keeps the newest part of each in memory."""
 
+    state_dir: Path | None = None
+    """Where is kept what runs, so that it is known after a restart; None: it is not kept."""
+    on_restart: str = "reboot"
+    """What becomes of it then: one of ON_RESTART."""
+
     volumes_on_disk: bool = False
     """Whether what containers mount is on the real disk; else it is in memory (`nodedisk`)."""
 
@@ -46,5 +56,7 @@ class Config:
             raise ValueError(f"image_pull_seconds is {self.image_pull_seconds}: it is negative")
         if self.event_buffer < 1:
             raise ValueError(f"event_buffer is {self.event_buffer}: it must be positive")
+        if self.on_restart not in ON_RESTART:
+            raise ValueError(f"on_restart is {self.on_restart!r}: not {', '.join(ON_RESTART)}")
         if self.pod_cidr:
             addresses.networks(self.pod_cidr)

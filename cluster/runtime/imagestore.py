@@ -3,6 +3,8 @@ that has (nearly) every image.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from cluster.aio import rpc
@@ -18,6 +20,24 @@ class ImageStore:
         self._pull_seconds = pull_seconds
         self._registries = registries or registryimages.NoRegistries()
         self._names: dict[str, images.Reference] = {}
+        self.on_change: Callable[[], None] = _nothing
+        """Called when an emulated image comes or goes."""
+
+    def emulated(self) -> tuple[str, ...]:
+        """The names of the emulated images that are here."""
+        return tuple(self._names)
+
+    def restore(self, names: Iterable[str]) -> None:
+        """Have these emulated images, as before a restart."""
+        for name in names:
+            with contextlib.suppress(ValueError):
+                self._names[name] = images.parse(name)
+
+    async def clear(self) -> None:
+        """Have no image at all."""
+        self._names = {}
+        for real in list(self._registries.all()):
+            await self._registries.remove(real.id)
 
     def find(self, text: str) -> pb.Image | None:
         """The image that a reference or an image id names, if it is here. rpc.Failure."""
@@ -51,7 +71,9 @@ class ImageStore:
         absence = images.absence(reference)
         if absence:
             raise _missing(reference, absence)
-        self._names[reference.name] = reference
+        if reference.name not in self._names:
+            self._names[reference.name] = reference
+            self.on_change()
         return describe(reference)
 
     async def remove(self, text: str) -> None:
@@ -62,7 +84,12 @@ class ImageStore:
         self._names = {
             name: ref for name, ref in self._names.items() if images.image_id(ref) != found.id
         }
+        self.on_change()
         await self._registries.remove(found.id)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 @lru_cache(1024)

@@ -69,6 +69,8 @@ class Container:
     """The short form that lists have, kept as long as it is true."""
     pulled: "RegistryImage | None" = None
     """The image, where it came from a registry and is not emulated."""
+    restored: bool = False
+    """Whether it is from before the runtime was restarted: its log files are there already."""
 
     @property
     def resources(self) -> pb.LinuxContainerResources:
