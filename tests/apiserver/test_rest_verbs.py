@@ -257,3 +257,19 @@ def test_a_client_that_leaves_in_the_middle_of_a_list_is_no_fault(
 
     asyncio.run(scenario())
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize(("version", "promised"), [("1.34", "n0"), ("1.35", None)])
+def test_a_bound_pod_is_promised_no_node_any_more(version: str, promised: str | None) -> None:
+    async def scenario() -> None:
+        async with serving(version=version) as api:
+            await api.create(PODS, pod("a"))
+            merge = "application/merge-patch+json"
+            status = {"status": {"nominatedNodeName": "n0"}}
+            await api.call("PATCH", f"{PODS}/a/status", status, Content_Type=merge)
+            await api.create(f"{PODS}/a/binding", {"target": {"kind": "Node", "name": "n1"}})
+            found = (await api.get(f"{PODS}/a")).json
+            assert found["spec"]["nodeName"] == "n1"
+            assert found["status"].get("nominatedNodeName") == promised
+
+    asyncio.run(scenario())

@@ -36,6 +36,10 @@ RESOURCE: Final = "bindings"
 
 _ROW: Final = Resource("", "v1", "Binding", RESOURCE)
 
+_NOMINATION_ENDS_SINCE: Final = 35
+"""The minor version from which a bound pod is promised no node any more
+(ClearingNominatedNodeNameAfterBinding)."""
+
 _binding = msgspec.json.Decoder(_Binding).decode
 
 
@@ -68,6 +72,8 @@ def create(call: Call, chain: Chain) -> Plan | Entry:
     found = [dict(condition) for condition in status.get("conditions") or []]
     conditions.put(found, {"type": "PodScheduled", "status": "True"}, call.now)
     status["conditions"] = found
+    if int(call.version.partition(".")[2]) >= _NOMINATION_ENDS_SINCE:
+        status.pop("nominatedNodeName", None)
     new["status"] = status
     return changes.settled(call, entry, old, new, render=_bound)
 
