@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.runtime import mounting, registryimages
+from cluster.runtime import handlers, mounting, registryimages
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
 from cluster.runtime.nodedisk import MemoryDisk
@@ -41,6 +41,12 @@ class _Console:
                 await joint.put(self._stream, data)
             except BrokenPipe:
                 self._machine.attached.pop(joint, None)
+
+
+def _show_kernel(files: FileSystem, release: str) -> None:
+    files.make_folders("/proc/sys/kernel")
+    files.put("/proc/sys/kernel/osrelease", f"{release}\n".encode())
+    files.put("/proc/version", f"Linux version {release} (kubemu) #1 SMP\n".encode())
 
 
 class Machine:
@@ -78,6 +84,7 @@ class Machine:
         container = self._container
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
+        _show_kernel(files, handlers.kernel(container.sandbox.handler))
         mounting.fill(files, config=container.config, sandbox=container.sandbox, disk=disk)
 
     # ---- the main process --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from cluster.aio import broadcast, rpc
 from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import messages
+from cluster.runtime import handlers, messages, sandboxstats
 from cluster.runtime.config import Config
 from cluster.runtime.driver import Driver
 from cluster.runtime.imagestore import ImageStore
@@ -80,7 +80,10 @@ class CriService(Streaming):
                 message="Network plugin returns error: cni plugin not initialized",
             )
         ready = pb.RuntimeCondition(type="RuntimeReady", status=True)
-        return pb.StatusResponse(status=pb.RuntimeStatus(conditions=[ready, network]))
+        return pb.StatusResponse(
+            status=pb.RuntimeStatus(conditions=[ready, network]),
+            runtime_handlers=[pb.RuntimeHandler(name=name) for name in handlers.BY_NAME],
+        )
 
     async def update_runtime_config(
         self, request: pb.UpdateRuntimeConfigRequest
@@ -229,6 +232,23 @@ class CriService(Streaming):
             and messages.selected(one.config.labels, wanted.label_selector)
         ]
         return pb.ListContainerStatsResponse(stats=await self.driver.stats(found))
+
+    async def list_pod_sandbox_stats(
+        self, request: pb.ListPodSandboxStatsRequest
+    ) -> pb.ListPodSandboxStatsResponse:
+        """What the ready sandboxes use that the filter lets through."""
+        wanted = request.filter
+        found = []
+        for sandbox in list(self.driver.sandboxes.values()):
+            if not sandbox.ready or wanted.id not in ("", sandbox.id):
+                continue
+            if messages.selected(sandbox.config.labels, wanted.label_selector):
+                running = [
+                    one for one in sandbox.containers.values() if one.state is State.RUNNING
+                ]
+                inside = await self.driver.stats(running)
+                found.append(sandboxstats.of(sandbox, inside, self.driver.time()))
+        return pb.ListPodSandboxStatsResponse(stats=found)
 
     async def get_container_events(
         self, _request: pb.GetEventsRequest

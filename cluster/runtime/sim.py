@@ -17,6 +17,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
     addresses,
     endings,
+    handlers,
     images,
     logs,
     messages,
@@ -74,18 +75,36 @@ class Sim(simstreams.Streams):
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
         """Make a sandbox that is ready. rpc.Failure."""
-        if handler:
-            raise rpc.Failure("UNKNOWN", f'no runtime for "{handler}" is configured')
+        kind = handlers.BY_NAME.get(handler)
+        if kind is None:
+            text = f'failed to get sandbox runtime: no runtime for "{handler}" is configured'
+            raise rpc.Failure("UNKNOWN", text)
         name = _name(config)
         if name in self._names:
             holder = self._names[name]
             raise rpc.Failure("UNKNOWN", f'sandbox name "{name}" is reserved for "{holder}"')
-        found = self._allocate(config)
-        sandbox = Sandbox(self._new_id(), config, handler, self.time(), found)
-        self.sandboxes[sandbox.id] = sandbox
+        sandbox = Sandbox(self._new_id(), config, handler, 0, self._allocate(config))
         self._names[name] = sandbox.id
+        try:
+            await self._boot(sandbox, kind)
+        except BaseException:
+            # Who asked has given up, or it cannot boot: nothing of it is left.
+            del self._names[name]
+            self._give_back(sandbox)
+            raise
+        self.sandboxes[sandbox.id] = sandbox
         self._tell(sandbox, sandbox.id, Change.STARTED)
         return sandbox
+
+    async def _boot(self, sandbox: Sandbox, kind: handlers.Handler) -> None:
+        """Take the time that its handler takes. rpc.Failure."""
+        sandbox.created_at = self.time()
+        try:
+            seconds = handlers.boot_seconds(kind, sandbox.config.annotations, self._random)
+        except ValueError as error:
+            raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
+        if seconds > 0:
+            await asyncio.sleep(seconds)
 
     async def stop_sandbox(self, sandbox: Sandbox) -> None:
         """Kill what runs in it and let its addresses go. Nothing happens to a stopped one."""
@@ -95,8 +114,7 @@ class Sim(simstreams.Streams):
         if not sandbox.ready:
             return
         sandbox.ready = False
-        for pool, address in zip(self._pools, sandbox.addresses, strict=False):
-            pool.give_back(address)
+        self._give_back(sandbox)
         self._tell(sandbox, sandbox.id, Change.STOPPED)
 
     async def remove_sandbox(self, sandbox: Sandbox) -> None:
@@ -392,6 +410,10 @@ class Sim(simstreams.Streams):
                 pool.give_back(address)
             raise rpc.Failure("UNKNOWN", f"{setup}: failed to allocate: {full}") from full
         return tuple(taken)
+
+    def _give_back(self, sandbox: Sandbox) -> None:
+        for pool, address in zip(self._pools, sandbox.addresses, strict=False):
+            pool.give_back(address)
 
     def _tell(self, sandbox: Sandbox, container: str, change: Change) -> None:
         self._listener(Event(sandbox, container, change, self.time()))

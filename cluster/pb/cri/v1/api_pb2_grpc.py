@@ -109,6 +109,11 @@ class RuntimeServiceStub:
                 request_serializer=cri_dot_v1_dot_api__pb2.ListContainerStatsRequest.SerializeToString,
                 response_deserializer=cri_dot_v1_dot_api__pb2.ListContainerStatsResponse.FromString,
                 _registered_method=True)
+        self.ListPodSandboxStats = channel.unary_unary(
+                '/runtime.v1.RuntimeService/ListPodSandboxStats',
+                request_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsResponse.FromString,
+                _registered_method=True)
         self.ReopenContainerLog = channel.unary_unary(
                 '/runtime.v1.RuntimeService/ReopenContainerLog',
                 request_serializer=cri_dot_v1_dot_api__pb2.ReopenContainerLogRequest.SerializeToString,
@@ -247,6 +252,13 @@ class RuntimeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPodSandboxStats(self, request, context):
+        """What whole sandboxes use: their containers, and what the sandbox takes itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReopenContainerLog(self, request, context):
         """Opens the container's log file anew, after it was renamed.
         """
@@ -376,6 +388,11 @@ def add_RuntimeServiceServicer_to_server(servicer, server):
                     servicer.ListContainerStats,
                     request_deserializer=cri_dot_v1_dot_api__pb2.ListContainerStatsRequest.FromString,
                     response_serializer=cri_dot_v1_dot_api__pb2.ListContainerStatsResponse.SerializeToString,
+            ),
+            'ListPodSandboxStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPodSandboxStats,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsResponse.SerializeToString,
             ),
             'ReopenContainerLog': grpc.unary_unary_rpc_method_handler(
                     servicer.ReopenContainerLog,
@@ -823,6 +840,33 @@ class RuntimeService:
             '/runtime.v1.RuntimeService/ListContainerStats',
             cri_dot_v1_dot_api__pb2.ListContainerStatsRequest.SerializeToString,
             cri_dot_v1_dot_api__pb2.ListContainerStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPodSandboxStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/ListPodSandboxStats',
+            cri_dot_v1_dot_api__pb2.ListPodSandboxStatsRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.ListPodSandboxStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

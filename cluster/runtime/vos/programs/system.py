@@ -119,11 +119,20 @@ async def date(call: Call) -> int:
 
 async def uname(call: Call) -> int:
     """`uname [-asnrm]`."""
-    parts = {"s": "Linux", "n": call.kernel.hostname, "r": _RELEASE, "v": "#1 SMP", "m": "x86_64"}
+    release = _release(call)
+    parts = {"s": "Linux", "n": call.kernel.hostname, "r": release, "v": "#1 SMP", "m": "x86_64"}
     flags = "".join(word[1:] for word in call.argv[1:] if word.startswith("-")) or "s"
     chosen = parts if "a" in flags else {key: parts[key] for key in parts if key in flags}
     await call.out(" ".join(chosen.values()) + (" GNU/Linux\n" if "a" in flags else "\n"))
     return 0
+
+
+def _release(call: Call) -> str:
+    """The kernel's, which depends on the machine that the container is on."""
+    try:
+        return call.kernel.files.read("/proc/sys/kernel/osrelease").decode().strip()
+    except (OSError, ValueError):
+        return _RELEASE
 
 
 async def identity(call: Call) -> int:
