@@ -1,13 +1,14 @@
-"""Tasks with owners: a group that starts tasks, hears of their failures and ends them in order.
+"""Tasks with owners: who starts tasks, hears of their failures and ends them in order.
 
 `asyncio.TaskGroup` keeps its children in a set, so the order in which it cancels them varies from
 run to run; and it cannot be handed to an object that lives longer than one `async with` block.
-`Group` keeps creation order, which the lab needs, and serves both uses.
+`Group` keeps creation order, which the lab needs, and serves both uses. `Background` is for
+objects that have no block at all: they begin and end by calls, and their tasks fail one by one.
 """
 
 import asyncio
 import functools
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Self
 
 
@@ -110,3 +111,38 @@ class Group:
 def _wake(waiter: asyncio.Future[None], _child: asyncio.Task[Any]) -> None:
     if not waiter.done():
         waiter.set_result(None)
+
+
+class Background:
+    """Owns tasks that have nothing to do with each other: `failed(name, error)` hears of each that
+    fails, and the others go on. It costs nothing while it has none. Whoever has it calls `cancel`
+    at his own end.
+    """
+
+    def __init__(self, name: str, failed: Callable[[str, BaseException], None]) -> None:
+        self.name = name
+        self._failed = failed
+        self._children: dict[asyncio.Task[Any], None] = {}
+
+    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Start `coro` as a task named `<background>/<name>`."""
+        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}/{name}")
+        self._children[task] = None
+        task.add_done_callback(self._done)
+        return task
+
+    def cancel(self) -> None:
+        """Cancel all, in creation order."""
+        for task in list(self._children):
+            task.cancel()
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._children.pop(task, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failed(task.get_name(), error)

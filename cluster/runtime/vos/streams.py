@@ -1,8 +1,9 @@
 """Byte streams between processes: bounded pipes, and several writers joined for one reader."""
 
-import asyncio
 from collections import deque
 from typing import Final, Protocol
+
+from cluster.runtime.vos.waiting import Waiters
 
 PIPE_BYTES: Final = 64 << 10
 """What a pipe holds before its writer waits (pipe(7))."""
@@ -29,28 +30,6 @@ class Writer(Protocol):
         """Write all; waits while the reader is behind. BrokenPipe."""
 
 
-class _Waiters:
-    """Those who wait for something to change."""
-
-    def __init__(self) -> None:
-        self._futures: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._futures.append(future)
-        try:
-            await future
-        finally:
-            if future in self._futures:
-                self._futures.remove(future)
-
-    def wake(self) -> None:
-        for future in self._futures:
-            if not future.done():
-                future.set_result(None)
-        self._futures.clear()
-
-
 class Pipe:
     """A pipe of at most `limit` bytes."""
 
@@ -58,7 +37,7 @@ class Pipe:
         self._limit = limit
         self._data = bytearray()
         self._ended = self._broken = False
-        self._waiters = _Waiters()
+        self._waiters = Waiters()
 
     async def read(self, limit: int = PIPE_BYTES) -> bytes:
         """See `Reader`."""
@@ -126,7 +105,7 @@ class Joint:
         self._size = 0
         self._pieces: deque[tuple[str, bytes]] = deque()
         self._ended = self._broken = False
-        self._waiters = _Waiters()
+        self._waiters = Waiters()
 
     def writer(self, name: str) -> "JointWriter":
         """A writer whose pieces carry `name`."""
