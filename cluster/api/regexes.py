@@ -33,6 +33,11 @@ def found(pattern: str, text: str) -> bool:
     return program is not None and program.search(text) is not None
 
 
+def program(pattern: str) -> Any:
+    """The compiled pattern, for who needs its groups; None for a faulty one."""
+    return _compiled(pattern)[0]
+
+
 @lru_cache(4096)
 def _compiled(pattern: str) -> tuple[Any, str]:
     import re2  # late: most processes never need it
