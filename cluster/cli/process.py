@@ -157,10 +157,11 @@ def explained(error: Exception) -> str | None:
     """The sentence that an expected failure says; None for a fault of ours."""
     from cluster.api import errors
     from cluster.launcher import faults
+    from cluster.runtime.config import Unusable
     from cluster.storage import interface
 
     expected: Sequence[type[Exception]] = (
-        StartFailure, faults.Fault, OSError, interface.Unavailable, errors.StatusError,
+        StartFailure, Unusable, faults.Fault, OSError, interface.Unavailable, errors.StatusError,
     )  # fmt: skip
     if isinstance(error, tuple(expected)):
         return str(error)

@@ -178,7 +178,7 @@ def _node(
     )
     endpoint = f"unix:{folder.socket(runtime)}"
     named = {"hostname-override": node.name}
-    flags = {**named, "listen": endpoint}
+    flags = {**named, "listen": endpoint, "state-dir": str(folder.node_state(node.name))}
     if wanted.registry:
         flags["image-registries"] = ",".join(ports.registry_names)
         flags["image-root"] = str(folder.node_images(node.name))

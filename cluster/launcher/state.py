@@ -89,6 +89,10 @@ class Folder:
         """The root directory of a node's kubelet: the volumes of its pods, and the node's files."""
         return (self.path / "nodes" / node / "kubelet").absolute()
 
+    def node_state(self, node: str) -> Path:
+        """What a node's runtime keeps, so that it is known after a restart."""
+        return self.path / "nodes" / node / "state"
+
     def node_images(self, node: str) -> Path:
         """The images that a node pulled from registries."""
         return self.path / "nodes" / node / "images"

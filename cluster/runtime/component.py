@@ -41,8 +41,9 @@ class Runtime:
         """The port that is served, where `listen` names a host."""
 
     async def run(self) -> None:
-        """Serve until cancelled. aio.grpcserver.AddressInUse."""
+        """Serve until cancelled. aio.grpcserver.AddressInUse, config.Unusable."""
         try:
+            await self.cri.recover()
             if self._config.listen:
                 await self._serve()
             else:

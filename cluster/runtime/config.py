@@ -10,6 +10,10 @@ ON_RESTART: Final = ("reboot", "resume", "empty")
 """As a machine that was switched off and on; as one that only was out of sight; as a new one."""
 
 
+class Unusable(Exception):
+    """What a runtime was told to work with cannot be used; the message is a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogFiles:
     """Container logs on disk: `size` bytes a file, `files` of them for each container."""

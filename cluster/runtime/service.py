@@ -7,12 +7,13 @@ process does not change it afterwards.
 
 import random
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from cluster.aio import broadcast, rpc
 from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import handlers, messages, sandboxstats
-from cluster.runtime.config import Config
+from cluster.runtime.config import Config, Unusable
 from cluster.runtime.driver import Driver
 from cluster.runtime.imagestore import ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
@@ -25,6 +26,9 @@ NAME = "kubemu"
 VERSION = "0.1.0"
 API_VERSION = "v1"
 _KUBELET_API_VERSION = "0.1.0"
+
+if TYPE_CHECKING:
+    from cluster.runtime.state.keeper import Keeper
 
 Listener = Callable[[str, int], None]
 
@@ -52,9 +56,30 @@ class CriService(Streaming):
             files=config.log_files, disk=self.disk,
         )  # fmt: skip
         self.images = ImageStore(config.image_pull_seconds, registries)
+        self._config = config
+        self._clock = clock
+        self._state: Keeper | None = None
+
+    async def recover(self) -> None:
+        """Put back what ran before a restart, where that is kept. config.Unusable."""
+        folder = self._config.state_dir
+        if folder is not None:
+            # Imported here: the lab and hollow nodes keep nothing.
+            from cluster.runtime.state import keeper
+
+            config = self._config
+            if not isinstance(self.driver, keeper.Driver):
+                raise Unusable("--state-dir: what this driver runs cannot be kept")
+            self._state = keeper.Keeper(
+                folder, config.node_name, self.driver, self.images, self._clock
+            )
+            self.images.on_change = self._state.images_changed
+            await self._state.recover(config.on_restart)
 
     def close(self) -> None:
         """The machine goes: end all that runs, and every stream of events."""
+        if self._state is not None:
+            self._state.close()
         self.driver.close()
         self._events.close()
 
@@ -93,6 +118,8 @@ class CriService(Streaming):
         if cidrs:
             try:
                 self.driver.set_pod_cidr(cidrs)
+                if self._state is not None:
+                    self._state.network_changed()
             except ValueError as error:
                 raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
         return pb.UpdateRuntimeConfigResponse()
@@ -179,7 +206,10 @@ class CriService(Streaming):
         self, request: pb.UpdateContainerResourcesRequest
     ) -> pb.UpdateContainerResourcesResponse:
         """Change what a running container may use."""
-        await self.driver.update(self._container(request.container_id), request.linux)
+        container = self._container(request.container_id)
+        await self.driver.update(container, request.linux)
+        if self._state is not None:
+            self._state.changed(container)
         return pb.UpdateContainerResourcesResponse()
 
     async def remove_container(
@@ -314,6 +344,8 @@ class CriService(Streaming):
         return found
 
     def _happened(self, event: Event) -> None:
+        if self._state is not None:
+            self._state.happened(event)
         for listener in self._listeners:
             listener(event.pod_uid, event.at)
         if len(self._events):

@@ -46,13 +46,25 @@ _SETTINGS = (
     flags.LIST,
     default="",
 )
+@flags.option(
+    "state-dir",
+    "Folder in which is kept what runs, so that it is known after a restart.",
+    click.Path(file_okay=False, path_type=Path),
+)
+@flags.option(
+    "on-restart",
+    "What becomes of it then: as a machine that was switched off and on (containers have exited, "
+    "and are started anew), as one that only was out of sight (they run on), or a new, empty one.",
+    click.Choice(configs.ON_RESTART),
+    default="reboot",
+)
 @servertls.options
 @process.logging_options
 def runtime(hostname_override: str, log_level: str, log_format: str, **values: Any) -> None:
     """Run what machine, kernel and containerd are to a node: containers and data plane.
 
     A kubelet and a kube-proxy reach it at --listen. When it ends, the machine is gone, and all
-    its containers with it.
+    its containers with it; what it finds when it is started again, --on-restart says.
     """
     tls = servertls.from_flags(
         values.pop("tls_cert_file"), values.pop("tls_private_key_file"),
@@ -63,10 +75,13 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
 
     logs = _log_files(values.pop("container_log_max_size"), values.pop("container_log_max_files"))
 
+    kept = {"state_dir": values.pop("state_dir"), "on_restart": values.pop("on_restart")}
+
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
-            node_name=hostname_override.lower(), log_files=logs, volumes_on_disk=True, **fields
-        )
+            node_name=hostname_override.lower(), log_files=logs, volumes_on_disk=True,
+            **kept, **fields,
+        )  # fmt: skip
 
     registries = functools.partial(
         _registries, values.pop("image_root"), values.pop("image_registries"),
