@@ -5,6 +5,7 @@ several agents can share both.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -17,11 +18,13 @@ from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, listing, look
+from cluster.kubelet.diskuse import DiskUse
+from cluster.kubelet.eviction import admission as pressures
 from cluster.kubelet.hooks import Hooks
 from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes, resizing
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
-from cluster.kubelet.lifecycle.model import Seen
+from cluster.kubelet.lifecycle.model import Seen, Verdict
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.provisions import Provisions, Shared
@@ -74,12 +77,18 @@ class NodeAgent:
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
             addresses=config.addresses, on_change=self._on_verdict,
         )  # fmt: skip
+        allocatable = config.allocatable
         self._capacity = admission.Amounts(
-            quantity.milli(config.cpu),
-            quantity.value(config.memory),
-            quantity.value(config.ephemeral_storage),
+            quantity.milli(allocatable["cpu"]),
+            quantity.value(allocatable["memory"]),
+            quantity.value(allocatable["ephemeral-storage"]),
             config.max_pods,
         )
+        self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
+        self.pressures: tuple[str, ...] = ()
+        """What the node is short of: conditions of the Node."""
+        self.on_stir: Callable[[], None] = _ignore
+        """Told when what its pods use may have changed."""
         self._used = admission.Amounts()
         self._admitted: dict[str, admission.Amounts] = {}
         self._deferred: dict[str, Pod] = {}
@@ -183,7 +192,8 @@ class NodeAgent:
     def _admit(self, pod: Pod, *, known: bool) -> None:
         asked = admission.requests(pod.object)
         if not known and not objects.deleting(pod.object):
-            verdict = admission.judge(asked, self._used, self._capacity)
+            verdict = pressures.judge(pod.object, self.pressures)
+            verdict = verdict or admission.judge(asked, self._used, self._capacity)
             if verdict is not None:
                 pod.memory.rejection = verdict
                 self._speaker.rejected(pod.object, verdict.reason, verdict.message)
@@ -260,6 +270,14 @@ class NodeAgent:
                 self._workers.wake(uid)
         self._open = is_open
 
+    def end(self, pod: Pod, verdict: Verdict) -> None:
+        """End a pod of the node's own accord: it fails once nothing of it runs."""
+        if pod.memory.verdict is not None or pod.memory.removed:
+            return
+        pod.memory.verdict = verdict
+        self._speaker.evicted(pod.object, verdict.reason, verdict.message)
+        self._workers.interrupt(pod.uid)
+
     # ---- work --------------------------------------------------------------------------------
 
     async def work(self, uid: str) -> None:
@@ -316,6 +334,7 @@ class NodeAgent:
         )
         if report.status != pod.status:
             pod.status = report.status
+            self.on_stir()
         if report.status["phase"] in ("Succeeded", "Failed"):
             self._release(pod.uid)
         if pod.written is None and _shows(objects.status(pod.object), report.status):
@@ -337,6 +356,10 @@ class NodeAgent:
         """The work takes its time: show how far it is."""
         if not pod.memory.removed and not pod.searching:
             self._publish(pod, Plan(waiting=pod.waiting))
+
+
+def _ignore() -> None:
+    return
 
 
 def _began(pod: objects.Object) -> float:

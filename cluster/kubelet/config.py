@@ -7,6 +7,8 @@ from typing import Final
 
 from cluster.api import quantity
 from cluster.kubelet import version
+from cluster.kubelet.eviction import thresholds
+from cluster.kubelet.node import allocatable
 
 TAINT_EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -81,6 +83,18 @@ class Config:
     runtime_request_timeout: float = 120.0
     interim_status_delay: float = 0.05
     """How long work on a pod may last before its status is written halfway."""
+    eviction_hard: Mapping[str, str] = field(default_factory=lambda: thresholds.DEFAULT_HARD)
+    """Thresholds by signal, as text: at once."""
+    eviction_soft: Mapping[str, str] = field(default_factory=dict)
+    eviction_soft_grace_period: Mapping[str, str] = field(default_factory=dict)
+    eviction_minimum_reclaim: Mapping[str, str] = field(default_factory=dict)
+    eviction_pressure_transition_period: float = 300.0
+    """How long a pressure is told of after it was seen last."""
+    eviction_max_pod_grace_period: int = 0
+    """Grace of a pod that a soft threshold evicts."""
+    kube_reserved: Mapping[str, str] = field(default_factory=dict)
+    system_reserved: Mapping[str, str] = field(default_factory=dict)
+    """What pods cannot have of the node."""
     normal_events: bool = True
     """Whether Normal events are written; Warnings always are."""
 
@@ -102,9 +116,46 @@ class Config:
         if self.node_lease_duration < 1 or not 0 < self.lease_renew_fraction < 1:
             raise ValueError("a node lease lasts at least a second and is renewed before its end")
         version.parse(self.kubernetes_version)
+        self._check_eviction()
         for path in (self.root_dir, self.host_root):
             if path and not path.startswith("/"):
                 raise ValueError(f"{path!r} is no absolute path")
+
+    def _check_eviction(self) -> None:
+        thresholds.parse(
+            self.eviction_hard, self.eviction_soft, self.eviction_soft_grace_period,
+            self.eviction_minimum_reclaim,
+        )  # fmt: skip
+        if self.eviction_pressure_transition_period < 0 or self.eviction_max_pod_grace_period < 0:
+            raise ValueError("periods of eviction cannot be negative")
+        for reserved in (self.kube_reserved, self.system_reserved):
+            for name, text in reserved.items():
+                if name not in allocatable.RESERVABLE:
+                    raise ValueError(f'cannot reserve "{name}" resource')
+                if quantity.parse(text) < 0:
+                    raise ValueError(f"reserved {name} is {text!r}: it cannot be negative")
+
+    @property
+    def capacity(self) -> dict[str, str]:
+        """What the node has."""
+        return {
+            "cpu": self.cpu,
+            "ephemeral-storage": self.ephemeral_storage,
+            "memory": self.memory,
+            "pods": str(self.max_pods),
+        }
+
+    @property
+    def allocatable(self) -> dict[str, str]:
+        """What of it pods can have."""
+        reserved = (self.kube_reserved, self.system_reserved)
+        return allocatable.of(self.capacity, reserved, self.eviction_hard)
+
+    @property
+    def reserved_memory_left(self) -> int:
+        """Bytes that pods may use before the node's own reserves are touched."""
+        reserved = (self.kube_reserved, self.system_reserved)
+        return allocatable.unreserved(self.capacity, reserved, "memory")
 
     @property
     def addresses(self) -> tuple[str, ...]:

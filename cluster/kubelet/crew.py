@@ -19,10 +19,12 @@ from cluster.client.recorder import Recorder
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri
+from cluster.kubelet.eviction.watch import Watch
 from cluster.kubelet.node.keeper import Node, NodeKeeper
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.provisions import Shared
 from cluster.kubelet.runtimelink import RuntimeLink
+from cluster.kubelet.serving import usage
 from cluster.kubelet.serving.loads import Loads
 from cluster.kubelet.serving.service import KubeletService
 from cluster.kubelet.statuswriter import StatusWriter
@@ -43,6 +45,7 @@ class Member:
     agent: NodeAgent
     link: RuntimeLink
     node: Node
+    watch: Watch
 
 
 class Crew:
@@ -67,7 +70,8 @@ class Crew:
         self._serving = serving
         self._disk = disk
         self._agents: dict[str, NodeAgent] = {}
-        self.service = KubeletService(self._agents, clock, Loads(client, clock))
+        self._loads = Loads(client, clock)
+        self.service = KubeletService(self._agents, clock, self._loads)
         """What the API server asks: logs, exec and so on."""
         self.ready = asyncio.Event()
         self._client = client
@@ -100,6 +104,8 @@ class Crew:
             finally:
                 workers.close()
                 shared.close()
+                for member in self.members.values():
+                    member.watch.close()
 
     async def _serve(self, group: tasks.Group) -> None:
         for member in self.members.values():
@@ -150,7 +156,17 @@ class Crew:
         )
         link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)
-        return Member(config, agent, link, node)
+        watch = Watch(
+            agent, clock=self._clock, used=self._used, recorder=self._recorder, spawn=group.spawn,
+            report=lambda found: self._keeper.set_pressures(name, found), reclaim=_nothing,
+            measured=link.streams,
+        )  # fmt: skip
+        agent.on_stir = watch.stir
+        return Member(config, agent, link, node, watch)
+
+    async def _used(self, agent: NodeAgent) -> usage.Usage:
+        """What a node's containers use, shared loads included. errors.InternalError."""
+        return await self._loads.added(agent, await usage.of(agent))
 
     def _on_pod(self, change: Change) -> None:
         node = objects.spec(change.object).get("nodeName")
@@ -181,6 +197,10 @@ class Crew:
         agent = self._of_pod.get(pod.uid)
         if agent is not None:
             agent.on_gone(pod)
+
+
+async def _nothing() -> None:
+    return
 
 
 def _configurer(link: RuntimeLink, group: tasks.Group, name: str) -> Callable[[str], None]:

@@ -154,6 +154,10 @@ class Speaker:
         if self.normal:
             self._recorder.event(pod, NORMAL, "SandboxChanged", message)
 
+    def evicted(self, pod: objects.Object, reason: str, message: str) -> None:
+        """The node ends the pod for its own sake."""
+        self._recorder.event(pod, WARNING, reason, message[:_LONGEST])
+
     def rejected(self, pod: objects.Object, reason: str, message: str) -> None:
         """The node would not take the pod."""
         self._recorder.event(pod, WARNING, reason, message)

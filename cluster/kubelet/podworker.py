@@ -159,12 +159,14 @@ class PodWorker:
             self._speaker.sandbox_changed(pod.object)
         try:
             config = self._provisions.sandbox(pod, action.attempt, self._logs)
+            handler = await self._provisions.handler(pod)
         except ValueError as error:
             pod.memory.sandbox_retry = self._clock.now() + RETRY_PERIOD
             self._speaker.sandbox_failed(pod.object, str(error))
             return False
         try:
-            answer = await self._cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))
+            request = pb.RunPodSandboxRequest(config=config, runtime_handler=handler)
+            answer = await self._cri.run_pod_sandbox(request)
         except rpc.Failure as failure:
             if failure.code in UNREACHABLE:
                 raise
@@ -174,8 +176,8 @@ class PodWorker:
         pod.memory.sandbox_attempt = action.attempt
         pod.sandbox_ids = [answer.pod_sandbox_id, *pod.sandbox_ids]
         pod.sandbox_config = config
-        request = pb.PodSandboxStatusRequest(pod_sandbox_id=answer.pod_sandbox_id)
-        network = (await self._cri.pod_sandbox_status(request)).status.network
+        asked = pb.PodSandboxStatusRequest(pod_sandbox_id=answer.pod_sandbox_id)
+        network = (await self._cri.pod_sandbox_status(asked)).status.network
         more = (one.ip for one in network.additional_ips)
         pod.addresses = (network.ip, *more) if network.ip else ()
         return True

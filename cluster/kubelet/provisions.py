@@ -117,10 +117,10 @@ class Provisions:
         self._shared = shared
         self._speaker = speaker
         self._node_resolver = resolvers.parse(config.resolv_conf)
-        self._allocatable = (
-            ("cpu", config.cpu), ("memory", config.memory),
-            ("ephemeral-storage", config.ephemeral_storage),
-        )  # fmt: skip
+        room = config.allocatable
+        self._allocatable = tuple(
+            (name, room[name]) for name in ("cpu", "memory", "ephemeral-storage")
+        )
         found = disk or _disk_of(config, cri)
         root = config.root_dir if isinstance(found, RealDisk) else DEFAULT_ROOT
         host = config.host_root or f"{root}/host" if isinstance(found, RealDisk) else "/"
@@ -165,6 +165,20 @@ class Provisions:
         config.dns_config.searches.extend(found.searches)
         config.dns_config.options.extend(found.options)
         return config
+
+    async def handler(self, pod: Pod) -> str:
+        """What the pod's RuntimeClass calls for; "" where it has none. ValueError."""
+        name = objects.spec(pod.object).get("runtimeClassName")
+        if not name:
+            return ""
+        wanted = references.Reference(references.RUNTIME_CLASSES, "", name)
+        try:
+            found = (await self._shared.objects.read([wanted], recent=True))[wanted]
+        except Unready as error:
+            raise ValueError(f"failed to lookup RuntimeClass {name}: {error}") from error
+        if found is None:
+            raise ValueError(f'runtimeclass.node.k8s.io "{name}" not found')
+        return str(found.get("handler") or "")
 
     async def container(self, pod: Pod, action: Start) -> pb.ContainerConfig:
         """The configuration of a container. variables.Wrong where it cannot be."""

@@ -15,7 +15,7 @@ import structlog
 from cluster.aio import backoff, rpc, tasks
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.cri import POD_UID, EventSource
-from cluster.kubelet.node.health import Health
+from cluster.kubelet.node.health import Handler, Health
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 _DOWN: Final = "container runtime is down"
@@ -113,6 +113,7 @@ class RuntimeLink:
             Health(
                 _error("container runtime", "Runtime", found.get("RuntimeReady")),
                 _error("container runtime network", "Network", found.get("NetworkReady")),
+                handlers=tuple(_handler(one) for one in answer.runtime_handlers),
             )
         )
 
@@ -131,7 +132,8 @@ class RuntimeLink:
         if self._down is None:
             threshold = self._agent.config.runtime_down_threshold
             loop = asyncio.get_running_loop()
-            self._down = loop.call_later(threshold, self._set_health, Health(_DOWN))
+            down = Health(_DOWN, handlers=self._health.handlers)
+            self._down = loop.call_later(threshold, self._set_health, down)
 
     def _set_health(self, found: Health) -> None:
         # A runtime without a network still runs pods of the node's own network.
@@ -139,6 +141,11 @@ class RuntimeLink:
         if found != self._health:
             self._health = found
             self._on_health(found)
+
+
+def _handler(told: pb.RuntimeHandler) -> Handler:
+    features = told.features
+    return Handler(told.name, features.recursive_read_only_mounts, features.user_namespaces)
 
 
 def _error(what: str, kind: str, condition: pb.RuntimeCondition | None) -> str:

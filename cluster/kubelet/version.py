@@ -27,6 +27,11 @@ class Version:
         return (self.major, self.minor) >= (1, 29)
 
     @property
+    def shows_handlers(self) -> bool:
+        """RecursiveReadOnlyMounts is on by default (1.31): nodes list the runtime's handlers."""
+        return (self.major, self.minor) >= (1, 31)
+
+    @property
     def resizes(self) -> bool:
         """InPlacePodVerticalScaling is on by default (1.33)."""
         return (self.major, self.minor) >= (1, 33)

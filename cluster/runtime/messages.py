@@ -116,6 +116,8 @@ def container_stats(container: Container, now: int) -> pb.ContainerStats:
             stats.memory.working_set_bytes, stats.memory.usage_bytes, stats.memory.rss_bytes,
         ):  # fmt: skip
             memory.value = used.memory
+        layer = stats.writable_layer
+        layer.timestamp, layer.used_bytes.value = now, used.storage
         limit = container.resources.memory_limit_in_bytes
         if limit > 0:
             stats.memory.available_bytes.value = limit - used.memory

@@ -41,12 +41,16 @@ class Script:
     stop_code: int = 0
     program: tuple[str, ...] = ()
     """What runs in it, with arguments; () where it only lives and ends as said above."""
+    sleeps: bool = False
+    """Whether the program does nothing until somebody comes (`emulated.serving`)."""
     ports: tuple[int, ...] = ()
-    """Where it serves HTTP."""
+    """Where it serves: HTTP, where it has no program."""
     cpu: Curve | None = None
     memory: Curve | None = None
     """What it uses, in billionths of a core and in bytes, over the seconds since its start; None
     where nobody said (see `usage`)."""
+    storage: Curve | None = None
+    """Bytes of its writable layer that it pretends to have written."""
 
     @property
     def serves(self) -> bool:
@@ -60,21 +64,12 @@ _ONCE: Final = Script(run_for=0.0)
 
 
 def of(
-    name: str,
-    annotations: Mapping[str, str],
-    argv: Sequence[str],
-    *,
-    init: bool = False,
-    ports: tuple[int, ...] = (),
+    name: str, annotations: Mapping[str, str], base: Script, *, init: bool = False
 ) -> Script:
-    """The script of container `name`. ValueError, with a sentence, for a bad annotation.
-
-    `ports` are those that it declares: a server serves them.
+    """The script of container `name`: what it would do by itself (`base`), and what annotations
+    say. ValueError, with a sentence, for a bad annotation.
     """
     told = _told(name, annotations, init)
-    if not told and not argv:
-        return _ONCE if init else _server(ports)
-    base = _of_command(argv, init, ports)
     if not told:
         return base
     _check_load(name, annotations)
@@ -87,10 +82,24 @@ def of(
         _seconds(told, "stop-after", base.stop_after),
         base.stop_code,
         () if ends else base.program,
+        base.sleeps and not ends,
         base.ports,
         _curve(told, "cpu", loads.NANOCORES),
         _curve(told, "memory", 1),
+        _curve(told, "ephemeral-storage", 1),
     )
+
+
+def believed(argv: Sequence[str], *, init: bool = False, ports: tuple[int, ...] = ()) -> Script:
+    """What a container does of whose image nothing is known: its command, where every virtual OS
+    has what that names, or else it serves `ports`; in an init container it ends at once.
+    """
+    found = commandline.course(argv) if argv else None
+    if found is not None:
+        return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
+    if argv and commandline.understood(argv):
+        return Script(program=tuple(argv), stop_after=math.inf)
+    return _ONCE if init else _server(ports)
 
 
 @lru_cache(256)
@@ -133,15 +142,6 @@ def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, st
         elif container == name:
             own[what] = value
     return everyone | own
-
-
-def _of_command(argv: Sequence[str], init: bool, ports: tuple[int, ...]) -> Script:
-    found = commandline.course(argv) if argv else None
-    if found is not None:
-        return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
-    if argv and commandline.understood(argv):
-        return Script(program=tuple(argv), stop_after=math.inf)
-    return _ONCE if init else _server(ports)
 
 
 def _run_for(told: Mapping[str, str], base: Script) -> float:

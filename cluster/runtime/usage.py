@@ -25,11 +25,14 @@ MEMORY_REQUEST: Final = "memory.min"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Cores in billionths, memory in bytes; `total` in nanoseconds of a core since the start."""
+    """Cores in billionths, memory in bytes; `total` in nanoseconds of a core since the start;
+    `storage` in bytes of its writable layer.
+    """
 
     cpu: int
     memory: int
     total: int = 0
+    storage: int = 0
 
 
 def of(script: Script, resources: pb.LinuxContainerResources, age: float = 0.0) -> Usage:
@@ -46,7 +49,8 @@ def of(script: Script, resources: pb.LinuxContainerResources, age: float = 0.0) 
     held = int(memory.at(age))
     if resources.memory_limit_in_bytes > 0:
         held = min(held, resources.memory_limit_in_bytes)
-    return Usage(int(cpu.at(age)), held, int(cpu.area(age)))
+    storage = 0 if script.storage is None else int(script.storage.at(age))
+    return Usage(int(cpu.at(age)), held, int(cpu.area(age)), storage)
 
 
 def _idle_cpu(resources: pb.LinuxContainerResources) -> int:

@@ -159,7 +159,7 @@ def test_the_node_is_described_as_a_kubelet_does():
     assert labels["team"] == "a"
     status = node["status"]
     assert status["allocatable"] == {
-        "cpu": "4", "ephemeral-storage": "100Gi", "memory": "16Gi", "pods": "110",
+        "cpu": "4", "ephemeral-storage": "96636764160", "memory": "16284Mi", "pods": "110",
     }  # fmt: skip
     assert status["nodeInfo"]["kubeletVersion"] == "v1.34.0"
     assert status["nodeInfo"]["containerRuntimeVersion"].startswith("kubemu://")

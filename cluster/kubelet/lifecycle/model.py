@@ -115,6 +115,8 @@ class Verdict:
     reason: str
     message: str
     grace: int | None = None
+    disruption: str = ""
+    """Reason of a condition DisruptionTarget that the pod is left with; "" for none."""
 
 
 @dataclass(slots=True)

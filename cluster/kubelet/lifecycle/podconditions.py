@@ -9,6 +9,7 @@ from cluster.kubelet.lifecycle import podspec, resizing
 from cluster.kubelet.version import Version
 
 SANDBOX_READY: Final = "PodReadyToStartContainers"
+DISRUPTION: Final = "DisruptionTarget"
 OWN: Final = (
     SANDBOX_READY, "Initialized", "Ready", "ContainersReady", "PodScheduled", resizing.PENDING,
     resizing.IN_PROGRESS,
@@ -30,6 +31,8 @@ class Picture:
     network_ready: bool
     resizes: Sequence[Verdict] = ()
     """Type, reason and message of conditions of a resize."""
+    disruption: Verdict | None = None
+    """The condition DisruptionTarget of a pod that the node ended."""
 
 
 def generate(picture: Picture, version: Version, now: float) -> list[objects.Object]:
@@ -44,6 +47,8 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
     verdicts["PodScheduled"] = ("True", "", "")
     for kind, reason, message in picture.resizes:
         verdicts[kind] = ("True", reason, message)
+    if picture.disruption is not None:
+        verdicts[DISRUPTION] = picture.disruption
     before = {one["type"]: one for one in picture.old.get("conditions") or ()}
     stamp = timestamps.encode(now)
     generation = objects.meta(picture.pod).get("generation") if version.tracks_generation else None
@@ -51,7 +56,10 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
         _condition(kind, verdict, before.get(kind), stamp, generation)
         for kind, verdict in verdicts.items()
     ]
-    return foreign(objects.status(picture.pod)) + made
+    others = foreign(objects.status(picture.pod))
+    if picture.disruption is not None:
+        others = [one for one in others if one["type"] != DISRUPTION]
+    return others + made
 
 
 def foreign(status: objects.Object) -> list[objects.Object]:

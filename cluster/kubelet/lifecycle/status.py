@@ -83,6 +83,7 @@ def generate(
             phase,
             seen.sandbox is not None,
             resizing.conditions(memory.resizing),
+            _disruption(memory, phase, host.version),
         ),
         host.version,
         now,
@@ -182,6 +183,16 @@ def _phase(old: objects.Object, memory: Memory, phase: str, stopped: bool) -> ob
             return {"phase": "Failed", "reason": verdict.reason, "message": verdict.message}
         return {"phase": known or "Pending"}
     return {"phase": phase}
+
+
+def _disruption(memory: Memory, phase: str, version: Version) -> podconditions.Verdict | None:
+    """The condition of a pod that its node ended, once it has failed (1.26)."""
+    verdict = memory.verdict
+    if verdict is None or not verdict.disruption or phase != "Failed":
+        return None
+    if (version.major, version.minor) < (1, 26):
+        return None
+    return "True", verdict.disruption, verdict.message
 
 
 def _addresses(pod: objects.Object, seen: Seen, old: objects.Object, host: Host) -> objects.Object:

@@ -70,20 +70,32 @@ def status(
     config: Config, health: Health, before: list[objects.Object], now: float
 ) -> objects.Object:
     """The whole status; `before` are the conditions that the Node has."""
-    amounts = {
-        "cpu": config.cpu,
-        "ephemeral-storage": config.ephemeral_storage,
-        "memory": config.memory,
-        "pods": str(config.max_pods),
-    }
     addresses = [{"type": "InternalIP", "address": one} for one in config.addresses]
     return {
-        "capacity": amounts,
-        "allocatable": amounts,
+        "capacity": config.capacity,
+        "allocatable": config.allocatable,
         "conditions": conditions(health, before, now),
         "addresses": [*addresses, {"type": "Hostname", "address": config.node_name}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.kubelet_port}},
         "nodeInfo": _info(config),
+    } | _handlers(config, health)
+
+
+def _handlers(config: Config, health: Health) -> objects.Object:
+    """The handlers of the runtime that RuntimeClasses can name, from 1.31 on."""
+    if not health.handlers or not config.version.shows_handlers:
+        return {}
+    return {
+        "runtimeHandlers": [
+            ({"name": one.name} if one.name else {})
+            | {
+                "features": {
+                    "recursiveReadOnlyMounts": one.recursive_read_only_mounts,
+                    "userNamespaces": one.user_namespaces,
+                }
+            }
+            for one in health.handlers
+        ]
     }
 
 

@@ -10,20 +10,45 @@ OWN: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", READY)
 
 _PRESSURES: Final = (
     (
-        "MemoryPressure", False, "KubeletHasSufficientMemory",
-        "kubelet has sufficient memory available",
+        "MemoryPressure",
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
     ),
-    ("DiskPressure", False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", False, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-)  # fmt: skip
+    (
+        "DiskPressure",
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    (
+        "PIDPressure",
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+)
+"""Type of each condition, and its reason and message where all is well and where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A handler of the runtime, "" the default one, and what it can do."""
+
+    name: str
+    recursive_read_only_mounts: bool = False
+    user_namespaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Why the node cannot run pods; both "" where it can."""
+    """Why the node cannot run pods; both "" where it can. `pressures` are the conditions of what
+    it is short of.
+    """
 
     runtime_error: str = "container runtime status check may not have completed yet"
     network_error: str = ""
+    pressures: tuple[str, ...] = ()
+
+    handlers: tuple[Handler, ...] = ()
+    """What the runtime offers to RuntimeClasses, as far as it has said."""
 
     @property
     def ready(self) -> bool:
@@ -44,7 +69,11 @@ def conditions(health: Health, before: list[objects.Object], now: float) -> list
     known = {one["type"]: one for one in before}
     made = [one for one in before if one["type"] not in OWN]
     ready = "KubeletReady" if health.ready else "KubeletNotReady"
-    verdicts = (*_PRESSURES, (READY, health.ready, ready, health.message))
+    verdicts = [
+        (kind, kind in health.pressures, *(bad if kind in health.pressures else good))
+        for kind, good, bad in _PRESSURES
+    ]
+    verdicts.append((READY, health.ready, ready, health.message))
     return made + [_condition(verdict, known.get(verdict[0]), now) for verdict in verdicts]
 
 

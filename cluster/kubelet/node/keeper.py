@@ -8,7 +8,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -78,9 +78,17 @@ class NodeKeeper:
         self._unregistered += 1
         self._due(f"node/{node.name}")
 
-    def set_health(self, name: str, found: healths.Health) -> None:
-        """Post another health of a node."""
+    def set_pressures(self, name: str, found: tuple[str, ...]) -> None:
+        """Post what a node is short of now."""
         node = self._nodes[name]
+        if node.health.pressures != found:
+            node.health = replace(node.health, pressures=found)
+            self._due(f"node/{name}")
+
+    def set_health(self, name: str, found: healths.Health) -> None:
+        """Post another health of a node; what it is short of stays."""
+        node = self._nodes[name]
+        found = replace(found, pressures=node.health.pressures)
         if node.health != found:
             node.health = found
             self._due(f"node/{name}")

@@ -155,6 +155,7 @@ def _burdened(pod: Pod, name: str, base: Used, share: float, known: _Gathered) -
         min(cpu, quantity.LARGEST),
         min(base.total + int(known.total), quantity.LARGEST),
         min(memory, quantity.LARGEST),
+        base.rootfs,
     )
 
 

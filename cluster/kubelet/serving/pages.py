@@ -96,7 +96,8 @@ def _of_pod(pod: Pod, stamp: str, used: usage.Usage) -> dict[str, Any]:
         }
         for one, its in running
     ]
-    together = usage.together([its for _, its in running])
+    machines = [used[one.id] for one in pod.seen.sandboxes if one.id in used]
+    together = usage.together([*(its for _, its in running), *machines])
     return {
         "podRef": {key: meta.get(key, "") for key in ("name", "namespace", "uid")},
         "startTime": (pod.status or {}).get("startTime"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cluster.aio import rpc
-from cluster.api import errors, quantity
+from cluster.api import errors, objects, quantity
 from cluster.kubelet.agent import NodeAgent
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -26,17 +26,19 @@ _SYSTEM_SHARE: Final = 10
 @dataclass(frozen=True, slots=True)
 class Used:
     """`cpu` in billionths of a core (None: not known), `total` in nanoseconds of a core since the
-    start, `memory` in bytes.
+    start, `memory` in bytes, `rootfs` those of the writable layer.
     """
 
     cpu: int | None
     total: int
     memory: int
+    rootfs: int = 0
 
 
 NOTHING: Final = Used(0, 0, 0)
 Usage = Mapping[str, Used]
-"""By container id; only what runs is in it."""
+"""By container id, and by sandbox id what a sandbox uses beside its containers; only what runs is
+in it."""
 
 
 async def of(agent: NodeAgent) -> Usage:
@@ -44,12 +46,41 @@ async def of(agent: NodeAgent) -> Usage:
     try:
         async with asyncio.timeout(_SECONDS):
             answer = await agent.cri.list_container_stats(pb.ListContainerStatsRequest())
+            machines = await _machines(agent)
     except TimeoutError:
         why = f"the container runtime did not answer within {_SECONDS:g} s"
         raise errors.InternalError(f"failed to list container stats: {why}") from None
     except rpc.Failure as failure:
         raise errors.InternalError(f"failed to list container stats: {failure.text}") from failure
-    return {one.attributes.id: _used(one) for one in answer.stats}
+    used = {one.attributes.id: _used(one) for one in answer.stats}
+    return used | {one.attributes.id: _beside(one.linux) for one in machines}
+
+
+async def _machines(agent: NodeAgent) -> list[pb.PodSandboxStats]:
+    """Sandboxes that take something themselves: a node without any is not asked for them."""
+    if not any(objects.spec(pod.object).get("overhead") for pod in agent.pods.values()):
+        return []
+    try:
+        answer = await agent.cri.list_pod_sandbox_stats(pb.ListPodSandboxStatsRequest())
+    except rpc.Failure as failure:
+        if failure.code == "UNIMPLEMENTED":
+            return []  # a runtime that tells of containers alone
+        raise
+    return list(answer.stats)
+
+
+def _beside(stats: pb.LinuxPodSandboxStats) -> Used:
+    """What a sandbox uses beside its containers."""
+    cpu, total, memory = (
+        stats.cpu.usage_nano_cores.value,
+        stats.cpu.usage_core_nano_seconds.value,
+        stats.memory.working_set_bytes.value,
+    )
+    for one in stats.containers:
+        cpu -= one.cpu.usage_nano_cores.value
+        total -= one.cpu.usage_core_nano_seconds.value
+        memory -= one.memory.working_set_bytes.value
+    return Used(max(cpu, 0), max(total, 0), max(memory, 0))
 
 
 def _used(stats: pb.ContainerStats) -> Used:
@@ -58,6 +89,7 @@ def _used(stats: pb.ContainerStats) -> Used:
         stats.cpu.usage_nano_cores.value if known else None,
         stats.cpu.usage_core_nano_seconds.value,
         stats.memory.working_set_bytes.value,
+        stats.writable_layer.used_bytes.value,
     )
 
 
@@ -67,6 +99,7 @@ def together(parts: list[Used]) -> Used:
         sum(one.cpu or 0 for one in parts),
         sum(one.total for one in parts),
         sum(one.memory for one in parts),
+        sum(one.rootfs for one in parts),
     )
 
 
