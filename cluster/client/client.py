@@ -6,27 +6,21 @@ cause that `cluster.client.cause` holds for the coroutine that issued it.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 
 from cluster.api import errors, objects
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.client import batching, cause
-from cluster.client.transport import RawEvent, Transport
+from cluster.client.transport import Event, Pushing, RawEvent, Transport
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
-
-class Event(NamedTuple):
-    """A watch event. A BOOKMARK has an empty object: only its revision means something."""
-
-    type: str
-    object: objects.Object
-    revision: int
+__all__ = ["Client", "Event", "Listing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +91,31 @@ class Client:
         async with _closing(stream):
             async for batch in stream:
                 yield [_event(raw) for raw in batch]
+
+    async def follow(
+        self,
+        resource: str,
+        namespace: str = "",
+        *,
+        revision: int,
+        take: Callable[[Sequence[Event]], None],
+        labels: str = "",
+        fields: str = "",
+    ) -> None:
+        """Give `take` each batch of a watch until it ends; what `take` raises is raised here.
+
+        The objects are read-only and may lack managedFields: a transport of the same process
+        (`transport.Pushing`) decodes them once for everybody. errors.Expired: list again.
+        """
+        if isinstance(self._transport, Pushing):
+            await self._transport.follow(
+                resource, namespace, revision=revision, labels=labels, fields=fields, take=take
+            )
+            return
+        stream = self.watch(resource, namespace, revision=revision, labels=labels, fields=fields)
+        async with contextlib.aclosing(stream):
+            async for events in stream:
+                take(events)
 
     async def read(self, path: str) -> objects.Object:
         """The document that a GET of an absolute path answers. errors.NotFound.

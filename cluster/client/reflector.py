@@ -92,19 +92,18 @@ class Reflector:
 
     async def _watch(self) -> None:
         """One watch, to its end or its rotation."""
-        stream = self._client.watch(
-            self._resource,
-            self._namespace,
-            revision=self.revision,
-            labels=self._labels,
-            fields=self._fields,
-        )
         started = asyncio.get_running_loop().time()
         seconds = self._random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds), contextlib.aclosing(stream):
-                async for events in stream:
-                    self._take(events)
+            async with asyncio.timeout(seconds):
+                await self._client.follow(
+                    self._resource,
+                    self._namespace,
+                    revision=self.revision,
+                    labels=self._labels,
+                    fields=self._fields,
+                    take=self._take,
+                )
         if asyncio.get_running_loop().time() - started < 1:
             # A server that ends watches at once must not be asked in a tight circle.
             await self._backoff.wait()

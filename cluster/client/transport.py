@@ -3,12 +3,12 @@
 Objects cross it as JSON text, so that a component can never share a dict with another.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from cluster.api import errors, operations
+from cluster.api import errors, objects, operations
 
 
 class Raw(NamedTuple):
@@ -32,6 +32,14 @@ class RawEvent(NamedTuple):
 
     type: str
     json: bytes
+    revision: int
+
+
+class Event(NamedTuple):
+    """A RawEvent decoded. A BOOKMARK has an empty object: only its revision means something."""
+
+    type: str
+    object: objects.Object
     revision: int
 
 
@@ -81,5 +89,26 @@ class Transport(Protocol):
 
         For what is no object of a resource: subresources such as `scale`, and what other servers
         serve for this one. errors.NotFound where nothing is served.
+        """
+        ...
+
+
+@runtime_checkable
+class Pushing(Protocol):
+    """What a transport within the API's own process may do besides, and cheaper than by `watch`."""
+
+    async def follow(
+        self,
+        resource: str,
+        namespace: str,
+        *,
+        revision: int,
+        labels: str,
+        fields: str,
+        take: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Give `take` batches of events after `revision`, until the watch ends or `take` raises.
+
+        The objects are shared by all who follow, read-only, and without managedFields.
         """
         ...

@@ -15,9 +15,9 @@ from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.events import Batch
 from cluster.apiserver.watchcache.watch import Watch
 from cluster.client.transport import Outcome, Raw, RawEvent, RawPage
+from cluster.lab import pushing
+from cluster.lab.pushing import Delay, Take
 from cluster.runtime.nodedisk import MemoryDisk
-
-Delay = Callable[[], float]
 
 
 class ApiSocket:
@@ -26,6 +26,7 @@ class ApiSocket:
     def __init__(self) -> None:
         self.registry: Registry | None = None
         self._watches: dict[Watch | ConvertedWatch, None] = {}
+        self._decoded = pushing.Decoded()
 
     def up(self, registry: Registry) -> None:
         """Connect clients to `registry` from now on."""
@@ -63,6 +64,39 @@ class ApiSocket:
         try:
             async for batch in watch:
                 yield batch
+        finally:
+            leave()
+            self._watches.pop(watch, None)
+            watch.close()
+        raise errors.ServiceUnavailable("the API server is down")
+
+    async def follow(
+        self,
+        user: identity.User,
+        resource: str,
+        namespace: str,
+        *,
+        revision: int,
+        labels: str,
+        fields: str,
+        delay: Delay,
+        take: Take,
+    ) -> None:
+        """Push what `user` may watch, until the API server goes down: errors.ServiceUnavailable."""
+        registry = self.here()
+        registry.check_read(user, "watch", resource, (namespace, ""), fields)
+        watch = await registry.watch(
+            resource, namespace, revision=str(revision), labels=labels, fields=fields
+        )
+        self._watches[watch] = None
+        leave = registry.presence.enter(user)
+        try:
+            if isinstance(watch, Watch):
+                await pushing.Push(watch, self._decoded, delay, take).ended()
+            else:
+                async for batch in watch:
+                    await asyncio.sleep(delay())
+                    take(self._decoded.events(batch))
         finally:
             leave()
             self._watches.pop(watch, None)
@@ -109,6 +143,28 @@ class LabTransport:
             async for batch in stream:
                 await asyncio.sleep(self._delay())
                 yield [RawEvent(event.type, event.json, event.revision) for event in batch.events]
+
+    async def follow(
+        self,
+        resource: str,
+        namespace: str,
+        *,
+        revision: int,
+        labels: str,
+        fields: str,
+        take: Take,
+    ) -> None:
+        """See `Pushing.follow`."""
+        await self._socket.follow(
+            self._user,
+            resource,
+            namespace,
+            revision=revision,
+            labels=labels,
+            fields=fields,
+            delay=self._delay,
+            take=take,
+        )
 
     async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""

@@ -6,7 +6,7 @@ position share one batch, and so one encoding.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.events import Batch, Event
@@ -32,6 +32,7 @@ class Feed:
         self._batches: dict[int, tuple[Batch, int]] = {}
         self._bookmark = Batch([Event(events.BOOKMARK, b"", 0)])
         self._waiting: list[asyncio.Future[None]] = []
+        self._listeners: dict[Callable[[], None], None] = {}
         self._late_wake: asyncio.TimerHandle | None = None
         self.ended = False
 
@@ -85,6 +86,8 @@ class Feed:
     def finish(self) -> None:
         """Nothing will come any more: watchers end once they have read what is here."""
         self.ended = True
+        for hear in self._listeners:
+            hear()
         self._wake_now()
 
     def bookmark(self) -> Batch:
@@ -118,11 +121,23 @@ class Feed:
         self._waiting.append(waiter)
         return waiter
 
+    def listen(self, hear: Callable[[], None]) -> None:
+        """Call `hear`, each time and at once, when something may have come."""
+        self._listeners[hear] = None
+
+    def ignore(self, hear: Callable[[], None]) -> None:
+        """Call `hear` no more."""
+        self._listeners.pop(hear, None)
+
     def _wake(self) -> None:
         """Wake the watchers; a crowd of them at most every few milliseconds.
 
         One wake-up costs each of them a message, whatever it carries, and a writer pays for it.
         """
+        for hear in self._listeners:
+            hear()
+        if not self._waiting:
+            return
         if len(self._waiting) < _CROWD:
             self._wake_now()
         elif self._late_wake is None:

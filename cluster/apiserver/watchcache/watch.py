@@ -32,6 +32,7 @@ class Watch:
         self._due = 0
         self._on_close = on_close
         self._waiter: asyncio.Future[None] | None = None
+        self._hear: Callable[[], None] | None = None
         self.revision = revision
         """Everything up to this revision has been given to the reader."""
 
@@ -47,6 +48,21 @@ class Watch:
                 raise StopAsyncIteration
             self._waiter = self._feed.wait()
             await self._waiter
+
+    def listen(self, hear: Callable[[], None]) -> None:
+        """Call `hear` now, and from then on at once when something may be `ready`, or it is over.
+
+        For one reader in the same process, who then needs no task to wait; it must not raise, and
+        must not close the watch.
+        """
+        self._hear = hear
+        self._feed.listen(hear)
+        hear()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be ready."""
+        return self._on_close is None
 
     def ready(self) -> Batch | None:
         """The next batch if there is one now. errors.Expired."""
@@ -84,9 +100,13 @@ class Watch:
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
+        if self._hear is not None:
+            self._feed.ignore(self._hear)
         self._wake()
 
     def _wake(self) -> None:
+        if self._hear is not None:
+            self._hear()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
