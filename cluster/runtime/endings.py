@@ -60,8 +60,12 @@ def out_of_memory(
     return left if left >= 0 else math.inf
 
 
-def stop_signal(annotations: Mapping[str, str]) -> int:
-    """The signal that a container is asked to end with; SIGTERM where nothing else is known."""
-    name = annotations.get(STOP_SIGNAL, "")
-    found = signal.Signals.__members__.get(name)
-    return int(found) if found is not None else int(signal.SIGTERM)
+def stop_signal(annotations: Mapping[str, str], image: str = "") -> int:
+    """The signal that a container is asked to end with: what the pod says, what its image says, or
+    SIGTERM.
+    """
+    for name in (annotations.get(STOP_SIGNAL, ""), image):
+        found = signal.Signals.__members__.get(name)
+        if found is not None:
+            return int(found)
+    return int(signal.SIGTERM)

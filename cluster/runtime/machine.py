@@ -15,6 +15,7 @@ from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
+from cluster.runtime.vos.sockets import Network
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
 from cluster.runtime.vos.tty import Tty
 
@@ -26,6 +27,26 @@ class Refused(Exception):
     """It cannot be run; the message is runc's."""
 
 
+class Standing:
+    """A clock that stands still while a program starts that slept: it started long ago."""
+
+    def __init__(self, clock: clocks.Clock) -> None:
+        self._clock = clock
+        self._at: float | None = None
+
+    def now(self) -> float:
+        """See `clock.Clock`."""
+        return self._clock.now() if self._at is None else self._at
+
+    def stand(self, at: float) -> None:
+        """Tell this time until `go_on`."""
+        self._at = at
+
+    def go_on(self) -> None:
+        """Tell the true time."""
+        self._at = None
+
+
 class _Console:
     """The main process's stdout or stderr: to the log, and to those who are attached."""
 
@@ -35,7 +56,7 @@ class _Console:
 
     async def write(self, data: bytes) -> None:
         """See `streams.Writer`."""
-        self._machine.log.write(self._stream, data)
+        self._machine.write_log(self._stream, data)
         for joint in list(self._machine.attached):
             try:
                 await joint.put(self._stream, data)
@@ -60,30 +81,46 @@ class Machine:
         clock: clocks.Clock,
         programs: Mapping[str, Program],
         disk: MemoryDisk | None = None,
+        network: Network | None = None,
     ) -> None:
         self.log = log
+        self.clock = Standing(clock)
         self.attached: dict[Joint, None] = {}
         self.tty: Tty | None = None
         self._container = container
         self._stdin: Pipe | None = None
         config, sandbox = container.config, container.sandbox
-        self._cwd = config.working_dir or "/"
+        image = container.emulated
+        theirs = image.env if image is not None and container.pulled is None else {}
+        self._cwd = config.working_dir or (image.working_dir if image is not None else "") or "/"
+        self.started = False
+        """Whether the main program was started."""
+        self.settled = False
+        """Whether it waits for somebody to come."""
         self.kernel = Kernel(
-            clock=clock,
+            clock=self.clock,
             hostname=sandbox.config.hostname or sandbox.config.metadata.name,
             programs=programs,
-            environment={one.key: one.value for one in config.envs},
+            environment={**theirs, **{one.key: one.value for one in config.envs}},
             addresses=sandbox.addresses,
+            network=network,
+            image_tag=container.image.tag,
+            on_serving=self.settle,
             console=_Console(self, OUT),
             mount=functools.partial(self._fill, disk),
         )
-        self.kernel.main_argv = [*config.command, *config.args] or [container.image.name]
+        argv = list(container.script.program) or [*config.command, *config.args]
+        self.kernel.main_argv = argv or [container.image.name]
 
     def _fill(self, disk: MemoryDisk | None, files: FileSystem) -> None:
         """Lay the image's files under the volumes."""
         container = self._container
+        if container.emulated is not None:
+            container.emulated.fill(files)
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
+        if not files.exists(self._cwd):
+            files.make_folders(self._cwd)
         _show_kernel(files, handlers.kernel(container.sandbox.handler))
         mounting.fill(files, config=container.config, sandbox=container.sandbox, disk=disk)
 
@@ -91,6 +128,7 @@ class Machine:
 
     def run(self, argv: Sequence[str], on_end: Callable[[int], None]) -> None:
         """Start the main program. Refused."""
+        self.started = True
         config = self._container.config
         out = _Console(self, OUT)
         environment = dict(self.kernel.environment)
@@ -103,6 +141,15 @@ class Machine:
             io = Io(self._stdin or NOTHING, out, _Console(self, ERR))
         process = self._start(argv, io, self.tty, environment, pid=1)
         process.on_end(on_end)
+
+    def settle(self) -> None:
+        """Its start is over: it waits for somebody to come."""
+        self.settled = True
+        self.clock.go_on()
+
+    def write_log(self, stream: str, data: bytes) -> None:
+        """Write to the log what the main process wrote."""
+        self.log.write_at(self.clock.now(), stream, data)
 
     def emit(self, line: str) -> None:
         """Write a line of the server's stdout. One who is attached and too slow misses it."""

@@ -39,8 +39,10 @@ _ANY: Final = {"": 0, "0.0.0.0": 4, "::": 6}
 class Occupant(Protocol):
     """Who is in a pod, besides those who listen."""
 
-    def answers(self, port: int) -> Callable[[], Answering] | None:
-        """What makes connections to a server that answers by itself; None where none is."""
+    def answers(self, port: int) -> tuple[object, Answering] | None:
+        """A new connection to a server that answers by itself, and whose it is; None: there is
+        none.
+        """
 
     def asleep(self) -> bool:
         """Whether somebody could be woken."""
@@ -52,7 +54,7 @@ class Occupant(Protocol):
 class Nobody:
     """A pod without anybody. See Occupant."""
 
-    def answers(self, port: int) -> Callable[[], Answering] | None:
+    def answers(self, port: int) -> tuple[object, Answering] | None:
         """See Occupant."""
         return None
 
@@ -65,21 +67,12 @@ class Nobody:
 
 
 class Namespace:
-    """A pod's network. See `sockets.Network`. `on_ready` is called when a program begins to wait
-    for somebody: what slept is awake then.
-    """
+    """A pod's network. See `sockets.Network`."""
 
-    def __init__(
-        self,
-        bridge: "Bridge",
-        addresses: Sequence[str],
-        occupant: Occupant,
-        on_ready: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, bridge: "Bridge", addresses: Sequence[str], occupant: Occupant) -> None:
         self.addresses = tuple(addresses)
         self._bridge = bridge
         self.occupant = occupant
-        self._on_ready = on_ready
         self._listeners: dict[int, dict[str, Listening]] = {}
         self._udp: dict[int, dict[str, Udp]] = {}
         self._streams: dict[Tcp | Answered, None] = {}
@@ -141,7 +134,8 @@ class Namespace:
             return None
         self.room()
         local = client.client(address)
-        stream = Answered(local, Endpoint(address, port), made(), self._forget)
+        owner, server = made
+        stream = Answered(local, Endpoint(address, port), server, owner, self._forget)
         self._streams[stream] = None
         return stream
 
@@ -152,9 +146,7 @@ class Namespace:
             raise sockets.error(errno.EMFILE)
         port = port or self._free(self._listeners)
         _check_port(self._listeners, port, address)
-        made = Listening(
-            Endpoint(address, port), backlog, on_closed=self._unlisten, on_accept=self._on_ready
-        )
+        made = Listening(Endpoint(address, port), backlog, on_closed=self._unlisten)
         self._listeners.setdefault(port, {})[address] = made
         self.changed.wake()
         return made
@@ -205,9 +197,7 @@ class Namespace:
             raise sockets.error(errno.EMFILE)
         port = port or self._free(self._udp)
         _check_port(self._udp, port, address)
-        made = Udp(
-            Endpoint(address, port), self._send, on_closed=self._unbind, on_receive=self._on_ready
-        )
+        made = Udp(Endpoint(address, port), self._send, on_closed=self._unbind)
         self._udp.setdefault(port, {})[address] = made
         self.changed.wake()
         return made
@@ -281,10 +271,10 @@ class Namespace:
         family = ":" in to
         return next((one for one in self.addresses if (":" in one) == family), to)
 
-    def break_answered(self) -> None:
+    def break_answered(self, owner: object) -> None:
         """Who answered by itself is gone: its connections are reset."""
         for stream in list(self._streams):
-            if isinstance(stream, Answered):
+            if isinstance(stream, Answered) and stream.owner is owner:
                 stream.break_off()
 
     def close(self) -> None:

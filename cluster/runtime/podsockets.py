@@ -204,8 +204,10 @@ class Answered:
         local: Endpoint,
         peer: Endpoint,
         server: Answering,
+        owner: object,
         on_closed: Callable[["Answered"], None],
     ) -> None:
+        self.owner = owner
         self.local = local
         self.peer = peer
         self.closed = False
@@ -285,13 +287,11 @@ class Listening:
         backlog: int,
         *,
         on_closed: Callable[["Listening"], None],
-        on_accept: Callable[[], None],
     ) -> None:
         self.local = local
         self.closed = False
         self._backlog = min(max(backlog, 1), MAX_BACKLOG)
         self._on_closed = on_closed
-        self._on_accept = on_accept
         self._queue: deque[Tcp] = deque()
         self._waiters = Waiters()
 
@@ -313,7 +313,6 @@ class Listening:
 
     async def accept(self) -> Tcp:
         """See Listener."""
-        self._on_accept()
         while True:
             if self.closed:
                 raise sockets.error(errno.EBADF)
@@ -346,13 +345,11 @@ class Udp:
         route: Route,
         *,
         on_closed: Callable[["Udp"], None],
-        on_receive: Callable[[], None],
     ) -> None:
         self.local = local
         self.closed = False
         self._route = route
         self._on_closed = on_closed
-        self._on_receive = on_receive
         self._queue: deque[tuple[bytes, Endpoint]] = deque()
         self.waiting = 0
         """Bytes that nobody has taken."""
@@ -361,7 +358,6 @@ class Udp:
 
     async def receive(self) -> tuple[bytes, Endpoint]:
         """See Datagrams."""
-        self._on_receive()
         while True:
             if self.closed:
                 raise sockets.error(errno.EBADF)

@@ -14,8 +14,10 @@ from cluster.runtime import images
 from cluster.runtime.script import Script
 
 if TYPE_CHECKING:
+    from cluster.runtime.emulated.image import Image
     from cluster.runtime.logs import Log
     from cluster.runtime.machine import Machine
+    from cluster.runtime.podnetwork import Namespace
     from cluster.runtime.registryimages import RegistryImage
 
 
@@ -69,6 +71,8 @@ class Container:
     """The short form that lists have, kept as long as it is true."""
     pulled: "RegistryImage | None" = None
     """The image, where it came from a registry and is not emulated."""
+    emulated: "Image | None" = None
+    """The emulated image that it runs; None where nothing is known of its programs."""
     restored: bool = False
     """Whether it is from before the runtime was restarted: its log files are there already."""
 
@@ -80,7 +84,7 @@ class Container:
     @property
     def believed(self) -> bool:
         """Whether nothing is known of its image: it is thought to have whatever it needs."""
-        return not self.script.program and not images.is_system(self.image)
+        return not self.script.program and self.emulated is None
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +98,8 @@ class Sandbox:
     addresses: tuple[str, ...] = ()
     ready: bool = True
     containers: dict[str, Container] = field(default_factory=dict)
+    network: "Namespace | None" = None
+    """Its network, from when somebody wants it."""
     summary: pb.PodSandbox | None = None
     """The short form that lists have, kept as long as it is true."""
 

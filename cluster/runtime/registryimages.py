@@ -129,6 +129,18 @@ def completed(config: pb.ContainerConfig, image: RegistryImage) -> pb.ContainerC
     return found
 
 
+def labels(image: RegistryImage) -> Mapping[str, str]:
+    """The labels of an image."""
+    found = _inner(image).get("Labels")
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {key: text for key, text in pairs if isinstance(text, str)}
+
+
+def stop_signal(image: RegistryImage) -> str:
+    """The signal that an image says its containers end with; "" where it says none."""
+    return str(_inner(image).get("StopSignal") or "")
+
+
 def exposed(image: RegistryImage) -> tuple[int, ...]:
     """The TCP ports that an image says that it listens on."""
     found = _inner(image).get("ExposedPorts")

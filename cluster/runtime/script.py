@@ -63,9 +63,7 @@ SERVER: Final = Script()
 _ONCE: Final = Script(run_for=0.0)
 
 
-def of(
-    name: str, annotations: Mapping[str, str], base: Script, *, init: bool = False
-) -> Script:
+def of(name: str, annotations: Mapping[str, str], base: Script, *, init: bool = False) -> Script:
     """The script of container `name`: what it would do by itself (`base`), and what annotations
     say. ValueError, with a sentence, for a bad annotation.
     """
@@ -81,8 +79,8 @@ def of(
         _seconds(told, "start-delay", base.start_delay),
         _seconds(told, "stop-after", base.stop_after),
         base.stop_code,
-        () if ends else base.program,
-        base.sleeps and not ends,
+        () if ends and not base.sleeps else base.program,
+        base.sleeps,
         base.ports,
         _curve(told, "cpu", loads.NANOCORES),
         _curve(told, "memory", 1),

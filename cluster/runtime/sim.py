@@ -16,18 +16,20 @@ from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
     addresses,
+    deciding,
     endings,
     handlers,
-    images,
     logs,
     messages,
+    podspaces,
     registryimages,
     script,
     simstreams,
 )
 from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import Listener
-from cluster.runtime.machine import Machine, Refused
+from cluster.runtime.emulated import catalog
+from cluster.runtime.machine import OUT, Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 from cluster.runtime.registryimages import RegistryImage
@@ -57,6 +59,7 @@ class Sim(simstreams.Streams):
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
+        self.spaces = podspaces.Spaces(self.woken, self._emit)
         if pod_cidr:
             self.set_pod_cidr(pod_cidr)
 
@@ -71,6 +74,7 @@ class Sim(simstreams.Streams):
         if cidrs != self.pod_cidr:
             known = {pool.network: pool for pool in self._pools}
             self._pools = tuple(known.get(net) or addresses.Pool(net) for net in found)
+            self.spaces.host_addresses = tuple(str(net.network_address + 1) for net in found)
             self.pod_cidr = cidrs
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
@@ -93,6 +97,7 @@ class Sim(simstreams.Streams):
             self._give_back(sandbox)
             raise
         self.sandboxes[sandbox.id] = sandbox
+        self.spaces.joined(sandbox)
         self._tell(sandbox, sandbox.id, Change.STARTED)
         return sandbox
 
@@ -114,6 +119,7 @@ class Sim(simstreams.Streams):
         if not sandbox.ready:
             return
         sandbox.ready = False
+        self.spaces.left(sandbox)
         self._give_back(sandbox)
         self._tell(sandbox, sandbox.id, Change.STOPPED)
 
@@ -151,9 +157,10 @@ class Sim(simstreams.Streams):
                     f'container name "{meta.name}", attempt {meta.attempt}, is reserved for '
                     f'"{other.id}"',
                 )
+        decided = deciding.decide(sandbox, config, pulled)
         container = Container(
-            self._new_id(), sandbox, config, _reference(config),
-            _script(sandbox, config, pulled), self.time(), pulled=pulled,
+            self._new_id(), sandbox, config, decided.image, decided.script, self.time(),
+            pulled=pulled, emulated=decided.emulated,
         )  # fmt: skip
         self.containers[container.id] = sandbox.containers[container.id] = container
         self._tell(sandbox, container.id, Change.CREATED)
@@ -166,6 +173,7 @@ class Sim(simstreams.Streams):
         self.sandboxes[sandbox.id] = sandbox
         self._names[_name(sandbox.config)] = sandbox.id
         if sandbox.ready:
+            self.spaces.joined(sandbox)
             for pool, address in zip(self._pools, sandbox.addresses, strict=False):
                 pool.claim(address)
 
@@ -178,9 +186,10 @@ class Sim(simstreams.Streams):
         pulled: RegistryImage | None,
     ) -> Container:
         """Have a container as it was made before the runtime was restarted. rpc.Failure."""
+        decided = deciding.decide(sandbox, config, pulled)
         container = Container(
-            id, sandbox, config, _reference(config), _script(sandbox, config, pulled), created_at,
-            pulled=pulled, restored=True,
+            id, sandbox, config, decided.image, decided.script, created_at,
+            pulled=pulled, emulated=decided.emulated, restored=True,
         )  # fmt: skip
         self.containers[id] = sandbox.containers[id] = container
         return container
@@ -192,9 +201,9 @@ class Sim(simstreams.Streams):
     async def resume(self, container: Container) -> None:
         """Let a running container go on: what is due of it is due, a program begins anew."""
         told = container.script
-        if told.program:
+        if told.program and not told.sleeps:
             try:
-                await self.entered(container)
+                await self.made(container)
                 self._begin(container)
             except rpc.Failure:
                 return  # it has ended, and says why
@@ -216,9 +225,9 @@ class Sim(simstreams.Streams):
                 container.starting = False
             if self.containers.get(container.id) is not container or not container.sandbox.ready:
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
-        if told.program:
-            await self.entered(container)
-        self._begin(container)
+        if told.program and not told.sleeps:
+            await self.made(container)
+            self._begin(container)
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)
@@ -256,20 +265,27 @@ class Sim(simstreams.Streams):
         if container.state is not State.RUNNING:
             return
         told = container.script
-        if told.program and grace > 0:
+        running = container.machine is not None and container.machine.started
+        if running and grace > 0:
             # Only a program that has a handler for it hears of it.
-            number = endings.stop_signal(container.config.annotations)
-            self.machine(container).signal(number)
-        if grace > 0 and told.stop_after == 0:
+            self.machine(container).signal(self._stop_signal(container))
+        if grace > 0 and told.stop_after == 0 and not (running and told.sleeps):
             self._exit(container, told.stop_code)
         elif grace <= 0:
             self._exit(container, script.KILLED)
         else:
             await self._stop_slowly(container, grace)
 
+    @staticmethod
+    def _stop_signal(container: Container) -> int:
+        image = container.emulated.stop_signal if container.emulated is not None else ""
+        if container.pulled is not None:
+            image = registryimages.stop_signal(container.pulled) or image
+        return endings.stop_signal(container.config.annotations, image)
+
     async def _stop_slowly(self, container: Container, grace: float) -> None:
         told = container.script
-        if told.stop_after < grace:
+        if 0 < told.stop_after < grace:
             self._after(container, told.stop_after, told.stop_code)
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
@@ -299,6 +315,7 @@ class Sim(simstreams.Streams):
             _release(container)
             if container.machine is not None:
                 container.machine.end()
+        self.spaces.close()
 
     def log(self, container: Container) -> logs.Log:
         """A container's log; made when it is first asked for, unless it is kept in files."""
@@ -320,35 +337,49 @@ class Sim(simstreams.Streams):
     def machine(self, container: Container) -> Machine:
         """What a container does beyond living; made when it is first asked for."""
         if container.machine is None:
-            # Imported here: it is much, and most containers never need it.
-            from cluster.runtime.vos.programs import PROGRAMS
-
-            log = self.log(container)
             container.machine = Machine(
-                container, log, clock=self._clock, programs=PROGRAMS, disk=self._disk
-            )
+                container, self.log(container), clock=self._clock,
+                programs=catalog.programs(container.emulated), disk=self._disk,
+                network=self.spaces.of(container.sandbox),
+            )  # fmt: skip
         return container.machine
 
     async def entered(self, container: Container) -> Machine:
-        """The same, for who will look at its files: what it mounts is there. rpc.Failure."""
+        """The same, for who will look into it: what it mounts is there, and a program that slept
+        has begun. rpc.Failure.
+        """
+        machine = await self.woken(container)
+        if container.script.sleeps:
+            await podspaces.begun(machine)
+        return machine
+
+    async def woken(self, container: Container) -> Machine:
+        """The same, where a program that slept was started just now. rpc.Failure."""
+        machine = await self.made(container)
+        if container.script.sleeps and container.state is State.RUNNING and not machine.started:
+            machine.clock.stand(container.started_at / 1e9)
+            self._begin(container)
+        return machine
+
+    async def made(self, container: Container) -> Machine:
+        """The same, where what it mounts is there. rpc.Failure."""
         if self._disk is not None and container.config.mounts:
             await self._disk.demand([mount.host_path for mount in container.config.mounts])
         return self.machine(container)
 
     def _begin(self, container: Container) -> None:
         """Start a container's program. rpc.Failure where it cannot be run."""
-        told = container.script
-        if told.program:
-            try:
-                self.machine(container).run(told.program, functools.partial(self._exit, container))
-            except Refused as refused:
-                text = (
-                    "failed to create containerd task: failed to create shim task: OCI runtime "
-                    "create failed: runc create failed: unable to start container process: "
-                    f"{refused}: unknown"
-                )
-                self._never_began(container, text)
-                raise rpc.Failure("UNKNOWN", text) from refused
+        argv = container.script.program
+        try:
+            self.machine(container).run(argv, functools.partial(self._exit, container))
+        except Refused as refused:
+            text = (
+                "failed to create containerd task: failed to create shim task: OCI runtime "
+                "create failed: runc create failed: unable to start container process: "
+                f"{refused}: unknown"
+            )
+            self._never_began(container, text)
+            raise rpc.Failure("UNKNOWN", text) from refused
 
     def _never_began(self, container: Container, why: str) -> None:
         """Its program could not be run: it has ended, as containerd has it."""
@@ -365,6 +396,13 @@ class Sim(simstreams.Streams):
         text = f"{container.config.metadata.name}: {where}\n"
         log.write_at(at, "stdout", text.encode())
 
+    def _emit(self, container: Container, line: str) -> None:
+        """A line of a server that answers by itself."""
+        if container.machine is not None:
+            container.machine.emit(line)
+        else:
+            self.log(container).write(OUT, line.encode(errors="replace") + b"\n")
+
     def _after(self, container: Container, seconds: float, code: int) -> None:
         end = functools.partial(self._exit, container, code)
         timer = asyncio.get_running_loop().call_later(seconds, end)
@@ -378,6 +416,7 @@ class Sim(simstreams.Streams):
         container.reason = reason
         container.finished_at = self.time()
         _release(container)
+        self.spaces.ended(container)
         if container.machine is not None:
             container.machine.end()
             container.message = self._last_words(container, container.machine)
@@ -440,27 +479,3 @@ def _release(container: Container) -> None:
         if not waiter.done():
             waiter.set_result(None)
     container.timers = container.waiters = None
-
-
-def _reference(config: pb.ContainerConfig) -> images.Reference:
-    try:
-        return images.parse(config.image.user_specified_image or config.image.image)
-    except ValueError as error:
-        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
-
-
-def _script(
-    sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None
-) -> script.Script:
-    annotations = sandbox.config.annotations
-    init = script.INIT in config.annotations
-    argv = [*config.command, *config.args]
-    reference = _reference(config)
-    if not argv and config.stdin and images.is_system(reference):
-        argv = ["sh"]
-    known = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
-    ports = script.ports(config.annotations.get(script.PORTS, "")) or known
-    try:
-        return script.of(config.metadata.name, annotations, argv, init=init, ports=ports)
-    except ValueError as error:
-        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error

@@ -12,11 +12,13 @@ import structlog
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
-from cluster.runtime import commandline, logs
+from cluster.runtime import commandline, logs, podsockets
 from cluster.runtime.driver import Ran
 from cluster.runtime.machine import ERR, OUT, Machine, Refused
+from cluster.runtime.podspaces import Spaces
 from cluster.runtime.records import Container, Sandbox, State
 from cluster.runtime.vos.kernel import Io
+from cluster.runtime.vos.sockets import Stream
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Collected, Joint, Pipe
 from cluster.runtime.vos.tty import Tty
 
@@ -25,6 +27,8 @@ _SYNC_BYTES: Final = 16 << 20
 
 class Streams:
     """The part of the sim driver that streams."""
+
+    spaces: Spaces
 
     def log(self, container: Container) -> logs.Log:
         """A container's log."""
@@ -48,7 +52,7 @@ class Streams:
         self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncIterator[pb.StreamOutput]:
         """See `driver.Driver`."""
-        machine = self.machine(container)
+        machine = await self.entered(container)
         try:
             return _attach(machine, machine.attach(), start, inputs)
         except Refused as refused:
@@ -58,13 +62,18 @@ class Streams:
         self, sandbox: Sandbox, port: int, inputs: AsyncIterator[pb.PortForwardInput]
     ) -> AsyncIterator[pb.PortForwardOutput]:
         """See `driver.Driver`."""
-        for container in sandbox.containers.values():
-            if container.state is State.RUNNING and port in container.script.ports:
-                return _forward(self.machine(container), inputs)
-        return _refused_port(sandbox.id, port)
+        try:
+            stream = await self.spaces.of(sandbox).connect("127.0.0.1", port)
+        except OSError as error:
+            return _refused_port(sandbox.id, port, error)
+        if isinstance(stream, podsockets.Answered):
+            return _forward_answered(stream, inputs)
+        return _forward(stream, inputs)
 
     async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
         """See `driver.Driver`."""
+        if container.script.sleeps and container.state is State.RUNNING:
+            await self.entered(container)
         return logs.part(self.log(container).kept, offset, limit)
 
     async def reopen_log(self, container: Container) -> None:
@@ -222,30 +231,76 @@ async def _feed_main(
             machine.close_stdin()
 
 
-async def _forward(
-    machine: Machine, inputs: AsyncIterator[pb.PortForwardInput]
+async def _forward_answered(
+    stream: podsockets.Answered, inputs: AsyncIterator[pb.PortForwardInput]
 ) -> AsyncIterator[pb.PortForwardOutput]:
-    yield pb.PortForwardOutput(connected=True)
-    connection = machine.serve()
-    async for one in inputs:
-        kind = one.WhichOneof("input")
-        if kind == "closed":
-            break
-        if kind == "data":
-            answer = connection.receive(one.data)
-            if answer:
-                yield pb.PortForwardOutput(data=answer)
-        if connection.closed:
-            break
+    """One who answers by itself needs no task: what comes in is answered at once."""
+    try:
+        yield pb.PortForwardOutput(connected=True)
+        async for one in inputs:
+            kind = one.WhichOneof("input")
+            if kind == "closed":
+                break
+            if kind == "data":
+                answer = stream.answer(one.data)
+                if answer:
+                    yield pb.PortForwardOutput(data=answer)
+            if stream.over:
+                break
+    except OSError as error:
+        yield pb.PortForwardOutput(error=_cut(error))
+        return
+    finally:
+        stream.close()
     yield pb.PortForwardOutput(closed=True)
 
 
-async def _refused_port(sandbox: str, port: int) -> AsyncIterator[pb.PortForwardOutput]:
+async def _forward(
+    stream: Stream, inputs: AsyncIterator[pb.PortForwardInput]
+) -> AsyncIterator[pb.PortForwardOutput]:
+    feeding = _Feeding(_feed_stream(stream, inputs), "port-forward")
+    try:
+        yield pb.PortForwardOutput(connected=True)
+        while data := await stream.receive():
+            yield pb.PortForwardOutput(data=data)
+    except BrokenPipeError:
+        pass  # The client has gone.
+    except OSError as error:
+        yield pb.PortForwardOutput(error=_cut(error))
+        return
+    finally:
+        feeding.stop()
+        stream.close()
+    yield pb.PortForwardOutput(closed=True)
+
+
+async def _feed_stream(stream: Stream, inputs: AsyncIterator[pb.PortForwardInput]) -> None:
+    """Carry a client's bytes into a connection, until one of both ends."""
+    try:
+        async for one in inputs:
+            kind = one.WhichOneof("input")
+            if kind == "closed":
+                break
+            if kind == "data":
+                await stream.send(one.data)
+        stream.end()
+    except OSError:
+        return  # Who reads hears of it.
+
+
+def _cut(error: OSError) -> str:
+    return f"connection lost: {(error.strerror or str(error)).lower()}"
+
+
+async def _refused_port(
+    sandbox: str, port: int, error: OSError
+) -> AsyncIterator[pb.PortForwardOutput]:
     space = f"/var/run/netns/cni-{sandbox[:8]}"
+    why = f"connect: {(error.strerror or str(error)).lower()}"
     yield pb.PortForwardOutput(
         error=(
             f'failed to execute portforward in network namespace "{space}": failed to connect to '
             f'localhost:{port} inside namespace "{sandbox}", IPv4: dial tcp4 127.0.0.1:{port}: '
-            f"connect: connection refused IPv6 dial tcp6 [::1]:{port}: connect: connection refused"
+            f"{why} IPv6 dial tcp6 [::1]:{port}: {why}"
         )
     )

@@ -136,7 +136,7 @@ def test_init_containers_run_in_order():
     async def scenario(world, runtime):
         init = [
             {"name": "one", "image": "busybox", "command": ["sleep", "3"]},
-            {"name": "two", "image": "busybox", "command": ["./migrate", "--now"]},
+            {"name": "two", "image": "shop", "command": ["./migrate", "--now"]},
         ]
         await world.pod("staged", init=init)
         pod = await world.wait("staged", kw.waiting("PodInitializing"))

@@ -19,7 +19,7 @@ def told(annotations, resources=None, age=0.0):
     pod = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}}
     spec = {"name": "web", "image": "nginx", "resources": resources or {}}
     made = criconfig.container(pod, spec, 0, init=False, environment={})
-    return usage.of(script.of("web", annotations, ()), made.linux.resources, age)
+    return usage.of(script.of("web", annotations, script.SERVER), made.linux.resources, age)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_container_uses_what_it_was_told_or_a_share_of_its_requests(
 )
 def test_an_amount_that_is_none_is_refused(value, why):
     with pytest.raises(ValueError, match=f"annotation kubemu.dev/memory: .*{why}"):
-        script.of("web", {"kubemu.dev/memory": value}, ())
+        script.of("web", {"kubemu.dev/memory": value}, script.SERVER)
 
 
 def test_the_runtime_tells_of_containers_that_run_and_adds_up_what_they_used():
@@ -133,4 +133,4 @@ def test_what_a_container_uses_follows_a_curve_from_its_start(age, limits, cpu, 
 )
 def test_curves_and_loads_that_cannot_be_read_keep_the_container_from_being_made(annotations, why):
     with pytest.raises(ValueError, match=why):
-        script.of("web", annotations, ())
+        script.of("web", annotations, script.SERVER)

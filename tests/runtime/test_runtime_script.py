@@ -5,13 +5,17 @@ import pytest
 from cluster.runtime import script
 
 
+def told_of(name, annotations, argv, *, init=False):
+    return script.of(name, annotations, script.believed(argv, init=init), init=init)
+
+
 def test_nothing_scripted_is_the_shared_server():
-    assert script.of("web", {}, []) is script.SERVER
-    assert script.of("web", {"other": "x"}, ["nginx"]) is script.SERVER
+    assert told_of("web", {}, []) is script.SERVER
+    assert told_of("web", {"other": "x"}, ["nginx"]) is script.SERVER
 
 
 def test_an_init_container_that_is_not_understood_ends_well_at_once():
-    assert script.of("setup", {}, ["./migrate"], init=True) == script.Script(run_for=0.0)
+    assert told_of("setup", {}, ["./migrate"], init=True) == script.Script(run_for=0.0)
 
 
 @pytest.mark.parametrize(
@@ -30,18 +34,18 @@ def test_an_init_container_that_is_not_understood_ends_well_at_once():
 )
 def test_annotations_script_a_container(annotations, expected):
     told = {script.PREFIX + key: value for key, value in annotations.items()}
-    assert script.of("web", told, []) == expected
+    assert told_of("web", told, []) == expected
 
 
 def test_annotations_of_all_containers_leave_init_containers_alone():
     told = {"kubemu.dev/run-for": "9s"}
-    assert script.of("setup", told, [], init=True).run_for == 0.0
-    assert script.of("setup", {"kubemu.dev/run-for.setup": "9s"}, [], init=True).run_for == 9.0
+    assert told_of("setup", told, [], init=True).run_for == 0.0
+    assert told_of("setup", {"kubemu.dev/run-for.setup": "9s"}, [], init=True).run_for == 9.0
 
 
 def test_a_command_heeds_no_signal_unless_told_to():
-    assert script.of("web", {}, ["sleep", "60"]).stop_after == math.inf
-    assert script.of("web", {"kubemu.dev/stop-after": "1s"}, ["sleep", "60"]).stop_after == 1.0
+    assert told_of("web", {}, ["sleep", "60"]).stop_after == math.inf
+    assert told_of("web", {"kubemu.dev/stop-after": "1s"}, ["sleep", "60"]).stop_after == 1.0
 
 
 @pytest.mark.parametrize(
@@ -54,5 +58,5 @@ def test_a_command_heeds_no_signal_unless_told_to():
 )
 def test_a_bad_annotation_is_named(key, value, said):
     with pytest.raises(ValueError, match="annotation") as caught:
-        script.of("web", {script.PREFIX + key: value}, [])
+        told_of("web", {script.PREFIX + key: value}, [])
     assert said in str(caught.value)

@@ -14,11 +14,19 @@ from typing import Any, Final
 import structlog
 
 from cluster.runtime.emulated.image import Image
+from cluster.runtime.vos.kernel import Program, lookup
 
 GROUP: Final = "kubemu.images"
 
-BUILT_IN: Final[Mapping[str, str]] = {}
-"""Module by repository path."""
+BUILT_IN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("library/busybox", "busybox", "google-containers/busybox", "e2e-test-images/busybox",
+         "library/alpine", "alpine", "library/debian", "library/ubuntu", "library/fedora",
+         "library/centos"),
+        "systems",
+    ),
+}  # fmt: skip
+"""Module of this package by repository path."""
 
 
 @lru_cache(4096)
@@ -52,3 +60,21 @@ def _by_name(loaded: Any) -> Iterable[tuple[str, Image]]:
         if not isinstance(one, Image):
             raise TypeError(f"{one!r} is no cluster.runtime.emulated.image.Image")
         yield from ((name, one) for name in one.names)
+
+
+@lru_cache(256)
+def programs(image: Image | None) -> Mapping[str, Program]:
+    """Every program that a container of an image has, by name or absolute path. One of which
+    nothing is known has those of the virtual OS.
+    """
+    if image is not None and not image.userland:
+        return image.programs
+    # Imported here: it is much, and most containers never need it.
+    from cluster.runtime.vos.programs import PROGRAMS
+
+    return PROGRAMS if image is None else {**PROGRAMS, **image.programs}
+
+
+def program(image: Image, name: str) -> Program | None:
+    """The program that a command line of an image names; None where it is none of its own."""
+    return lookup(image.programs, name)

@@ -1,15 +1,17 @@
 """What an emulated image is: a configuration as Docker's, files, and programs in Python."""
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Program
 
 Content = str | bytes
 """What is in a file; text is UTF-8."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Image:
     """An image. ValueError, with a sentence, for what cannot be."""
 
@@ -45,3 +47,13 @@ class Image:
         for port in self.ports:
             if not 0 < port < 65536:
                 raise ValueError(f"{port} of image {self.names[0]} is no port")
+
+    def fill(self, target: FileSystem) -> None:
+        """Lay its files into a container's root."""
+        for path, content in self.files.items():
+            if path.endswith("/"):
+                target.make_folders(path.rstrip("/"))
+                continue
+            data = content.encode() if isinstance(content, str) else content
+            target.make_folders(posixpath.dirname(path))
+            target.put(path, data, 0o755 if data.startswith(b"#!") else 0o644)

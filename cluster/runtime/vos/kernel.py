@@ -137,7 +137,8 @@ class Process:
             # Imported here: few processes have sockets.
             from cluster.runtime.vos.opened import NoNetwork, Opened
 
-            self._opened = Opened(self.kernel.network or NoNetwork())
+            kernel = self.kernel
+            self._opened = Opened(kernel.network or NoNetwork(), kernel.on_serving)
         return self._opened
 
     def exit(self, code: int) -> None:
@@ -220,6 +221,7 @@ class Kernel:
         mount: Callable[[files.FileSystem], None] | None = None,
         network: "Network | None" = None,
         image_tag: str = "",
+        on_serving: Callable[[], None] = lambda: None,
     ) -> None:
         self.clock = clock
         self.hostname = hostname
@@ -227,6 +229,8 @@ class Kernel:
         self.environment = {"PATH": PATH, "HOSTNAME": hostname, "HOME": "/root"} | dict(environment)
         self.addresses = addresses
         self.network = network
+        self.on_serving = on_serving
+        """Called when a process begins to wait for somebody to come."""
         self.console = console
         self.started = clock.now()
         self.processes: dict[int, Process] = {}
@@ -250,15 +254,8 @@ class Kernel:
         return self._files
 
     def find(self, name: str) -> Program | None:
-        """The program of a name, of a path that is a program's own, or of one in a directory of
-        PATH or in the root.
-        """
-        folder, slash, base = name.rpartition("/")
-        if not slash:
-            return self.programs.get(name)
-        if folder and folder not in _FOLDERS:
-            return self.programs.get(name)
-        return self.programs.get(name) or self.programs.get(base)
+        """The program of a name or path."""
+        return lookup(self.programs, name)
 
     def start(
         self,
@@ -331,3 +328,18 @@ def encoded(text: str) -> bytes:
 def decoded(data: bytes) -> str:
     """Bytes as a program reads them."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def lookup(programs: Mapping[str, Program], name: str) -> Program | None:
+    """The program of a name, or of a path: its own, or one in a directory of PATH or the root.
+
+    Programs are kept by name, or by absolute path; those of a directory of PATH have a name, too.
+    """
+    folder, slash, base = name.rpartition("/")
+    found = programs.get(name)
+    if found is None and slash and (not folder or folder in _FOLDERS):
+        found = programs.get(base)
+    if found is None and not slash:
+        paths = (f"{one}/{name}" for one in PATH.split(":"))
+        found = next((programs[path] for path in paths if path in programs), None)
+    return found

@@ -1,7 +1,7 @@
 """A process's view of its pod's network: what it opens is counted, and closed when it ends."""
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from cluster.runtime.vos import sockets
@@ -16,8 +16,10 @@ _S = TypeVar("_S", bound=Socket)
 class Opened:
     """See `sockets.Network`. OSError EMFILE beyond MAX_OPEN."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, on_serving: Callable[[], None] = lambda: None) -> None:
         self._network = network
+        self.on_serving = on_serving
+        """Called when the process begins to wait for somebody to come."""
         self._open: dict[Socket, None] = {}
         self._sweep_at = _SWEEP
         self._ended = False
@@ -40,7 +42,7 @@ class Opened:
     def datagrams(self, port: int = 0, address: str = "") -> Datagrams:
         """See Network."""
         self._room()
-        return self._kept(self._network.datagrams(port, address))
+        return self._kept(_Receiving(self._network.datagrams(port, address), self))
 
     async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
         """See Network."""
@@ -110,7 +112,39 @@ class _Accepting:
 
     async def accept(self) -> Stream:
         """See Listener."""
+        self._opened.on_serving()
         return self._opened.keep(await self._listener.accept())
+
+
+class _Receiving:
+    """A socket for datagrams whose process is ready when it first waits for one."""
+
+    def __init__(self, socket: Datagrams, opened: Opened) -> None:
+        self._socket = socket
+        self._opened = opened
+
+    @property
+    def local(self) -> sockets.Endpoint:
+        """See Socket."""
+        return self._socket.local
+
+    @property
+    def closed(self) -> bool:
+        """See Socket."""
+        return self._socket.closed
+
+    def close(self) -> None:
+        """See Socket."""
+        self._socket.close()
+
+    def send(self, data: bytes, to: sockets.Endpoint) -> None:
+        """See Datagrams."""
+        self._socket.send(data, to)
+
+    async def receive(self) -> tuple[bytes, sockets.Endpoint]:
+        """See Datagrams."""
+        self._opened.on_serving()
+        return await self._socket.receive()
 
 
 class NoNetwork:

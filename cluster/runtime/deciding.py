@@ -1,0 +1,101 @@
+"""What a new container runs: its image, its command line, and what annotations say. Pure.
+
+An image is known (it is emulated, or built upon one that is: then it has the programs that it has,
+and a command that is none of them fails), or it is believed: nobody knows its programs, so it is a
+well-behaved server unless its command names what every virtual OS has.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cluster.aio import rpc
+from cluster.api import imagereferences
+from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import commandline, images, registryimages, script
+from cluster.runtime.emulated import catalog, serving
+from cluster.runtime.emulated.image import Image
+from cluster.runtime.records import Sandbox
+from cluster.runtime.registryimages import RegistryImage
+from cluster.runtime.script import Script
+
+EMULATED: Final = "kubemu.dev/emulated"
+"""The label of an image that is built upon an emulated one; its value is that one's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a container runs. `emulated` is None where nothing is known of its image's programs."""
+
+    image: images.Reference
+    script: Script
+    emulated: Image | None
+
+
+def decide(sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None) -> Decision:
+    """What a container runs; `pulled` is its image where a registry had it. rpc.Failure."""
+    reference = _reference(config)
+    emulated = catalog.find(reference.path) if pulled is None else _base(pulled)
+    argv = tuple(_argv(config, emulated if pulled is None else None))
+    init = script.INIT in config.annotations
+    declared = script.ports(config.annotations.get(script.PORTS, ""))
+    if emulated is not None:
+        if not argv:
+            text = f'failed to generate container "{config.metadata.name}" spec'
+            raise rpc.Failure("UNKNOWN", f"{text}: failed to generate spec: no command specified")
+        exposed = emulated.ports if pulled is None else registryimages.exposed(pulled)
+        base = _known(argv, emulated, declared or exposed)
+    else:
+        exposed = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
+        base = script.believed(argv, init=init, ports=declared or exposed)
+    try:
+        told = script.of(config.metadata.name, sandbox.config.annotations, base, init=init)
+    except ValueError as error:
+        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
+    return Decision(reference, told, emulated)
+
+
+def _reference(config: pb.ContainerConfig) -> images.Reference:
+    try:
+        return images.parse(config.image.user_specified_image or config.image.image)
+    except ValueError as error:
+        raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
+
+
+def _base(pulled: RegistryImage) -> Image | None:
+    """The emulated image that an image was built upon."""
+    name = registryimages.labels(pulled).get(EMULATED)
+    if name is None:
+        return None
+    try:
+        return catalog.find(imagereferences.parse(name).path)
+    except ValueError:
+        return None
+
+
+def _argv(config: pb.ContainerConfig, image: Image | None) -> Sequence[str]:
+    """The command line, completed by the image as containerd does it."""
+    if config.command or image is None:
+        return [*config.command, *config.args]
+    return [*image.entrypoint, *(config.args or image.cmd)]
+
+
+@lru_cache(1024)
+def _known(argv: tuple[str, ...], image: Image, ports: tuple[int, ...]) -> Script:
+    """What a command line does in a known image. A server sleeps until somebody comes."""
+    course = commandline.course(argv) if image.userland and not _own(argv, image) else None
+    if course is not None:
+        return Script(run_for=course.seconds, exit_code=course.code, stop_after=math.inf)
+    program = catalog.program(image, argv[0])
+    code = serving.stop_code(program)
+    if code is not None:
+        return Script(program=argv, sleeps=True, stop_code=code, ports=ports)
+    return Script(program=argv, stop_after=math.inf, ports=ports)
+
+
+def _own(argv: Sequence[str], image: Image) -> bool:
+    """Whether the image has a program of its own in place of one that only waits."""
+    base = argv[0].rpartition("/")[2]
+    return base in image.programs or argv[0] in image.programs or "sleep" in image.programs

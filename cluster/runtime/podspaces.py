@@ -1,0 +1,152 @@
+"""The networks of a node's sandboxes, and who is in them: servers that sleep, or answer alone."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Final
+
+from cluster.runtime.httpserving import Connection, Site
+from cluster.runtime.machine import Machine
+from cluster.runtime.podnetwork import Bridge, Namespace
+from cluster.runtime.podsockets import Answering
+from cluster.runtime.records import Container, Sandbox, State
+
+WAKE_SECONDS: Final = 10.0
+"""How long who connects waits for a woken program to listen on a port that it declares."""
+_LATE_SECONDS: Final = 0.25
+"""How long after it first waits for somebody it may still begin to listen elsewhere."""
+_TURNS: Final = 100
+"""Turns of the loop in which a program begins that waits for nothing."""
+
+Wake = Callable[[Container], Awaitable[Machine]]
+Emit = Callable[[Container, str], None]
+
+
+class Spaces:
+    """Namespaces by sandbox; each is made when somebody wants it. `wake` starts a sleeping
+    container's program, `emit` writes a line to a container's log.
+    """
+
+    def __init__(self, wake: Wake, emit: Emit) -> None:
+        self.bridge = Bridge()
+        self._wake = wake
+        self._emit = emit
+        self._sandboxes: dict[str, Sandbox] = {}
+        """Those of the node's own network."""
+        self._host: Namespace | None = None
+        self.host_addresses: tuple[str, ...] = ()
+        """The node's own addresses, as pods reach it."""
+
+    def joined(self, sandbox: Sandbox) -> None:
+        """A sandbox is there."""
+        if sandbox.addresses:
+            self.bridge.join(sandbox.addresses, functools.partial(self.of, sandbox))
+        else:
+            self._sandboxes[sandbox.id] = sandbox
+
+    def left(self, sandbox: Sandbox) -> None:
+        """A sandbox is gone, with all its sockets."""
+        self._sandboxes.pop(sandbox.id, None)
+        self.bridge.leave(sandbox.addresses)
+        if sandbox.network is not None:
+            sandbox.network.close()
+
+    def ended(self, container: Container) -> None:
+        """A container is gone: what it answered by itself is reset."""
+        sandbox = container.sandbox
+        space = sandbox.network if sandbox.addresses else self._host
+        if space is not None and not container.script.program:
+            space.break_answered(container)
+
+    def of(self, sandbox: Sandbox) -> Namespace:
+        """A sandbox's network."""
+        if not sandbox.addresses:
+            return self._of_node()
+        if sandbox.network is None:
+            occupant = Occupant(lambda: (sandbox,), self._wake, self._emit)
+            sandbox.network = Namespace(self.bridge, sandbox.addresses, occupant)
+            occupant.space = sandbox.network
+        return sandbox.network
+
+    def _of_node(self) -> Namespace:
+        if self._host is None:
+            occupant = Occupant(self._sandboxes.values, self._wake, self._emit)
+            self._host = Namespace(self.bridge, self.host_addresses, occupant)
+            occupant.space = self._host
+        return self._host
+
+    def close(self) -> None:
+        """The node goes."""
+        self.bridge.close()
+
+
+class Occupant:
+    """Who is in a namespace. See `podnetwork.Occupant`."""
+
+    space: Namespace
+
+    def __init__(self, sandboxes: Callable[[], Iterable[Sandbox]], wake: Wake, emit: Emit) -> None:
+        self._sandboxes = sandboxes
+        self._wake = wake
+        self._emit = emit
+
+    def answers(self, port: int) -> tuple[object, Answering] | None:
+        """See there."""
+        for one in self._running():
+            if not one.script.program and port in one.script.ports:
+                site = Site(
+                    one.sandbox.config.metadata.name,
+                    one.config.metadata.name,
+                    functools.partial(self._emit, one),
+                )
+                return one, Connection(site)
+        return None
+
+    def asleep(self) -> bool:
+        """See there."""
+        return any(_beginning(one) for one in self._running())
+
+    async def wake(self, port: int) -> None:
+        """See there. Those who declare the port are woken, all others only where none does."""
+        asleep = [one for one in self._running() if _beginning(one)]
+        declared = [one for one in asleep if port in one.script.ports]
+        machines = [await self._wake(one) for one in declared or asleep]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (WAKE_SECONDS if declared else 0.0)
+        while loop.time() < deadline and not self.space.listens(port):
+            if not any(one.state is State.RUNNING for one in declared):
+                break
+            if any(machine.settled for machine in machines):
+                deadline = min(deadline, loop.time() + _LATE_SECONDS)
+            await self._change(deadline - loop.time())
+        for machine in machines:
+            await begun(machine)
+
+    async def _change(self, seconds: float) -> None:
+        """Wait for somebody to listen."""
+        try:
+            async with asyncio.timeout(min(seconds, _LATE_SECONDS)):
+                await self.space.changed.wait()
+        except TimeoutError:
+            pass
+
+    def _running(self) -> Iterator[Container]:
+        for sandbox in self._sandboxes():
+            for container in sandbox.containers.values():
+                if container.state is State.RUNNING:
+                    yield container
+
+
+def _beginning(container: Container) -> bool:
+    """Whether it sleeps, or is not wholly awake."""
+    machine = container.machine
+    return container.script.sleeps and (machine is None or not machine.settled)
+
+
+async def begun(machine: Machine) -> None:
+    """Give a program that was just woken time to begin; who waits for something is not awaited."""
+    for _ in range(_TURNS):
+        if machine.settled:
+            return
+        await asyncio.sleep(0)
+    machine.settle()
