@@ -324,7 +324,7 @@ def test_a_sandbox_that_is_lost_is_made_anew():
         await world.pod("web")
         await world.wait("web", kw.phase("Running"))
         (box,) = runtime.cri.driver.sandboxes.values()
-        runtime.cri.driver.stop_sandbox(box)
+        await runtime.cri.driver.stop_sandbox(box)
         pod = await world.wait("web", kw.restarts(1))
         assert pod["status"]["podIP"] == "10.244.1.3"
         assert await world.events("SandboxChanged")
