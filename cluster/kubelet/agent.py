@@ -12,7 +12,7 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
-from cluster.api import objects, quantity, timestamps
+from cluster.api import mirrorpods, objects, quantity, timestamps
 from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
@@ -28,6 +28,7 @@ from cluster.kubelet.lifecycle.model import Seen, Verdict
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.provisions import Provisions, Shared
+from cluster.kubelet.staticpods.mirrors import is_mirror_of
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.volumes.disk import Disk
 from cluster.kubelet.workers import Workers
@@ -91,6 +92,12 @@ class NodeAgent:
         """Told when what its pods use may have changed."""
         self._used = admission.Amounts()
         self._admitted: dict[str, admission.Amounts] = {}
+        self._static: dict[str, Pod] = {}
+        self._held: dict[str, objects.Object] = {}
+        """Static pods that wait until the one of their name is gone."""
+        self._mirrors: dict[str, objects.Object] = {}
+        self.on_static: Callable[[str], None] = _not_told
+        """Told the name of a static pod or mirror of which something changed."""
         self._deferred: dict[str, Pod] = {}
         """Pods that wait for room to grow."""
         self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
@@ -100,6 +107,9 @@ class NodeAgent:
     def on_pod(self, change: Change) -> None:
         """Hear of a pod of this node: the handler of an informer."""
         obj = change.object
+        if mirrorpods.is_mirror(obj):
+            self._on_mirror(obj, change.new)
+            return
         pod = self.pods.get(objects.uid(obj))
         if change.new is None:
             if pod is not None:
@@ -111,7 +121,9 @@ class NodeAgent:
 
     def on_gone(self, pod: Pod) -> None:
         """Hear that the API has no such pod any more, before the informer says so."""
-        if not pod.memory.removed:
+        if pod.static:
+            self.on_static(pod.key)
+        elif not pod.memory.removed:
             self._removed(pod, pod.object, pod.cause)
 
     def adopt_orphans(self) -> None:
@@ -123,12 +135,96 @@ class NodeAgent:
                 pod.memory.removed = True
                 self.pods[uid] = pod
                 self._workers.wake(uid)
+                self._hold(pod)
         self._found = {}
         self._provisions.keeper.collect(self.pods)
 
-    def _added(self, obj: objects.Object, revision: int) -> None:
+    # ---- from manifests ----------------------------------------------------------------------
+
+    def set_static(self, manifests: list[objects.Object]) -> None:
+        """Hear of all static pods of this node; those that are not among them any more end."""
+        wanted = {objects.key(one): one for one in manifests}
+        for name, pod in list(self._static.items()):
+            if name not in wanted or objects.uid(wanted[name]) != pod.uid:
+                del self._static[name]
+                self._removed(pod, pod.object, 0)
+        self._held = {}
+        for name, obj in wanted.items():
+            known = self._static.get(name)
+            if known is not None:
+                kept = {**obj, "status": objects.status(known.object)}
+                if objects.spec(obj) != objects.spec(known.object):
+                    self._changed(known, kept, 0)
+            elif self._leaving(name):
+                self._held[name] = obj
+            else:
+                self._begin_static(name, obj)
+            self.on_static(name)
+
+    def names_of_static(self) -> list[str]:
+        """The names of static pods and of mirrors, as `namespace/name`."""
+        return list({**self._static, **self._held, **self._mirrors})
+
+    def static_of(self, name: str) -> tuple[objects.Object | None, objects.Object | None]:
+        """The static pod of a name, until all of it has ended, and the mirror of that name."""
+        pod = self._static.get(name) or self._leaving(name)
+        return (pod.object if pod is not None else None), self._mirrors.get(name)
+
+    def of_mirror(self, name: str, uid: str) -> Pod | None:
+        """The static pod whose mirror has a name and an uid."""
+        pod = self._static.get(name)
+        shown = pod.mirror if pod is not None else None
+        return pod if shown is not None and objects.uid(shown) == uid else None
+
+    def _leaving(self, name: str) -> Pod | None:
+        """The static pod that had a name and still is on its way out."""
+        for pod in self.pods.values():
+            if pod.memory.removed and pod.key == name:
+                return pod
+        return None
+
+    def _begin_static(self, name: str, obj: objects.Object) -> None:
+        mirror = self._mirrors.get(name)
+        if mirror is not None and is_mirror_of(mirror, obj):
+            obj = {**obj, "status": objects.status(mirror)}
+        else:
+            mirror = None
+        self._static[name] = self._added(obj, 0, static=True, mirror=mirror)
+
+    def _hold(self, leaving: Pod) -> None:
+        """A static pod waits that has the name of one that is still leaving."""
+        pod = self._static.get(leaving.key)
+        if pod is not None and not pod.seen.sandboxes and not self._workers.busy(pod.uid):
+            del self._static[leaving.key]
+            self.pods.pop(pod.uid, None)
+            self._release(pod.uid)
+            self._held[leaving.key] = pod.object
+
+    def _on_mirror(self, obj: objects.Object, new: objects.Object | None) -> None:
+        name = objects.key(obj)
+        if new is None:
+            self._mirrors.pop(name, None)
+        else:
+            self._mirrors[name] = new
+        pod = self._static.get(name)
+        if pod is not None and new is not None and is_mirror_of(new, pod.object):
+            pod.mirror = new
+            pod.object = {**pod.object, "status": objects.status(new)}
+            self._reconcile(pod)
+        elif pod is not None:
+            pod.mirror = pod.written = None
+        self.on_static(name)
+
+    def _added(
+        self,
+        obj: objects.Object,
+        revision: int,
+        *,
+        static: bool = False,
+        mirror: objects.Object | None = None,
+    ) -> Pod:
         uid = objects.uid(obj)
-        pod = Pod(uid, obj, cause=revision)
+        pod = Pod(uid, obj, cause=revision, static=static, mirror=mirror)
         found = self._found.pop(uid, None)
         if found is not None:
             pod.seen = found[0]
@@ -145,6 +241,7 @@ class NodeAgent:
                 pod.memory.resizing = resizing.recall(obj)
                 self._allot(pod)
         self._workers.wake(uid)
+        return pod
 
     def _changed(self, pod: Pod, new: objects.Object, revision: int) -> None:
         old, pod.object = pod.object, new
@@ -192,7 +289,7 @@ class NodeAgent:
     def _admit(self, pod: Pod, *, known: bool) -> None:
         asked = admission.requests(pod.object)
         if not known and not objects.deleting(pod.object):
-            verdict = pressures.judge(pod.object, self.pressures)
+            verdict = pressures.judge(pod.object, self.pressures, static=pod.static)
             verdict = verdict or admission.judge(asked, self._used, self._capacity)
             if verdict is not None:
                 pod.memory.rejection = verdict
@@ -306,6 +403,7 @@ class NodeAgent:
             if plan.gone:
                 self._provisions.keeper.forget(pod.uid)
                 self.pods.pop(pod.uid, None)
+                self._succeeded(pod.key)
             return
         self._prober.follow(pod)
         wake_at = self._publish(pod, plan)
@@ -319,6 +417,14 @@ class NodeAgent:
         times = [at for at in (wake_at, plan.wake_at) if at is not None]
         if times:
             self._workers.wake_after(pod.uid, min(times) - self._clock.now())
+
+    def _succeeded(self, name: str) -> None:
+        """A pod is gone: the static pod that waited for its name begins."""
+        held = self._held.pop(name, None)
+        if held is not None:
+            self._begin_static(name, held)
+        if held is not None or name in self._mirrors:
+            self.on_static(name)
 
     def _publish(self, pod: Pod, plan: Plan) -> float | None:
         """Have the pod's status written where it changed; when it changes by itself."""
@@ -359,6 +465,10 @@ class NodeAgent:
 
 
 def _ignore() -> None:
+    return
+
+
+def _not_told(_name: str) -> None:
     return
 
 

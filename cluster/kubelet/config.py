@@ -95,6 +95,13 @@ class Config:
     kube_reserved: Mapping[str, str] = field(default_factory=dict)
     system_reserved: Mapping[str, str] = field(default_factory=dict)
     """What pods cannot have of the node."""
+    pod_manifest_path: str = ""
+    """A directory, or one file, of static pods."""
+    file_check_frequency: float = 20.0
+    manifest_url: str = ""
+    manifest_url_header: Mapping[str, str] = field(default_factory=dict)
+    http_check_frequency: float = 20.0
+    """Where static pods come from besides, and how often each is read again."""
     normal_events: bool = True
     """Whether Normal events are written; Warnings always are."""
 

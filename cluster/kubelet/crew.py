@@ -5,6 +5,7 @@ pod, and only a runtime elsewhere costs one for its node.
 """
 
 import asyncio
+import contextlib
 import random as randoms
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
-from cluster.api import objects
+from cluster.api import mirrorpods, objects
 from cluster.client.client import Client
 from cluster.client.informer import Change, Informer
 from cluster.client.recorder import Recorder
@@ -33,8 +34,11 @@ from cluster.kubelet.workers import Workers
 
 if TYPE_CHECKING:
     from cluster.kubelet.serving.server import Serving
+    from cluster.kubelet.staticpods.keeper import StaticPods
 
 COMPONENT: Final = "kubelet"
+_STATIC_PATIENCE: Final = 3.0
+"""Seconds for which static pods wait to hear how the API last had them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -121,11 +125,45 @@ class Crew:
         self._pods.on_change(self._on_pod)
         group.spawn(self._nodes.run(), "informer/nodes")
         group.spawn(self._pods.run(), "informer/pods")
+        await self._begin_static(group)
         await self._keeper.registered.wait()
         await self._pods.synced()
         for member in self.members.values():
             member.link.set_synced()
         self.ready.set()
+
+    async def _begin_static(self, group: tasks.Group) -> None:
+        """Take up static pods, where there are any: with what the API knows of them if it answers
+        soon, and without it if it does not.
+        """
+        made = [one for one in map(self._static_of, self.members.values()) if one is not None]
+        if not made:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STATIC_PATIENCE):
+                await self._pods.synced()
+        for one in made:
+            await one.load()
+            group.spawn(one.run(), "static-pods")
+
+    def _static_of(self, member: Member) -> "StaticPods | None":
+        config = member.config
+        if not config.pod_manifest_path and not config.manifest_url:
+            return None
+        # Imported here: few kubelets have static pods.
+        from cluster.kubelet.staticpods import fetching, keeper, sources
+
+        made: list[sources.Source] = []
+        if config.pod_manifest_path:
+            made.append(sources.Folder(config.pod_manifest_path, config.file_check_frequency))
+        if config.manifest_url:
+            fetch = fetching.fetcher(config.manifest_url, config.manifest_url_header)
+            period = config.http_check_frequency
+            made.append(sources.Address(config.manifest_url, period, fetch))
+        return keeper.StaticPods(
+            member.agent, made, client=self._client, clock=self._clock,
+            node=lambda: member.node.object if member.node.registered else None,
+        )  # fmt: skip
 
     def _listen(self, group: tasks.Group) -> int:
         """Serve from now on; the port, 0 where nothing is served. grpcserver.AddressInUse."""
@@ -173,7 +211,7 @@ class Crew:
         member = self.members.get(node) if node else None
         if member is None:
             return
-        if change.new is not None:
+        if change.new is not None and not mirrorpods.is_mirror(change.new):
             self._of_pod[objects.uid(change.new)] = member.agent
         member.agent.on_pod(change)
 

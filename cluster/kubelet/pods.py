@@ -44,6 +44,9 @@ class Pod:
     """When the API's status was last found to differ from what had been written."""
     overwritten: bool = False
     """Somebody else wrote its status, and it is to be written again."""
+    static: bool = False
+    """It comes from a manifest, and the API has only a mirror of it, or nothing yet."""
+    mirror: objects.Object | None = None
     finalize: bool = False
     """All has stopped: the API object may go."""
 

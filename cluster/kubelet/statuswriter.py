@@ -119,13 +119,14 @@ class StatusWriter:
 
 def _operation(pod: Pod) -> Operation | None:
     """The status, if it is not written yet; then, where all has stopped, the deletion."""
-    meta = objects.meta(pod.object)
-    space, name = meta.get("namespace", ""), meta["name"]
-    if pod.memory.removed:
+    shown = pod.mirror if pod.static else pod.object
+    if pod.memory.removed or shown is None:
         return None
+    meta = objects.meta(shown)
+    space, name = meta.get("namespace", ""), meta["name"]
     if pod.status is not None and pod.status != pod.written:
         patch = {
-            "metadata": {"uid": pod.uid, "resourceVersion": meta.get("resourceVersion")},
+            "metadata": {"uid": meta.get("uid"), "resourceVersion": meta.get("resourceVersion")},
             "status": pod.status,
         }
         return Operation(

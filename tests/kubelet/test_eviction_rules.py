@@ -165,8 +165,9 @@ TOLERATION = {"key": "node.kubernetes.io/memory-pressure", "operator": "Exists"}
         (pod("tolerant", spec={"tolerations": [TOLERATION]}), ("MemoryPressure",), True),
         (pod("tolerant", spec={"tolerations": [TOLERATION]}), ("DiskPressure",), False),
         (pod("critical", priority=2_000_000_000), ("DiskPressure",), True),
-        (pod("static", annotations={"kubernetes.io/config.source": "file"}),
-         ("DiskPressure",), True),
+        # Whoever writes a pod may annotate it: that makes it no static one.
+        (pod("spoof", annotations={"kubernetes.io/config.source": "file"}),
+         ("DiskPressure",), False),
     ],
 )  # fmt: skip
 def test_pods_that_a_node_under_pressure_takes(
@@ -177,6 +178,10 @@ def test_pods_that_a_node_under_pressure_takes(
     if found is not None:
         assert found.reason == "Evicted"
         assert found.message == f"The node had condition: [{' '.join(conditions)}]. "
+
+
+def test_a_static_pod_is_taken_under_any_pressure() -> None:
+    assert admission.judge(pod("static"), ("DiskPressure",), static=True) is None
 
 
 def memory(available: int) -> dict[str, Observation]:
@@ -228,7 +233,7 @@ def test_what_the_node_cannot_do_without_is_no_victim() -> None:
     made, seen = manager(), memory(0)
     threshold = made.settings.thresholds[0]
     system = Candidate(pod("system", priority=2_000_000_000), using(3 * GI))
-    assert critical(system.pod)
+    assert critical(system.pod, static=False)
     assert made.victim(threshold, seen, [system]) is None
     user = Candidate(pod("user", requests="2Gi"), using(MI))
     found = made.victim(threshold, seen, [system, user])

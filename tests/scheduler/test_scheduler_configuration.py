@@ -6,7 +6,8 @@ import pytest
 import yaml
 from scheduling import NoBinder
 
-from cluster.scheduler.configuration import document, loading
+from cluster.api import yaml_text
+from cluster.scheduler.configuration import loading
 from cluster.scheduler.framework.profile import Profile
 from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.plugins import args, outside, registry
@@ -311,7 +312,7 @@ def test_decoding_is_strict(text: str, said: str):
         "e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]",
         "a: &a [*a]",
         "- x\n" * 200_000,
-        "x" * (document.LARGEST + 1),
+        "x" * (yaml_text.LARGEST + 1),
         "a: !!python/object/apply:os.system [ls]",
         "--- a\n--- b",
     ],

@@ -8,14 +8,13 @@ Source: k8s.io/kubernetes plugin/pkg/admission/noderestriction.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
-from cluster.api import errors, objects
+from cluster.api import errors, mirrorpods, objects
 from cluster.api.objects import Object
-from cluster.apiserver.admission import noderefs
 from cluster.apiserver.admission.plugin import Act, Plugin, Request
 
 GROUP: Final = "system:nodes"
 PREFIX: Final = "system:node:"
-MIRROR: Final = "kubernetes.io/config.mirror"
+MIRROR: Final = mirrorpods.MIRROR
 LEASES: Final = "kube-node-lease"
 _RESTRICTED: Final = "node-restriction.kubernetes.io"
 _OWN_LABELS: Final = frozenset((
@@ -113,7 +112,7 @@ def _mirror(request: Request, node: str) -> None:
             f'node "{node}" can only create pods with spec.nodeName set to itself'
         )
     _owner(request, node)
-    what = noderefs.referred(spec)
+    what = mirrorpods.referred(spec)
     if what:
         raise request.forbidden(f'node "{node}" can not create pods that reference {what}')
 

@@ -9,9 +9,9 @@ from cluster.kubelet.lifecycle.model import Rejection
 _TAINT = "node.kubernetes.io/memory-pressure"
 
 
-def judge(pod: Object, conditions: tuple[str, ...]) -> Rejection | None:
+def judge(pod: Object, conditions: tuple[str, ...], *, static: bool = False) -> Rejection | None:
     """Why a pod is not taken by a node under these pressures, or None."""
-    if not conditions or critical(pod):
+    if not conditions or critical(pod, static=static):
         return None
     if conditions == (signals.MEMORY_PRESSURE,) and _bears_memory(pod):
         return None

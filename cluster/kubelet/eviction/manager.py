@@ -91,7 +91,7 @@ class Manager:
         """The pod that goes for a threshold; None where none may."""
         resource = signals.RESOURCES[threshold.signal]
         for one in ranked(candidates, resource):
-            if critical(one.pod):
+            if critical(one.pod, static=one.static):
                 continue
             text = messages.of_pressure(
                 one, threshold, seen[threshold.signal], old=self.settings.old_messages
@@ -105,7 +105,7 @@ def _local(candidates: Sequence[Candidate]) -> tuple[Eviction, ...]:
     found = []
     for one in candidates:
         beyond = limits.exceeded(one)
-        if beyond is not None and not critical(one.pod):
+        if beyond is not None and not critical(one.pod, static=one.static):
             found.append(Eviction(one.uid, beyond[0], beyond[1], IMMEDIATE))
     return tuple(found)
 

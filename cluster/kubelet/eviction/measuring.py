@@ -30,7 +30,9 @@ async def measure(
     agent: NodeAgent, used: usage.Usage, now: float
 ) -> tuple[Observations, list[Candidate]]:
     """What every signal says, and the pods that may be evicted. `now`: seconds since the epoch."""
-    candidates = [Candidate(pod.object, _of_pod(agent, pod, used, now)) for pod in active(agent)]
+    candidates = [
+        Candidate(pod.object, _of_pod(agent, pod, used, now), pod.static) for pod in active(agent)
+    ]
     images = await _images(agent)
     return _observed(agent, used, candidates, images, now), candidates
 

@@ -9,8 +9,6 @@ from cluster.kubelet.eviction import signals
 
 SYSTEM_CRITICAL: int = 2_000_000_000
 """scheduling.SystemCriticalPriority."""
-CONFIG_SOURCE = "kubernetes.io/config.source"
-CONFIG_MIRROR = "kubernetes.io/config.mirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,7 @@ class Candidate:
 
     pod: Object
     use: PodUse | None
+    static: bool = False
 
     @property
     def uid(self) -> str:
@@ -75,12 +74,8 @@ def priority(pod: Object) -> int:
     return int(objects.spec(pod).get("priority") or 0)
 
 
-def static(pod: Object) -> bool:
-    """Whether its kubelet was given the pod by a file or a URL (or it is such a one's mirror)."""
-    noted = objects.annotations(pod)
-    return noted.get(CONFIG_SOURCE, "api") != "api" or CONFIG_MIRROR in noted
-
-
-def critical(pod: Object) -> bool:
-    """IsCriticalPod of pkg/kubelet/types: what the node cannot do without."""
-    return static(pod) or priority(pod) >= SYSTEM_CRITICAL
+def critical(pod: Object, *, static: bool) -> bool:
+    """IsCriticalPod of pkg/kubelet/types: what the node cannot do without. Whether it is `static`
+    is the kubelet's to know: annotations of a pod of the API may say anything.
+    """
+    return static or priority(pod) >= SYSTEM_CRITICAL

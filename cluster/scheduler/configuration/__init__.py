@@ -1,6 +1,5 @@
 """KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): files as users have them.
 
-- `document`: YAML or JSON text to plain values, within bounds.
 - `types`: the shapes of the file and of plugins' arguments, with Kubernetes' names.
 - `validation`, `argvalidation`: Kubernetes' rules, messages and field paths.
 - `arguments`: arguments as plugins take them, with Kubernetes' defaults.

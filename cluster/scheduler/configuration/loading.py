@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster.api import durations, walker
+from cluster.api import durations, walker, yaml_text
 from cluster.api.errors import Cause
 from cluster.scheduler.configuration import (
     arguments,
     argvalidation,
-    document,
     types,
     validation,
 )
@@ -64,8 +63,8 @@ def load(text: str, missing: validation.Missing) -> Loaded:
     Invalid.
     """
     try:
-        found = document.read(text)
-    except document.Unreadable as error:
+        found = yaml_text.read(text)
+    except yaml_text.Unreadable as error:
         raise Invalid(str(error)) from None
     decoded = _decoded(found)
     nested = _decoded_arguments(decoded)

@@ -1,9 +1,27 @@
-"""What a mirror pod refers to and may not. Pure."""
+"""Mirror pods: what they may not refer to, and how static pods are marked. Pure."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from cluster.api import objects
 from cluster.api.objects import Object
+
+MIRROR: Final = "kubernetes.io/config.mirror"
+"""Annotation of a mirror pod: the hash of the static pod that it shows."""
+HASH: Final = "kubernetes.io/config.hash"
+SOURCE: Final = "kubernetes.io/config.source"
+"""Annotation: api, file or http; absent, the pod is the API's."""
+SEEN: Final = "kubernetes.io/config.seen"
+
+
+def is_mirror(pod: Object) -> bool:
+    """Whether the pod only shows a static pod."""
+    return MIRROR in objects.annotations(pod)
+
+
+def is_static(pod: Object) -> bool:
+    """Whether its kubelet has the pod from a file or a URL."""
+    return objects.annotations(pod).get(SOURCE, "api") != "api"
 
 
 def referred(spec: Object) -> str:
