@@ -1,6 +1,14 @@
-"""What all tests share: the `--slow` flag, and the seed of the long fuzzing."""
+"""What all tests share: the `--slow` flag, the seed of the long fuzzing, how hypothesis runs."""
 
+import hypothesis
 import pytest
+
+# How long a draw takes says how busy the machine is (the first one makes a table of all letters);
+# a test that hangs meets its deadline.
+hypothesis.settings.register_profile(
+    "kubemu", suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("kubemu")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
