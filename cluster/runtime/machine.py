@@ -16,6 +16,7 @@ from cluster.runtime.records import Container
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
 from cluster.runtime.vos.sockets import Network
+from cluster.runtime.vos.spool import Spool
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
 from cluster.runtime.vos.tty import Tty
 
@@ -82,6 +83,7 @@ class Machine:
         programs: Mapping[str, Program],
         disk: MemoryDisk | None = None,
         network: Network | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self.log = log
         self.clock = Standing(clock)
@@ -107,14 +109,15 @@ class Machine:
             image_tag=container.image.tag,
             on_serving=self.settle,
             console=_Console(self, OUT),
-            mount=functools.partial(self._fill, disk),
+            mount=functools.partial(self._fill, disk, spool),
         )
         argv = list(container.script.program) or [*config.command, *config.args]
         self.kernel.main_argv = argv or [container.image.name]
 
-    def _fill(self, disk: MemoryDisk | None, files: FileSystem) -> None:
+    def _fill(self, disk: MemoryDisk | None, spool: Spool | None, files: FileSystem) -> None:
         """Lay the image's files under the volumes."""
         container = self._container
+        files.space.spool = spool
         if container.emulated is not None:
             container.emulated.fill(files)
         if container.pulled is not None:

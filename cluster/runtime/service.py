@@ -21,6 +21,8 @@ from cluster.runtime.records import Container, Event, Sandbox, State
 from cluster.runtime.registryimages import Registries
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
+from cluster.runtime.vos import spool
+from cluster.runtime.vos.spool import Spool
 
 NAME = "kubemu"
 VERSION = "0.1.0"
@@ -53,7 +55,7 @@ class CriService(Streaming):
         self._listeners: list[Listener] = []
         self.driver: Driver = Sim(
             clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
-            files=config.log_files, disk=self.disk,
+            files=config.log_files, disk=self.disk, spool=_spool(config),
         )  # fmt: skip
         self.images = ImageStore(config.image_pull_seconds, registries)
         self._config = config
@@ -273,9 +275,7 @@ class CriService(Streaming):
             if not sandbox.ready or wanted.id not in ("", sandbox.id):
                 continue
             if messages.selected(sandbox.config.labels, wanted.label_selector):
-                running = [
-                    one for one in sandbox.containers.values() if one.state is State.RUNNING
-                ]
+                running = [one for one in sandbox.containers.values() if one.state is State.RUNNING]
                 inside = await self.driver.stats(running)
                 found.append(sandboxstats.of(sandbox, inside, self.driver.time()))
         return pb.ListPodSandboxStatsResponse(stats=found)
@@ -350,6 +350,13 @@ class CriService(Streaming):
             listener(event.pod_uid, event.at)
         if len(self._events):
             self._events.send(messages.event(event))
+
+
+def _spool(config: Config) -> Spool | None:
+    """Where a machine with a disk keeps its containers' large files; swept out at each start."""
+    if config.state_dir is None:
+        return None
+    return Spool(config.state_dir / spool.NAME)
 
 
 async def _read(

@@ -33,6 +33,7 @@ from cluster.runtime.machine import OUT, Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 from cluster.runtime.registryimages import RegistryImage
+from cluster.runtime.vos.spool import Spool
 
 
 class Sim(simstreams.Streams):
@@ -47,8 +48,10 @@ class Sim(simstreams.Streams):
         pod_cidr: str = "",
         files: LogFiles | None = None,
         disk: MemoryDisk | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self._files = files
+        self._spool = spool
         self._disk = disk
         self._clock = clock
         self._random = random
@@ -340,7 +343,7 @@ class Sim(simstreams.Streams):
             container.machine = Machine(
                 container, self.log(container), clock=self._clock,
                 programs=catalog.programs(container.emulated), disk=self._disk,
-                network=self.spaces.of(container.sandbox),
+                network=self.spaces.of(container.sandbox), spool=self._spool,
             )  # fmt: skip
         return container.machine
 

@@ -25,7 +25,9 @@ _DEADLINE = 180
 
 
 class Cluster:
-    """A cluster in a state folder of its own, from `with` to its end. `started` is in seconds."""
+    """A cluster in a state folder of its own, from `with` to its end. `started` is in seconds;
+    its API is at `url`, to be spoken to by `tls`.
+    """
 
     def __init__(self, *flags: str) -> None:
         self._flags = flags
@@ -86,7 +88,7 @@ class Cluster:
     def _connect(self) -> None:
         config = yaml.safe_load(Path(self.kubeconfig).read_text())
         server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self._url = server["server"]
+        self.url = server["server"]
         folder = Path(self._home) / "bench"
         folder.mkdir()
         for name, text in (
@@ -95,13 +97,13 @@ class Cluster:
             ("key", user["client-key-data"]),
         ):
             (folder / name).write_bytes(base64.b64decode(text))
-        self._tls = ssl.create_default_context(cafile=str(folder / "ca"))
-        self._tls.load_cert_chain(folder / "crt", folder / "key")
+        self.tls = ssl.create_default_context(cafile=str(folder / "ca"))
+        self.tls.load_cert_chain(folder / "crt", folder / "key")
 
     def _open(self, path: str, body: bytes | None = None) -> Any:
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._url + path, data=body, headers=headers)
-        return urllib.request.urlopen(request, timeout=_DEADLINE, context=self._tls)
+        request = urllib.request.Request(self.url + path, data=body, headers=headers)
+        return urllib.request.urlopen(request, timeout=_DEADLINE, context=self.tls)
 
 
 def measure() -> Iterator[Outcome]:

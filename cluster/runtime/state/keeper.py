@@ -16,6 +16,7 @@ from cluster.runtime import logs
 from cluster.runtime.config import Unusable
 from cluster.runtime.records import Change, Container, Event
 from cluster.runtime.state import entries, journal, recovery, restoring
+from cluster.runtime.vos import spool
 
 if TYPE_CHECKING:
     from cluster.runtime.imagestore import ImageStore
@@ -58,6 +59,7 @@ class Keeper:
         """Put back what was there, `how` being one of config.ON_RESTART. Unusable."""
         try:
             self._lock = journal.lock(self._folder)
+            spool.Spool(self._folder / spool.NAME).clear()
             known = self._known()
         except journal.InUse as error:
             raise Unusable(f"--state-dir: {error}") from error

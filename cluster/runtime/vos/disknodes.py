@@ -82,6 +82,11 @@ class DiskFile(File):
                 left -= len(piece)
             return b"".join(pieces)
 
+    def piece(self, offset: int, size: int) -> bytes:
+        """Bytes from a place; b"" after its end. OSError."""
+        with self._open(os.O_RDONLY) as file:
+            return os.pread(file, size, offset)
+
     def append(self, data: bytes, now: float, path: str = "") -> None:
         """Add to its end. OSError ENOSPC, EFBIG."""
         with self._open(os.O_WRONLY | os.O_APPEND) as file:

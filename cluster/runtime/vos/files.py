@@ -17,6 +17,8 @@ __all__ = ["MAX_BYTES", "File", "FileSystem", "Folder", "Link", "Node", "absolut
 _MAX_PATH: Final = 4096
 _MAX_DEPTH: Final = 64
 _MAX_LINKS: Final = 16
+_COPIED: Final = 1 << 20
+"""Bytes that are copied at a time."""
 
 
 def absolute(path: str, cwd: str) -> str:
@@ -230,9 +232,11 @@ class FileSystem:
         if isinstance(node, Link):
             folder.make_link(name, node.target, self._now(), path)
         elif isinstance(node, File):
-            data = node.content()
             made = folder.make_file(name, self._now(), path)
-            made.append(data, self._now(), path)
+            place = 0
+            while data := node.piece(place, _COPIED):
+                made.append(data, self._now(), path)
+                place += len(data)
             made.mode = node.mode
         else:
             inside = folder.make_folder(name, self._now(), path)

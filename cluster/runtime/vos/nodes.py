@@ -10,7 +10,11 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cluster.runtime.vos.spool import SPILL, Spool, Spooled
+
 MAX_BYTES: Final = 16 << 20
+MAX_CONTENT: Final = 256 << 20
+"""Bytes of the largest file whose whole content is handed out at once."""
 ENTRY_BYTES: Final = 256
 
 
@@ -25,6 +29,8 @@ class Space:
 
     limit: int = MAX_BYTES
     used: int = 0
+    spool: Spool | None = None
+    """Where large files are kept, and what is over the limit; None: nowhere."""
 
     def charge(self, size: int, path: str) -> None:
         """Take room. OSError ENOSPC."""
@@ -46,26 +52,52 @@ class File:
     mode: int = 0o644
     mtime: float = 0.0
     virtual: Callable[[], bytes] | None = None
+    spooled: Spooled | None = None
+    """Where its content is, once it is too large for memory; `data` is empty then."""
 
     @property
     def size(self) -> int:
         """Bytes in it, as `ls` shows them."""
-        return len(self.data)
+        return len(self.data) if self.spooled is None else self.spooled.size
 
     def content(self) -> bytes:
-        """All of it. OSError."""
-        return self.virtual() if self.virtual else bytes(self.data)
+        """All of it. OSError EFBIG for what is too large to be held."""
+        if self.virtual:
+            return self.virtual()
+        if self.size > MAX_CONTENT:
+            raise error(errno.EFBIG)
+        return bytes(self.data) if self.spooled is None else self.spooled.read(0, MAX_CONTENT)
+
+    def piece(self, offset: int, size: int) -> bytes:
+        """Bytes from a place; b"" after its end. OSError."""
+        if self.spooled is not None:
+            return self.spooled.read(offset, size)
+        whole = self.virtual() if self.virtual else self.data
+        return bytes(whole[offset : offset + size])
 
     def append(self, data: bytes, now: float, path: str = "") -> None:
         """Add to its end. OSError ENOSPC."""
-        self.space.charge(len(data), path)
-        self.data += data
+        space = self.space
+        if self.spooled is not None:
+            self.spooled.append(data)
+        elif space.spool is not None and (
+            len(self.data) + len(data) > SPILL or space.used + len(data) > space.limit
+        ):
+            self.spooled = space.spool.file(bytes(self.data) + data)
+            space.release(len(self.data))
+            self.data = bytearray()
+        else:
+            space.charge(len(data), path)
+            self.data += data
         self.mtime = now
 
     def empty(self) -> None:
         """Let go of what is in it. OSError."""
         self.space.release(len(self.data))
         self.data = bytearray()
+        if self.spooled is not None:
+            self.spooled.remove()
+            self.spooled = None
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +139,8 @@ class Folder:
         """Remove an entry and all below it. OSError."""
         found = self.entries.pop(name)
         self.space.release(_weight(found, self.space) + len(name))
+        if self.space.spool is not None:
+            _let_go(found)
 
     def rename(self, name: str, target: "Folder", new: str) -> bool:
         """Move an entry to a directory of the same file system, where none is of the `new` name;
@@ -120,6 +154,15 @@ class Folder:
 
 
 Node = File | Folder | Link
+
+
+def _let_go(node: Node) -> None:
+    """What is removed has no files in a spool any more."""
+    if isinstance(node, File) and node.spooled is not None:
+        node.empty()
+    elif isinstance(node, Folder):
+        for one in node.entries.values():
+            _let_go(one)
 
 
 def _weight(node: Node, space: Space) -> int:

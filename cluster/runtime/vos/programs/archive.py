@@ -1,17 +1,15 @@
 """tar: create, extract and list, as much as `kubectl cp` and people need."""
 
-import asyncio
-import io
 import posixpath
 import tarfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from cluster.runtime.vos import files, streams
+from cluster.runtime.vos import filereading, files, streams
 from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.programs import tarstream
+from cluster.runtime.vos.shell.redirecting import FileWriter
 
-_MAX_ARCHIVE: Final = 2 * files.MAX_BYTES
-_CHUNK: Final = 64 << 10
 _TAKES_VALUE: Final = "fC"
 
 
@@ -34,8 +32,6 @@ async def tar(call: Call) -> int:
         return await call.complain(f"{error.filename}: {error.strerror}")
     except (tarfile.TarError, EOFError, ValueError) as error:
         return await call.complain(f"invalid tar header: {error}", 2)
-    except streams.TooMuch:
-        return await call.complain("out of memory", 2)
 
 
 def _read(words: Sequence[str]) -> tuple[str, dict[str, str], list[str]]:
@@ -77,20 +73,26 @@ async def _create(call: Call, flags: str, valued: dict[str, str], names: list[st
     if not names:
         raise _Bad("empty archive")
     base = files.absolute(valued.get("C", "."), call.cwd)
-    made = io.BytesIO()
+    sink = tarstream.Sink(_target(call, valued.get("f", "-")), packed="z" in flags)
     code = 0
-    with tarfile.open(fileobj=made, mode="w:gz" if "z" in flags else "w") as archive:
-        for name in names:
-            path = files.absolute(name, base)
-            if not call.files.exists(path):
-                code = await call.complain(f"{name}: No such file or directory")
-                continue
-            await _add(call, archive, path, name.lstrip("/") or ".", "v" in flags)
-    await _deliver(call, valued.get("f", "-"), made.getvalue())
+    for name in names:
+        path = files.absolute(name, base)
+        if not call.files.exists(path):
+            code = await call.complain(f"{name}: No such file or directory")
+            continue
+        await _add(call, sink, path, name.lstrip("/") or ".", "v" in flags)
+    await sink.end()
     return code
 
 
-async def _add(call: Call, archive: tarfile.TarFile, path: str, name: str, told: bool) -> None:
+def _target(call: Call, name: str) -> streams.Writer:
+    if name == "-":
+        return call.io.stdout
+    path = call.path(name)
+    return FileWriter(call.files, call.files.create(path), path)
+
+
+async def _add(call: Call, sink: tarstream.Sink, path: str, name: str, told: bool) -> None:
     await call.kernel.step()
     node = call.files.find(path, follow=False)
     info = tarfile.TarInfo(name)
@@ -100,58 +102,57 @@ async def _add(call: Call, archive: tarfile.TarFile, path: str, name: str, told:
         await call.io.stderr.write(f"{name}\n".encode(errors="replace"))
     if isinstance(node, files.Folder):
         info.type = tarfile.DIRTYPE
-        archive.addfile(info)
+        await sink.begin(info)
         for entry in call.files.names(path):
-            await _add(call, archive, posixpath.join(path, entry), f"{name}/{entry}", told)
+            await _add(call, sink, posixpath.join(path, entry), f"{name}/{entry}", told)
     elif isinstance(node, files.Link):
         info.type, info.linkname = tarfile.SYMTYPE, node.target
-        archive.addfile(info)
+        await sink.begin(info)
     else:
-        data = call.files.read(path)
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
+        await _add_file(sink, info, filereading.regular(call.files, path))
 
 
-async def _deliver(call: Call, name: str, data: bytes) -> None:
-    if name != "-":
-        call.files.put(call.path(name), data)
-        return
-    for start in range(0, len(data), _CHUNK):
-        await call.io.stdout.write(data[start : start + _CHUNK])
+async def _add_file(sink: tarstream.Sink, info: tarfile.TarInfo, file: files.File) -> None:
+    """A file, of the size that it had at first: what it loses meanwhile is zeros."""
+    info.size = len(file.virtual()) if file.virtual else file.size
+    await sink.begin(info)
+    place = 0
+    while place < info.size:
+        most = min(tarstream.PIECE, info.size - place)
+        data = file.piece(place, most) or bytes(most)
+        await sink.write(data)
+        place += len(data)
+    await sink.pad(info.size)
 
 
 async def _extract(call: Call, flags: str, valued: dict[str, str], names: list[str]) -> int:
-    source = valued.get("f", "-")
-    if source == "-":
-        data = await streams.everything(call.io.stdin, _MAX_ARCHIVE)
-    else:
-        data = call.files.read(call.path(source))
-    if not data:
+    name = valued.get("f", "-")
+    reader = call.io.stdin if name == "-" else filereading.opened(call.files, call.path(name))
+    source = tarstream.Source(reader)
+    if await source.empty():
         return await call.complain("short read", 1)
     base = files.absolute(valued.get("C", "."), call.cwd)
     if not call.files.is_folder(base):
         return await call.complain(f"can't change directory to '{base}': No such file or directory")
-    total = 0
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as archive:
-        while (member := archive.next()) is not None:
-            await call.kernel.step()
-            total += max(member.size, 0)
-            if total > _MAX_ARCHIVE:  # before it is unpacked: what is small may unpack to much
-                raise streams.TooMuch
-            inside = any(
-                member.name == name or member.name.startswith(name.rstrip("/") + "/")
-                for name in names
-            )
-            if names and not inside:
-                continue
+    async for member in tarstream.members(source):
+        await call.kernel.step()
+        pieces = tarstream.content(source, member)
+        inside = any(
+            member.name == name or member.name.startswith(name.rstrip("/") + "/") for name in names
+        )
+        if inside or not names:
             if "t" in flags or "v" in flags:
                 await call.out(member.name + "\n")
             if "x" in flags:
-                await _place(call, archive, member, base)
+                await _place(call, pieces, member, base)
+        async for _ in pieces:
+            pass
     return 0
 
 
-async def _place(call: Call, archive: tarfile.TarFile, member: tarfile.TarInfo, base: str) -> None:
+async def _place(
+    call: Call, pieces: AsyncIterator[bytes], member: tarfile.TarInfo, base: str
+) -> None:
     """Put one member where it belongs; never above `base`."""
     inside = posixpath.normpath("/" + member.name).lstrip("/")
     path = files.absolute(inside, base)
@@ -166,8 +167,6 @@ async def _place(call: Call, archive: tarfile.TarFile, member: tarfile.TarInfo, 
         call.files.make_folders(posixpath.dirname(path))
         file = call.files.create(path)
         file.mode = member.mode & 0o777
-        reader = archive.extractfile(member)
-        while reader is not None and (data := reader.read(_CHUNK)):
+        async for data in pieces:
             call.files.write(file, data, path)
-            await asyncio.sleep(0)
         file.mtime = float(member.mtime)

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from cluster.runtime.vos import streams
+from cluster.runtime.vos import filereading, streams
 from cluster.runtime.vos.kernel import Call, Program, decoded, encoded
 from cluster.runtime.vos.programs import options
-from cluster.runtime.vos.streams import Bytes, Reader
+from cluster.runtime.vos.streams import Reader
 
 _POLL: Final = 1.0
 _MAX_LINES: Final = 100_000
@@ -18,7 +18,7 @@ def _opened(call: Call, name: str) -> Reader:
     if name in ("-", "/dev/stdin"):
         return call.io.stdin
     path = call.path(name)
-    return streams.NOTHING if path == "/dev/null" else Bytes(call.files.read(path))
+    return streams.NOTHING if path == "/dev/null" else filereading.opened(call.files, path)
 
 
 async def _inputs(call: Call, names: Sequence[str]) -> AsyncIterator[tuple[str, Reader]]:

@@ -1,6 +1,9 @@
 """Programs over files: ls, mkdir, rmdir, rm, touch, cp, mv, ln, chmod and paths' own."""
 
+import asyncio
 import datetime
+import errno
+import os
 import posixpath
 import stat
 from collections.abc import Awaitable, Callable
@@ -10,6 +13,7 @@ from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Program
 from cluster.runtime.vos.programs import options
 
+_PIECE: Final = 1 << 17
 _MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
@@ -161,7 +165,14 @@ async def _copy(call: Call, source: str, target: str) -> None:
         for name in call.files.names(source):
             await _copy(call, posixpath.join(source, name), posixpath.join(target, name))
         return
-    call.files.put(target, call.files.read(source), node.mode)
+    if not isinstance(node, files.File):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), source)
+    file, at = call.files.create(target), 0
+    while data := node.piece(at, _PIECE):
+        call.files.write(file, data, target)
+        at += len(data)
+        await asyncio.sleep(0)
+    file.mode = node.mode
 
 
 @_told("can't rename")

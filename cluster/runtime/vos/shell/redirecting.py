@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cluster.runtime.vos import files
+from cluster.runtime.vos import filereading, files
 from cluster.runtime.vos.kernel import Io, decoded, encoded
 from cluster.runtime.vos.shell import syntax
 from cluster.runtime.vos.shell.state import State
@@ -96,7 +96,7 @@ def reader(shell: "Shell", path: str, io: Io) -> Any:
     """What reads a file, a device included. OSError."""
     if path in ("/dev/stdin", "/dev/tty"):
         return io.stdin
-    return NOTHING if path == "/dev/null" else Bytes(shell.kernel.files.read(path))
+    return NOTHING if path == "/dev/null" else filereading.opened(shell.kernel.files, path)
 
 
 def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:
