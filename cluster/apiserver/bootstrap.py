@@ -1,5 +1,6 @@
-"""What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service, and
-the storage class `standard` that clusters of kind and minikube have.
+"""What a cluster has from its birth: namespaces, priority classes, the `kubernetes` Service, the
+storage class `standard` that clusters of kind and minikube have, and a RuntimeClass for each
+handler of kubemu's runtime.
 
 kube-apiserver makes these at its start and so does `ensure`; what is there already stays. Where
 RBAC is a mode of authorization, its bootstrap policy belongs to it.
@@ -26,6 +27,13 @@ NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 STORAGE_CLASS = "standard"
 PROVISIONER = "kubemu.dev/local"
 """The controller manager's local-volume-provisioner."""
+RUNTIME_CLASSES = {
+    "container": {"cpu": "5m", "memory": "16Mi"},
+    "vm": {"cpu": "250m", "memory": "1Gi"},
+}
+"""Runtime classes by name, each of the runtime's handler of that name, and the overhead of a pod:
+what a shim process takes, and what a guest operating system and its monitor take.
+"""
 SERVICE_RANGE = "10.96.0.0/12"
 USER = identity.User("system:apiserver", (identity.MASTERS, identity.AUTHENTICATED))
 _PRIORITIES = (
@@ -65,7 +73,7 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
     """Make what is missing. errors.StatusError where the store refuses it."""
     first = registry.cache.get("namespaces", "", NAMESPACES[0]) is None
     # In this order: one lives in the other, and a namespace tells that this was done before.
-    for wanted in (_storage(first=first), _namespaces(), _contents(initial)):
+    for wanted in (_classes(first=first), _namespaces(), _contents(initial)):
         operations = [_create(registry, obj) for obj in wanted]
         await _write(registry, [each for each in operations if not _present(registry, each)])
     await _service_range(registry, initial)
@@ -145,22 +153,31 @@ async def _service_range(registry: "Registry", initial: Initial) -> None:
     )
 
 
-def _storage(*, first: bool) -> Iterator[Object]:
-    """The default storage class, at the very first start: a user may delete it, or make another
-    one the default.
+def _classes(*, first: bool) -> Iterator[Object]:
+    """The default storage class and the runtime classes, at the very first start: a user may
+    delete or change them, or make another storage class the default.
     """
-    if first:
+    if not first:
+        return
+    yield {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": STORAGE_CLASS,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+        },
+        "provisioner": PROVISIONER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
+    }
+    for name, overhead in RUNTIME_CLASSES.items():
         yield {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {
-                "name": STORAGE_CLASS,
-                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-            },
-            "provisioner": PROVISIONER,
-            "reclaimPolicy": "Delete",
-            "volumeBindingMode": "WaitForFirstConsumer",
-            "allowVolumeExpansion": True,
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": name},
+            "handler": name,
+            "overhead": {"podFixed": dict(overhead)},
         }
 
 

@@ -164,23 +164,36 @@ def test_only_bound_claims_of_growing_classes_grow():
 def test_pods_carry_what_their_runtime_class_says():
     async def test(world):
         cls = {
-            "metadata": {"name": "vm"}, "handler": "vm", "overhead": {"podFixed": {"cpu": "250m"}},
+            "metadata": {"name": "guest"}, "handler": "vm",
+            "overhead": {"podFixed": {"cpu": "250m"}},
             "scheduling": {"nodeSelector": {"kind": "vm"},
                            "tolerations": [{"key": "vm", "operator": "Exists"}]},
         }  # fmt: skip
         await world.create("runtimeclasses.node.k8s.io", cls, "")
-        made = await world.create("pods", pod(runtimeClassName="vm", nodeSelector={"a": "b"}))
+        made = await world.create("pods", pod(runtimeClassName="guest", nodeSelector={"a": "b"}))
         spec = made["spec"]
         assert spec["overhead"] == {"cpu": "250m"}
         assert spec["nodeSelector"] == {"a": "b", "kind": "vm"}
         assert {"key": "vm", "operator": "Exists"} in spec["tolerations"]
-        wrong = pod("w", runtimeClassName="vm", overhead={"cpu": "1"})
+        wrong = pod("w", runtimeClassName="guest", overhead={"cpu": "1"})
         assert "Pod's Overhead doesn't match RuntimeClass's" in await refused(world, "pods", wrong)
-        wrong = pod("w", runtimeClassName="vm", nodeSelector={"kind": "metal"})
+        wrong = pod("w", runtimeClassName="guest", nodeSelector={"kind": "metal"})
         assert await refused(world, "pods", wrong) == (
             'pods "w" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[kind] = vm; '
             "pod.spec.nodeSelector[kind] = metal"
         )
+
+    run(test)
+
+
+def test_a_cluster_is_born_with_a_class_for_containers_and_one_for_guests():
+    async def test(world):
+        taken = {}
+        for name in ("container", "vm"):
+            made = await world.create("pods", pod(name, runtimeClassName=name))
+            taken[name] = made["spec"]["overhead"]
+        assert taken["container"] == {"cpu": "5m", "memory": "16Mi"}
+        assert taken["vm"] == {"cpu": "250m", "memory": "1Gi"}
 
     run(test)
 
