@@ -6,7 +6,6 @@
 """
 
 import importlib
-import importlib.metadata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -44,8 +43,11 @@ def find(path: str) -> Image | None:
 
 @lru_cache(1)
 def _of_users() -> Mapping[str, Image]:
+    # Imported here: the node has no image yet.
+    from importlib import metadata
+
     found: dict[str, Image] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point in metadata.entry_points(group=GROUP):
         try:
             found.update(_by_name(point.load()))
         except Exception:  # noqa: BLE001
