@@ -4,10 +4,12 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from realcluster import Cluster
 
@@ -98,6 +100,41 @@ def test_proxies_of_pods_services_and_nodes(cluster: Cluster) -> None:
     ):
         assert cluster.kubectl("get", "--raw", where)
     assert cluster.kubectl("get", "--raw", "/api/v1/nodes/node-1/proxy/healthz").strip() == "ok"
+
+
+def memory(cluster: Cluster) -> float:
+    """Megabytes of the processes that streams go through."""
+    names = ("apiserver", "kubelet-node-1", "runtime-node-1")
+    return sum(psutil.Process(cluster.process(name).pid).memory_info().rss for name in names) / 1e6
+
+
+def test_who_reads_slowly_does_not_fill_memory(cluster: Cluster) -> None:
+    flood = "while true; do yes a line of what nobody reads | head -n 50000; sleep 0.1; done"
+    cluster.kubectl("run", "flood", "--image=busybox", "--", "sh", "-c", flood)
+    cluster.kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/flood")
+    cluster.kubectl("exec", "web", "--", "echo", "warm")
+    before = memory(cluster)
+    with contextlib.ExitStack() as stack:
+        zeros = stack.enter_context(Path("/dev/zero").open("rb"))
+        for told, stdin in (
+            *([(("exec", "web", "--", "yes"), subprocess.DEVNULL)] * 3),
+            (("logs", "-f", "flood"), subprocess.DEVNULL),
+            (("exec", "-i", "web", "--", "sleep", "60"), zeros),
+            (("exec", "-i", "web", "--", "cat"), zeros),
+        ):
+            process = subprocess.Popen(
+                ["kubectl", *told], env=cluster.environment, stdin=stdin, stdout=subprocess.PIPE
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            if told[1] != "-i" or told[-1] == "cat":
+                assert process.stdout is not None
+                assert process.stdout.read(1000)  # it flows, and then nobody reads any more
+        time.sleep(3)  # noqa: TID251 - so long would it have to fill memory
+        after = memory(cluster)
+        assert cluster.kubectl("exec", "web", "--", "echo", "hello") == "hello\n"
+    assert after - before < 60, f"{before:.0f} MB were {after:.0f} MB"
+    cluster.kubectl("delete", "pod", "flood", "--grace-period=1", "--wait=false")
 
 
 def test_a_stopped_kubelet_is_told_of(cluster: Cluster) -> None:
