@@ -28,6 +28,7 @@ from cluster.kubelet.lifecycle.model import Seen, Verdict
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.provisions import Provisions, Shared
+from cluster.kubelet.pullgate import PullGate
 from cluster.kubelet.staticpods.mirrors import is_mirror_of
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.volumes.disk import Disk
@@ -73,6 +74,7 @@ class NodeAgent:
         self._worker = podworker.PodWorker(
             cri, clock, self._speaker, Hooks(cri, config.version, config.addresses),
             provisions=self._provisions, logs=config.pod_logs_dir,
+            gate=PullGate(config.parallel_pulls, config.registry_pull_qps, config.registry_burst),
         )  # fmt: skip
         self._prober = prober.Prober(
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
@@ -85,6 +87,7 @@ class NodeAgent:
             quantity.value(allocatable["ephemeral-storage"]),
             config.max_pods,
         )
+        self.images = self._worker.images
         self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
         self.pressures: tuple[str, ...] = ()
         """What the node is short of: conditions of the Node."""

@@ -95,6 +95,21 @@ class Config:
     kube_reserved: Mapping[str, str] = field(default_factory=dict)
     system_reserved: Mapping[str, str] = field(default_factory=dict)
     """What pods cannot have of the node."""
+    image_gc_high_threshold_percent: int = 85
+    image_gc_low_threshold_percent: int = 80
+    image_minimum_gc_age: float = 120.0
+    image_maximum_gc_age: float = 0.0
+    """At which use of the disk unused images go, down to which, and how old they have to be; 0:
+    they do not go because of their age alone."""
+    node_status_max_images: int = 50
+    """How many images the Node lists; -1: all."""
+    serialize_image_pulls: bool = True
+    max_parallel_image_pulls: int = 0
+    """How many pulls go on at once where they are not serialized; 0: any number."""
+    registry_pull_qps: int = 0
+    registry_burst: int = 10
+    """Pulls a second; 0: any number, for the registries here are not the world's (a kubelet's own
+    default is 5)."""
     pod_manifest_path: str = ""
     """A directory, or one file, of static pods."""
     file_check_frequency: float = 20.0
@@ -124,6 +139,7 @@ class Config:
             raise ValueError("a node lease lasts at least a second and is renewed before its end")
         version.parse(self.kubernetes_version)
         self._check_eviction()
+        self._check_images()
         for path in (self.root_dir, self.host_root):
             if path and not path.startswith("/"):
                 raise ValueError(f"{path!r} is no absolute path")
@@ -141,6 +157,28 @@ class Config:
                     raise ValueError(f'cannot reserve "{name}" resource')
                 if quantity.parse(text) < 0:
                     raise ValueError(f"reserved {name} is {text!r}: it cannot be negative")
+
+    def _check_images(self) -> None:
+        low, high = self.image_gc_low_threshold_percent, self.image_gc_high_threshold_percent
+        if not 0 <= low < high <= 100:
+            raise ValueError(
+                f"image GC thresholds are {low} and {high}: the low one is less than the high one,"
+                " both between 0 and 100"
+            )
+        if self.node_status_max_images < -1 or self.max_parallel_image_pulls < 0:
+            raise ValueError("numbers of images cannot be negative")
+        if self.serialize_image_pulls and self.max_parallel_image_pulls > 1:
+            raise ValueError(
+                "max_parallel_image_pulls cannot be larger than 1 unless "
+                "serialize_image_pulls is false"
+            )
+        if self.registry_pull_qps < 0 or self.registry_burst < 0:
+            raise ValueError("registry_pull_qps and registry_burst cannot be negative")
+
+    @property
+    def parallel_pulls(self) -> int:
+        """How many pulls go on at once; 0: any number."""
+        return 1 if self.serialize_image_pulls else self.max_parallel_image_pulls
 
     @property
     def capacity(self) -> dict[str, str]:

@@ -21,7 +21,9 @@ from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.eviction.watch import Watch
+from cluster.kubelet.imagekeeper import ImageKeeper
 from cluster.kubelet.node.keeper import Node, NodeKeeper
+from cluster.kubelet.node.speaking import NodeSpeaker
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.provisions import Shared
 from cluster.kubelet.runtimelink import RuntimeLink
@@ -50,6 +52,7 @@ class Member:
     link: RuntimeLink
     node: Node
     watch: Watch
+    images: ImageKeeper
 
 
 class Crew:
@@ -110,6 +113,7 @@ class Crew:
                 shared.close()
                 for member in self.members.values():
                     member.watch.close()
+                    member.images.close()
 
     async def _serve(self, group: tasks.Group) -> None:
         for member in self.members.values():
@@ -130,6 +134,7 @@ class Crew:
         await self._pods.synced()
         for member in self.members.values():
             member.link.set_synced()
+            member.images.stir()
         self.ready.set()
 
     async def _begin_static(self, group: tasks.Group) -> None:
@@ -194,13 +199,19 @@ class Crew:
         )
         link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)
+        speaker = NodeSpeaker(self._recorder, config)
+        images = ImageKeeper(
+            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=group.spawn,
+            publish=lambda found: self._keeper.set_images(name, found),
+        )  # fmt: skip
+        agent.images.on_pulled = images.stir
         watch = Watch(
-            agent, clock=self._clock, used=self._used, recorder=self._recorder, spawn=group.spawn,
-            report=lambda found: self._keeper.set_pressures(name, found), reclaim=_nothing,
+            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=group.spawn,
+            report=lambda found: self._keeper.set_pressures(name, found), reclaim=images.reclaim,
             measured=link.streams,
         )  # fmt: skip
         agent.on_stir = watch.stir
-        return Member(config, agent, link, node, watch)
+        return Member(config, agent, link, node, watch, images)
 
     async def _used(self, agent: NodeAgent) -> usage.Usage:
         """What a node's containers use, shared loads included. errors.InternalError."""
@@ -235,10 +246,6 @@ class Crew:
         agent = self._of_pod.get(pod.uid)
         if agent is not None:
             agent.on_gone(pod)
-
-
-async def _nothing() -> None:
-    return
 
 
 def _configurer(link: RuntimeLink, group: tasks.Group, name: str) -> Callable[[str], None]:

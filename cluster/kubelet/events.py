@@ -42,16 +42,25 @@ class Speaker:
         self._say(pod, "Pulling", f'Pulling image "{image}"', name, init=init)
 
     def pulled(
-        self, pod: objects.Object, name: str, image: str, seconds: float, size: int, *, init: bool
+        self,
+        pod: objects.Object,
+        name: str,
+        image: str,
+        seconds: tuple[float, float],
+        size: int,
+        *,
+        init: bool,
     ) -> None:
-        """A pull is done; it took `seconds` and brought `size` bytes."""
+        """A pull is done; it took so many `seconds`, alone and with the wait for its turn, and
+        brought `size` bytes.
+        """
         if not self.normal:
             return
-        took = durations.format(seconds)
+        took, whole = durations.format(seconds[0]), durations.format(seconds[1])
         self._say(
             pod,
             "Pulled",
-            f'Successfully pulled image "{image}" in {took} ({took} including waiting). '
+            f'Successfully pulled image "{image}" in {took} ({whole} including waiting). '
             f"Image size: {size} bytes.",
             name,
             init=init,

@@ -11,6 +11,7 @@ from cluster.kubelet import events
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
 from cluster.kubelet.pods import Pod
+from cluster.kubelet.pullgate import PullGate
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 Keyring = Callable[[Pod, str], Awaitable[list[Credentials]]]
@@ -22,8 +23,16 @@ class Images:
     """The images of one node."""
 
     def __init__(
-        self, cri: Cri, clock: clocks.Clock, speaker: events.Speaker, credentials: Keyring
+        self,
+        cri: Cri,
+        clock: clocks.Clock,
+        speaker: events.Speaker,
+        credentials: Keyring,
+        gate: PullGate,
     ) -> None:
+        self._gate = gate
+        self.on_pulled: Callable[[], None] = _ignore
+        """Told when an image came."""
         self._credentials = credentials
         self._cri = cri
         self._clock = clock
@@ -57,19 +66,26 @@ class Images:
 
     async def _pull(self, pod: Pod, name: str, image: str, *, init: bool) -> bool:
         self._speaker.pulling(pod.object, name, image, init=init)
-        begun = self._clock.now()
+        asked = self._clock.now()
         try:
-            await self._ask(pod, image)
+            await self._gate.enter()
+            begun = self._clock.now()
+            try:
+                await self._ask(pod, image)
+            finally:
+                self._gate.leave()
         except rpc.Failure as failure:
             if failure.code in _UNREACHABLE or failure.code == "INVALID_ARGUMENT":
                 raise
             self._failed(pod, name, image, failure, init=init)
             return False
         pod.memory.pull_errors.pop(image, None)
+        self.on_pulled()
         if self._speaker.normal:
-            took = self._clock.now() - begun
+            now = self._clock.now()
+            times = now - begun, now - asked
             size = await self._size(image)
-            self._speaker.pulled(pod.object, name, image, took, size, init=init)
+            self._speaker.pulled(pod.object, name, image, times, size, init=init)
         return True
 
     async def _ask(self, pod: Pod, image: str) -> None:
@@ -118,3 +134,7 @@ class Images:
         pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
         self._speaker.inspect_failed(pod.object, name, message, init=init)
         self._speaker.failed(pod.object, name, "InvalidImageName", init=init)
+
+
+def _ignore() -> None:
+    return

@@ -28,6 +28,7 @@ from cluster.kubelet.lifecycle.decide import decide
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Seen, Waiting
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.provisions import Provisions
+from cluster.kubelet.pullgate import PullGate
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 MAX_ROUNDS: Final = 32
@@ -51,6 +52,7 @@ class PodWorker:
         *,
         provisions: Provisions,
         logs: str = "/var/log/pods",
+        gate: PullGate | None = None,
     ) -> None:
         self._hooks = hooks
         self._provisions = provisions
@@ -59,7 +61,9 @@ class PodWorker:
         self._cri = cri
         self._clock = clock
         self._speaker = speaker
-        self._images = images.Images(cri, clock, speaker, provisions.pull_credentials)
+        self.images = images.Images(
+            cri, clock, speaker, provisions.pull_credentials, gate or PullGate(1)
+        )
 
     async def settle(self, pod: Pod) -> Plan:
         """Decide and do until there is nothing to do; the last plan says when to look again.
@@ -187,7 +191,7 @@ class PodWorker:
         if action.after is not None:
             trial = podspec.trial(action.spec)
             pod.memory.restarts.count(trial, action.after, self._clock.now())
-        if not await self._images.ensure(pod, action.spec, init=action.init):
+        if not await self.images.ensure(pod, action.spec, init=action.init):
             return
         try:
             readiness.seconds(pod.object, name)

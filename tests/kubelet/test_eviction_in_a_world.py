@@ -74,7 +74,7 @@ def test_a_node_at_rest_is_not_looked_at() -> None:
             here.start_kubelet(cri)
             await here.pod("calm")
             await here.wait("calm", phase("Running"))
-            await asyncio.sleep(30)
+            await asyncio.sleep(400)  # images that came are looked at once, too
             looks = len(asked)
             assert looks <= 3
             await asyncio.sleep(3600)

@@ -13,12 +13,12 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.api import errors, objects
-from cluster.kubelet import events
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.eviction import limits, measuring, messages, signals
 from cluster.kubelet.eviction.manager import Eviction, Manager, Outcome, Settings
 from cluster.kubelet.eviction.thresholds import parse
 from cluster.kubelet.lifecycle.model import Verdict
+from cluster.kubelet.node.speaking import NodeSpeaker
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.serving import usage
 
@@ -50,7 +50,7 @@ class Watch:
         used: Callable[[NodeAgent], Awaitable[usage.Usage]],
         report: Callable[[tuple[str, ...]], None],
         reclaim: Callable[[], Awaitable[None]],
-        recorder: events.Recorder,
+        speaker: NodeSpeaker,
         spawn: Callable[[Coroutine[Any, Any, Any], str], object],
         measured: bool,
     ) -> None:
@@ -60,7 +60,7 @@ class Watch:
         self._used = used
         self._report = report
         self._reclaim = reclaim
-        self._recorder = recorder
+        self._speaker = speaker
         self._spawn = spawn
         self._measured = measured
         settings = Settings(
@@ -130,7 +130,9 @@ class Watch:
         if not evictions and outcome.reclaim is not None:
             threshold = outcome.reclaim
             resource = signals.RESOURCES[threshold.signal]
-            self._say("EvictionThresholdMet", f"Attempting to reclaim {resource}", warning=True)
+            self._speaker.say(
+                "EvictionThresholdMet", f"Attempting to reclaim {resource}", warning=True
+            )
             if signals.CONDITIONS[threshold.signal] == signals.DISK_PRESSURE:
                 await self._reclaim()
                 seen, candidates = await measuring.measure(agent, used, now)
@@ -176,17 +178,7 @@ class Watch:
             if (kind in before) != (kind in now):
                 reason = reasons[kind in now]
                 name = self._agent.config.node_name
-                self._say(reason, f"Node {name} status is now: {reason}")
-
-    def _say(self, reason: str, message: str, *, warning: bool = False) -> None:
-        name = self._agent.config.node_name
-        if warning or self._agent.config.normal_events:
-            # As with a kubelet: to its own events the node's uid is its name.
-            node: objects.Object = {
-                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": name},
-            }  # fmt: skip
-            kind = events.WARNING if warning else events.NORMAL
-            self._recorder.event(node, kind, reason, message)
+                self._speaker.say(reason, f"Node {name} status is now: {reason}")
 
 
 def _lively(pod: Pod) -> bool:

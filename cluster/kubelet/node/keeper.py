@@ -49,6 +49,8 @@ class Node:
     """The API had it before: labels are brought up to date, not the whole."""
     leased: bool = False
     pod_cidr: str = ""
+    images: list[objects.Object] | None = None
+    """status.images; None: not known yet, so what is shown stays."""
 
     @property
     def name(self) -> str:
@@ -84,6 +86,15 @@ class NodeKeeper:
         if node.health.pressures != found:
             node.health = replace(node.health, pressures=found)
             self._due(f"node/{name}")
+
+    def set_images(self, name: str, found: list[objects.Object]) -> None:
+        """Post which images a node has now."""
+        node = self._nodes[name]
+        if node.images != found:
+            node.images = found
+            shown = objects.status(node.object).get("images") if node.object else None
+            if (shown or []) != found:
+                self._due(f"node/{name}")
 
     def set_health(self, name: str, found: healths.Health) -> None:
         """Post another health of a node; what it is short of stays."""
@@ -221,7 +232,10 @@ def _node(node: Node, now: float) -> Operation:
     config = node.config
     if node.registered and node.object is not None:
         before = objects.status(node.object).get("conditions") or []
-        body: Any = {"status": description.status(config, node.health, before, now)}
+        shown = description.status(config, node.health, before, now)
+        if node.images is not None:
+            shown["images"] = node.images
+        body: Any = {"status": shown}
         return _patch("nodes", "", node.name, body, "status")
     if node.exists:
         known = {
