@@ -24,6 +24,19 @@ BUILT_IN: Final[Mapping[str, str]] = {
          "library/centos"),
         "systems",
     ),
+    **dict.fromkeys(
+        ("library/redis", "redis", "redis/redis-stack-server", "redis/redis-stack",
+         "valkey/valkey", "bitnami/redis", "bitnamilegacy/redis",
+         "google_samples/gb-redis-follower", "google-samples/gb-redis-follower",
+         "google_samples/gb-redisslave", "google-samples/gb-redisslave", "gb-redisslave",
+         "google_containers/redis-slave"),
+        "redis.images",
+    ),
+    **dict.fromkeys(
+        ("library/nginx", "nginx/nginx", "nginxinc/nginx-unprivileged", "bitnami/nginx",
+         "bitnamilegacy/nginx"),
+        "nginx",
+    ),
 }  # fmt: skip
 """Module of this package by repository path."""
 
