@@ -66,34 +66,6 @@ def _limit(found: pb.LinuxContainerResources, request: int, limit: int, memory: 
         found.memory_limit_in_bytes = memory
 
 
-def _size(linux: pb.LinuxPodSandboxConfig, pod: objects.Object) -> None:
-    """What the containers may use together, and what the sandbox takes beside them.
-
-    A runtime that makes a machine for each pod needs to know before the containers come. Source:
-    applySandboxResources of pkg/kubelet/kuberuntime.
-    """
-    overhead = objects.spec(pod).get("overhead")
-    bare = {**pod, "spec": {**objects.spec(pod), "overhead": None}} if overhead else pod
-    asked, limits = podrequests.of(bare), podrequests.limits_of(bare)
-    if asked or limits:
-        _limit(linux.resources, asked.get("cpu", 0), limits.get("cpu", 0), limits.get("memory", 0))
-    if overhead:
-        more = podrequests.amounts(overhead)
-        _limit(linux.overhead, more.get("cpu", 0), more.get("cpu", 0), more.get("memory", 0))
-
-
-def _limit(
-    found: pb.LinuxContainerResources, request: int, limit: int, memory: int
-) -> None:
-    """Set a request and a limit of CPU, in thousandths, and a limit of bytes; 0 is none."""
-    found.cpu_shares = max(request * 1024 // 1000, _LEAST_SHARES)
-    if limit > 0:
-        found.cpu_period = _PERIOD
-        found.cpu_quota = max(limit * _PERIOD // 1000, _LEAST_QUOTA)
-    if memory > 0:
-        found.memory_limit_in_bytes = memory
-
-
 def container(
     pod: objects.Object,
     spec: objects.Object,
