@@ -41,7 +41,11 @@ def decide(sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage |
     argv = tuple(_argv(config, emulated if pulled is None else None))
     init = script.INIT in config.annotations
     declared = script.ports(config.annotations.get(script.PORTS, ""))
-    if emulated is not None:
+    if init and commandline.networked(argv):
+        # It waits for another pod or for a name, and most of them are not reached so far: what
+        # comes after it is.
+        base = Script(run_for=0.0)
+    elif emulated is not None:
         if not argv:
             text = f'failed to generate container "{config.metadata.name}" spec'
             raise rpc.Failure("UNKNOWN", f"{text}: failed to generate spec: no command specified")
@@ -89,7 +93,7 @@ def _known(argv: tuple[str, ...], image: Image, ports: tuple[int, ...]) -> Scrip
     if course is not None:
         return Script(run_for=course.seconds, exit_code=course.code, stop_after=math.inf)
     program = catalog.program(image, argv[0])
-    code = serving.stop_code(program)
+    code = serving.stop_code(program, argv)
     if code is not None:
         return Script(program=argv, sleeps=True, stop_code=code, ports=ports)
     return Script(program=argv, stop_after=math.inf, ports=ports)

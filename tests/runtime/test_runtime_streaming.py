@@ -27,7 +27,7 @@ class Node:
         self.cri = CriService(config, clock=clock.LoopClock(loop, EPOCH), random=random.Random(1))
         self.sandbox = ""
 
-    async def start(self, *command: str, image: str = "nginx", **config: Any) -> str:
+    async def start(self, *command: str, image: str = "example/web", **config: Any) -> str:
         """A running container."""
         self.sandbox = (
             await self.cri.run_pod_sandbox(

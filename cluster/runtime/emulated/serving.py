@@ -11,36 +11,46 @@ the first `accept` (or `receive` of a datagram) `call.kernel.clock` stands still
 
 import functools
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from cluster.runtime.vos.kernel import Call, Program
 
 _MARK: Final = "__kubemu_stop_code__"
+_WHEN: Final = "__kubemu_sleeps_when__"
 _ASKED: Final = (int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGQUIT))
 
 
-def server(stop_code: int = 0) -> Callable[[Program], Program]:
+def server(
+    stop_code: int = 0, *, when: Callable[[Sequence[str]], bool] | None = None
+) -> Callable[[Program], Program]:
     """Mark a program as one that sleeps, and that ends with `stop_code` when it is asked to
     (SIGTERM, SIGINT, SIGQUIT), asleep or awake. A program that wants to do something at its end
     puts handlers of its own into `call.process.handlers`.
+
+    One that does many things, by its command line, is marked `when` it sleeps: other command lines
+    run as any program.
     """
 
     def marked(program: Callable[[Call], Awaitable[int]]) -> Program:
         @functools.wraps(program)
         async def run(call: Call) -> int:
-            handlers = call.process.handlers
-            for number in _ASKED:
-                handlers.setdefault(number, lambda _number: call.process.exit(stop_code))
+            if when is None or when(call.argv):
+                handlers = call.process.handlers
+                for number in _ASKED:
+                    handlers.setdefault(number, lambda _number: call.process.exit(stop_code))
             return await program(call)
 
         setattr(run, _MARK, stop_code)
+        setattr(run, _WHEN, when)
         return run
 
     return marked
 
 
-def stop_code(program: Any) -> int | None:
-    """The exit code of a sleeping program that is asked to end; None for one that never sleeps."""
-    found = getattr(program, _MARK, None)
-    return found if isinstance(found, int) else None
+def stop_code(program: Any, argv: Sequence[str] = ()) -> int | None:
+    """The exit code of a sleeping program that is asked to end; None for one that, called with
+    `argv`, does not sleep.
+    """
+    found, when = getattr(program, _MARK, None), getattr(program, _WHEN, None)
+    return found if isinstance(found, int) and (when is None or when(argv)) else None
