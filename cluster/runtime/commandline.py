@@ -13,6 +13,9 @@ from typing import Final
 
 _SHELLS: Final = ("sh", "ash", "bash", "dash")
 _WAITING: Final = ("sleep", "true", "false", "sh", "ash", "bash", "dash")
+_TALKING: Final = frozenset(
+    ("curl", "dig", "getent", "host", "nc", "nslookup", "ping", "telnet", "wget")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +91,35 @@ def _only_words(argv: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(plain) if whole else ()
 
 
+def networked(argv: Sequence[str]) -> bool:
+    """Whether a command line names a program that talks to others: `until nslookup db; do …`."""
+    named = _named(tuple(argv)) if argv else None
+    return named is not None and any(one in _TALKING for one in named)
+
+
 @lru_cache(1024)
 def _understood(argv: tuple[str, ...]) -> bool:
     from cluster.runtime.vos.programs import PROGRAMS
     from cluster.runtime.vos.programs.system import NETWORK
-    from cluster.runtime.vos.shell import parsing
     from cluster.runtime.vos.shell.builtins import BUILTINS
 
-    program = argv[0].rpartition("/")[2]
-    if program not in PROGRAMS or program in NETWORK:
+    named = _named(argv)
+    if named is None:
         return False
+    known = (set(PROGRAMS) - set(NETWORK)) | set(BUILTINS)
+    return all(one in known for one in named)
+
+
+@lru_cache(1024)
+def _named(argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The programs that a command line names, without directories; None where that is in a file
+    or cannot be read.
+    """
+    from cluster.runtime.vos.shell import parsing
+
+    program = argv[0].rpartition("/")[2]
     if program not in _SHELLS:
-        return True
+        return (program,)
     rest = list(argv[1:])
     flags = ""
     while rest and rest[0].startswith("-"):
@@ -107,15 +127,14 @@ def _understood(argv: tuple[str, ...]) -> bool:
         if flags.endswith("o") and rest:
             rest.pop(0)
     if "c" not in flags:
-        return not rest  # a script in a file, which is the image's
+        return None if rest else (program,)
     try:
         tree = parsing.parse(rest[0]) if rest else None
     except parsing.Wrong:
-        return False
+        return None
     own: set[str] = set()
     names = list(_names(tree, own))
-    known = (set(PROGRAMS) - set(NETWORK)) | set(BUILTINS) | own
-    return all(name.rpartition("/")[2] in known for name in names)
+    return (program, *(name.rpartition("/")[2] for name in names if name not in own))
 
 
 def _names(node: object, own: set[str]) -> Iterator[str]:

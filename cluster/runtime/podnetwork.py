@@ -83,6 +83,11 @@ class Namespace:
         """Wakes those who wait for somebody to listen."""
         self.closed = False
 
+    @property
+    def interfaces(self) -> Sequence[str]:
+        """See Network."""
+        return [f"{one}/{self._bridge.prefix(one)}" for one in self.addresses]
+
     # ---- streams -----------------------------------------------------------------------------
 
     async def connect(self, address: str, port: int) -> Tcp | Answered:
@@ -323,6 +328,8 @@ class Bridge:
 
     def __init__(self) -> None:
         self.buffers = Buffers()
+        self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+        """Those that pods have addresses of."""
         self._places: dict[str, Callable[[], Namespace]] = {}
         self._errands = tasks.Background("network", _failed)
 
@@ -335,6 +342,12 @@ class Bridge:
         """These addresses lead nowhere any more."""
         for address in addresses:
             self._places.pop(address, None)
+
+    def prefix(self, address: str) -> int:
+        """The length of the prefix of a pod's address."""
+        found = ipaddress.ip_address(address)
+        lengths = (one.prefixlen for one in self.networks if found in one)
+        return next(lengths, found.max_prefixlen)
 
     def at(self, address: str) -> Namespace | None:
         """The namespace of an address; None where it is not on this node."""

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from cluster.runtime import commandline
 from cluster.runtime.commandline import Course, course, understood
 
 WAITING = [
@@ -25,13 +26,13 @@ SCRIPTS = [
     ["sh", "-c", "wait_for() { sleep 1; }; wait_for && exec tail -f /dev/null"],
     ["sh"],
     ["echo", "hello"],
+    ["sh", "-c", "until nslookup db; do sleep 1; done"],
 ]
 
 NOT_UNDERSTOOD = [
     ["nginx", "-g", "daemon off;"],
     [],
     ["sh", "-c", "curl example.com && sleep 5"],
-    ["sh", "-c", "until nslookup db; do sleep 1; done"],
     ["sh", "-c", "true || nginx"],
     ["sh", "-c", "exec gunicorn app"],
     ["sh", "-c", "echo 'open"],
@@ -56,6 +57,22 @@ def test_a_script_of_known_programs_is_run(argv):
 def test_a_program_of_the_image_is_left_to_the_image(argv):
     assert course(argv) is None
     assert not understood(argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "networked"),
+    [
+        (["sh", "-c", "until nslookup db; do sleep 1; done"], True),
+        (["/usr/bin/wget", "-q", "http://web"], True),
+        (["sh", "-c", "until /bin/nc -z db 5432; do echo waiting; done; ./migrate"], True),
+        (["sh", "-c", "wget() { echo no; }; wget"], False),
+        (["sh", "-c", "echo wget"], False),
+        (["./migrate"], False),
+        ([], False),
+    ],
+)
+def test_a_command_that_talks_to_others_is_known(argv, networked):
+    assert commandline.networked(argv) is networked
 
 
 @pytest.mark.parametrize("argv", [["sleep"], ["sleep", "-1"], ["sleep", "soon"]])

@@ -29,6 +29,11 @@ class Opened:
         """See Network."""
         return self._network.addresses
 
+    @property
+    def interfaces(self) -> Sequence[str]:
+        """See Network."""
+        return self._network.interfaces
+
     async def connect(self, address: str, port: int) -> Stream:
         """See Network."""
         self._room()
@@ -151,6 +156,7 @@ class NoNetwork:
     """A process without a network: nothing can be reached. See `sockets.Network`."""
 
     addresses: Sequence[str] = ()
+    interfaces: Sequence[str] = ()
 
     async def connect(self, address: str, port: int) -> Stream:
         """OSError ENETUNREACH."""

@@ -75,7 +75,7 @@ class Stream(Socket, Protocol):
         """Send nothing more (FIN); receiving goes on."""
 
     def abort(self) -> None:
-        """Close with a reset: the peer loses what it has not read."""
+        """Close with a reset: the peer reads what came before it, then ConnectionResetError."""
 
 
 class Listener(Socket, Protocol):
@@ -107,6 +107,10 @@ class Network(Protocol):
     @property
     def addresses(self) -> Sequence[str]:
         """The pod's own addresses, without the loopback's; the first is the primary one."""
+
+    @property
+    def interfaces(self) -> Sequence[str]:
+        """The same with the lengths of their prefixes: `10.244.1.5/24`."""
 
     async def connect(self, address: str, port: int) -> Stream:
         """A connection. ConnectionRefusedError, TimeoutError; OSError EHOSTUNREACH and others."""

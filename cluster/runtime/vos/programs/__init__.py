@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cluster.runtime.vos.kernel import Program
-from cluster.runtime.vos.programs import archive, printing, system, text, tree
+from cluster.runtime.vos.programs import archive, network, printing, system, text, tree
 from cluster.runtime.vos.shell import program as shell
 
 SHELLS: Final = ("sh", "ash", "bash", "dash")
@@ -13,6 +13,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     **text.PROGRAMS,
     **tree.PROGRAMS,
     **system.PROGRAMS,
+    **network.PROGRAMS,
     "tar": archive.tar,
     **dict.fromkeys(SHELLS, shell.sh),
 }

@@ -225,13 +225,13 @@ async def uptime(call: Call) -> int:
     return 0
 
 
-NETWORK: Final = ("curl", "dig", "ip", "nc", "netstat", "nslookup", "ping", "telnet", "wget")
-"""Programs that wait for the pods' network: they say so."""
+NETWORK: Final = ("curl", "dig")
+"""Programs of the network that are not built: they say so."""
 
 
 async def network(call: Call) -> int:
     """A program that is not built."""
-    return await call.complain("not built yet: pods have no network of their own so far", 1)
+    return await call.complain("not built: use wget, or nslookup", 1)
 
 
 PROGRAMS: Final[dict[str, Program]] = {

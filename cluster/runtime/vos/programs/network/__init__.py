@@ -1,0 +1,28 @@
+"""Programs that use the pod's network, in the manner of busybox. Each is imported when it runs."""
+
+import importlib
+from typing import Final
+
+from cluster.runtime.vos.kernel import Call, Program
+
+_MODULES: Final = {
+    "httpd": "httpd", "ifconfig": "interfaces", "ip": "interfaces", "nc": "netcat",
+    "netstat": "tables", "nslookup": "nslookup", "ping": "ping", "ping6": "ping",
+    "ss": "tables", "telnet": "netcat", "wget": "wget",
+}  # fmt: skip
+"""Module by program."""
+
+
+def _late(name: str, module: str) -> Program:
+    async def run(call: Call) -> int:
+        found = importlib.import_module(f"{__name__}.{module}")
+        program: Program = getattr(found, name)
+        return await program(call)
+
+    run.__name__ = name
+    return run
+
+
+PROGRAMS: Final[dict[str, Program]] = {
+    name: _late(name, module) for name, module in _MODULES.items()
+}

@@ -1,0 +1,95 @@
+"""`nslookup`."""
+
+from typing import TYPE_CHECKING, Final
+
+from cluster.runtime.vos import resolving
+from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.programs.network import reaching
+
+if TYPE_CHECKING:
+    import dnslib
+
+_TYPES: Final = ("A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT", "ANY")
+
+
+async def nslookup(call: Call) -> int:
+    """`nslookup [-type=TYPE] HOST [SERVER]`."""
+    kinds = ["A", "AAAA"]
+    words = []
+    for word in call.argv[1:]:
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and equals and name in ("type", "query", "q", "querytype"):
+            kinds = [value.upper()]
+        elif not word.startswith("-"):
+            words.append(word)
+    if not 1 <= len(words) <= 2 or kinds[0] not in _TYPES:
+        return await call.complain("usage: nslookup [-type=QUERY_TYPE] HOST [DNS_SERVER]")
+    told = resolving.configured(call.files)
+    if len(words) == 2:
+        server = await reaching.address(call, words[1])
+        if server is None:
+            return await call.complain(f"bad address '{words[1][:255]}'")
+        told = resolving.Settings((server,), told.search, told.ndots, told.timeout, told.attempts)
+    pointer = _reverse(words[0])
+    if pointer is not None:
+        kinds = ["PTR"]
+    return await _ask(call, pointer or words[0], kinds, told, search=pointer is None)
+
+
+async def _ask(
+    call: Call, name: str, kinds: list[str], told: resolving.Settings, *, search: bool
+) -> int:
+    server = told.servers[0]
+    shown = f"[{server}]" if ":" in server else server
+    await call.out(f"Server:\t\t{server}\nAddress:\t{shown}:{resolving.PORT}\n\n")
+    names = resolving.candidates(name, told) if search else [name]
+    missing = ""
+    for full in names:
+        found: list[str] = []
+        for kind in kinds:
+            try:
+                answer = await resolving.query(full, kind, told, call.net)
+            except resolving.Unanswered as error:
+                await call.out(f";; connection timed out; {error}\n\n")
+                return 1
+            found += _lines(answer)
+            if answer.header.rcode == resolving.NO_DOMAIN:
+                missing = f"** server can't find {full}: NXDOMAIN\n\n"
+        if found:
+            await call.out("".join(dict.fromkeys(found)) + "\n")
+            return 0
+        if not missing:
+            missing = f"*** Can't find {full}: No answer\n\n"
+    await call.out(missing)
+    return 1
+
+
+def _lines(answer: "dnslib.DNSRecord") -> list[str]:
+    """The records of an answer, as busybox shows them."""
+    import dnslib
+
+    lines = []
+    for one in answer.rr:
+        name, kind = str(one.rname).rstrip("."), str(dnslib.QTYPE.get(one.rtype))
+        value = str(one.rdata).rstrip(".")
+        if kind in ("A", "AAAA"):
+            lines.append(f"Name:\t{name}\nAddress: {value}\n")
+        elif kind == "CNAME":
+            lines.append(f"{name}\tcanonical name = {value}\n")
+        elif kind == "PTR":
+            lines.append(f"{name}\tname = {value}\n")
+        elif kind == "SRV":
+            lines.append(f"{name}\tservice = {value}\n")
+        else:
+            lines.append(f"{name}\t{kind.lower()} = {value}\n")
+    return lines
+
+
+def _reverse(text: str) -> str | None:
+    """The name under which an address has its own; None for what is no address."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(text).reverse_pointer
+    except ValueError:
+        return None
