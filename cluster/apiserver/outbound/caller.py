@@ -21,8 +21,8 @@ from cluster.apiserver.kubelets.protocol import Unreachable as NoKubelet
 from cluster.apiserver.outbound import services
 from cluster.apiserver.outbound.protocol import Answer, Outgoing, Unreachable
 from cluster.apiserver.streaming import podstream
-from cluster.apiserver.streaming.forwarding import Target
 from cluster.apiserver.watchcache.cache import WatchCache
+from cluster.streams.forwarding import Target
 
 _LARGEST = 16 << 20
 """Bytes of an answer that are read at most."""

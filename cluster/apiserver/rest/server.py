@@ -27,7 +27,7 @@ from cluster.apiserver.rest.watching import Watches
 from cluster.apiserver.rest.writes import Writes
 from cluster.apiserver.streaming.face import Streams
 from cluster.apiserver.streaming.proxying import Proxies
-from cluster.apiserver.streaming.sessions import Sessions
+from cluster.streams.sessions import Sessions
 
 _LINE_BYTES = 1 << 16
 _CLOSE_SECONDS = 2.0

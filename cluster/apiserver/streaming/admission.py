@@ -6,7 +6,7 @@ from cluster.api.objects import Object
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest.exchange import Request
 from cluster.apiserver.rest.requests import Call
-from cluster.apiserver.streaming.options import Values
+from cluster.streams.options import Values
 
 _FLAGS: Final = ("stdin", "stdout", "stderr", "tty")
 _PROXIES: Final = {

@@ -8,8 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from cluster.aio import tasks
-from cluster.apiserver.streaming.options import Log
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams.options import Log
 
 HEADERS: Final = {"Content-Type": "text/plain", "Cache-Control": "no-cache, private"}
 _AHEAD: Final = 4

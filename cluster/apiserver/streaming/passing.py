@@ -9,8 +9,9 @@ from multidict import CIMultiDict
 from cluster.aio import tasks
 from cluster.api import errors
 from cluster.apiserver.rest.requests import Call
-from cluster.apiserver.streaming import podstream, proxyheaders, rewriting, upgrade
+from cluster.apiserver.streaming import podstream, proxyheaders, rewriting
 from cluster.apiserver.streaming.exchange import Exchange, Garbled, Head
+from cluster.streams import upgrade
 
 
 class Passing:

@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from cluster.aio import rpc
 from cluster.api import errors
-from cluster.apiserver.streaming.forwarding import Target
-from cluster.apiserver.streaming.inputs import PIECE, Inputs
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams.forwarding import Target
+from cluster.streams.inputs import PIECE, Inputs
 
 DIAL_SECONDS: Final = 30.0
 """How long a pod may take to take a connection, and to shake hands: that of Go's dialer."""

@@ -27,13 +27,13 @@ from cluster.apiserver.streaming import (
     pods,
     podstream,
     proxyheaders,
-    upgrade,
 )
 from cluster.apiserver.streaming.exchange import Garbled
-from cluster.apiserver.streaming.forwarding import Target
 from cluster.apiserver.streaming.passing import Passing
-from cluster.apiserver.streaming.sessions import Sessions
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams import upgrade
+from cluster.streams.forwarding import Target
+from cluster.streams.sessions import Sessions
 
 _SLICES: Final = "endpointslices.discovery.k8s.io"
 _WELL_KNOWN: Final = {"http": 80, "https": 443}

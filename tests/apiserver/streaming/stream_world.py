@@ -12,8 +12,8 @@ from rest_world import PODS, TOKEN, Api, serving
 
 from cluster.api import identity
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.apiserver.streaming.spdy import session
-from cluster.apiserver.streaming.spdy.session import Ended, Received, Replied
+from cluster.streams.spdy import session
+from cluster.streams.spdy.session import Ended, Received, Replied
 
 ADMIN = identity.User("admin", (identity.MASTERS,))
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}

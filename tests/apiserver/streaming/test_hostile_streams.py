@@ -11,7 +11,7 @@ from stream_world import World, path
 from test_commands_over_http import command, run
 from test_forwarding_over_http import PROTOCOL, pair
 
-from cluster.apiserver.streaming.spdy import frames
+from cluster.streams.spdy import frames
 
 QUERY = f"{command('hang')}&stdin=1&stdout=1&stderr=1"
 V4 = "v4.channel.k8s.io"

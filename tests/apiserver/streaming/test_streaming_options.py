@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cluster.api import errors
-from cluster.apiserver.streaming import endpoints, options, pods
+from cluster.apiserver.streaming import endpoints, pods
+from cluster.streams import options
 
 
 def test_a_command_is_read_word_by_word() -> None:

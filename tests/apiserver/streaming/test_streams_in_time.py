@@ -10,15 +10,15 @@ from fake_kubelet import FakeKubelet
 
 from cluster.aio import rpc, tasks, virtual
 from cluster.api import errors
-from cluster.apiserver.streaming import channels, forwarding, remotecommand
-from cluster.apiserver.streaming.commandclients import SpdyClient
-from cluster.apiserver.streaming.options import Command
-from cluster.apiserver.streaming.remotecommand import ATTACHING, EXECUTING, Job
-from cluster.apiserver.streaming.sessions import IDLE_SECONDS, Sessions
-from cluster.apiserver.streaming.spdy import session
-from cluster.apiserver.streaming.spdy.connection import Connection
-from cluster.apiserver.streaming.spdy.session import Ended, Received
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams import channels, forwarding, remotecommand
+from cluster.streams.commandclients import SpdyClient
+from cluster.streams.options import Command
+from cluster.streams.remotecommand import ATTACHING, EXECUTING, Job
+from cluster.streams.sessions import IDLE_SECONDS, Sessions
+from cluster.streams.spdy import session
+from cluster.streams.spdy.connection import Connection
+from cluster.streams.spdy.session import Ended, Received
 
 
 class Pipe:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cluster.apiserver.streaming.spdy import frames
-from cluster.apiserver.streaming.spdy.faults import Malformed
-from cluster.apiserver.streaming.spdy.headers import Headers
+from cluster.streams.spdy import frames
+from cluster.streams.spdy.faults import Malformed
+from cluster.streams.spdy.headers import Headers
 
 WINDOW: Final = 1 << 16
 """Bytes of a window at first: section 2.6.8."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.apiserver.streaming import channels
-from cluster.apiserver.streaming.channels import V1, V4, V4_BASE64, V5, Close, Malformed, Piece
+from cluster.streams import channels
+from cluster.streams.channels import V1, V4, V4_BASE64, V5, Close, Malformed, Piece
 
 BY_HAND = [
     (V4, b"\x01hello", Piece(1, b"hello")),

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from cluster.apiserver.streaming.pipes import Pipe
-from cluster.apiserver.streaming.spdy import session
-from cluster.apiserver.streaming.spdy.faults import Malformed
-from cluster.apiserver.streaming.spdy.headers import Headers
+from cluster.streams.pipes import Pipe
+from cluster.streams.spdy import session
+from cluster.streams.spdy.faults import Malformed
+from cluster.streams.spdy.headers import Headers
 
 _READ_AHEAD: Final = 1 << 18
 _PIECE: Final = 1 << 15

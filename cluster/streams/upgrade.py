@@ -9,7 +9,7 @@ from typing import Final, Literal
 from aiohttp import abc, web
 
 from cluster.api import errors
-from cluster.apiserver.streaming import pipes
+from cluster.streams import pipes
 
 MAX_MESSAGE: Final = 4 << 20
 """Bytes of one WebSocket message of a client."""

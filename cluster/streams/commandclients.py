@@ -9,12 +9,12 @@ import msgspec
 from aiohttp import web
 
 from cluster.aio import tasks
-from cluster.apiserver.streaming import channels, remotecommand
-from cluster.apiserver.streaming.options import Command
-from cluster.apiserver.streaming.remotecommand import Put, pieces
-from cluster.apiserver.streaming.spdy.connection import PROTOCOL_ERROR, Connection, Stream
-from cluster.apiserver.streaming.spdy.faults import Malformed
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams import channels, remotecommand
+from cluster.streams.options import Command
+from cluster.streams.remotecommand import Put, pieces
+from cluster.streams.spdy.connection import PROTOCOL_ERROR, Connection, Stream
+from cluster.streams.spdy.faults import Malformed
 
 CREATION_SECONDS: Final = 30.0
 """How long a client may take to create its streams (DefaultStreamCreationTimeout)."""

@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 
 from cluster.aio import rpc, tasks
 from cluster.api import errors
-from cluster.apiserver.streaming import channels
-from cluster.apiserver.streaming.inputs import PIECE, Inputs
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams import channels
+from cluster.streams.inputs import PIECE, Inputs
 
 Put = Callable[[pb.StreamInput], Coroutine[Any, Any, None]]
 Call = Callable[[AsyncIterator[pb.StreamInput]], AsyncIterator[pb.StreamOutput]]

@@ -6,7 +6,7 @@ found by `requestid`; over WebSocket channels it is a pair of channels, one for 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -15,11 +15,10 @@ from aiohttp import web
 
 from cluster.aio import rpc, tasks
 from cluster.api import errors
-from cluster.apiserver.kubelets.protocol import Kubelet
-from cluster.apiserver.streaming import channels, options
-from cluster.apiserver.streaming.inputs import PIECE, Inputs
-from cluster.apiserver.streaming.spdy.connection import PROTOCOL_ERROR, Connection, Stream
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.streams import channels, options
+from cluster.streams.inputs import PIECE, Inputs
+from cluster.streams.spdy.connection import PROTOCOL_ERROR, Connection, Stream
 
 CREATION_SECONDS: Final = 30.0
 """How long the second stream of a pair may take (DefaultStreamCreationTimeout)."""
@@ -41,11 +40,20 @@ class End(Protocol):
         """Send nothing more. ConnectionError."""
 
 
+class Forwarder(Protocol):
+    """Who reaches the ports of pods: a kubelet, or a runtime."""
+
+    def port_forward(
+        self, inputs: AsyncIterator[pb.PortForwardInput], /
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        """One connection to one port; the first input is its start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pod, and the kubelet that reaches it."""
+    """A pod, and who reaches it."""
 
-    kubelet: Kubelet
+    kubelet: Forwarder
     node: str
     namespace: str
     pod: str

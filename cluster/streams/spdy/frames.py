@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cluster.apiserver.streaming.spdy.faults import Malformed
-from cluster.apiserver.streaming.spdy.headers import Compressor, Decompressor, Headers
+from cluster.streams.spdy.faults import Malformed
+from cluster.streams.spdy.headers import Compressor, Decompressor, Headers
 
 VERSION: Final = 3
 MAX_CONTROL: Final = 1 << 16

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.apiserver.streaming.spdy import frames, session
-from cluster.apiserver.streaming.spdy.faults import Malformed
-from cluster.apiserver.streaming.spdy.session import Ended, Opened, Received, Replied, Session
+from cluster.streams.spdy import frames, session
+from cluster.streams.spdy.faults import Malformed
+from cluster.streams.spdy.session import Ended, Opened, Received, Replied, Session
 
 
 def pair() -> tuple[Session, Session]:

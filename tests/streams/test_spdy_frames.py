@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.apiserver.streaming.spdy import dictionary, frames, headers
-from cluster.apiserver.streaming.spdy.faults import Malformed
+from cluster.streams.spdy import dictionary, frames, headers
+from cluster.streams.spdy.faults import Malformed
 
 # Sections 2.2 and 2.6 of the specification, byte by byte.
 BY_HAND = [

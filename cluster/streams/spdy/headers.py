@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from cluster.apiserver.streaming.spdy.dictionary import DICTIONARY
-from cluster.apiserver.streaming.spdy.faults import Malformed
+from cluster.streams.spdy.dictionary import DICTIONARY
+from cluster.streams.spdy.faults import Malformed
 
 MAX_HEADERS: Final = 1 << 16
 """Bytes of one block, inflated."""
