@@ -28,6 +28,8 @@ def complaints(component: str, flag: str, value: str) -> Iterator[str]:
         return
     if (component, flag) == ("scheduler", "config"):
         yield from _scheduler_config(Path(value))
+    elif (component, flag) == ("kubelet", "config"):
+        yield from _kubelet_config(Path(value))
 
 
 def _scheduler_config(path: Path) -> Iterator[str]:
@@ -36,6 +38,15 @@ def _scheduler_config(path: Path) -> Iterator[str]:
     try:
         schedulerconfig.load(path)
     except schedulerconfig.Unusable as error:
+        yield from str(error).splitlines()
+
+
+def _kubelet_config(path: Path) -> Iterator[str]:
+    from cluster.kubelet.configuration import reading
+
+    try:
+        reading.read([(str(path), path.read_text(encoding="utf-8"))])
+    except (reading.Unusable, OSError, UnicodeDecodeError) as error:
         yield from str(error).splitlines()
 
 

@@ -196,6 +196,9 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
 def _shown(default: Any, type: ParamType) -> str | bool:
     if default in (None, "", (), {}):
         return False
+    if isinstance(default, Mapping):
+        sign = getattr(type, "operator", "=")
+        return ",".join(f"{key}{sign}{value}" for key, value in default.items())
     if type is DURATION:
         return durations.format(default)
     if type is BOOLEAN:

@@ -24,6 +24,7 @@ from cluster.kubelet.hooks import Hooks
 from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes, resizing
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
+from cluster.kubelet.lifecycle.backoffs import Backoffs
 from cluster.kubelet.lifecycle.model import Seen, Verdict
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
@@ -85,7 +86,7 @@ class NodeAgent:
             quantity.milli(allocatable["cpu"]),
             quantity.value(allocatable["memory"]),
             quantity.value(allocatable["ephemeral-storage"]),
-            config.max_pods,
+            config.pod_limit,
         )
         self.images = self._worker.images
         self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
@@ -104,6 +105,10 @@ class NodeAgent:
         self._deferred: dict[str, Pod] = {}
         """Pods that wait for room to grow."""
         self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
+
+    def close(self) -> None:
+        """The kubelet ends: leave no timer behind."""
+        self._prober.close()
 
     # ---- from the API ------------------------------------------------------------------------
 
@@ -228,6 +233,7 @@ class NodeAgent:
     ) -> Pod:
         uid = objects.uid(obj)
         pod = Pod(uid, obj, cause=revision, static=static, mirror=mirror)
+        pod.memory.restarts = Backoffs(*self.config.restart_delays)
         found = self._found.pop(uid, None)
         if found is not None:
             pod.seen = found[0]

@@ -13,6 +13,12 @@ from cluster.kubelet.node import allocatable
 TAINT_EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
+_ENFORCEABLE: Final = (
+    "none", "pods", "system-reserved", "kube-reserved", "system-reserved-compressible",
+    "kube-reserved-compressible",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Taint:
     """A taint that the node registers with."""
@@ -95,6 +101,18 @@ class Config:
     kube_reserved: Mapping[str, str] = field(default_factory=dict)
     system_reserved: Mapping[str, str] = field(default_factory=dict)
     """What pods cannot have of the node."""
+    enforce_node_allocatable: tuple[str, ...] = ("pods",)
+    """With `pods` in it, what pods use together is held against what is not reserved."""
+    pods_per_core: int = 0
+    """With a number, the node takes no more than so many pods for each of its cores."""
+    cpu_cfs_quota: bool = True
+    cpu_cfs_quota_period: float = 0.1
+    """Whether limits of CPU are enforced, and over which period."""
+    max_container_restart_period: float = 300.0
+    """The longest back-off of a container that keeps ending."""
+    reduced_crash_loop: bool = False
+    """The feature ReduceDefaultCrashLoopBackOffDecay: back-offs from 1 to 60 seconds."""
+    provider_id: str = ""
     image_gc_high_threshold_percent: int = 85
     image_gc_low_threshold_percent: int = 80
     image_minimum_gc_age: float = 120.0
@@ -140,6 +158,7 @@ class Config:
         version.parse(self.kubernetes_version)
         self._check_eviction()
         self._check_images()
+        self._check_limits()
         for path in (self.root_dir, self.host_root):
             if path and not path.startswith("/"):
                 raise ValueError(f"{path!r} is no absolute path")
@@ -175,6 +194,33 @@ class Config:
         if self.registry_pull_qps < 0 or self.registry_burst < 0:
             raise ValueError("registry_pull_qps and registry_burst cannot be negative")
 
+    def _check_limits(self) -> None:
+        if self.pods_per_core < 0:
+            raise ValueError(f"pods_per_core is {self.pods_per_core}: it cannot be negative")
+        if not 0.001 <= self.cpu_cfs_quota_period <= 1:
+            raise ValueError("cpu_cfs_quota_period has to be between 1ms and 1s")
+        if not 1 <= self.max_container_restart_period <= 300:
+            raise ValueError("max_container_restart_period has to be between 1s and 300s")
+        for name in self.enforce_node_allocatable:
+            if name not in _ENFORCEABLE:
+                raise ValueError(
+                    f"{name!r} cannot be enforced: valid options are {', '.join(_ENFORCEABLE)}"
+                )
+
+    @property
+    def pod_limit(self) -> int:
+        """How many pods the node takes."""
+        if not self.pods_per_core:
+            return self.max_pods
+        return min(self.max_pods, self.pods_per_core * quantity.milli(self.cpu) // 1000)
+
+    @property
+    def restart_delays(self) -> tuple[float, float]:
+        """The first and the longest back-off of a container that keeps ending."""
+        first, most = (1.0, 60.0) if self.reduced_crash_loop else (10.0, 300.0)
+        most = min(most, self.max_container_restart_period)
+        return min(first, most), most
+
     @property
     def parallel_pulls(self) -> int:
         """How many pulls go on at once; 0: any number."""
@@ -187,7 +233,7 @@ class Config:
             "cpu": self.cpu,
             "ephemeral-storage": self.ephemeral_storage,
             "memory": self.memory,
-            "pods": str(self.max_pods),
+            "pods": str(self.pod_limit),
         }
 
     @property

@@ -112,6 +112,8 @@ class Crew:
                 workers.close()
                 shared.close()
                 for member in self.members.values():
+                    member.agent.close()
+                for member in self.members.values():
                     member.watch.close()
                     member.images.close()
 

@@ -236,6 +236,7 @@ class PodWorker:
         if resizing is None:
             return
         linux = criconfig.resources(action.resources)
+        self._provisions.quota(linux)
         request = pb.UpdateContainerResourcesRequest(container_id=action.id, linux=linux)
         try:
             await self._cri.update_container_resources(request)

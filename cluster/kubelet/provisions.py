@@ -32,6 +32,8 @@ from cluster.kubelet.volumes.sources import Objects
 from cluster.kubelet.workers import Workers
 from cluster.pb.cri.v1 import api_pb2 as pb
 
+_CFS_PERIOD: Final = 0.1
+_LEAST_QUOTA: Final = 1000
 DEFAULT_ROOT: Final = "/var/lib/kubelet"
 """Where a kubelet's root directory is on a node's disk in memory."""
 
@@ -202,9 +204,23 @@ class Provisions:
             mounts = mounting.mounts(self.keeper, pod, spec, environment)
         except OSError as error:
             raise variables.Wrong(f"failed to prepare mounts: {error}") from error
-        return criconfig.container(
+        config = criconfig.container(
             obj, spec, action.attempt, init=action.init, environment=environment, mounts=mounts
         )
+        if config.HasField("linux"):
+            self.quota(config.linux.resources)
+        return config
+
+    def quota(self, found: pb.LinuxContainerResources) -> None:
+        """Have limits of CPU enforced as the node's configuration says."""
+        if found.cpu_quota <= 0:
+            return
+        if not self._config.cpu_cfs_quota:
+            found.cpu_quota = found.cpu_period = 0
+        elif self._config.cpu_cfs_quota_period != _CFS_PERIOD:
+            period = int(self._config.cpu_cfs_quota_period * 1e6)
+            found.cpu_quota = max(found.cpu_quota * period // found.cpu_period, _LEAST_QUOTA)
+            found.cpu_period = period
 
     async def pull_credentials(self, pod: Pod, image: str) -> list[Credentials]:
         """What a pod's imagePullSecrets give for an image."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from cluster.cli import connection, flags, process, servertls
+from cluster.cli import connection, flags, kubeletconfig, process, servertls
 from cluster.cli.flags import DURATION, LIST, NUMBER, PAIRS, REAL, TEXT, Setting
 from cluster.kubelet import config as configs
 
@@ -51,6 +51,7 @@ _SETTINGS = (
     Setting("relist_period", DURATION, "How often the runtime is listed, beside its events."),
     Setting("runtime_down_threshold", DURATION, "How long the runtime may be away unnoticed."),
     Setting("runtime_request_timeout", DURATION, "How long a call to the runtime may take."),
+    *kubeletconfig.SETTINGS,
 )  # fmt: skip
 
 
@@ -63,6 +64,7 @@ _SETTINGS = (
     default=connection.RUNTIME,
 )
 @flags.settings(configs.Config, *_SETTINGS)
+@kubeletconfig.OPTIONS
 @flags.option(
     "root-dir",
     "Where the volumes of pods are kept; hollow nodes keep theirs in memory.",
@@ -101,8 +103,13 @@ def kubelet(
     Stopped, it leaves its containers running; started again, it finds them. With --tls-cert-file
     it serves logs, exec, attach and port-forward to the API server.
     """
+    values["container_runtime_endpoint"] = container_runtime_endpoint
+    filed = kubeletconfig.fields(values, click.get_current_context())
+    container_runtime_endpoint = values.pop("container_runtime_endpoint")
     connected = connection.from_flags(values)
     taints = _taints(values.pop("register_with_taints"))
+    if taints:
+        filed["taints"] = taints
     hollow, prefix, first, zones = (
         values.pop(f"hollow{part}") for part in ("", "_prefix", "_start", "_zones")
     )
@@ -112,9 +119,8 @@ def kubelet(
     resolv_conf = resolver.read_text(errors="replace") if resolver else ""
 
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(
-            node_name=name, taints=taints, root_dir=root, resolv_conf=resolv_conf, **fields
-        )
+        given = {**filed, **fields}
+        return configs.Config(node_name=name, root_dir=root, resolv_conf=resolv_conf, **given)
 
     address, tls = values.pop("address"), _tls(values)
     config = flags.built(make, _SETTINGS, values)

@@ -71,10 +71,12 @@ def parse(
     soft: Mapping[str, str],
     soft_grace: Mapping[str, str],
     minimum_reclaim: Mapping[str, str],
+    *,
+    allocatable: bool = True,
 ) -> tuple[Threshold, ...]:
     """All thresholds of a configuration. ValueError in the kubelet's words.
 
-    A hard one on memory holds for what is allocatable to pods too.
+    A hard one on memory holds for what is `allocatable` to pods too, unless that is not enforced.
     """
     reclaims = {signal: _reclaim(signal, text) for signal, text in minimum_reclaim.items()}
     graces = {signal: _grace(signal, text) for signal, text in soft_grace.items()}
@@ -89,7 +91,7 @@ def parse(
     twins = [
         replace(one, signal=signals.ALLOCATABLE_MEMORY)
         for one in made
-        if one.signal == signals.MEMORY and one.hard
+        if allocatable and one.signal == signals.MEMORY and one.hard
     ]
     return (*made, *twins)
 

@@ -67,6 +67,7 @@ class Watch:
             parse(
                 config.eviction_hard, config.eviction_soft, config.eviction_soft_grace_period,
                 config.eviction_minimum_reclaim,
+                allocatable="pods" in config.enforce_node_allocatable,
             ),
             config.eviction_pressure_transition_period,
             config.eviction_max_pod_grace_period,

@@ -1,10 +1,14 @@
 """Back-offs by name, as k8s.io/client-go/util/flowcontrol counts them: doubling, with a reset.
 
 A name is in back-off until its delay has passed since the failure. Where a failure comes longer
-than twice the maximum after the last one was counted, counting starts anew.
+than ten minutes (RESET) after the last one was counted, counting starts anew.
 """
 
 from dataclasses import dataclass
+from typing import Final
+
+RESET: Final = 600.0
+"""Twice the longest back-off that there is, also where a shorter one is configured."""
 
 
 @dataclass(slots=True)
@@ -52,4 +56,4 @@ class Backoffs:
         self._entries.pop(name, None)
 
     def _expired(self, entry: _Entry, failed: float) -> bool:
-        return failed - entry.counted > 2 * self._maximum
+        return failed - entry.counted > RESET

@@ -16,7 +16,7 @@ _OS_IMAGE: Final = "kubemu"
 
 def node(config: Config, health: Health, now: float) -> objects.Object:
     """The Node that a kubelet registers."""
-    spec: objects.Object = {}
+    spec: objects.Object = {"providerID": config.provider_id} if config.provider_id else {}
     if config.pod_cidr:
         spec["podCIDRs"] = [part.strip() for part in config.pod_cidr.split(",")]
         spec["podCIDR"] = spec["podCIDRs"][0]

@@ -43,6 +43,7 @@ class Prober:
         self._addresses = addresses
         self._on_change = on_change
         self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
+        self._closed = False
         self._log = structlog.get_logger().bind(component="kubelet")
 
     def follow(self, pod: Pod) -> None:
@@ -59,7 +60,15 @@ class Prober:
         if timer is not None:
             timer[1].cancel()
 
+    def close(self) -> None:
+        """Ask nothing any more: the kubelet ends."""
+        self._closed = True
+        for uid in list(self._timers):
+            self.drop(uid)
+
     def _arm(self, pod: Pod) -> None:
+        if self._closed:
+            return
         probing = pod.memory.probing
         due = NEVER if probing is None or pod.memory.removed else probing.next_due()
         held = self._timers.get(pod.uid)

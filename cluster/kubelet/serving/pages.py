@@ -52,18 +52,10 @@ def _pods(agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes
 
 
 def _configuration(agent: NodeAgent, _now: float, _used: usage.Usage) -> tuple[str, bytes]:
-    config = agent.config
-    found = {
-        "nodeStatusReportFrequency": f"{config.node_status_report_frequency:g}s",
-        "nodeLeaseDurationSeconds": config.node_lease_duration,
-        "runtimeRequestTimeout": f"{config.runtime_request_timeout:g}s",
-        "maxPods": config.max_pods,
-        "podCIDR": config.pod_cidr,
-        "port": config.kubelet_port,
-        "registerNode": True,
-    }
-    kind = {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"}
-    return _JSON, _encode({"kubeletconfig": found | kind})
+    # Imported here: nobody needs it before somebody asks.
+    from cluster.kubelet.configuration import shown
+
+    return _JSON, _encode({"kubeletconfig": shown.configuration(agent.config)})
 
 
 def _summary(agent: NodeAgent, now: float, used: usage.Usage) -> tuple[str, bytes]:
