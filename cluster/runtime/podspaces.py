@@ -2,9 +2,10 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from cluster.runtime import addresses
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.machine import Machine
 from cluster.runtime.podnetwork import Bridge, Namespace
@@ -34,8 +35,16 @@ class Spaces:
         self._sandboxes: dict[str, Sandbox] = {}
         """Those of the node's own network."""
         self._host: Namespace | None = None
-        self.host_addresses: tuple[str, ...] = ()
-        """The node's own addresses, as pods reach it."""
+        self._host_addresses: tuple[str, ...] = ()
+
+    def set_networks(self, networks: Sequence[addresses.Network]) -> None:
+        """Pods' addresses are of these networks, and the node has the bridge's in each."""
+        self.bridge.leave(self._host_addresses)
+        self._host_addresses = tuple(str(one.network_address + 1) for one in networks)
+        self.bridge.networks = tuple(networks)
+        self.bridge.join(self._host_addresses, self._of_node)
+        if self._host is not None:
+            self._host.addresses = self._host_addresses
 
     def joined(self, sandbox: Sandbox) -> None:
         """A sandbox is there."""
@@ -71,7 +80,7 @@ class Spaces:
     def _of_node(self) -> Namespace:
         if self._host is None:
             occupant = Occupant(self._sandboxes.values, self._wake, self._emit)
-            self._host = Namespace(self.bridge, self.host_addresses, occupant)
+            self._host = Namespace(self.bridge, self._host_addresses, occupant)
             occupant.space = self._host
         return self._host
 

@@ -77,8 +77,7 @@ class Sim(simstreams.Streams):
         if cidrs != self.pod_cidr:
             known = {pool.network: pool for pool in self._pools}
             self._pools = tuple(known.get(net) or addresses.Pool(net) for net in found)
-            self.spaces.bridge.networks = found
-            self.spaces.host_addresses = tuple(str(net.network_address + 1) for net in found)
+            self.spaces.set_networks(found)
             self.pod_cidr = cidrs
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
