@@ -34,6 +34,9 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "kubeconfig": Lazy("commands.kubeconfig:kubeconfig", "Print or merge the kubeconfig."),
         "apply": Lazy("commands.apply:apply", "Apply manifests, where there is no kubectl."),
         "explain": Lazy("commands.explain:explain", "Say why a pod is where it is, or nowhere."),
+        "compare": Lazy(
+            "commands.compare:compare", "Show what a workload costs under each RuntimeClass."
+        ),
     },
     "Processes of a cluster": {
         "ps": Lazy("commands.ps:ps", "List processes: pid, CPU, memory, restarts."),

@@ -228,6 +228,20 @@ def test_a_restarted_kubelet_neither_loses_readiness_nor_restarts():
     lab(scenario)
 
 
+def test_a_kubelet_that_ends_leaves_no_probe_behind():
+    async def scenario(world, _runtime, kubelet):
+        wrong = []
+        world.loop.set_exception_handler(lambda _loop, context: wrong.append(context["message"]))
+        probe = {"tcpSocket": {"port": 80}, "periodSeconds": 1}
+        await world.pod("web", containers=web("nginx", livenessProbe=probe))
+        await world.wait("web", kw.phase("Running"))
+        kubelet.cancel()
+        await asyncio.sleep(10)
+        assert not wrong
+
+    lab(scenario)
+
+
 def test_probed_pods_at_rest_cost_no_task_and_no_write():
     async def scenario(world, runtime, _task):
         before = len(asyncio.all_tasks())

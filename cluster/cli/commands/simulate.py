@@ -57,7 +57,7 @@ def simulate(
 
     Exit code 1: something fits nowhere.
     """
-    wanted = _read(files, namespace, strict=True)
+    wanted = read(files, namespace, strict=True)
     if not wanted:
         raise Unusable("there is nothing in the manifests")
     made = _made(states, config, name=name, kubeconfig=kubeconfig, namespace=namespace, seed=seed)
@@ -67,7 +67,8 @@ def simulate(
         sys.exit(1)
 
 
-def _read(files: Sequence[IO[str]], namespace: str, *, strict: bool) -> list[Typed]:
+def read(files: Sequence[IO[str]], namespace: str, *, strict: bool) -> list[Typed]:
+    """The objects of several manifests. Unusable."""
     found = []
     for file in files:
         try:
@@ -85,7 +86,7 @@ def _made(
     """The simulation with what is there."""
     if states:
         made = simulating.simulation(simulating.config(config, ""), seed)
-        known = _read(states, namespace, strict=False)
+        known = read(states, namespace, strict=False)
         from cluster.scheduler.simulation.state import RESOURCES
 
         for resource in RESOURCES:

@@ -131,7 +131,7 @@ def _interruptible(folder: state.Folder) -> Iterator[None]:
 def _topology(
     path: Path | None, nodes: int | None, hollow: int | None, name: str | None, port: int | None
 ) -> Topology:
-    wanted = _read(path) if path else topology.simple()
+    wanted = read_topology(path) if path else topology.simple()
     wanted = topology.changed(wanted, nodes=nodes, hollow=hollow, name=name, api_port=port)
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
@@ -148,7 +148,8 @@ def _checked(path: Path | None) -> str | None:
     return str(path.absolute())
 
 
-def _read(path: Path) -> Topology:
+def read_topology(path: Path) -> Topology:
+    """What a cluster file says. marked_yaml.InvalidFile; click.UsageError."""
     from cluster.cli import flagcheck
     from cluster.launcher import topology_file
 

@@ -1,0 +1,107 @@
+"""kubemu compare, which needs no cluster, and what it says of what cannot be compared."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cluster.cli import comparing
+from cluster.cli.commands.compare import compare
+from cluster.cli.simulating import Unusable
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "compare.yaml"
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec: {containers: [{name: c, image: nginx}]}
+"""
+
+
+def run(*arguments, home):
+    return CliRunner().invoke(compare, list(arguments), env={"KUBEMU_HOME": str(home)})
+
+
+def pod(folder: Path, text: str = POD) -> str:
+    (folder / "pod.yaml").write_text(text)
+    return str(folder / "pod.yaml")
+
+
+def test_the_example_shows_both_classes_side_by_side(tmp_path):
+    done = run("vm", "container", "-f", str(EXAMPLE), "--nodes", "2", home=tmp_path)
+    assert done.exit_code == 0, done.output
+    head, *rows = done.output.splitlines()
+    assert head.split() == ["VM", "CONTAINER"]
+    cells = {row[:34].strip(): row[34:].split("   ") for row in rows}
+    assert cells["pods placed"][0].strip() == "22 of 42"
+    assert cells["pods placed"][-1].strip() == "42 of 42"
+    assert cells["replicas that fit one node"][0].strip() == "11"
+    assert "replicas are those of Deployment shop" in done.output
+    assert "vm: 20 of them: 0/2 nodes are available: 2 Insufficient cpu." in done.output
+
+
+def test_json_is_the_same_for_the_same_seed_and_another_for_another(tmp_path):
+    def told(seed):
+        done = run(
+            "vm", "-f", pod(tmp_path), "--nodes", "1", "--seed", seed, "-o", "json", home=tmp_path
+        )
+        assert done.exit_code == 0, done.output
+        return json.loads(done.output)
+
+    once = told("3")
+    assert once == told("3")
+    assert once["nodes"] == [{"name": "node-1", "cpu": "4", "memory": "16Gi"}]
+    (one,) = once["classes"]
+    assert (one["handler"], one["ready"], one["pending"]) == ("vm", 1, 0)
+    assert one["startup"]["all"] != told("4")["classes"][0]["startup"]["all"]
+
+
+def test_nodes_come_from_a_cluster_file(tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_text(
+        "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\n"
+        "nodes:\n- {name: big, cpu: 8, memory: 64Gi}\n"
+    )
+    arguments = ("-f", pod(tmp_path), "--cluster-file", str(file), "-o", "yaml")
+    done = run("none", *arguments, home=tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "name: big" in done.output
+    assert "memory: 64Gi" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", "there is no workload"),
+        (POD.replace("name: c", "name: C"), "pod.yaml, document 1: .*RFC 1123 label"),
+    ],
+)
+def test_manifests_that_cannot_be_compared_are_refused(tmp_path, text, why):
+    done = run("vm", "-f", pod(tmp_path, text), "--nodes", "1", home=tmp_path)
+    assert isinstance(done.exception, Unusable)
+    with pytest.raises(Unusable, match=why):
+        raise done.exception
+
+
+def test_a_class_that_is_not_there_is_refused(tmp_path):
+    done = run("kata", "-f", pod(tmp_path), "--nodes", "1", home=tmp_path)
+    assert isinstance(done.exception, Unusable)
+    assert "there is no RuntimeClass kata: there are container, vm" in str(done.exception)
+
+
+def test_a_cluster_gives_its_nodes_as_they_are():
+    node = {
+        "metadata": {"name": "a", "labels": {"disk": "ssd"}},
+        "spec": {
+            "taints": [
+                {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"},
+                {"key": "team", "value": "red", "effect": "NoSchedule"},
+            ]
+        },
+        "status": {"capacity": {"cpu": "2", "memory": "8Gi", "pods": "30"}},
+    }
+    made = comparing.of_node(node)
+    assert (made.cpu, made.memory, made.max_pods) == ("2", "8Gi", 30)
+    assert made.labels == {"disk": "ssd"}
+    assert [(one.key, one.value) for one in made.taints] == [("team", "red")]
