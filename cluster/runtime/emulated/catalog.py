@@ -43,15 +43,19 @@ BUILT_IN: Final[Mapping[str, str]] = {
 
 @lru_cache(4096)
 def find(path: str) -> Image | None:
-    """The image of a repository path (`library/nginx`); None for one of which nothing is known."""
-    own = _of_users().get(path)
-    if own is not None:
-        return own
-    module = BUILT_IN.get(path)
-    if module is None:
-        return None
-    images = importlib.import_module(f"cluster.runtime.emulated.{module}").IMAGES
-    return next((one for one in images if path in one.names), None)
+    """The image of a repository path (`library/nginx`); None for one of which nothing is known.
+
+    One that is named `hello` is Docker Hub's `library/hello`, too.
+    """
+    for name in (path, path.removeprefix("library/")):
+        own = _of_users().get(name)
+        if own is not None:
+            return own
+        module = BUILT_IN.get(name)
+        if module is not None:
+            images = importlib.import_module(f"cluster.runtime.emulated.{module}").IMAGES
+            return next((one for one in images if name in one.names), None)
+    return None
 
 
 @lru_cache(1)

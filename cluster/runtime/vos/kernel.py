@@ -160,6 +160,9 @@ class Process:
             handler(number)
         elif number == KILL or (self.pid != 1 and number not in _IGNORED):
             self._signal = self._signal or number
+            if number == KILL and self._opened is not None:
+                # At once: whoever takes its place may want the same port.
+                self._opened.close()
             if self._task is not None:
                 self._task.cancel()
 
@@ -194,7 +197,7 @@ class Process:
             code = task.result()
         self.code = code & 0xFF
         if self._opened is not None:
-            self._opened.close(killed=self._signal == KILL)
+            self._opened.close()
         self.kernel.forget(self)
         for future in self._waiting:
             if not future.done():

@@ -66,15 +66,11 @@ class Opened:
             raise
         return self._kept(socket)
 
-    def close(self, *, killed: bool = False) -> None:
-        """The process has ended: streams of one that was `killed` are reset."""
+    def close(self) -> None:
+        """The process has ended: all is closed, as the kernel does for one that was killed, too."""
         self._ended = True
         for socket in self._open:
-            abort = getattr(socket, "abort", None)
-            if killed and abort is not None:
-                abort()
-            else:
-                socket.close()
+            socket.close()
         self._open.clear()
 
     def _room(self) -> None:

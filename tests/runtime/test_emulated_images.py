@@ -1,0 +1,374 @@
+"""Emulated images: what a container gets of them, servers that sleep, and faults of programs."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from podworld import EPOCH, Node, on_a_node
+
+from cluster.aio import rpc
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.runtime.emulated import catalog
+from cluster.runtime.emulated.image import Image
+from cluster.runtime.emulated.serving import server
+from cluster.runtime.vos import accepting
+from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.sockets import Stream
+
+
+@server(stop_code=7)
+async def greeter(call: Call) -> int:
+    """Greets who connects; says when it started, in its log."""
+    await call.out(f"started {call.kernel.clock.now() - EPOCH:g} {call.kernel.image_tag}\n")
+    listener = call.net.listen(int(call.env.get("PORT", "8000")))
+
+    async def greet(stream: Stream) -> None:
+        await call.out(f"greeted at {call.kernel.clock.now() - EPOCH:g}\n")
+        await stream.send(f"hello from {call.kernel.hostname}\n".encode())
+
+    await accepting.serve(listener, greet)
+    return 0
+
+
+@server()
+async def idler(_call: Call) -> int:
+    await asyncio.get_running_loop().create_future()
+    return 0
+
+
+@server()
+async def late(call: Call) -> int:
+    await asyncio.sleep(3)
+    await accepting.serve(call.net.listen(8000), lambda stream: stream.send(b"late\n"))
+    return 0
+
+
+@server()
+async def deaf(_call: Call) -> int:
+    await asyncio.sleep(1e6)
+    return 0
+
+
+@server()
+async def graceful(call: Call) -> int:
+    ended = asyncio.Event()
+    call.process.handlers[signal.SIGTERM] = lambda _number: ended.set()
+    call.net.listen(8000)
+    await ended.wait()
+    await asyncio.sleep(2)
+    await call.out("drained\n")
+    return 3
+
+
+async def show(call: Call) -> int:
+    names = ("GREETING", "OWN")
+    told = " ".join(f"{name}={call.env.get(name)}" for name in names)
+    await call.out(f"{list(call.argv)} {call.cwd} {told}\n")
+    await call.out(call.files.read("/app/data.txt").decode())
+    return 0
+
+
+async def broken(_call: Call) -> int:
+    raise ZeroDivisionError
+
+
+async def leaver(_call: Call) -> int:
+    raise SystemExit(5)
+
+
+IMAGES = [
+    Image(
+        names=("team/greeter",),
+        entrypoint=("greeter",),
+        ports=(8000,),
+        stop_signal="SIGQUIT",
+        programs={"greeter": greeter, "late": late, "deaf": deaf, "graceful": graceful},
+    ),
+    Image(names=("team/idler",), entrypoint=("/idler",), programs={"/idler": idler},
+          userland=False),
+    Image(
+        names=("team/tools", "tools"),
+        entrypoint=("/app/show",),
+        cmd=("one", "two"),
+        env={"GREETING": "hello", "OWN": "image"},
+        working_dir="/app",
+        files={"/app/data.txt": "data\n", "/empty/": "", "/run.sh": "#!/bin/sh\necho script $1\n"},
+        programs={"/app/show": show, "broken": broken, "leaver": leaver},
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    found = {name: image for image in IMAGES for name in image.names}
+    monkeypatch.setattr(catalog, "_of_users", lambda: found)
+    catalog.find.cache_clear()
+    yield
+    catalog.find.cache_clear()
+
+
+def test_a_container_has_what_its_image_says_and_the_pod_does_not() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "registry.example/team/tools:v1")
+        assert (await node.ended(cid)).exit_code == 0
+        first = "['/app/show', 'one', 'two'] /app GREETING=hello OWN=image"
+        assert await node.said(cid) == [first, "data"]
+        cid = await node.run("b", "tools", args=("x",), envs=[{"key": "OWN", "value": "pod"}],
+                             working_dir="/tmp")  # fmt: skip
+        await node.ended(cid)
+        first = "['/app/show', 'x'] /tmp GREETING=hello OWN=pod"
+        assert await node.said(cid) == [first, "data"]
+        cid = await node.run("c", "tools", "sh", "-c", "pwd; ls -d /empty; /run.sh 1; which show")
+        await node.ended(cid)
+        assert await node.said(cid) == ["/app", "/empty", "script 1"]
+        cid = await node.run("d", "tools", "/run.sh", "2")
+        await node.ended(cid)
+        assert await node.said(cid) == ["script 2"]
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "why"),
+    [
+        ("team/tools", ["nope"], 'exec: "nope": executable file not found in $PATH'),
+        ("team/tools", ["/nope"], 'exec: "/nope": stat /nope: no such file or directory'),
+        ("team/tools", ["/app/data.txt"], 'exec: "/app/data.txt": permission denied'),
+        ("team/idler", ["sh"], 'exec: "sh": executable file not found in $PATH'),
+        ("busybox", ["nginx"], 'exec: "nginx": executable file not found in $PATH'),
+        ("alpine", ["./app"], 'exec: "./app": stat ./app: no such file or directory'),
+    ],
+)
+def test_a_command_that_a_known_image_does_not_have_fails(
+    image: str, command: list[str], why: str
+) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", image, *command, start=False)
+        with pytest.raises(rpc.Failure, match="unable to start container process") as caught:
+            await node.cri.driver.start(node.record(cid))
+        assert why in str(caught.value)
+        status = await node.status(cid)
+        assert (status.reason, status.exit_code) == ("StartError", 128)
+
+    on_a_node(story)
+
+
+def test_a_command_of_an_unknown_image_is_believed() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "shop/cart", "./cart", ports=(8080,))
+        assert "HTTP/1.1 200 OK" in await node.get("a", 8080)
+        assert (await node.exec(cid, "./healthy")).exit_code == 0
+
+    on_a_node(story)
+
+
+def test_a_system_without_a_command_has_a_shell_that_reads_its_stdin() -> None:
+    async def story(node: Node) -> None:
+        assert (await node.ended(await node.run("a", "busybox"))).exit_code == 0
+        cid = await node.run("b", "ubuntu", stdin=True, tty=True)
+        await asyncio.sleep(60)
+        assert node.record(cid).exit_code == 0
+        assert "Ubuntu" in await node.sh(cid, "cat /etc/os-release")
+
+    on_a_node(story)
+
+
+def test_a_server_sleeps_until_somebody_connects() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("greeter", "team/greeter:v3")
+        await asyncio.sleep(100)
+        assert node.record(cid).machine is None
+        client = await node.run("client", "busybox", "sleep", "9999")
+        said = await node.sh(client, f"nc {node.address('greeter')} 8000")
+        assert said == "hello from greeter\n"
+        assert await node.said(cid) == ["started 0 v3", "greeted at 100"]
+        times = [line[:23] for line in await node.log(cid)]
+        assert times == ["2026-01-01T00:00:00.000", "2026-01-01T00:01:40.000"]
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize("how", ["log", "exec", "attach", "forward"])
+def test_a_server_wakes_when_somebody_looks(how: str) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("greeter", "team/greeter")
+        await asyncio.sleep(50)
+        if how == "log":
+            assert await node.said(cid) == ["started 0 latest"]
+        elif how == "exec":
+            assert "1 root      0:00 greeter" in await node.sh(cid, "ps")
+        elif how == "attach":
+            output = await node.cri.stream_attach(_attaching(cid))
+            ended = asyncio.get_running_loop().time() + 1
+            while not node.record(cid).machine and asyncio.get_running_loop().time() < ended:
+                await asyncio.sleep(0.01)
+            await output.aclose()  # type: ignore[attr-defined]
+        else:
+            outputs = await node.forward("greeter", 8000)
+            assert b"".join(one.data for one in outputs) == b"hello from greeter\n"
+        machine = node.record(cid).machine
+        assert machine is not None
+        assert machine.started
+
+    on_a_node(story)
+
+
+async def _attaching(cid: str) -> AsyncIterator[pb.StreamInput]:
+    start = pb.StreamStart(stdout=True)
+    start.container.container = cid
+    yield pb.StreamInput(start=start)
+    await asyncio.sleep(0.5)
+
+
+def test_a_sleeping_server_ends_at_once_with_its_own_code() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        cid = await node.run("greeter", "team/greeter")
+        begun = loop.time()
+        assert (await node.stop(cid)).exit_code == 7
+        assert loop.time() == begun
+        assert node.record(cid).machine is None
+
+    on_a_node(story)
+
+
+def test_a_woken_server_ends_at_once_with_its_own_code() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        cid = await node.run("greeter", "team/greeter")
+        await node.said(cid)
+        begun = loop.time()
+        assert (await node.stop(cid)).exit_code == 7
+        assert loop.time() - begun < 1
+        assert "refused" in await node.get("greeter", 8000)
+
+    on_a_node(story)
+
+
+def test_a_server_may_end_in_its_own_way() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        cid = await node.run("a", "team/greeter", "graceful",
+                             annotations={"kubemu.dev/stop-signal": "SIGTERM"})  # fmt: skip
+        await node.exec(cid, "true")
+        begun = loop.time()
+        status = await node.stop(cid)
+        assert (status.exit_code, loop.time() - begun) == (3, pytest.approx(2, abs=0.1))
+        assert await node.said(cid) == ["drained"]
+
+    on_a_node(story)
+
+
+def test_a_woken_server_that_heeds_nothing_is_killed_after_its_grace() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        cid = await node.run("a", "team/greeter", "sh", "-c", "trap : QUIT; deaf")
+        await asyncio.sleep(1)
+        begun = loop.time()
+        assert (await node.stop(cid, grace=4)).exit_code == 137
+        assert loop.time() - begun == pytest.approx(4)
+
+    on_a_node(story)
+
+
+def test_who_connects_waits_for_a_slow_start() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        await node.run("a", "team/greeter", "late")
+        outputs = await node.forward("a", 8000)
+        assert b"".join(one.data for one in outputs) == b"late\n"
+        assert loop.time() == pytest.approx(3, abs=0.1)
+
+    on_a_node(story)
+
+
+def test_who_connects_to_one_who_never_listens_is_refused_in_time() -> None:
+    async def story(node: Node) -> None:
+        loop = asyncio.get_running_loop()
+        await node.run("a", "team/greeter", "deaf")
+        assert "refused" in await node.get("a", 8000)
+        assert loop.time() == pytest.approx(10, abs=0.5)
+        assert "refused" in await node.get("a", 8000)
+        await node.run("b", "team/idler")
+        begun = loop.time()
+        assert "refused" in await node.get("b", 80)
+        assert loop.time() - begun < 0.1
+
+    on_a_node(story)
+
+
+def test_ports_that_nobody_has_are_refused_in_a_pod_that_is_awake() -> None:
+    async def story(node: Node) -> None:
+        await node.run("a", "team/greeter")
+        await node.run("a", "shop/cart", name="cart", ports=(9000,))
+        assert "refused" in await node.get("a", 81)
+        assert (await node.forward("a", 8000))[1].data == b"hello from a\n"
+        assert "HTTP/1.1 200 OK" in await node.get("a", 9000)
+
+    on_a_node(story)
+
+
+def test_a_killed_container_closes_its_connections() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "team/greeter", "sh", "-c", "nc -lk -p 8000")
+        await asyncio.sleep(1)
+        space = node.cri.driver.spaces.of(node.record(cid).sandbox)  # type: ignore[attr-defined]
+        stream = await space.connect("127.0.0.1", 8000)
+        await stream.send(b"x")
+        await asyncio.sleep(1)
+        await node.stop(cid, grace=0)
+        assert await stream.receive() == b""
+        stream.close()
+        assert space.open_sockets() == []
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize(("command", "code"), [("broken", 139), ("leaver", 5)])
+def test_faults_of_a_program_end_its_container_alone(command: str, code: int) -> None:
+    async def story(node: Node) -> None:
+        other = await node.run("other", "team/greeter")
+        cid = await node.run("a", "team/tools", command)
+        assert (await node.ended(cid)).exit_code == code
+        assert await node.said(other) == ["started 0 latest"]
+
+    on_a_node(story)
+
+
+def test_an_image_needs_a_command() -> None:
+    async def story(node: Node) -> None:
+        with pytest.raises(rpc.Failure, match="no command specified"):
+            await node.run("a", "team/nothing")
+
+    catalog._of_users()["team/nothing"] = Image(names=("team/nothing",))  # type: ignore[index]
+    try:
+        on_a_node(story)
+    finally:
+        catalog._of_users().pop("team/nothing")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ({"names": ()}, "an image needs a name"),
+        ({"names": ("nginx:latest",)}, "is no repository path"),
+        ({"names": ("x",), "files": {"etc/x": ""}}, "is no absolute path"),
+        ({"names": ("x",), "ports": (0,)}, "is no port"),
+    ],
+)
+def test_an_image_that_cannot_be_says_why(made: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Image(**made)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", sorted(catalog.BUILT_IN))
+def test_every_built_in_image_is_where_the_catalog_says(path: str) -> None:
+    found = catalog.find(path)
+    assert found is not None
+    assert path in found.names
+    assert found.entrypoint or found.cmd
+    first = (found.entrypoint or found.cmd)[0]
+    from cluster.runtime.vos.kernel import lookup
+
+    assert lookup(catalog.programs(found), first) is not None or first in found.files
