@@ -20,12 +20,14 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, listing, look
 from cluster.kubelet.diskuse import DiskUse
 from cluster.kubelet.eviction import admission as pressures
+from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import Hooks
 from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes, resizing
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.backoffs import Backoffs
 from cluster.kubelet.lifecycle.model import Seen, Verdict
+from cluster.kubelet.measuredcri import measured
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.provisions import Provisions, Shared
@@ -58,7 +60,9 @@ class NodeAgent:
         disk: Disk | None = None,
     ) -> None:
         self.config = config
-        self.cri = cri
+        self.figures = Figures()
+        """What is counted, for /metrics."""
+        cri = self.cri = measured(cri, self.figures)
         self.began = clock.now()
         """When it was built, in seconds since the epoch."""
         self.pods: dict[str, Pod] = {}
@@ -74,7 +78,7 @@ class NodeAgent:
         )
         self._worker = podworker.PodWorker(
             cri, clock, self._speaker, Hooks(cri, config.version, config.addresses),
-            provisions=self._provisions, logs=config.pod_logs_dir,
+            provisions=self._provisions, logs=config.pod_logs_dir, figures=self.figures,
             gate=PullGate(config.parallel_pulls, config.registry_pull_qps, config.registry_burst),
         )  # fmt: skip
         self._prober = prober.Prober(
@@ -89,6 +93,7 @@ class NodeAgent:
             config.pod_limit,
         )
         self.images = self._worker.images
+        self.probe_results = self._prober.results
         self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
         self.pressures: tuple[str, ...] = ()
         """What the node is short of: conditions of the Node."""
@@ -302,6 +307,7 @@ class NodeAgent:
             verdict = verdict or admission.judge(asked, self._used, self._capacity)
             if verdict is not None:
                 pod.memory.rejection = verdict
+                self.figures.count("kubelet_admission_rejections_total", verdict.reason)
                 self._speaker.rejected(pod.object, verdict.reason, verdict.message)
                 return
         self._admitted[pod.uid] = asked
@@ -393,6 +399,7 @@ class NodeAgent:
             return
         loop = asyncio.get_running_loop()
         interim = loop.call_later(self.config.interim_status_delay, self._publish_interim, pod)
+        began, kind = loop.time(), "sync" if pod.status is not None else "create"
         try:
             with cause.because(pod.cause):
                 plan = await self._worker.settle(pod)
@@ -405,6 +412,8 @@ class NodeAgent:
             return
         finally:
             interim.cancel()
+        took = loop.time() - began
+        self.figures.observe("kubelet_pod_worker_duration_seconds", took, kind)
         self._settled(pod, plan)
 
     def _settled(self, pod: Pod, plan: Plan) -> None:
@@ -448,6 +457,9 @@ class NodeAgent:
             stopped=plan.stopped,
         )
         if report.status != pod.status:
+            if report.status["phase"] == "Running" and pod.phase == "Pending":
+                took = max(self._clock.now() - pod.memory.begun, 0.0)
+                self.figures.observe("kubelet_pod_start_duration_seconds", took)
             pod.status = report.status
             self.on_stir()
         if report.status["phase"] in ("Succeeded", "Failed"):

@@ -133,7 +133,7 @@ class ImageKeeper:
         now = self._clock.now()
         self._ledger.note(images, self._in_use(images), now)
         for name in self._ledger.outdated(now, self._policy):
-            await self._remove(name)
+            await self._remove(name, "age")
 
     async def _free(self, policy: imagegc.Policy, wanted: int | None) -> int:
         """Remove idle images until so many bytes are freed (None: all); how many. rpc.Failure."""
@@ -144,16 +144,17 @@ class ImageKeeper:
         for name in self._ledger.idle(now, policy):
             if wanted is not None and freed >= wanted:
                 break
-            freed += self._ledger.size(name) if await self._remove(name) else 0
+            freed += self._ledger.size(name) if await self._remove(name, "space") else 0
         return freed
 
-    async def _remove(self, name: str) -> bool:
+    async def _remove(self, name: str, reason: str) -> bool:
         try:
             request = pb.RemoveImageRequest(image=pb.ImageSpec(image=name))
             await self._agent.cri.remove_image(request)
         except rpc.Failure as failure:
             self._log.warning("image not removed", image=name, error=failure.text)
             return False
+        self._agent.figures.count("kubelet_image_garbage_collected_total", reason)
         self._log.info("image removed", image=name)
         return True
 

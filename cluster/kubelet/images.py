@@ -9,6 +9,7 @@ from cluster.api import objects
 from cluster.api.dockerconfig import Credentials
 from cluster.kubelet import events
 from cluster.kubelet.cri import Cri
+from cluster.kubelet.figures import Figures
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.pullgate import PullGate
@@ -16,6 +17,11 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 
 Keyring = Callable[[Pod, str], Awaitable[list[Credentials]]]
 """Gives the credentials that a pod has for an image."""
+_SIZES: Final = (
+    (10 << 20, "0-10MB"), (100 << 20, "10MB-100MB"), (500 << 20, "100MB-500MB"),
+    (1 << 30, "500MB-1GB"), (10 << 30, "1GB-10GB"), (100 << 30, "10GB-100GB"),
+)  # fmt: skip
+_LARGEST: Final = "100GB+"
 _UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
@@ -28,8 +34,11 @@ class Images:
         clock: clocks.Clock,
         speaker: events.Speaker,
         credentials: Keyring,
+        *,
         gate: PullGate,
+        figures: Figures,
     ) -> None:
+        self._figures = figures
         self._gate = gate
         self.on_pulled: Callable[[], None] = _ignore
         """Told when an image came."""
@@ -85,6 +94,8 @@ class Images:
             now = self._clock.now()
             times = now - begun, now - asked
             size = await self._size(image)
+            name_of_size = next((name for most, name in _SIZES if size < most), _LARGEST)
+            self._figures.observe("kubelet_image_pull_duration_seconds", times[1], name_of_size)
             self._speaker.pulled(pod.object, name, image, times, size, init=init)
         return True
 

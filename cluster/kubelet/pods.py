@@ -51,6 +51,12 @@ class Pod:
     """All has stopped: the API object may go."""
 
     @property
+    def phase(self) -> str:
+        """The phase that was told last, or that the API has."""
+        status = self.status if self.status is not None else objects.status(self.object)
+        return str(status.get("phase") or "Pending")
+
+    @property
     def key(self) -> str:
         """`namespace/name`."""
         return objects.key(self.object)

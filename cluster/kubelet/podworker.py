@@ -9,6 +9,7 @@ from cluster.api import objects
 from cluster.kubelet import criconfig, events, images
 from cluster.kubelet.cri import POD_UID, Cri, look
 from cluster.kubelet.environment.variables import Wrong
+from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
 from cluster.kubelet.killing import Killer
 from cluster.kubelet.lifecycle import deadlines, podspec, readiness
@@ -53,7 +54,9 @@ class PodWorker:
         provisions: Provisions,
         logs: str = "/var/log/pods",
         gate: PullGate | None = None,
+        figures: Figures | None = None,
     ) -> None:
+        self._figures = figures or Figures()
         self._hooks = hooks
         self._provisions = provisions
         self._killer = Killer(cri, clock, speaker, hooks)
@@ -62,7 +65,12 @@ class PodWorker:
         self._clock = clock
         self._speaker = speaker
         self.images = images.Images(
-            cri, clock, speaker, provisions.pull_credentials, gate or PullGate(1)
+            cri,
+            clock,
+            speaker,
+            provisions.pull_credentials,
+            gate=gate or PullGate(1),
+            figures=self._figures,
         )
 
     async def settle(self, pod: Pod) -> Plan:
@@ -161,12 +169,14 @@ class PodWorker:
     async def _create_sandbox(self, pod: Pod, action: CreateSandbox) -> bool:
         if action.attempt:
             self._speaker.sandbox_changed(pod.object)
+        self._figures.count("kubelet_started_pods_total")
         try:
             config = self._provisions.sandbox(pod, action.attempt, self._logs)
             handler = await self._provisions.handler(pod)
         except ValueError as error:
             pod.memory.sandbox_retry = self._clock.now() + RETRY_PERIOD
             self._speaker.sandbox_failed(pod.object, str(error))
+            self._figures.count("kubelet_started_pods_errors_total")
             return False
         try:
             request = pb.RunPodSandboxRequest(config=config, runtime_handler=handler)
@@ -176,6 +186,7 @@ class PodWorker:
                 raise
             pod.memory.sandbox_retry = self._clock.now() + RETRY_PERIOD
             self._speaker.sandbox_failed(pod.object, failure.text)
+            self._figures.count("kubelet_started_pods_errors_total")
             return False
         pod.memory.sandbox_attempt = action.attempt
         pod.sandbox_ids = [answer.pod_sandbox_id, *pod.sandbox_ids]
@@ -191,7 +202,9 @@ class PodWorker:
         if action.after is not None:
             trial = podspec.trial(action.spec)
             pod.memory.restarts.count(trial, action.after, self._clock.now())
+        self._figures.count("kubelet_started_containers_total", _kind(pod, name, init=action.init))
         if not await self.images.ensure(pod, action.spec, init=action.init):
+            self._not_started(pod, name, "ErrImagePull", init=action.init)
             return
         try:
             readiness.seconds(pod.object, name)
@@ -278,9 +291,14 @@ class PodWorker:
 
     def _held(self, pod: Pod, name: str, reason: str, message: str, *, init: bool) -> None:
         """A container could not be made or started: say so, and try again later."""
+        self._not_started(pod, name, reason, init=init)
         pod.memory.failures[name] = Waiting(reason, message)
         pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
         self._speaker.failed(pod.object, name, message, init=init)
+
+    def _not_started(self, pod: Pod, name: str, reason: str, *, init: bool) -> None:
+        kind = _kind(pod, name, init=init)
+        self._figures.count("kubelet_started_containers_errors_total", kind, reason)
 
     @staticmethod
     def _is_init(pod: Pod, name: str) -> bool:
@@ -292,6 +310,13 @@ class PodWorker:
             if spec["name"] == name:
                 return str(spec.get("image") or "")
         return ""
+
+
+def _kind(pod: Pod, name: str, *, init: bool) -> str:
+    """What metrics call the kind of a container."""
+    if any(one["name"] == name for one in podspec.ephemeral_containers(pod.object)):
+        return "ephemeral_container"
+    return "init_container" if init else "container"
 
 
 def _begins(actions: Sequence[Action]) -> bool:

@@ -27,14 +27,16 @@ _BYTES_PER_INODE: Final = 16_384
 
 
 async def measure(
-    agent: NodeAgent, used: usage.Usage, now: float
+    agent: NodeAgent, used: usage.Usage, now: float, known: tuple[int, int] | None = None
 ) -> tuple[Observations, list[Candidate]]:
-    """What every signal says, and the pods that may be evicted. `now`: seconds since the epoch."""
+    """What every signal says, and the pods that may be evicted. `now`: seconds since the epoch;
+    `known`: what `images` said.
+    """
     candidates = [
         Candidate(pod.object, _of_pod(agent, pod, used, now), pod.static) for pod in active(agent)
     ]
-    images = await _images(agent)
-    return _observed(agent, used, candidates, images, now), candidates
+    held = await images(agent) if known is None else known
+    return _observed(agent, used, candidates, held, now), candidates
 
 
 def active(agent: NodeAgent) -> list[Pod]:
@@ -59,7 +61,8 @@ def _of_pod(agent: NodeAgent, pod: Pod, used: usage.Usage, now: float) -> PodUse
             logs = agent.disk_use.logs(pod, one.name)
             containers[one.name] = ContainerUse(its.memory, its.rootfs, logs)
     volumes = agent.disk_use.volumes(pod)
-    return PodUse(containers, volumes, processes=_processes(pod, len(containers), now))
+    beside = sum(used[one.id].memory for one in pod.seen.sandboxes if one.id in used)
+    return PodUse(containers, volumes, beside, processes=_processes(pod, len(containers), now))
 
 
 def _processes(pod: Pod, running: int, now: float) -> int:
@@ -74,7 +77,7 @@ def _processes(pod: Pod, running: int, now: float) -> int:
         return running + 1
 
 
-async def _images(agent: NodeAgent) -> tuple[int, int]:
+async def images(agent: NodeAgent) -> tuple[int, int]:
     """Bytes and inodes of the images. A runtime that does not say has none."""
     try:
         answer = await agent.cri.image_fs_info(pb.ImageFsInfoRequest())
@@ -88,7 +91,7 @@ def _observed(
     agent: NodeAgent,
     used: usage.Usage,
     candidates: list[Candidate],
-    images: tuple[int, int],
+    held_images: tuple[int, int],
     now: float,
 ) -> Observations:
     config = agent.config
@@ -96,9 +99,9 @@ def _observed(
     held = sum(one.memory for one in used.values())
     system = usage.system(agent, now).memory
     pods = [one.use for one in candidates if one.use is not None]
-    disk = Observation(max(storage - images[0] - sum(one.disk for one in pods), 0), storage)
+    disk = Observation(max(storage - held_images[0] - sum(one.disk for one in pods), 0), storage)
     inodes = max(storage // _BYTES_PER_INODE, 1)
-    free = Observation(max(inodes - images[1] - sum(one.inodes for one in pods), 0), inodes)
+    free = Observation(max(inodes - held_images[1] - sum(one.inodes for one in pods), 0), inodes)
     allocatable = config.reserved_memory_left
     processes = sum(one.processes for one in pods)
     return {

@@ -28,13 +28,15 @@ class PodUse:
 
     containers: Mapping[str, ContainerUse] = field(default_factory=dict)
     volumes: Mapping[str, int] = field(default_factory=dict)
+    beside: int = 0
+    """Memory that the sandbox takes beside its containers."""
     inodes: int = 0
     processes: int = 0
 
     @property
     def memory(self) -> int:
         """Its working set."""
-        return sum(one.memory for one in self.containers.values())
+        return self.beside + sum(one.memory for one in self.containers.values())
 
     @property
     def disk(self) -> int:

@@ -79,8 +79,6 @@ class Watch:
         self._stirred = False
         self._evicted: dict[str, Pod] = {}
         self._patience = 0.0
-        self.evictions: dict[str, int] = {}
-        """How many pods were evicted, by signal."""
         self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
 
     def stir(self) -> None:
@@ -163,7 +161,7 @@ class Watch:
         if pod is None:
             return
         self._log.info("pod evicted", pod=pod.key, signal=eviction.signal)
-        self.evictions[eviction.signal] = self.evictions.get(eviction.signal, 0) + 1
+        self._agent.figures.count("kubelet_evictions", eviction.signal)
         self._evicted[pod.uid] = pod
         reason = messages.DISRUPTION
         verdict = Verdict(messages.REASON, eviction.message, eviction.grace, disruption=reason)

@@ -19,6 +19,9 @@ from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes.asking import Answer, Asker, Place, Result
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], object]
+_RESULTS: Final = {
+    Result.SUCCESS: "successful", Result.WARNING: "successful", Result.FAILURE: "failed",
+}  # fmt: skip
 _MARGIN: Final = 5.0
 """Seconds beyond its own timeout after which a question is given up."""
 
@@ -43,6 +46,7 @@ class Prober:
         self._addresses = addresses
         self._on_change = on_change
         self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
+        self._results: dict[str, tuple[tuple[str, str], dict[tuple[str, str, str], int]]] = {}
         self._closed = False
         self._log = structlog.get_logger().bind(component="kubelet")
 
@@ -56,6 +60,7 @@ class Prober:
 
     def drop(self, uid: str) -> None:
         """Ask no more: the pod is gone."""
+        self._results.pop(uid, None)
         timer = self._timers.pop(uid, None)
         if timer is not None:
             timer[1].cancel()
@@ -75,7 +80,8 @@ class Prober:
         if held is not None:
             if held[0] == due:
                 return
-            self.drop(pod.uid)
+            del self._timers[pod.uid]
+            held[1].cancel()
         if due < NEVER:
             loop = asyncio.get_running_loop()
             handle = loop.call_later(max(due - self._clock.now(), 0.0), self._fire, pod)
@@ -97,12 +103,26 @@ class Prober:
         probing = pod.memory.probing
         if probing is None or pod.memory.removed or watch.container != container:
             return
+        self._count(pod, watch, answer)
         if not watch.held:
             self._tell(pod, watch, answer)
         changed = probing.heard(watch, container, self._clock.now(), good=answer.good)
         self._arm(pod)
         if changed:
             self._on_change(pod)
+
+    def results(self) -> dict[str, tuple[tuple[str, str], dict[tuple[str, str, str], int]]]:
+        """By uid of pod: its namespace and name, and how often a kind of probe of a container had
+        which result.
+        """
+        return self._results
+
+    def _count(self, pod: Pod, watch: Watch, answer: Answer) -> None:
+        key = objects.namespace(pod.object), objects.name(pod.object)
+        _, found = self._results.setdefault(pod.uid, (key, {}))
+        result = _RESULTS.get(answer.result, "unknown")
+        row = watch.probe.kind.value.capitalize(), watch.probe.name, result
+        found[row] = found.get(row, 0) + 1
 
     async def _answer(self, pod: Pod, watch: Watch) -> Answer:
         place = self._place(pod, watch)

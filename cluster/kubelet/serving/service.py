@@ -13,7 +13,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, timestamps
 from cluster.kubelet.agent import NodeAgent
-from cluster.kubelet.serving import finding, logreading, logtext, pages, usage
+from cluster.kubelet.serving import facts, finding, logpage, logreading, logtext, pages, usage
 from cluster.kubelet.serving.loads import Loads
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
@@ -73,11 +73,15 @@ class KubeletService:
     async def page(self, request: pb.PageRequest) -> pb.PageResponse:
         """A page of the kubelet's HTTP server."""
         agent = finding.agent(self._agents, request.node)
-        wanted = pages.path_of(request) in usage.PAGES
-        used = await usage.of(agent) if wanted else {}
-        if wanted and self._loads is not None:
+        path, now = pages.path_of(request), self._clock.now()
+        if path.startswith(logpage.PREFIX):
+            return await logpage.page(request, self.logs)
+        if path not in pages.MEASURED:
+            return pages.page(agent, request, facts.Facts(now))
+        used = await usage.of(agent)
+        if self._loads is not None:
             used = await self._loads.added(agent, used)
-        return pages.page(agent, request, self._clock.now(), used)
+        return pages.page(agent, request, await facts.gather(agent, used, now))
 
     # ------------------------------------------------------------------------------------------
 

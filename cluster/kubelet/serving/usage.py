@@ -14,8 +14,6 @@ from cluster.api import errors, objects, quantity
 from cluster.kubelet.agent import NodeAgent
 from cluster.pb.cri.v1 import api_pb2 as pb
 
-PAGES: Final = ("/stats/summary", "/metrics/resource")
-"""The pages that need it."""
 _SECONDS: Final = 10.0
 _SYSTEM_CPU: Final = 50_000_000
 _SYSTEM_MEMORY: Final = 256 << 20
