@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cluster.runtime import addresses
+
+if TYPE_CHECKING:
+    from cluster.runtime.oci.settings import Settings as Oci
 
 ON_RESTART: Final = ("reboot", "resume", "empty")
 """As a machine that was switched off and on; as one that only was out of sight; as a new one."""
@@ -49,6 +52,9 @@ class Config:
     """Where is kept what runs, so that it is known after a restart; None: it is not kept."""
     on_restart: str = "reboot"
     """What becomes of it then: one of ON_RESTART."""
+
+    oci: "Oci | None" = None
+    """How containers are real processes; None: all are emulated."""
 
     volumes_on_disk: bool = False
     """Whether what containers mount is on the real disk; else it is in memory (`nodedisk`)."""

@@ -7,7 +7,7 @@ are `aio.rpc.Failure`, worded as containerd's. What need not wait does not suspe
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from cluster.pb.cluster.v1 import kubelet_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -17,6 +17,10 @@ from cluster.runtime.registryimages import RegistryImage
 
 Listener = Callable[[Event], None]
 """Hears of each change. It must not block."""
+
+
+MAX_SYNC: Final = 16 << 20
+"""Bytes of each output of a command that are kept for who waits for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,9 @@ class Driver(Protocol):
         self, sandbox: Sandbox, port: int, inputs: AsyncIterator[streams.PortForwardInput]
     ) -> AsyncIterator[streams.PortForwardOutput]:
         """Connect to a port in a sandbox that is ready. A refusal is an output, no failure."""
+
+    async def open(self) -> None:
+        """Be ready: what ran before a restart was restored. config.Unusable where it cannot be."""
 
     def close(self) -> None:
         """The machine goes, and all that runs on it."""

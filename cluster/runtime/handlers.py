@@ -20,6 +20,8 @@ KERNEL: Final = "6.1.0-kubemu"
 """What the kernel of a node calls itself."""
 CONTAINER: Final = "container"
 VM: Final = "vm"
+SIM: Final = "sim"
+"""Emulated containers, also on a node whose driver runs real ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Handler:
 
 _KNOWN: Final = (
     Handler(""),
+    Handler(SIM),
     Handler(CONTAINER, boot=(0.02, 0.06), cpu=500_000, memory=12 << 20),
     Handler(VM, boot=(15.0, 25.0), cpu=25_000_000, memory=1 << 30, kernel="6.12.0-kubemu-guest"),
 )

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-import structlog
-
 LINE_BYTES: Final = 16 << 10
 READ_BYTES: Final = 256 << 10
 MEMORY_BYTES: Final = 256 << 10
@@ -158,6 +156,8 @@ class InFiles:
         except OSError as error:
             if not self._failed:
                 self._failed = True
+                import structlog  # here: not all who write logs have one of their own
+
                 log = structlog.get_logger()
                 log.warning(
                     "a container's log cannot be written", path=str(self._path), error=error

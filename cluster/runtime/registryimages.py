@@ -36,6 +36,10 @@ class RegistryImage(Protocol):
     def config(self) -> Mapping[str, Any]:
         """The configuration: architecture, config.Env and so on."""
 
+    @property
+    def layers(self) -> Sequence[tuple[str, str]]:
+        """Its layers from the bottom up: digest, and the path of the blob."""
+
     def files(self) -> Iterator[tuple[str, int, bytes | str | None]]:
         """What is in its root: path, mode, and content (bytes), target (text) or None (folder)."""
 
@@ -150,6 +154,11 @@ def exposed(image: RegistryImage) -> tuple[int, ...]:
         if protocol in ("", "tcp") and port.isdecimal() and 0 < int(port) < 65536:
             ports.append(int(port))
     return tuple(sorted(ports))
+
+
+def user(image: RegistryImage) -> str:
+    """Whom an image says to run as: `name`, `uid`, `user:group`, or ""."""
+    return str(_inner(image).get("User") or "")
 
 
 def fill(target: FileSystem, image: RegistryImage) -> None:

@@ -17,6 +17,7 @@ from cluster.runtime.config import Config, Unusable
 from cluster.runtime.driver import Driver
 from cluster.runtime.imagestore import ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
+from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Container, Event, Sandbox, State
 from cluster.runtime.registryimages import Registries
 from cluster.runtime.sim import Sim
@@ -53,10 +54,22 @@ class CriService(Streaming):
             config.event_buffer
         )
         self._listeners: list[Listener] = []
-        self.driver: Driver = Sim(
-            clock=clock, random=random, listener=self._happened, pod_cidr=config.pod_cidr,
+        addresses = Addresses(config.pod_cidr)
+        sim = Sim(
+            clock=clock, random=random, listener=self._happened, addresses=addresses,
             files=config.log_files, disk=self.disk, spool=_spool(config),
         )  # fmt: skip
+        self.driver: Driver = sim
+        if config.oci is not None:
+            # Imported here: most nodes have emulated containers alone.
+            from cluster.runtime.oci import either
+            from cluster.runtime.oci.driver import Oci
+
+            real = Oci(
+                config.oci, clock=clock, random=random, listener=self._happened,
+                addresses=addresses, files=config.log_files,
+            )  # fmt: skip
+            self.driver = either.Either(real, sim)
         self.images = ImageStore(config.image_pull_seconds, registries)
         self._config = config
         self._clock = clock
@@ -77,6 +90,7 @@ class CriService(Streaming):
             )
             self.images.on_change = self._state.images_changed
             await self._state.recover(config.on_restart)
+        await self.driver.open()
 
     def close(self) -> None:
         """The machine goes: end all that runs, and every stream of events."""

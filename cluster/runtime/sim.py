@@ -15,7 +15,6 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
-    addresses,
     deciding,
     endings,
     handlers,
@@ -31,6 +30,7 @@ from cluster.runtime.driver import Listener
 from cluster.runtime.emulated import catalog
 from cluster.runtime.machine import OUT, Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
+from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.vos.spool import Spool
@@ -45,7 +45,7 @@ class Sim(simstreams.Streams):
         clock: clocks.Clock,
         random: random.Random,
         listener: Listener,
-        pod_cidr: str = "",
+        addresses: Addresses | None = None,
         files: LogFiles | None = None,
         disk: MemoryDisk | None = None,
         spool: Spool | None = None,
@@ -57,28 +57,28 @@ class Sim(simstreams.Streams):
         self._random = random
         self._listener = listener
         self._last_time = 0
-        self._pools: tuple[addresses.Pool, ...] = ()
-        self.pod_cidr = ""
+        self._addresses = addresses or Addresses()
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
         self.spaces = podspaces.Spaces(self.woken, self._emit)
-        if pod_cidr:
-            self.set_pod_cidr(pod_cidr)
+        if self._addresses.cidrs:
+            self.spaces.set_networks(self._addresses.networks)
 
     def time(self) -> int:
         """Nanoseconds since the epoch, later than every time that was given before."""
         self._last_time = max(self._last_time + 1, int(self._clock.now() * 1e9))
         return self._last_time
 
+    @property
+    def pod_cidr(self) -> str:
+        """See `driver.Driver`."""
+        return self._addresses.cidrs
+
     def set_pod_cidr(self, cidrs: str) -> None:
         """Give pods addresses from these ranges from now on. ValueError for what is no CIDR."""
-        found = addresses.networks(cidrs)
-        if cidrs != self.pod_cidr:
-            known = {pool.network: pool for pool in self._pools}
-            self._pools = tuple(known.get(net) or addresses.Pool(net) for net in found)
-            self.spaces.set_networks(found)
-            self.pod_cidr = cidrs
+        if self._addresses.set(cidrs):
+            self.spaces.set_networks(self._addresses.networks)
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
         """Make a sandbox that is ready. rpc.Failure."""
@@ -90,14 +90,14 @@ class Sim(simstreams.Streams):
         if name in self._names:
             holder = self._names[name]
             raise rpc.Failure("UNKNOWN", f'sandbox name "{name}" is reserved for "{holder}"')
-        sandbox = Sandbox(self._new_id(), config, handler, 0, self._allocate(config))
+        sandbox = Sandbox(self._new_id(), config, handler, 0, self._addresses.take(config))
         self._names[name] = sandbox.id
         try:
             await self._boot(sandbox, kind)
         except BaseException:
             # Who asked has given up, or it cannot boot: nothing of it is left.
             del self._names[name]
-            self._give_back(sandbox)
+            self._addresses.give_back(sandbox.addresses)
             raise
         self.sandboxes[sandbox.id] = sandbox
         self.spaces.joined(sandbox)
@@ -123,7 +123,7 @@ class Sim(simstreams.Streams):
             return
         sandbox.ready = False
         self.spaces.left(sandbox)
-        self._give_back(sandbox)
+        self._addresses.give_back(sandbox.addresses)
         self._tell(sandbox, sandbox.id, Change.STOPPED)
 
     async def remove_sandbox(self, sandbox: Sandbox) -> None:
@@ -177,8 +177,7 @@ class Sim(simstreams.Streams):
         self._names[_name(sandbox.config)] = sandbox.id
         if sandbox.ready:
             self.spaces.joined(sandbox)
-            for pool, address in zip(self._pools, sandbox.addresses, strict=False):
-                pool.claim(address)
+            self._addresses.claim(sandbox.addresses)
 
     def restored(
         self,
@@ -312,6 +311,9 @@ class Sim(simstreams.Streams):
         if container.sandbox.containers.pop(container.id, None) is not None:
             self._tell(container.sandbox, container.id, Change.DELETED)
 
+    async def open(self) -> None:
+        """See `driver.Driver`: it is ready."""
+
     def close(self) -> None:
         """The machine goes: drop every timer and wake who waits."""
         for container in self.containers.values():
@@ -436,26 +438,6 @@ class Sim(simstreams.Streams):
         kept = machine.log.kept
         log = kept.read(max(kept.end - endings.TAIL, kept.start), endings.TAIL)
         return endings.message(annotations, written, log, container.exit_code)
-
-    def _allocate(self, config: pb.PodSandboxConfig) -> tuple[str, ...]:
-        if config.linux.security_context.namespace_options.network == pb.NODE:
-            return ()
-        setup = f'failed to setup network for sandbox of pod "{config.metadata.name}"'
-        if not self._pools:
-            raise rpc.Failure("UNKNOWN", f"{setup}: cni plugin not initialized")
-        taken: list[str] = []
-        try:
-            for pool in self._pools:
-                taken.append(pool.take())  # noqa: PERF401  (what was taken is given back)
-        except addresses.Exhausted as full:
-            for pool, address in zip(self._pools, taken, strict=False):
-                pool.give_back(address)
-            raise rpc.Failure("UNKNOWN", f"{setup}: failed to allocate: {full}") from full
-        return tuple(taken)
-
-    def _give_back(self, sandbox: Sandbox) -> None:
-        for pool, address in zip(self._pools, sandbox.addresses, strict=False):
-            pool.give_back(address)
 
     def _tell(self, sandbox: Sandbox, container: str, change: Change) -> None:
         self._listener(Event(sandbox, container, change, self.time()))

@@ -158,4 +158,4 @@ def test_the_runtime_says_which_handlers_it_has():
     async def main():
         return (await service().status(pb.StatusRequest())).runtime_handlers
 
-    assert [one.name for one in virtual.run(main())] == ["", "container", "vm"]
+    assert [one.name for one in virtual.run(main())] == ["", "sim", "container", "vm"]

@@ -31,6 +31,8 @@ class Image:
     size: int
     config: Mapping[str, Any]
     flat: Path
+    layers: tuple[tuple[str, str], ...] = ()
+    """Digest and blob of each layer, from the bottom up."""
 
     def files(self) -> Iterator[rootfs.Entry]:
         """What is in its root, as far as it is small."""
@@ -150,6 +152,8 @@ class NodeStore:
         size = sum(part.size for part in found.parts())
         config = self._store.config(found)
         own = found.config.digest
-        image = Image(own, named.name, target.digest, size, config, self._flat(own))
+        blobs = self._store.blobs
+        layers = tuple((one.digest, str(blobs.path(one.digest))) for one in found.layers)
+        image = Image(own, named.name, target.digest, size, config, self._flat(own), layers)
         self._images[named.name] = image
         return image

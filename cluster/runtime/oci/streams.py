@@ -1,0 +1,285 @@
+"""Exec, attach, port-forward and logs of real containers: the shim's frames as messages, both ways.
+
+Backpressure goes all the way: no more is read from one side than the other takes.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.aio import rpc
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.runtime import logs, messages
+from cluster.runtime.config import LogFiles
+from cluster.runtime.driver import MAX_SYNC, Ran
+from cluster.runtime.oci import faults, frames, link, spec
+from cluster.runtime.records import Container, Sandbox
+
+MAX_ATTACHED: Final = 16
+
+
+class Streams:
+    """The part of the oci driver that streams."""
+
+    link: link.Link
+    folder: Path
+    _files: LogFiles | None
+    _pids: dict[str, int]
+    _mains: dict[str, dict[str, Any]]
+
+    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
+        """See `driver.Driver`."""
+        if container.started_at and container.id not in self._forgotten:
+            try:
+                async with self.link.stream("log", id=container.id, offset=offset, limit=limit) as (
+                    told,
+                    reader,
+                    _,
+                ):
+                    frame = await frames.read(reader)
+                data = frame[1] if frame is not None else b""
+                return logs.Part(data, told["offset"], told["start"], told["end"])
+            except (link.Refused, rpc.Failure, frames.Broken):
+                self._forgotten.add(container.id)
+        return logs.part(self._left_log(container), offset, limit)
+
+    _forgotten: set[str]
+    """Containers that the shim knows no more: it went, or the machine was switched off."""
+
+    def _left_log(self, container: Container) -> logs.Kept:
+        """The log that a shim left which is gone."""
+        path = messages.log_path(container)
+        if self._files is None or not path or not container.started_at:
+            return logs.InMemory()
+        found = logs.InFiles(
+            Path(path), size=self._files.size, files=self._files.files, now=lambda: 0.0
+        )
+        found.adopt()
+        return found
+
+    async def reopen_log(self, container: Container) -> None:
+        """See `driver.Driver`."""
+        try:
+            await self.link.ask("reopen", id=container.id)
+        except link.Refused as refused:
+            raise rpc.Failure("UNKNOWN", str(refused)) from refused
+
+    async def exec_sync(self, container: Container, argv: Sequence[str], seconds: float) -> Ran:
+        """See `driver.Driver`."""
+        found = {frames.DATA: bytearray(), frames.ERROR: bytearray()}
+        process = await self._process(container, argv, tty=False)
+        try:
+            async with (
+                asyncio.timeout(seconds or None),
+                self._executed(container, process, stdin=False) as (_, reader, _),
+            ):
+                while True:
+                    kind, data = await _next(reader)
+                    if kind == frames.JSON:
+                        code = frames.loads(data)["code"]
+                        return Ran(code, bytes(found[frames.DATA]), bytes(found[frames.ERROR]))
+                    kept = found[kind]
+                    kept += data[: MAX_SYNC - len(kept)]
+        except TimeoutError:
+            text = f"command {list(argv)} timed out after {seconds:g}s"
+            raise rpc.Failure("DEADLINE_EXCEEDED", text) from None
+        except link.Refused as refused:
+            raise rpc.Failure("UNKNOWN", faults.executing(str(refused))) from refused
+
+    async def exec(
+        self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        """See `driver.Driver`."""
+        process = await self._process(container, start.command, tty=start.tty)
+        return self._exec(container, process, start, inputs)
+
+    async def _exec(
+        self,
+        container: Container,
+        process: dict[str, Any],
+        start: pb.StreamStart,
+        inputs: AsyncIterator[pb.StreamInput],
+    ) -> AsyncIterator[pb.StreamOutput]:
+        try:
+            async with self._executed(container, process, stdin=start.stdin) as (_, reader, writer):
+                async for output in _session(reader, writer, start, inputs):
+                    yield output
+        except link.Refused as refused:
+            why = str(refused)
+            yield _ended(faults.exit_code(why), faults.executing(why))
+
+    async def attach(
+        self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        """See `driver.Driver`."""
+        return self._attach(container, start, inputs)
+
+    async def _attach(
+        self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    ) -> AsyncIterator[pb.StreamOutput]:
+        once = start.stdin and container.config.stdin_once
+        try:
+            async with self.link.stream(
+                "attach", id=container.id, once=once, most=MAX_ATTACHED
+            ) as (_, reader, writer):
+                async for output in _session(reader, writer, start, inputs):
+                    yield output
+        except link.Refused as refused:
+            raise rpc.Failure("RESOURCE_EXHAUSTED", str(refused)) from refused
+
+    async def forward(
+        self, sandbox: Sandbox, port: int, inputs: AsyncIterator[pb.PortForwardInput]
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        """See `driver.Driver`."""
+        return self._forward(sandbox, port, inputs)
+
+    async def _forward(
+        self, sandbox: Sandbox, port: int, inputs: AsyncIterator[pb.PortForwardInput]
+    ) -> AsyncIterator[pb.PortForwardOutput]:
+        try:
+            pid = self._pids.get(sandbox.id, 0)
+            async with self.link.stream("connect", pid=pid, port=port) as (_, reader, writer):
+                yield pb.PortForwardOutput(connected=True)
+                feeding = tasks_of(_feed_connection(inputs, writer))
+                try:
+                    while (frame := await frames.read(reader)) is not None:
+                        if frame[0] == frames.END:
+                            break
+                        yield pb.PortForwardOutput(data=frame[1])
+                except frames.Broken:
+                    pass  # the connection was reset
+                finally:
+                    feeding.cancel()
+                yield pb.PortForwardOutput(closed=True)
+        except link.Refused as refused:
+            yield pb.PortForwardOutput(error=_refused(sandbox.id, port, str(refused)))
+
+    # ------------------------------------------------------------------------------------------
+
+    def _executed(
+        self, container: Container, process: dict[str, Any], *, stdin: bool
+    ) -> contextlib.AbstractAsyncContextManager[
+        tuple[dict[str, Any], asyncio.StreamReader, asyncio.StreamWriter]
+    ]:
+        return self.link.stream(
+            "exec", id=container.id, process=process, tty=process["terminal"], stdin=stdin
+        )
+
+    async def _process(
+        self, container: Container, argv: Sequence[str], *, tty: bool
+    ) -> dict[str, Any]:
+        if not argv:
+            raise rpc.Failure("INVALID_ARGUMENT", "no command specified")
+        main = self._mains.get(container.id)
+        if main is None:
+            main = self._mains[container.id] = self._main_of(container)
+        return spec.command(main, argv, tty=tty)
+
+    def _main_of(self, container: Container) -> dict[str, Any]:
+        """The first process of a container that an earlier runtime started."""
+        path = self.folder / "containers" / container.id / "config.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())["process"]
+        except (OSError, ValueError, KeyError) as error:
+            raise rpc.Failure("UNKNOWN", f"what it runs is not known any more: {error}") from error
+        return found
+
+
+def tasks_of(work: Any) -> "asyncio.Task[None]":
+    """The task that carries a client's input, beside the generator that carries the output.
+
+    No tasks.Group: a generator's steps may be taken by one task and its end by another.
+    """
+    task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_noted)
+    return task
+
+
+def _noted(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled():
+        task.exception()  # who reads the output hears of it, too
+
+
+async def _next(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    try:
+        found = await frames.read(reader)
+    except frames.Broken as error:
+        raise rpc.Failure("UNAVAILABLE", f"the shim of the oci driver went: {error}") from error
+    if found is None:
+        raise rpc.Failure("UNAVAILABLE", "the shim of the oci driver went")
+    return found
+
+
+async def _session(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    start: pb.StreamStart,
+    inputs: AsyncIterator[pb.StreamInput],
+) -> AsyncIterator[pb.StreamOutput]:
+    """The outputs of a process, to its end."""
+    feeding = tasks_of(_feed(inputs, writer, start))
+    try:
+        while (frame := await frames.read(reader)) is not None:
+            kind, data = frame
+            if kind == frames.JSON:
+                yield _ended(frames.loads(data)["code"])
+                return
+            if kind == frames.ERROR and (start.stderr or start.tty):
+                yield pb.StreamOutput(stderr=data)
+            elif kind == frames.DATA and (start.stdout or start.tty):
+                yield pb.StreamOutput(stdout=data)
+        yield _ended()
+    except frames.Broken as error:
+        raise rpc.Failure("UNAVAILABLE", f"the shim of the oci driver went: {error}") from error
+    finally:
+        feeding.cancel()
+
+
+async def _feed(
+    inputs: AsyncIterator[pb.StreamInput], writer: asyncio.StreamWriter, start: pb.StreamStart
+) -> None:
+    with contextlib.suppress(OSError):
+        async for one in inputs:
+            kind = one.WhichOneof("input")
+            if kind == "resize":
+                size = frames.SIZE.pack(one.resize.width & 0xFFFF, one.resize.height & 0xFFFF)
+                writer.write(frames.pack(frames.RESIZE, size))
+            elif kind == "stdin" and start.stdin:
+                writer.write(frames.pack(frames.DATA, one.stdin))
+            elif kind == "stdin_closed":
+                break
+            await writer.drain()
+        if start.stdin:
+            writer.write(frames.pack(frames.END))
+            await writer.drain()
+
+
+async def _feed_connection(
+    inputs: AsyncIterator[pb.PortForwardInput], writer: asyncio.StreamWriter
+) -> None:
+    with contextlib.suppress(OSError):
+        async for one in inputs:
+            if one.WhichOneof("input") == "data":
+                writer.write(frames.pack(frames.DATA, one.data))
+                await writer.drain()
+            else:
+                break
+        writer.write(frames.pack(frames.END))
+        await writer.drain()
+
+
+def _ended(code: int = 0, error: str = "") -> pb.StreamOutput:
+    return pb.StreamOutput(exit=pb.Exit(code=code, error=error))
+
+
+def _refused(sandbox: str, port: int, why: str) -> str:
+    four, _, six = why.partition("|")
+    text = (
+        f'failed to execute portforward in network namespace "/var/run/netns/cni-{sandbox[:8]}": '
+        f'failed to connect to localhost:{port} inside namespace "{sandbox}", IPv4: dial tcp4 '
+        f"127.0.0.1:{port}: {four}"
+    )
+    return f"{text} IPv6 dial tcp6 [::1]:{port}: {six}" if six else text
