@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.aio import clock as clocks
-from cluster.aio import rpc
+from cluster.aio import rpc, tasks
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
     deciding,
@@ -62,6 +62,7 @@ class Sim(simstreams.Streams):
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
         self.spaces = podspaces.Spaces(self.woken, self._emit)
+        self.inputs = tasks.Background("streams", simstreams.input_ended)
         if self._addresses.cidrs:
             self.spaces.set_networks(self._addresses.networks)
 
@@ -321,6 +322,7 @@ class Sim(simstreams.Streams):
             if container.machine is not None:
                 container.machine.end()
         self.spaces.close()
+        self.inputs.cancel()
 
     def log(self, container: Container) -> logs.Log:
         """A container's log; made when it is first asked for, unless it is kept in files."""

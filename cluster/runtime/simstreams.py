@@ -5,12 +5,12 @@ early ends what it began: a command that nobody listens to is killed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import structlog
 
-from cluster.aio import rpc
+from cluster.aio import rpc, tasks
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.runtime import commandline, logs, podsockets
 from cluster.runtime.driver import Ran
@@ -29,6 +29,9 @@ class Streams:
     """The part of the sim driver that streams."""
 
     spaces: Spaces
+    inputs: tasks.Background
+    """Carries clients' input, beside the generators that carry their output. (No tasks.Group: a
+    generator's steps may be taken by one task and its end by another.)"""
 
     def log(self, container: Container) -> logs.Log:
         """A container's log."""
@@ -46,7 +49,7 @@ class Streams:
         self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
     ) -> AsyncIterator[pb.StreamOutput]:
         """See `driver.Driver`."""
-        return _exec(await self.entered(container), start, inputs)
+        return _exec(self.inputs, await self.entered(container), start, inputs)
 
     async def attach(
         self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
@@ -54,7 +57,7 @@ class Streams:
         """See `driver.Driver`."""
         machine = await self.entered(container)
         try:
-            return _attach(machine, machine.attach(), start, inputs)
+            return _attach(self.inputs, machine, machine.attach(), start, inputs)
         except Refused as refused:
             raise rpc.Failure("RESOURCE_EXHAUSTED", str(refused)) from refused
 
@@ -68,7 +71,7 @@ class Streams:
             return _refused_port(sandbox.id, port, error)
         if isinstance(stream, podsockets.Answered):
             return _forward_answered(stream, inputs)
-        return _forward(stream, inputs)
+        return _forward(self.inputs, stream, inputs)
 
     async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
         """See `driver.Driver`."""
@@ -119,7 +122,10 @@ def _ended(code: int = 0, error: str = "") -> pb.StreamOutput:
 
 
 async def _exec(
-    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    owner: tasks.Background,
+    machine: Machine,
+    start: pb.StreamStart,
+    inputs: AsyncIterator[pb.StreamInput],
 ) -> AsyncIterator[pb.StreamOutput]:
     joint = Joint()
     tty = Tty(joint.writer(OUT)) if start.tty else None
@@ -136,35 +142,20 @@ async def _exec(
         yield _ended(126 if "permission" in str(refused) else 127, _exec_failed(refused))
         return
     process.on_end(lambda _code: joint.end())
-    feeding = _Feeding(_feed(inputs, pipe, tty), f"exec/{process.pid}")
+    feeding = owner.spawn(_feed(inputs, pipe, tty), f"exec/{process.pid}")
     try:
         async for output in _outputs(joint):
             yield output
         yield _ended(await process.wait())
     finally:
-        feeding.stop()
+        feeding.cancel()
         joint.break_()
         process.signal(9)
 
 
-class _Feeding:
-    """The task that carries a client's input, beside the generator that carries the output.
-
-    No tasks.Group: a generator's steps may be taken by one task and its end by another.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._task = asyncio.get_running_loop().create_task(work, name=name)
-        self._task.add_done_callback(_failed)
-
-    def stop(self) -> None:
-        """End it."""
-        self._task.cancel()
-
-
-def _failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        structlog.get_logger().info("a client's input ended", error=str(task.exception()))
+def input_ended(name: str, error: BaseException) -> None:
+    """A client's input has ended badly: his output tells him of it."""
+    structlog.get_logger().info("a client's input ended", stream=name, error=str(error))
 
 
 async def _outputs(joint: Joint) -> AsyncIterator[pb.StreamOutput]:
@@ -198,12 +189,13 @@ async def _feed(inputs: AsyncIterator[pb.StreamInput], pipe: Pipe | None, tty: T
 
 
 async def _attach(
+    owner: tasks.Background,
     machine: Machine,
     joint: Joint,
     start: pb.StreamStart,
     inputs: AsyncIterator[pb.StreamInput],
 ) -> AsyncIterator[pb.StreamOutput]:
-    feeding = _Feeding(_feed_main(machine, start, inputs), "attach")
+    feeding = owner.spawn(_feed_main(machine, start, inputs), "attach")
     try:
         async for output in _outputs(joint):
             wanted = start.stdout if output.WhichOneof("output") == "stdout" else start.stderr
@@ -211,7 +203,7 @@ async def _attach(
                 yield output
         yield _ended()
     finally:
-        feeding.stop()
+        feeding.cancel()
         machine.detach(joint, fed=start.stdin)
 
 
@@ -256,9 +248,9 @@ async def _forward_answered(
 
 
 async def _forward(
-    stream: Stream, inputs: AsyncIterator[pb.PortForwardInput]
+    owner: tasks.Background, stream: Stream, inputs: AsyncIterator[pb.PortForwardInput]
 ) -> AsyncIterator[pb.PortForwardOutput]:
-    feeding = _Feeding(_feed_stream(stream, inputs), "port-forward")
+    feeding = owner.spawn(_feed_stream(stream, inputs), "port-forward")
     try:
         yield pb.PortForwardOutput(connected=True)
         while data := await stream.receive():
@@ -269,7 +261,7 @@ async def _forward(
         yield pb.PortForwardOutput(error=_cut(error))
         return
     finally:
-        feeding.stop()
+        feeding.cancel()
         stream.close()
     yield pb.PortForwardOutput(closed=True)
 

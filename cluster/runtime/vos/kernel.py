@@ -1,7 +1,8 @@
 """One container's processes: a table of coroutines with pids, streams, signals and exit codes.
 
-The kernel owns the tasks of its processes: each is named, its failure is logged and becomes an exit
-code, and `kill_all` ends them. A process that computes without end gives way every few steps.
+The kernel owns the tasks of its processes (no group: a container has no block, and one process's
+failure is not the others'): each is named, its failure is logged and becomes an exit code, and
+`kill_all` ends them. A process that computes without end gives way every few steps.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from cluster.aio import clock as clocks
+from cluster.aio import tasks
 from cluster.runtime.vos import files, skeleton
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
 from cluster.runtime.vos.tty import Tty
@@ -125,9 +127,7 @@ class Process:
 
     def begin(self, body: Callable[["Process"], Awaitable[int]]) -> None:
         """Start it. The kernel's own."""
-        loop = asyncio.get_running_loop()
-        name = f"sim/{self.kernel.hostname}/{self.argv[0][:40]}"
-        self._task = loop.create_task(self._run(body), name=name)
+        self._task = self.kernel.tasks.spawn(self._run(body), self.argv[0][:40])
         self._task.add_done_callback(self._done)
 
     @property
@@ -237,6 +237,7 @@ class Kernel:
         self.console = console
         self.started = clock.now()
         self.processes: dict[int, Process] = {}
+        self.tasks = tasks.Background(f"sim/{hostname}", _failed)
         self.image_tag = image_tag
         """The tag that the image was asked for by, for programs that tell their version."""
         self.main_argv: Sequence[str] = ()
@@ -321,6 +322,10 @@ class Kernel:
         self._steps += 1
         if self._steps % _STEPS == 0:
             await asyncio.sleep(_PAUSE if self._steps < _BRISK else _LONG_PAUSE)
+
+
+def _failed(name: str, error: BaseException) -> None:
+    structlog.get_logger().error("an emulated program failed", task=name, error=repr(error))
 
 
 def encoded(text: str) -> bytes:
