@@ -195,6 +195,7 @@ class PodWorker:
         network = (await self._cri.pod_sandbox_status(asked)).status.network
         more = (one.ip for one in network.additional_ips)
         pod.addresses = (network.ip, *more) if network.ip else ()
+        pod.memory.addresses = self._provisions.addresses(pod)
         return True
 
     async def _start(self, pod: Pod, action: Start) -> None:

@@ -150,5 +150,7 @@ class Memory:
     """What its containers were given, once somebody asked for something else."""
     probing: "Probing | None" = None
     """The pod's probes; None where it has none."""
+    addresses: tuple[str, ...] = ()
+    """What the last sandbox that was made was given."""
     removed: bool = False
     """The pod is gone from the API: nothing of it may stay."""

@@ -39,6 +39,9 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
     """All conditions: those of others first, as they are in the pod, then the kubelet's."""
     containers = _containers_ready(picture)
     verdicts: dict[str, Verdict] = {}
+    if picture.disruption is not None:
+        # Where another kubelet, which knows of no disruption, would leave it.
+        verdicts[DISRUPTION] = picture.disruption
     if version.shows_sandbox_condition:
         verdicts[SANDBOX_READY] = ("True" if picture.network_ready else "False", "", "")
     verdicts["Initialized"] = _initialized(picture)
@@ -47,8 +50,6 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
     verdicts["PodScheduled"] = ("True", "", "")
     for kind, reason, message in picture.resizes:
         verdicts[kind] = ("True", reason, message)
-    if picture.disruption is not None:
-        verdicts[DISRUPTION] = picture.disruption
     before = {one["type"]: one for one in picture.old.get("conditions") or ()}
     stamp = timestamps.encode(now)
     generation = objects.meta(picture.pod).get("generation") if version.tracks_generation else None

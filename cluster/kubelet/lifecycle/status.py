@@ -89,7 +89,7 @@ def generate(
         now,
     )
     status["startTime"] = old.get("startTime") or timestamps.encode(now)
-    status.update(_addresses(pod, seen, old, host))
+    status.update(_addresses(pod, seen, memory.addresses, old, host))
     if inits:
         status["initContainerStatuses"] = inits
     ephemeral = podspec.ephemeral_containers(pod)
@@ -195,7 +195,13 @@ def _disruption(memory: Memory, phase: str, version: Version) -> podconditions.V
     return "True", verdict.disruption, verdict.message
 
 
-def _addresses(pod: objects.Object, seen: Seen, old: objects.Object, host: Host) -> objects.Object:
+def _addresses(
+    pod: objects.Object,
+    seen: Seen,
+    given: tuple[str, ...],
+    old: objects.Object,
+    host: Host,
+) -> objects.Object:
     """HostIP and podIP, with their lists. Addresses that were had once stay shown."""
     found: objects.Object = {}
     if host.addresses:
@@ -204,6 +210,8 @@ def _addresses(pod: objects.Object, seen: Seen, old: objects.Object, host: Host)
     own: tuple[str, ...] = ()
     if seen.sandbox is not None:
         own = host.addresses if podspec.host_network(pod) else seen.sandbox.addresses
+    if not own and not old.get("podIP"):
+        own = given  # it ended before anybody looked
     if own:
         found["podIP"] = own[0]
         found["podIPs"] = [{"ip": address} for address in own]
