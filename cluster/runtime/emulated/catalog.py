@@ -37,6 +37,22 @@ BUILT_IN: Final[Mapping[str, str]] = {
          "bitnamilegacy/nginx"),
         "nginx",
     ),
+    "library/httpd": "httpd",
+    **dict.fromkeys(
+        ("library/nodeinfo", "nodeinfo", "kubemu/nodeinfo", "luksa/kubia", "luksa/kubia-unhealthy",
+         "google-samples/hello-app", "google-samples/containers/gke/hello-app",
+         "google_samples/hello-app", "hashicorp/http-echo", "traefik/whoami", "containous/whoami",
+         "jwilder/whoami", "ealen/echo-server", "mendhak/http-https-echo", "echoserver",
+         "google_containers/echoserver", "google-containers/echoserver",
+         "e2e-test-images/echoserver", "ingress-nginx/e2e-test-echo", "jmalloc/echo-server",
+         "kicbase/echo-server", "inanimate/echo-server", "stefanprodan/podinfo"),
+        "demos",
+    ),
+    **dict.fromkeys(
+        ("google-samples/gb-frontend", "google_samples/gb-frontend",
+         "google-samples/containers/gke/gb-frontend"),
+        "frontend",
+    ),
 }  # fmt: skip
 """Module of this package by repository path."""
 

@@ -1,34 +1,43 @@
 """Names that become addresses, and connections that are joined."""
 
 import asyncio
-import contextlib
-import ipaddress
+import socket
 from collections.abc import Sequence
 from typing import Final
 
 from cluster.aio import tasks
-from cluster.runtime.vos.kernel import Call, decoded
+from cluster.runtime.vos import resolving
+from cluster.runtime.vos.kernel import Call
 from cluster.runtime.vos.sockets import Stream
 
 _IDLE: Final = 3600.0
 
 
 class Unknown(Exception):
-    """No such name."""
+    """No such name; `again` where no server answered."""
+
+    def __init__(self, name: str, *, again: bool = False) -> None:
+        super().__init__(name)
+        self.again = again
 
 
 async def addresses(call: Call, name: str) -> Sequence[str]:
     """The addresses of a name, or of an address itself. Unknown."""
     try:
-        return (str(ipaddress.ip_address(name)),)
-    except ValueError:
-        pass
-    with contextlib.suppress(OSError):
-        for line in decoded(call.files.read("/etc/hosts")).splitlines():
-            words = line.partition("#")[0].split()
-            if name in words[1:]:
-                return (words[0],)
-    raise Unknown(name)
+        return await resolving.addresses(name, files=call.files, net=call.net)
+    except socket.gaierror as error:
+        raise Unknown(name, again=error.errno == socket.EAI_AGAIN) from error
+
+
+async def connected(call: Call, host: str, port: int) -> Stream:
+    """A connection to the first address of a name that takes one. Unknown, OSError."""
+    found = await addresses(call, host)
+    for address in found[:-1]:
+        try:
+            return await call.net.connect(address, port)
+        except OSError:
+            continue
+    return await call.net.connect(found[-1], port)
 
 
 async def joined(one: Stream, other: Stream) -> None:
