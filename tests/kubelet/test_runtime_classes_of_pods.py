@@ -103,7 +103,7 @@ def test_a_node_lists_the_handlers_of_its_runtime(version, shown):
 
     node = lab(scenario, kubernetes_version=version)
     features = {"recursiveReadOnlyMounts": False, "userNamespaces": False}
-    named = [{"name": name, "features": features} for name in ("container", "vm")]
+    named = [{"name": name, "features": features} for name in ("sim", "container", "vm")]
     wanted = [{"features": features}, *named] if shown else None
     assert node["status"].get("runtimeHandlers") == wanted
 
