@@ -134,8 +134,13 @@ def test_requests_are_read_however_they_are_cut(
     assert found == wanted
 
 
-@given(st.lists(st.sampled_from([b"*2\r\n", b"$3\r\n", b"get", b"\r\n", b"*-1\r\n", b"$-1\r\n",
-                                 b"\0", b"'", b'"\\x', b"*99999999\r\n", b"$9\r\n"]), max_size=20))  # fmt: skip
+PIECES = [
+    b"*2\r\n", b"$3\r\n", b"get", b"\r\n", b"*-1\r\n", b"$-1\r\n", b"\0", b"'", b'"\\x',
+    b"*99999999\r\n", b"$9\r\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20))
 @settings(max_examples=80, deadline=None)
 def test_whatever_comes_is_answered_or_ends_the_connection(pieces: list[bytes]) -> None:
     talk = Talk()

@@ -1,44 +1,16 @@
-"""Programs over lines of text: cat, head, tail, wc, grep, sort, uniq, cut, tr, tee."""
+"""Programs over lines of text: cat, head, tail, wc, sort, uniq, cut, tr, tee."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import Final
 
-from cluster.runtime.vos import filereading, streams
-from cluster.runtime.vos.kernel import Call, Program, decoded, encoded
-from cluster.runtime.vos.programs import options
-from cluster.runtime.vos.streams import Reader
+from cluster.runtime.vos import streams
+from cluster.runtime.vos.kernel import Call, Program, decoded
+from cluster.runtime.vos.programs import inputs, options, sorting
 
 _POLL: Final = 1.0
 _MAX_LINES: Final = 100_000
-
-
-def _opened(call: Call, name: str) -> Reader:
-    """Whoever reads a file; `-` is stdin. OSError."""
-    if name in ("-", "/dev/stdin"):
-        return call.io.stdin
-    path = call.path(name)
-    return streams.NOTHING if path == "/dev/null" else filereading.opened(call.files, path)
-
-
-async def _inputs(call: Call, names: Sequence[str]) -> AsyncIterator[tuple[str, Reader]]:
-    """The files that were named, or stdin; those that cannot be read are told of."""
-    for name in names or ["-"]:
-        try:
-            opened = _opened(call, name)
-        except OSError as error:
-            await call.complain(f"can't open '{name}': {error.strerror}")
-            continue
-        yield name, opened
-
-
-def _missing(call: Call, names: Sequence[str]) -> int:
-    return int(any(name != "-" and not call.files.exists(call.path(name)) for name in names))
-
-
-async def _lines(reader: Reader) -> AsyncIterator[bytes]:
-    while line := await reader.read_line():
-        yield line
 
 
 def _checked(body: Program) -> Program:
@@ -58,16 +30,16 @@ async def cat(call: Call) -> int:
     """`cat [-n] [FILE…]`."""
     found, names = options.split(call.argv, "nuv")
     number = 0
-    async for _, reader in _inputs(call, names):
+    async for _, reader in inputs.each(call, names):
         if "n" in found:
-            async for line in _lines(reader):
+            async for line in inputs.lines(reader):
                 number += 1
                 await call.io.stdout.write(b"%6d\t" % number + line)
             continue
         while data := await reader.read():
             await call.kernel.step()
             await call.io.stdout.write(data)
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 def _count(argv: Sequence[str]) -> Sequence[str]:
@@ -78,7 +50,7 @@ def _count(argv: Sequence[str]) -> Sequence[str]:
 async def head(call: Call) -> int:
     """`head [-n LINES | -c BYTES] [FILE…]`."""
     found, names = options.split(_count(call.argv), "q", "nc")
-    async for _, reader in _inputs(call, names):
+    async for _, reader in inputs.each(call, names):
         if "c" in found:
             left = options.number(found["c"])
             while left and (data := await reader.read(left)):
@@ -89,7 +61,7 @@ async def head(call: Call) -> int:
         while left and (line := await reader.read_line()):
             await call.io.stdout.write(line)
             left -= 1
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 async def tail(call: Call) -> int:
@@ -97,7 +69,7 @@ async def tail(call: Call) -> int:
     found, names = options.split(_count(call.argv), "fFq", "nc")
     wanted = found.get("n", "10")
     for name in [] if "c" in found else names or ["-"]:
-        async for _, reader in _inputs(call, [name]):
+        async for _, reader in inputs.each(call, [name]):
             kept = await streams.everything(reader)
             lines = kept.splitlines(keepends=True)
             start = options.number(wanted) - 1 if wanted[0] == "+" else None
@@ -107,12 +79,12 @@ async def tail(call: Call) -> int:
             await call.io.stdout.write(b"".join(chosen if count or start is not None else []))
     if "c" in found:
         size = options.number(found["c"])
-        async for _, reader in _inputs(call, names):
+        async for _, reader in inputs.each(call, names):
             kept = await streams.everything(reader)
             await call.io.stdout.write(kept[max(len(kept) - size, 0) :] if size else b"")
     if names and ("f" in found or "F" in found):
         await _follow(call, names)
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 async def _follow(call: Call, names: Sequence[str]) -> None:
@@ -140,7 +112,7 @@ async def wc(call: Call) -> int:
     found, names = options.split(call.argv, "lwcm")
     chosen = [place for place, letter in enumerate("lwc") if letter in found] or [0, 1, 2]
     totals, count = [0, 0, 0], 0
-    async for name, reader in _inputs(call, names):
+    async for name, reader in inputs.each(call, names):
         sums, inside = [0, 0, 0], False
         while data := await reader.read():
             await call.kernel.step()
@@ -157,7 +129,7 @@ async def wc(call: Call) -> int:
         await _counts(call, [sums[at] for at in chosen], name if names else "")
     if count > 1:
         await _counts(call, [totals[at] for at in chosen], "total")
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 async def _counts(call: Call, values: Sequence[int], name: str) -> None:
@@ -165,141 +137,53 @@ async def _counts(call: Call, values: Sequence[int], name: str) -> None:
     await call.out(f"{shown}{' ' + name if name else ''}\n")
 
 
-async def grep(call: Call) -> int:
-    """`grep [-FEivcnqlwxo] PATTERN [FILE…]`: plain text, `^`, `$`, and with -E `a|b`."""
-    found, rest = options.split(call.argv, "FEivcnqlwxhHs", "e")
-    if "e" not in found and not rest:
-        return await call.complain("usage: grep PATTERN [FILE]...", 2)
-    pattern = found["e"] if "e" in found else rest.pop(0)
-    matcher = _matcher(pattern, found)
-    if matcher is None:
-        text = "regular expressions other than ^, $ and | are not built yet"
-        return await call.complain(text, 2)
-    hit = False
-    async for name, reader in _inputs(call, rest):
-        prefix = f"{name}:" if len(rest) > 1 and "h" not in found else ""
-        count = await _grepped(call, reader, matcher, found, prefix)
-        hit = hit or count > 0
-        if hit and "q" in found:
-            return 0
-        if "c" in found:
-            await call.out(f"{prefix}{count}\n")
-        elif "l" in found and count:
-            await call.out(f"{name}\n")
-    return 2 if _missing(call, rest) else int(not hit)
-
-
-async def _grepped(
-    call: Call, reader: Reader, matcher: Callable[[str], bool], found: dict[str, str], prefix: str
-) -> int:
-    count = number = 0
-    async for line in _lines(reader):
-        number += 1
-        await call.kernel.step()
-        text = decoded(line.removesuffix(b"\n"))
-        if matcher(text) == ("v" in found):
-            continue
-        count += 1
-        if "q" in found:
-            return count
-        if "c" not in found and "l" not in found:
-            await call.out(f"{prefix}{f'{number}:' if 'n' in found else ''}{text}\n")
-    return count
-
-
-def _matcher(pattern: str, found: dict[str, str]) -> Callable[[str], bool] | None:
-    """What tells whether a line fits; None for a pattern that is not built."""
-    fixed, small = "F" in found, "i" in found
-    choices = pattern.split("|") if "E" in found and not fixed else pattern.split("\\|")
-    tests: list[tuple[str, bool, bool]] = []
-    for choice in choices:
-        plain = pattern if fixed else choice
-        start = not fixed and plain.startswith("^")
-        plain = plain[1:] if start else plain
-        end = not fixed and plain.endswith("$")
-        plain = plain[:-1] if end else plain
-        if not fixed:
-            bare = plain.replace("\\.", "").replace("\\-", "").replace("\\/", "")
-            if any(letter in bare for letter in "*[]\\."):
-                return None
-            if "E" in found and set(bare) & set("+?(){}"):
-                return None
-            plain = plain.replace("\\", "")
-        whole = "x" in found
-        tests.append((plain.lower() if small else plain, start or whole, end or whole))
-
-    def fits(line: str) -> bool:
-        text = line.lower() if small else line
-        return any(_fits(text, *test, word="w" in found) for test in tests)
-
-    return fits
-
-
-def _fits(text: str, plain: str, start: bool, end: bool, *, word: bool) -> bool:
-    if start and end:
-        return text == plain
-    if start:
-        return text.startswith(plain)
-    if end:
-        return text.endswith(plain)
-    if word:
-        letters = "".join(one if one.isalnum() or one == "_" else " " for one in text)
-        return f" {plain} " in f" {letters} "
-    return plain in text
-
-
 async def sort(call: Call) -> int:
-    """`sort [-rnu] [FILE…]`."""
-    found, names = options.split(call.argv, "rnuf", "kt")
+    """`sort [-rnuhVfbM] [-t SEPARATOR] [-k FIRST[,LAST][nr]]… [-o FILE] [FILE…]`."""
+    keys: list[str] = []
+    argv = [call.argv[0]]
+    words = list(call.argv[1:])
+    while words:
+        word = words.pop(0)
+        if word[:2] == "-k":
+            keys.append(word[2:] or (words.pop(0) if words else ""))
+        else:
+            argv.append(word)
+    found, names = options.split(argv, "rnuhVfbMcsdgz", "toST")
     lines: list[bytes] = []
-    async for _, reader in _inputs(call, names):
+    async for _, reader in inputs.each(call, names):
         lines += await streams.lines(reader)
     if len(lines) > _MAX_LINES:
         return await call.complain("out of memory", 2)
-    key = _sort_key(found)
-    lines.sort(key=key, reverse="r" in found)
-    if "u" in found:
-        lines = list(dict.fromkeys(lines))
-    await call.io.stdout.write(b"".join(line + b"\n" for line in lines))
-    return _missing(call, names)
-
-
-def _sort_key(found: dict[str, str]) -> Callable[[bytes], tuple[float, bytes]]:
-    column = options.number(found["k"].split(",")[0].rstrip("nr")) if "k" in found else 0
-    separator = encoded(found["t"]) if "t" in found else None
-    numeric = "n" in found or found.get("k", "").endswith("n")
-
-    def key(line: bytes) -> tuple[float, bytes]:
-        fields = line.split(separator) if column else [line]
-        part = b" ".join(fields[column - 1 :]) if column else line
-        return (_leading(part) if numeric else 0.0, part)
-
-    return key
-
-
-def _leading(text: bytes) -> float:
-    digits = text.strip().split(b" ")[0][:20]
-    try:
-        return float(digits)
-    except ValueError:
-        return 0.0
+    made = sorting.ordered(lines, found, keys)
+    if "c" in found:
+        return int(made != lines)
+    data = b"".join(line + b"\n" for line in made)
+    if "o" in found:
+        try:
+            call.files.put(call.path(found["o"]), data)
+        except OSError as error:
+            return await call.complain(f"{found['o']}: {error.strerror}", 2)
+    else:
+        await call.io.stdout.write(data)
+    return inputs.missing(call, names)
 
 
 async def uniq(call: Call) -> int:
-    """`uniq [-cd] [FILE]`."""
-    found, names = options.split(call.argv, "cdu")
-    async for _, reader in _inputs(call, names[:1]):
+    """`uniq [-cdui] [FILE]`."""
+    found, names = options.split(call.argv, "cdui")
+    async for _, reader in inputs.each(call, names[:1]):
         last: bytes | None = None
         count = 0
         for line in [*await streams.lines(reader), None]:
-            if line == last:
+            if line == last or ("i" in found and line and last and line.lower() == last.lower()):
                 count += 1
                 continue
-            if last is not None and not ("d" in found and count < 2):
+            hidden = ("d" in found and count < 2) or ("u" in found and count > 1)
+            if last is not None and not hidden:
                 prefix = b"%7d " % count if "c" in found else b""
                 await call.io.stdout.write(prefix + last + b"\n")
             last, count = line, 1
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 async def cut(call: Call) -> int:
@@ -307,15 +191,15 @@ async def cut(call: Call) -> int:
     found, names = options.split(call.argv, "s", "dfc")
     ranges = _ranges(found.get("f") or found.get("c") or "")
     separator = found.get("d", "\t")[:1] or "\t"
-    async for _, reader in _inputs(call, names):
-        async for line in _lines(reader):
+    async for _, reader in inputs.each(call, names):
+        async for line in inputs.lines(reader):
             text = decoded(line.removesuffix(b"\n"))
             fields = list(text) if "c" in found else text.split(separator)
             chosen = [one for at, one in enumerate(fields, 1) if any(at in each for each in ranges)]
             if "f" in found and len(fields) == 1:
                 chosen = [] if "s" in found else fields
             await call.out(("" if "c" in found else separator).join(chosen) + "\n")
-    return _missing(call, names)
+    return inputs.missing(call, names)
 
 
 def _ranges(text: str) -> list[range]:
@@ -329,33 +213,59 @@ def _ranges(text: str) -> list[range]:
 
 
 async def tr(call: Call) -> int:
-    """`tr [-d] SET1 [SET2]`, with ranges and `\\n`."""
-    found, rest = options.split(call.argv, "ds")
-    if not rest:
-        return await call.complain("usage: tr [-d] SET1 [SET2]")
+    """`tr [-cds] SET1 [SET2]`, with ranges, classes and `\\n`."""
+    found, rest = options.split(call.argv, "cCds")
+    if not rest or (len(rest) < 2 and not {"d", "s"} & set(found)):
+        return await call.complain("usage: tr [-cds] SET1 [SET2]")
     source = _letters(rest[0])
-    if "d" in found:
-        table: dict[int, str | None] = dict.fromkeys(map(ord, source))
-    else:
-        target = _letters(rest[1]) if len(rest) > 1 else source
-        padded = target + (target[-1:] * max(0, len(source) - len(target)))
-        table = {ord(one): other for one, other in zip(source, padded, strict=False)}
+    others = bool({"c", "C"} & set(found))
+    target = _letters(rest[1]) if len(rest) > 1 else ""
+    padded = target + target[-1:] * max(0, len(source) - len(target))
+    table = dict(zip(source, padded, strict=False)) if target and "d" not in found else {}
+    squeezed = set(target or source) if "s" in found else set()
+    last = ""
     while data := await call.io.stdin.read():
         await call.kernel.step()
-        await call.out(decoded(data).translate(table))
+        made: list[str] = []
+        for letter in decoded(data):
+            inside = (letter in source) != others
+            if inside and "d" in found:
+                continue
+            new = letter
+            if inside and target:
+                new = target[-1] if others else table.get(letter, letter)
+            squeeze = new in squeezed or (others and "s" in found and not target and inside)
+            if not (squeeze and new == last):
+                made.append(new)
+            last = new
+        await call.out("".join(made))
     return 0
 
 
 _CLASSES: Final = {
     "[:upper:]": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "[:lower:]": "abcdefghijklmnopqrstuvwxyz",
-    "[:digit:]": "0123456789", "[:space:]": " \t\n\r\f\v",
+    "[:digit:]": "0123456789", "[:space:]": " \t\n\r\f\v", "[:blank:]": " \t",
+    "[:alpha:]": "A-Za-z", "[:alnum:]": "A-Za-z0-9", "[:punct:]": "!-/:-@\\[-`{-~",
+    "[:xdigit:]": "0-9A-Fa-f", "[:print:]": " -~", "[:graph:]": "!-~", "[:cntrl:]": "\0-\x1f\x7f",
 }  # fmt: skip
+
+
+_OCTAL: Final = re.compile(r"\\([0-7]{1,3})")
 
 
 def _letters(text: str) -> str:
     for name, letters in _CLASSES.items():
         text = text.replace(name, letters)
-    text = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\r", "\r")
+    text = _OCTAL.sub(lambda found: chr(int(found[1], 8) & 0xFF), text)
+    for name, letter in (
+        ("n", "\n"),
+        ("t", "\t"),
+        ("r", "\r"),
+        ("\\", "\\"),
+        ("[", "["),
+        ("]", "]"),
+    ):
+        text = text.replace("\\" + name, letter)
     made, at = "", 0
     while at < len(text):
         if text[at + 1 : at + 2] == "-" and at + 2 < len(text):
@@ -387,7 +297,7 @@ async def tee(call: Call) -> int:
 PROGRAMS: Final[dict[str, Program]] = {
     name: _checked(body)
     for name, body in {
-        "cat": cat, "cut": cut, "grep": grep, "head": head, "sort": sort, "tail": tail, "tee": tee,
+        "cat": cat, "cut": cut, "head": head, "sort": sort, "tail": tail, "tee": tee,
         "tr": tr, "uniq": uniq, "wc": wc,
     }.items()
 }  # fmt: skip

@@ -1,0 +1,52 @@
+"""What programs read: files that are named, or stdin."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from cluster.runtime.vos import filereading, streams
+from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.streams import Reader
+
+
+def opened(call: Call, name: str) -> Reader:
+    """Whoever reads a file; `-` is stdin. OSError."""
+    if name in ("-", "/dev/stdin"):
+        return call.io.stdin
+    path = call.path(name)
+    return streams.NOTHING if path == "/dev/null" else filereading.opened(call.files, path)
+
+
+async def each(call: Call, names: Sequence[str]) -> AsyncIterator[tuple[str, Reader]]:
+    """The files that were named, or stdin; those that cannot be read are told of."""
+    for name in names or ["-"]:
+        try:
+            reader = opened(call, name)
+        except OSError as error:
+            await call.complain(f"can't open '{name}': {error.strerror}")
+            continue
+        yield name, reader
+
+
+def missing(call: Call, names: Sequence[str]) -> int:
+    """1 where one of the files is not there, 0 otherwise."""
+    return int(any(name != "-" and not call.files.exists(call.path(name)) for name in names))
+
+
+async def lines(reader: Reader) -> AsyncIterator[bytes]:
+    """The lines, with their ends."""
+    while line := await reader.read_line():
+        yield line
+
+
+async def whole_lines(call: Call, reader: Reader, most: int = 1 << 20) -> AsyncIterator[bytes]:
+    """Lines without their ends, however long (`most` bytes). TooMuch."""
+    made = bytearray()
+    while piece := await reader.read_line():
+        made += piece
+        if len(made) > most:
+            raise streams.TooMuch
+        if piece.endswith(b"\n"):
+            yield bytes(made[:-1])
+            made.clear()
+        await call.kernel.step()
+    if made:
+        yield bytes(made)
