@@ -75,6 +75,13 @@ class _Timer(asyncio.TimerHandle):
         self._when = when
         self._scheduled = True  # it asks to hear of cancel
 
+    def cancel(self) -> None:
+        """Do not call back: what TimerHandle.cancel does, without its calls."""
+        if not self._cancelled:
+            self._loop._timer_handle_cancelled(self)  # type: ignore[attr-defined]  # noqa: SLF001
+            self._cancelled = True
+            self._callback = self._args = None  # type: ignore[assignment]
+
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """A single-threaded event loop on virtual time, starting at 0.0 seconds."""
@@ -177,7 +184,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]
             timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001
-            if timer.cancelled():
+            if timer._cancelled:  # noqa: SLF001
                 self._cancelled_timers -= 1
             else:
                 ready.append(timer)
@@ -204,7 +211,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _jump(self) -> None:
         """Let time pass until the next timer."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:  # noqa: SLF001
             heapq.heappop(timers)
             self._cancelled_timers -= 1
         if not timers:

@@ -18,6 +18,8 @@ QUIET = ("leases.coordination.k8s.io",)
 
 _BLOCK = 4096
 """Lines that are packed together: a month of a lab has millions, and few are ever read."""
+_DIGESTED = 512
+"""Lines that are digested together."""
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -32,6 +34,9 @@ class EventLog:
         self._digest = hashlib.sha256()
         self._sums: dict[int, int] = {}
         self._packed: list[bytes] = []
+        self._undigested: list[str] = []
+        self._time = -1.0
+        self._stamp = ""
         self._recent: list[str] = []
 
     def note(self, text: str) -> None:
@@ -46,8 +51,10 @@ class EventLog:
 
     def fact(self, fact: ledger.Fact) -> None:
         """Enter a write that the API server carried out."""
+        if fact.time != self._time:  # those of a batch have one time
+            self._time, self._stamp = fact.time, timestamps.encode_micro(fact.time)
         line = (
-            f"{timestamps.encode_micro(fact.time)} {fact.revision} {fact.actor} {fact.verb} "
+            f"{self._stamp} {fact.revision} {fact.actor} {fact.verb} "
             f"{fact.resource} {fact.key} cause={fact.cause} "
             f"sum={self._sums.pop(fact.revision, 0):08x}"
         )
@@ -72,12 +79,19 @@ class EventLog:
     @property
     def digest(self) -> str:
         """A hash of everything that was entered, heartbeats included."""
+        self._digest_lines()
         return self._digest.hexdigest()
 
     def _enter(self, line: str, *, keep: bool = True) -> None:
-        self._digest.update(f"{line}\n".encode())
+        self._undigested.append(line)
+        if len(self._undigested) >= _DIGESTED:
+            self._digest_lines()
         if keep:
             self._recent.append(line)
             if len(self._recent) >= 2 * _BLOCK:
                 old, self._recent = self._recent[:_BLOCK], self._recent[_BLOCK:]
                 self._packed.append(zlib.compress(_joined(old).encode(), 1))
+
+    def _digest_lines(self) -> None:
+        self._digest.update(_joined(self._undigested).encode())
+        self._undigested.clear()

@@ -17,8 +17,10 @@ from cluster.scheduler import config as scheduler
 T = TypeVar("T")
 
 _REST_SECONDS = 300.0
-_COLLECT_EVERY = 1800.0
-_COLLECT_ALL = 48
+_COLLECT_EVERY = 4 * 3600.0
+"""What cannot be freed without the collector is little (a megabyte an hour in a busy lab), and it
+looks at all that lives to find it."""
+_COLLECT_ALL = 6
 """Of so many collections one looks at everything, not at what is new alone: one a day."""
 
 
