@@ -57,7 +57,13 @@ class DirectTransport:
 
     async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""
-        prompt = len(batch) > 1
+        return await self._written(batch, prompt=len(batch) > 1)
+
+    async def write_promptly(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
+        """As `write`, but what would have to wait for others is answered ALONE in any batch."""
+        return await self._written(batch, prompt=True)
+
+    async def _written(self, batch: Sequence[Operation], *, prompt: bool) -> Sequence[Outcome]:
         results = await self._registry.write_allowed(batch, self._user, prompt=prompt)
         return [_outcome(result) for result in results]
 

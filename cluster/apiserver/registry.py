@@ -214,6 +214,11 @@ class Registry:
         assert not isinstance(result, outside.Deferred)
         return result
 
+    def plain(self, operation: Operation) -> bool:
+        """Whether an operation is about objects that are stored as its version shows them."""
+        row = self.table.get(operation.resource, operation.version)
+        return row is None or self.views.plain(row)
+
     def check_read(
         self,
         user: identity.User,

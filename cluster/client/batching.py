@@ -16,10 +16,12 @@ from typing import Self
 from cluster.aio import tasks
 from cluster.api import errors
 from cluster.api.operations import Operation
-from cluster.client.transport import Alone, Outcome, Raw
+from cluster.client.transport import Alone, Outcome, Raw, Settle
 
 Answer = Raw | errors.StatusError | None
 Write = Callable[[Sequence[Operation]], Awaitable[Sequence[Outcome]]]
+Send = Callable[[Sequence[Operation], float, Settle], Callable[[], None] | None]
+"""See `transport.Pushing.send`."""
 _Target = tuple[str, str, str]
 
 
@@ -61,10 +63,18 @@ class _Entry:
 
 
 class Batcher:
-    """Carries operations in batches. Use it inside `async with`: it owns the carrying tasks."""
+    """Carries operations in batches. Use it inside `async with`: it owns the carrying tasks.
 
-    def __init__(self, write: Write, limits: Limits | None = None) -> None:
+    Where there is a `send`, it is tried before `write`.
+    """
+
+    def __init__(
+        self, write: Write, limits: Limits | None = None, *, send: Send | None = None
+    ) -> None:
         self._write = write
+        self._send = send
+        self._sent: dict[int, tuple[list[_Entry], Callable[[], None]]] = {}
+        self._number = 0
         self._limits = limits or Limits()
         self._queue: deque[_Entry] = deque()
         self._busy: dict[_Target, None] = {}
@@ -81,6 +91,10 @@ class Batcher:
         group, self._group = self._group, None
         self._refuse(self._queue, _closed())
         self._queue.clear()
+        sent, self._sent = self._sent, {}
+        for batch, stop in sent.values():
+            stop()
+            self._refuse(batch, _closed())
         if group is not None:
             group.cancel()
             await group.__aexit__(None, None, None)
@@ -120,7 +134,23 @@ class Batcher:
             if not batch:
                 return
             self._in_flight += 1
-            self._group.spawn(self._carry(batch), "carry")
+            if self._send is None or not self._posted(self._send, batch):
+                self._group.spawn(self._carry(batch), "carry")
+
+    def _posted(self, send: Send, batch: list[_Entry]) -> bool:
+        """Send a batch, whose end is heard of; whether it is one that can be sent."""
+        self._number += 1
+        number = self._number
+
+        def settle(outcomes: Sequence[Outcome] | Exception) -> None:
+            del self._sent[number]
+            self._settled(batch, self._answered(batch, outcomes))
+
+        stop = send([entry.operation for entry in batch], self._limits.deadline, settle)
+        if stop is None:
+            return False
+        self._sent[number] = batch, stop
+        return True
 
     def _take(self) -> list[_Entry]:
         """The next batch, which leaves behind those whose object is in a batch under way."""
@@ -152,11 +182,16 @@ class Batcher:
         try:
             alone = await self._deliver(batch)
         finally:
-            kept = {entry.target: None for entry in alone}
-            self._release([entry for entry in batch if entry.target not in kept])
-            self._in_flight -= 1
-            self._flush()
-        self._send_alone(alone)
+            self._settled(batch, alone)
+
+    def _settled(self, batch: list[_Entry], alone: list[_Entry]) -> None:
+        """A batch is answered: others may follow, and what of it has to be sent `alone`."""
+        kept = {entry.target: None for entry in alone}
+        self._release([entry for entry in batch if entry.target not in kept])
+        self._in_flight -= 1
+        self._flush()
+        if alone:
+            self._send_alone(alone)
 
     def _send_alone(self, entries: list[_Entry]) -> None:
         """Send operations in batches of their own, beside those under way; those on one object one
@@ -184,14 +219,27 @@ class Batcher:
 
     async def _deliver(self, batch: list[_Entry]) -> list[_Entry]:
         """Answer every writer of a batch but those whose operations want to be sent alone."""
-        alone: list[_Entry] = []
+        deadline = self._limits.deadline
+        outcomes: Sequence[Outcome] | Exception
         try:
-            outcomes = await self._outcomes([entry.operation for entry in batch])
+            async with asyncio.timeout(deadline):
+                outcomes = await self._write([entry.operation for entry in batch])
         except asyncio.CancelledError:
             self._refuse(batch, _closed())
             raise
         except Exception as fault:  # noqa: BLE001  (it reaches every writer of the batch)
-            self._refuse(batch, errors.InternalError(f"the write failed: {fault!r}"))
+            outcomes = fault
+        return self._answered(batch, outcomes)
+
+    def _answered(
+        self, batch: list[_Entry], outcomes: Sequence[Outcome] | Exception
+    ) -> list[_Entry]:
+        """Give every writer of a batch its answer; those that have none yet are to go alone."""
+        alone: list[_Entry] = []
+        if not isinstance(outcomes, Exception) and len(outcomes) != len(batch):
+            outcomes = RuntimeError(f"{len(outcomes)} outcomes for {len(batch)} operations")
+        if isinstance(outcomes, Exception):
+            self._refuse(batch, self._failure(outcomes))
             return alone
         for entry, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Alone):
@@ -206,23 +254,17 @@ class Batcher:
             if entry.target:
                 self._busy.pop(entry.target, None)
 
-    async def _outcomes(self, operations: list[Operation]) -> Sequence[Outcome]:
-        deadline = self._limits.deadline
-        try:
-            async with asyncio.timeout(deadline):
-                outcomes = await self._write(operations)
-        except TimeoutError:
-            return [_late(deadline) for _ in operations]
-        except errors.StatusError as failure:
-            # Each writer gets an error of its own: a raised exception gathers its traceback.
-            body = failure.status()
-            return [errors.from_status(body) for _ in operations]
-        if len(outcomes) != len(operations):
-            raise RuntimeError(f"{len(outcomes)} outcomes for {len(operations)} operations")
-        return outcomes
+    def _failure(self, fault: Exception) -> errors.StatusError:
+        """What the writers of a batch are told where it was not carried out."""
+        if isinstance(fault, TimeoutError):
+            return _late(self._limits.deadline)
+        if isinstance(fault, errors.StatusError):
+            return fault
+        return errors.InternalError(f"the write failed: {fault!r}")
 
     @staticmethod
     def _refuse(entries: Sequence[_Entry] | deque[_Entry], failure: errors.StatusError) -> None:
+        # Each writer gets an error of its own: a raised exception gathers its traceback.
         body = failure.status()
         for entry in entries:
             if not entry.answer.done():

@@ -14,7 +14,7 @@ import msgspec
 
 from cluster.api import errors, objects
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
-from cluster.client import batching, cause
+from cluster.client import batching, cause, decoding
 from cluster.client.transport import Event, Pushing, RawEvent, Transport
 
 _decode = msgspec.json.Decoder().decode
@@ -42,7 +42,8 @@ class Client:
     def __init__(self, transport: Transport, *, manager: str = "") -> None:
         self._transport = transport
         self._manager = manager
-        self._batcher = batching.Batcher(transport.write)
+        send = transport.send if isinstance(transport, Pushing) else None
+        self._batcher = batching.Batcher(transport.write, send=send)
 
     async def __aenter__(self) -> Self:
         await self._batcher.__aenter__()
@@ -92,6 +93,11 @@ class Client:
             async for batch in stream:
                 yield [_event(raw) for raw in batch]
 
+    @property
+    def pushed(self) -> bool:
+        """Whether events are pushed within this process: no connection can die without a word."""
+        return isinstance(self._transport, Pushing)
+
     async def follow(
         self,
         resource: str,
@@ -104,7 +110,7 @@ class Client:
     ) -> None:
         """Give `take` each batch of a watch until it ends; what `take` raises is raised here.
 
-        The objects are read-only and may lack managedFields: a transport of the same process
+        The objects are read-only and without managedFields: a transport of the same process
         (`transport.Pushing`) decodes them once for everybody. errors.Expired: list again.
         """
         if isinstance(self._transport, Pushing):
@@ -112,10 +118,12 @@ class Client:
                 resource, namespace, revision=revision, labels=labels, fields=fields, take=take
             )
             return
-        stream = self.watch(resource, namespace, revision=revision, labels=labels, fields=fields)
-        async with contextlib.aclosing(stream):
-            async for events in stream:
-                take(events)
+        stream = self._transport.watch(
+            resource, namespace, revision=revision, labels=labels, fields=fields
+        )
+        async with _closing(stream):
+            async for batch in stream:
+                take([_lean(raw) for raw in batch])
 
     async def read(self, path: str) -> objects.Object:
         """The document that a GET of an absolute path answers. errors.NotFound.
@@ -254,3 +262,7 @@ async def _closing(stream: AsyncIterator[Any]) -> AsyncIterator[None]:
 
 def _event(raw: RawEvent) -> Event:
     return Event(raw.type, _decode(raw.json) if raw.json else {}, raw.revision)
+
+
+def _lean(raw: RawEvent) -> Event:
+    return Event(raw.type, decoding.lean(raw.json) if raw.json else {}, raw.revision)

@@ -129,7 +129,9 @@ class Informer:
         Its managedFields are let go: they are half of an object and no component reads them, and
         the API server keeps them where an update leaves them out.
         """
-        objects.meta(item).pop("managedFields", None)
+        metadata = objects.meta(item)
+        if "managedFields" in metadata:
+            del metadata["managedFields"]
         old = self.store.put(item)
         if old is not None and objects.uid(old) != objects.uid(item):
             self._tell(Change(old, None, revision, final_unknown=True))

@@ -3,7 +3,8 @@
 A watch that ends, or an API that is away, is resumed from the last revision seen (bookmarks move
 it on through quiet times); a revision that is no longer kept means a new list. Watches are rotated
 every five to ten minutes, as client-go's reflector does, so that none waits for ever on a
-connection that died without a word.
+connection that died without a word; where there is no connection, because events are pushed within
+the process, they are not.
 """
 
 import asyncio
@@ -93,7 +94,9 @@ class Reflector:
     async def _watch(self) -> None:
         """One watch, to its end or its rotation."""
         started = asyncio.get_running_loop().time()
-        seconds = self._random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
+        seconds = None
+        if not self._client.pushed:
+            seconds = self._random.uniform(MIN_WATCH_SECONDS, MAX_WATCH_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._client.follow(
@@ -110,6 +113,9 @@ class Reflector:
 
     def _take(self, events: Sequence[Event]) -> None:
         self._backoff.reset()
+        if len(events) == 1 and events[0].type == "BOOKMARK":  # most that comes in a quiet cluster
+            self.revision = events[0].revision
+            return
         real = [event for event in events if event.type != "BOOKMARK"]
         if real:
             self._sink.apply(real)

@@ -3,10 +3,11 @@
 Objects cross it as JSON text, so that a component can never share a dict with another.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol
 
 from cluster.api import errors, objects, operations
 
@@ -53,6 +54,8 @@ class Alone(Enum):
 
 ALONE: Final = Alone.ALONE
 Outcome = Raw | errors.StatusError | Alone | None
+Settle = Callable[[Sequence[Outcome] | Exception], None]
+"""Hears what became of a batch: its results in order, or why there are none."""
 
 
 class Transport(Protocol):
@@ -93,10 +96,12 @@ class Transport(Protocol):
         ...
 
 
-@runtime_checkable
-class Pushing(Protocol):
-    """What a transport within the API's own process may do besides, and cheaper than by `watch`."""
+class Pushing(ABC):
+    """What a transport within the API's own process does besides, cheaper than by `Transport`: it
+    calls back, so that no task has to wait.
+    """
 
+    @abstractmethod
     async def follow(
         self,
         resource: str,
@@ -111,4 +116,13 @@ class Pushing(Protocol):
 
         The objects are shared by all who follow, read-only, and without managedFields.
         """
-        ...
+
+    @abstractmethod
+    def send(
+        self, batch: Sequence[operations.Operation], deadline: float, settle: Settle
+    ) -> Callable[[], None] | None:
+        """Carry out a batch as `write` does, and `settle` it, later, within `deadline` seconds.
+
+        ALONE is an answer in any batch. What is given ends the batch where it is under way still:
+        nothing of it is done, and nobody is told. None: it is one for `write`.
+        """

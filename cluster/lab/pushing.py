@@ -7,12 +7,12 @@ decodes it. In one process, where dozens watch, that is a large part of what a w
 import asyncio
 import contextvars
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from cluster.api.objects import Object
-from cluster.apiserver import codec
 from cluster.apiserver.watchcache.events import Batch
 from cluster.apiserver.watchcache.watch import Watch
+from cluster.client import decoding
 from cluster.client.transport import Event
 
 Delay = Callable[[], float]
@@ -43,8 +43,7 @@ class Decoded:
         found = self._known.get(id(json))
         if found is not None:
             return found[1]
-        obj: dict[str, Any] = codec.decode(json)
-        obj["metadata"].pop("managedFields", None)
+        obj = decoding.lean(json)
         if len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[id(json)] = json, obj

@@ -12,7 +12,7 @@ from cluster.api import errors
 from cluster.api.operations import Operation, Verb
 from cluster.client import batching, cause
 from cluster.client.client import Client
-from cluster.client.transport import Raw
+from cluster.client.transport import ALONE, Raw
 
 
 def _operation(name="", body=b"", namespace="ns"):
@@ -350,3 +350,69 @@ def test_delete_and_bind_send_what_kubernetes_expects():
     assert b'"gracePeriodSeconds":0' in deleted.body
     assert (bound.verb, bound.subresource) == (Verb.CREATE, "binding")
     assert b'"target":{"kind":"Node","name":"node-1"}' in bound.body
+
+
+class Post:
+    """A `send` that settles when it is told to; `refuses` are names that are for `write`."""
+
+    def __init__(self, refuses=()):
+        self.sent = []
+        self.stopped = []
+        self.refuses = refuses
+
+    def __call__(self, batch, deadline, settle):
+        names = [operation.name for operation in batch]
+        if any(name in self.refuses for name in names):
+            return None
+        self.sent.append((names, settle))
+        return lambda: self.stopped.append(names)
+
+
+def test_a_batch_that_is_sent_is_settled_without_a_task():
+    wire, post = Wire(), Post()
+
+    async def main():
+        async with batching.Batcher(wire, _limits(in_flight=1), send=post) as batcher:
+            first = [batcher.enqueue(_operation(name)) for name in "ab"]
+            await asyncio.sleep(1)
+            later = batcher.enqueue(_operation("a"))
+            await asyncio.sleep(1)
+            assert [names for names, _ in post.sent] == [["a", "b"]]
+            post.sent[0][1]([Raw(b"a", 1), errors.not_found("pods", "b")])
+            assert (await first[0]).json == b"a"
+            assert isinstance(await first[1], errors.NotFound)
+            assert [names for names, _ in post.sent] == [["a", "b"], ["a"]]
+            post.sent[1][1](TimeoutError())
+            assert isinstance(await later, errors.Timeout)
+
+    virtual.run(main())
+    assert wire.batches == []
+
+
+def test_what_cannot_be_sent_is_written_and_what_would_wait_goes_alone():
+    wire, post = Wire(), Post(refuses=("w",))
+
+    async def main():
+        async with batching.Batcher(wire, send=post) as batcher:
+            written = batcher.enqueue(_operation("w"))
+            await written
+            sent = batcher.enqueue(_operation("s"))
+            await asyncio.sleep(1)
+            post.sent[0][1]([ALONE])
+            assert (await sent).json == b"s"
+
+    virtual.run(main())
+    assert wire.batches == [["w"], ["s"]]
+
+
+def test_what_was_sent_is_taken_back_when_the_client_closes():
+    post = Post()
+
+    async def main():
+        async with batching.Batcher(Wire(), send=post) as batcher:
+            answer = batcher.enqueue(_operation("a"))
+            await asyncio.sleep(1)
+        assert isinstance(await answer, errors.ServiceUnavailable)
+
+    virtual.run(main())
+    assert post.stopped == [["a"]]

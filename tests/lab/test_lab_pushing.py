@@ -9,8 +9,8 @@ import scenarios
 from cluster.aio import clock, tasks, virtual
 from cluster.api import errors, identity, objects, resources
 from cluster.apiserver.registry import Registry
+from cluster.client import decoding
 from cluster.client.client import Client
-from cluster.lab import pushing
 from cluster.lab.lab import Lab
 from cluster.lab.wire import ApiSocket
 from cluster.storage.memory import MemoryStorage
@@ -215,16 +215,13 @@ def _thawed(value):
 
 
 def test_no_component_changes_what_it_shares_with_others(monkeypatch):
-    real = pushing.codec.decode
+    lean = decoding.lean
     decoded = []
 
-    class Freezing:
-        @staticmethod
-        def decode(json):
-            obj = real(json)
-            obj["metadata"].pop("managedFields", None)
-            decoded.append(obj["kind"])
-            return _frozen(obj)
+    def freezing(json):
+        obj = lean(json)
+        decoded.append(obj["kind"])
+        return _frozen(obj)
 
     job = {"metadata": {"name": "once"}, "spec": {"template": _template("Never")}}
     sets = {"selector": {"matchLabels": {"a": "b"}}, "template": _template("Always")}
@@ -240,7 +237,7 @@ def test_no_component_changes_what_it_shares_with_others(monkeypatch):
     ]
 
     async def scenario(cluster):
-        monkeypatch.setattr(pushing, "codec", Freezing)
+        monkeypatch.setattr(decoding, "lean", freezing)
         await cluster.apply(more)
         await scenarios.node_dies(cluster)
         await cluster.revive_node("node-2")
