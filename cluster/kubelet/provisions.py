@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
-from cluster.api import objects
+from cluster.api import objects, quantity
 from cluster.api.dockerconfig import Credentials
 from cluster.api.objects import Object
 from cluster.client.client import Client
 from cluster.client.informer import Change, Informer
-from cluster.kubelet import criconfig, downward, events, pullsecrets
+from cluster.kubelet import criconfig, downward, events, pullsecrets, security
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, EventSource
 from cluster.kubelet.environment import hostnames, resolvers, services, variables
@@ -124,6 +124,7 @@ class Provisions:
             (name, room[name]) for name in ("cpu", "memory", "ephemeral-storage")
         )
         found = disk or _disk_of(config, cri)
+        self._told = found is None or not found.lazy
         root = config.root_dir if isinstance(found, RealDisk) else DEFAULT_ROOT
         host = config.host_root or f"{root}/host" if isinstance(found, RealDisk) else "/"
         self.keeper = Keeper(
@@ -160,6 +161,8 @@ class Provisions:
         for reason, message in said.warnings:
             self._speaker.resolver_formed(obj, reason, message)
         config = criconfig.sandbox(obj, attempt, logs)
+        if self._told:
+            security.sandbox(config.linux, obj)
         if not podspec.host_network(obj):
             config.hostname = hostnames.shown(obj, self._config.cluster_domain)
         found = said.resolver
@@ -207,9 +210,23 @@ class Provisions:
         config = criconfig.container(
             obj, spec, action.attempt, init=action.init, environment=environment, mounts=mounts
         )
+        self._secure(pod, spec, config)
         if config.HasField("linux"):
             self.quota(config.linux.resources)
         return config
+
+    def _secure(self, pod: Pod, spec: Object, config: pb.ContainerConfig) -> None:
+        """Say who runs it with which rights. Runtimes in this process only emulate, and are not
+        told: thousands of pods would remember it.
+        """
+        if not self._told:
+            return
+        target = pod.seen.newest(spec.get("targetContainerName") or "")
+        profiles = f"{self._config.root_dir or DEFAULT_ROOT}/seccomp"
+        found = security.container(pod.object, spec, profiles, target.id if target else "")
+        config.linux.security_context.CopyFrom(found)
+        memory = int(quantity.value(self._config.memory))
+        config.linux.resources.oom_score_adj = security.oom_score(pod.object, spec, memory)
 
     def quota(self, found: pb.LinuxContainerResources) -> None:
         """Have limits of CPU enforced as the node's configuration says."""
