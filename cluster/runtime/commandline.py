@@ -6,7 +6,7 @@ as a server.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -35,9 +35,17 @@ def course(argv: Sequence[str]) -> Course | None:
     return _course(tuple(argv)) if argv else None
 
 
-def understood(argv: Sequence[str]) -> bool:
-    """Whether the virtual OS has every program that a command line names."""
-    return _understood(tuple(argv)) if argv else False
+def understood(argv: Sequence[str], has: Callable[[str], bool] | None = None) -> bool:
+    """Whether every program that a command line names is there: in the virtual OS, or by `has`."""
+    if has is None:
+        return _understood(tuple(argv)) if argv else False
+    named = _named(tuple(argv)) if argv else None
+    if named is None:
+        return False
+    from cluster.runtime.vos.shell.builtins import BUILTINS
+
+    # The first is named as it stands: a program may have a path of its own.
+    return has(argv[0]) and all(one in BUILTINS or has(one) for one in named[1:])
 
 
 @lru_cache(1024)

@@ -20,6 +20,7 @@ from cluster.runtime.emulated.image import Image
 from cluster.runtime.records import Sandbox
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.script import Script
+from cluster.runtime.vos.kernel import lookup
 
 EMULATED: Final = "kubemu.dev/emulated"
 """The label of an image that is built upon an emulated one; its value is that one's name."""
@@ -39,6 +40,8 @@ def decide(sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage |
     reference = _reference(config)
     emulated = catalog.find(reference.path) if pulled is None else _base(pulled)
     argv = tuple(_argv(config, emulated if pulled is None else None))
+    if pulled is not None and emulated is not None and not _runs(argv, emulated):
+        emulated = None  # It adds a program of its own.
     init = script.INIT in config.annotations
     declared = script.ports(config.annotations.get(script.PORTS, ""))
     if init and commandline.networked(argv):
@@ -84,6 +87,15 @@ def _argv(config: pb.ContainerConfig, image: Image | None) -> Sequence[str]:
     if config.command or image is None:
         return [*config.command, *config.args]
     return [*image.entrypoint, *(config.args or image.cmd)]
+
+
+@lru_cache(1024)
+def _runs(argv: tuple[str, ...], image: Image) -> bool:
+    """Whether an image has every program that a command line names."""
+    if not argv:
+        return True
+    found = catalog.programs(image)
+    return commandline.understood(argv, lambda name: lookup(found, name) is not None)
 
 
 @lru_cache(1024)

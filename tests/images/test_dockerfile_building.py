@@ -55,7 +55,11 @@ def build(
         if reference == "missing":
             raise faults.NotFound("docker.io/library/missing:latest: not found")
         empty = stage.scratch(name, "linux", "amd64", "")
-        return stage.emulated(empty, f"docker.io/library/{reference}", (80,))
+        return stage.emulated(
+            empty, f"docker.io/library/{reference}",
+            {"Env": ["ORIGIN=yes"], "Entrypoint": ["/start"], "Cmd": ["-d"],
+             "StopSignal": "SIGQUIT", "ExposedPorts": {"80/tcp": {}}},
+        )  # fmt: skip
 
     async def main() -> Made:
         given = building.Options(platform=LINUX, **options)
@@ -299,3 +303,19 @@ def test_no_path_of_a_layer_leads_out(name):
     path = rootfs.clean(name)
     assert path == "" or (path.startswith("/") and ".." not in path.split("/"))
     assert "\0" not in path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM nginx\n", (["/start"], ["-d"])),
+        ('FROM nginx\nCMD ["-x"]\n', (["/start"], ["-x"])),
+        ('FROM nginx\nENTRYPOINT ["/own"]\n', (["/own"], None)),
+    ],
+)
+def test_what_is_built_upon_an_emulated_image_runs_what_that_runs(tmp_path, text, expected):
+    config = build(tmp_path, text).config
+    assert (config["Entrypoint"], config.get("Cmd")) == expected
+    assert config["StopSignal"] == "SIGQUIT"
+    assert "ORIGIN=yes" in config["Env"]
+    assert any(one.startswith("PATH=") for one in config["Env"])

@@ -3,15 +3,17 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from cluster.aio import clock, virtual
+from cluster.api import imagereferences
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as cri
 from cluster.runtime.config import Config
 from cluster.runtime.records import Container
+from cluster.runtime.registryimages import NoRegistries, Registries, RegistryImage
 from cluster.runtime.service import CriService
 
 EPOCH = 1_767_225_600.0
@@ -20,10 +22,13 @@ EPOCH = 1_767_225_600.0
 class Node:
     """A runtime. Pods are named by who makes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, registries: Registries | None = None) -> None:
         loop = asyncio.get_running_loop()
         config = Config(pod_cidr="10.244.1.0/24,fd00:1::/64")
-        self.cri = CriService(config, clock=clock.LoopClock(loop, EPOCH), random=random.Random(1))
+        self.cri = CriService(
+            config, clock=clock.LoopClock(loop, EPOCH), random=random.Random(1),
+            registries=registries,
+        )  # fmt: skip
         self.pods: dict[str, str] = {}
 
     async def pod(self, name: str, *, host: bool = False, **more: Any) -> str:
@@ -129,11 +134,44 @@ class Node:
         return failed or b"".join(one.data for one in outputs).decode()
 
 
-def on_a_node(story: Callable[[Node], Awaitable[None]]) -> None:
+class OneImage(NoRegistries):
+    """A registry of one image, which is pulled already."""
+
+    def __init__(self, name: str, config: dict[str, Any], files: dict[str, bytes]) -> None:
+        self.id = "sha256:" + "1" * 64
+        self.digest = "sha256:" + "2" * 64
+        self.size = 1000
+        self.name = imagereferences.parse(name).name
+        self.config = {"config": config}
+        self.layers = ()
+        self._files = files
+
+    def files(self) -> Iterator[tuple[str, int, bytes | str | None]]:
+        """See RegistryImage."""
+        yield from ((path, 0o755, data) for path, data in self._files.items())
+
+    def serves(self, reference: imagereferences.Reference) -> bool:
+        """See Registries."""
+        return reference.name == self.name
+
+    def find(self, name: str) -> RegistryImage | None:
+        """See Registries."""
+        return self if name in (self.name, self.id) else None
+
+    async def pull(
+        self, reference: imagereferences.Reference, username: str, password: str
+    ) -> RegistryImage:
+        """See Registries."""
+        return self
+
+
+def on_a_node(
+    story: Callable[[Node], Awaitable[None]], registries: Registries | None = None
+) -> None:
     """Run a story on virtual time; nothing may be left of it afterwards."""
 
     async def main() -> None:
-        node = Node()
+        node = Node(registries)
         try:
             await story(node)
         finally:

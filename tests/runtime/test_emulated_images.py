@@ -5,7 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from podworld import EPOCH, Node, on_a_node
+from podworld import EPOCH, Node, OneImage, on_a_node
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
@@ -334,6 +334,40 @@ def test_faults_of_a_program_end_its_container_alone(command: str, code: int) ->
         assert await node.said(other) == ["started 0 latest"]
 
     on_a_node(story)
+
+
+def built(command: list[str]) -> OneImage:
+    """An image that was built upon team/tools, with a file of its own."""
+    config = {
+        "Labels": {"kubemu.dev/emulated": "docker.io/team/tools:latest"},
+        "Env": ["GREETING=built"],
+        "Cmd": command,
+        "WorkingDir": "/app",
+        "ExposedPorts": {"8080/tcp": {}},
+    }
+    return OneImage("localhost:5000/mine:v1", config, {"/app/data.txt": b"mine\n"})
+
+
+def test_an_image_built_upon_an_emulated_one_runs_its_programs_on_its_own_files() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "localhost:5000/mine:v1")
+        await node.ended(cid)
+        assert await node.said(cid) == [
+            "['/app/show', 'mine'] /app GREETING=built OWN=None", "mine",
+        ]  # fmt: skip
+        assert await node.sh(await node.run("b", "localhost:5000/mine:v1", "sleep", "99"),
+                             "cat /run.sh | wc -l") == "2\n"  # fmt: skip
+
+    on_a_node(story, built(["/app/show", "mine"]))
+
+
+@pytest.mark.parametrize("command", [["./server"], ["sh", "-c", "exec ./server"], ["/app/x.sh"]])
+def test_an_image_with_a_program_of_its_own_is_believed(command: list[str]) -> None:
+    async def story(node: Node) -> None:
+        await node.run("a", "localhost:5000/mine:v1")
+        assert "HTTP/1.1 200 OK" in await node.get("a", 8080)
+
+    on_a_node(story, built(command))
 
 
 def test_an_image_needs_a_command() -> None:

@@ -82,12 +82,15 @@ def scratch(name: str, os: str, architecture: str, variant: str) -> Stage:
     return Stage(name, config | {"config": {}})
 
 
-def emulated(stage: Stage, image: str, ports: tuple[int, ...]) -> Stage:
-    """Let a stage be built upon an emulated image."""
-    stage.inner["Env"] = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+def emulated(stage: Stage, image: str, config: Document) -> Stage:
+    """Let a stage be built upon an emulated image, whose configuration containers run with is
+    `config` (Env, Entrypoint, Cmd and so on).
+    """
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    stage.inner.update(copy.deepcopy(config))
+    own = stage.inner.get("Env") or []
+    stage.inner["Env"] = own if any(one.startswith("PATH=") for one in own) else [path, *own]
     stage.inner["Labels"] = {EMULATED: image}
-    if ports:
-        stage.inner["ExposedPorts"] = {f"{port}/tcp": {} for port in ports}
     stage.kinds = dict.fromkeys(_FOLDERS, "dir")
     return stage
 

@@ -57,3 +57,18 @@ class Image:
             data = content.encode() if isinstance(content, str) else content
             target.make_folders(posixpath.dirname(path))
             target.put(path, data, 0o755 if data.startswith(b"#!") else 0o644)
+
+    def document(self) -> dict[str, object]:
+        """Its configuration as that of a real image has it (`config` of the OCI image
+        specification); what it does not say is left out.
+        """
+        found: dict[str, object] = {
+            "Env": [f"{name}={value}" for name, value in self.env.items()],
+            "Entrypoint": list(self.entrypoint),
+            "Cmd": list(self.cmd),
+            "WorkingDir": self.working_dir,
+            "User": self.user,
+            "ExposedPorts": {f"{port}/tcp": {} for port in self.ports},
+            "StopSignal": self.stop_signal,
+        }
+        return {key: value for key, value in found.items() if value}

@@ -115,7 +115,19 @@ async def _base(store: Store, text: str, name: str, platform: Platform, *, pull:
     if images.absence(reference):
         raise faults.NotFound(f"{reference.name}: not found")
     empty = stage.scratch(name, platform.os, platform.architecture, platform.variant)
-    return stage.emulated(empty, reference.name, images.exposed(reference))
+    return stage.emulated(empty, reference.name, _emulated(reference))
+
+
+def _emulated(reference: imagereferences.Reference) -> dict[str, object]:
+    """The configuration of an emulated image; of one that nobody knows, its ports."""
+    from cluster.runtime import images
+    from cluster.runtime.emulated import catalog
+
+    known = catalog.find(reference.path)
+    if known is not None:
+        return known.document()
+    ports = images.exposed(reference)
+    return {"ExposedPorts": {f"{port}/tcp": {} for port in ports}} if ports else {}
 
 
 def _text(path: Path) -> str:
