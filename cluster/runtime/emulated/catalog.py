@@ -39,6 +39,11 @@ BUILT_IN: Final[Mapping[str, str]] = {
     ),
     "library/httpd": "httpd",
     **dict.fromkeys(
+        ("e2e-test-images/agnhost", "kubernetes-e2e-test-images/agnhost", "agnhost",
+         "k8s-staging-e2e-test-images/agnhost"),
+        "agnhost",
+    ),
+    **dict.fromkeys(
         ("library/nodeinfo", "nodeinfo", "kubemu/nodeinfo", "luksa/kubia", "luksa/kubia-unhealthy",
          "google-samples/hello-app", "google-samples/containers/gke/hello-app",
          "google_samples/hello-app", "hashicorp/http-echo", "traefik/whoami", "containous/whoami",

@@ -117,3 +117,14 @@ def _words(failure: OSError) -> str:
     if isinstance(failure, TimeoutError):
         return "connection timed out"
     return str(failure.strerror or failure).lower()
+
+
+def moment(now: float) -> str:
+    """`time.Now()` as it is printed."""
+    at = datetime.datetime.fromtimestamp(now, datetime.UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S.%f}000 +0000 UTC m=+0.000000001"
+
+
+def mapping(values: dict[str, str]) -> str:
+    """A map as `%s` prints it."""
+    return "map[" + " ".join(f"{key}:{value}" for key, value in sorted(values.items())) + "]"
