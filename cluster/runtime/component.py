@@ -50,6 +50,8 @@ class Runtime:
                 self.ready.set()
                 await asyncio.get_running_loop().create_future()
         finally:
+            if self.cri.stream_server is not None:
+                await self.cri.stream_server.close()
             self.cri.close()
             self.dataplane.close()
 
@@ -58,6 +60,7 @@ class Runtime:
         from cluster.aio import grpcserver
         from cluster.runtime import dataplane_servicer, servicer, streaming_servicer
 
+        self.cri.serves_streams = True
         server = grpcserver.GrpcServer(tls=self._tls, grace=0.2)
         server.add(servicer.RUNTIME, servicer.add_runtime, self.cri)
         server.add(servicer.IMAGE, servicer.add_image, self.cri)

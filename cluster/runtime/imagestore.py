@@ -4,13 +4,17 @@ that has (nearly) every image.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Final
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images, registryimages
 from cluster.runtime.registryimages import Registries, RegistryImage
+
+_SHORT_ID: Final = re.compile("[0-9a-f]{3,64}")
 
 
 class ImageStore:
@@ -40,7 +44,12 @@ class ImageStore:
             await self._registries.remove(real.id)
 
     def find(self, text: str) -> pb.Image | None:
-        """The image that a reference or an image id names, if it is here. rpc.Failure."""
+        """The image that a reference or an image id names, if it is here. rpc.Failure.
+
+        People type the begin of an id, too.
+        """
+        if _SHORT_ID.fullmatch(text) and _parse(text).name not in self._names:
+            return self._with_id(text)
         name = text if text.startswith("sha256:") else _parse(text).name
         real = self._registries.find(name)
         if real is not None:
@@ -50,6 +59,10 @@ class ImageStore:
             return next((one for one in emulated if one.id == text), None)
         found = self._names.get(name)
         return describe(found) if found else None
+
+    def _with_id(self, begin: str) -> pb.Image | None:
+        hits = {one.id: one for one in self.all() if one.id.startswith(f"sha256:{begin}")}
+        return next(iter(hits.values())) if len(hits) == 1 else None
 
     def real(self, text: str) -> RegistryImage | None:
         """The image of a registry that a reference names, if it is here. rpc.Failure."""

@@ -7,18 +7,19 @@ process does not change it afterwards.
 
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cluster.aio import broadcast, rpc
 from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import handlers, messages, sandboxstats
+from cluster.runtime import handlers, lookups, messages
 from cluster.runtime.config import Config, Unusable
+from cluster.runtime.crifigures import Figures
 from cluster.runtime.driver import Driver
 from cluster.runtime.imagestore import ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.podaddresses import Addresses
-from cluster.runtime.records import Container, Event, Sandbox, State
+from cluster.runtime.records import Container, Event, Sandbox
 from cluster.runtime.registryimages import Registries
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 Listener = Callable[[str, int], None]
 
 
-class CriService(Streaming):
+class CriService(Streaming, Figures):
     """The container runtime of one node."""
 
     def __init__(
@@ -69,7 +70,7 @@ class CriService(Streaming):
                 config.oci, clock=clock, random=random, listener=self._happened,
                 addresses=addresses, files=config.log_files,
             )  # fmt: skip
-            self.driver = either.Either(real, sim)
+            self.driver = either.Either(real, sim, fall_back=config.oci.fall_back)
         self.images = ImageStore(config.image_pull_seconds, registries)
         self._config = config
         self._clock = clock
@@ -110,7 +111,7 @@ class CriService(Streaming):
             runtime_api_version=API_VERSION,
         )
 
-    async def status(self, _request: pb.StatusRequest) -> pb.StatusResponse:
+    async def status(self, request: pb.StatusRequest) -> pb.StatusResponse:
         """RuntimeReady, and NetworkReady once there is a pod CIDR."""
         network = pb.RuntimeCondition(type="NetworkReady", status=True)
         if not self.driver.pod_cidr:
@@ -124,7 +125,26 @@ class CriService(Streaming):
         return pb.StatusResponse(
             status=pb.RuntimeStatus(conditions=[ready, network]),
             runtime_handlers=[pb.RuntimeHandler(name=name) for name in handlers.BY_NAME],
+            info=self._told() if request.verbose else None,
         )
+
+    def _told(self) -> dict[str, str]:
+        from cluster.runtime import verbose
+
+        config = self._config
+        return verbose.runtime(
+            {
+                "nodeName": config.node_name,
+                "podCIDR": self.driver.pod_cidr,
+                "stateDir": str(config.state_dir or ""),
+                "onRestart": config.on_restart,
+            }
+        )
+
+    async def runtime_config(self, _request: pb.RuntimeConfigRequest) -> pb.RuntimeConfigResponse:
+        """The cgroup driver: cgroupfs, for no systemd makes our cgroups."""
+        linux = pb.LinuxRuntimeConfiguration(cgroup_driver=pb.CGROUPFS)
+        return pb.RuntimeConfigResponse(linux=linux)
 
     async def update_runtime_config(
         self, request: pb.UpdateRuntimeConfigRequest
@@ -151,7 +171,7 @@ class CriService(Streaming):
         self, request: pb.StopPodSandboxRequest
     ) -> pb.StopPodSandboxResponse:
         """Kill all in it. One that is gone is no error."""
-        sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
+        sandbox = lookups.find(self.driver.sandboxes, request.pod_sandbox_id)
         if sandbox is not None:
             await self.driver.stop_sandbox(sandbox)
         return pb.StopPodSandboxResponse()
@@ -160,7 +180,7 @@ class CriService(Streaming):
         self, request: pb.RemovePodSandboxRequest
     ) -> pb.RemovePodSandboxResponse:
         """Forget it and its containers. One that is gone is no error."""
-        sandbox = self.driver.sandboxes.get(request.pod_sandbox_id)
+        sandbox = lookups.find(self.driver.sandboxes, request.pod_sandbox_id)
         if sandbox is not None:
             await self.driver.remove_sandbox(sandbox)
         return pb.RemovePodSandboxResponse()
@@ -176,7 +196,15 @@ class CriService(Streaming):
                 messages.container_status(one) for one in sandbox.containers.values()
             ],
             timestamp=self.driver.time(),
+            info=_verbose("sandbox", sandbox) if request.verbose else None,
         )
+
+    async def update_pod_sandbox_resources(
+        self, request: pb.UpdatePodSandboxResourcesRequest
+    ) -> pb.UpdatePodSandboxResourcesResponse:
+        """Nothing is to be done: containers have their own, and sandboxes none. rpc.Failure."""
+        self._sandbox(request.pod_sandbox_id)
+        return pb.UpdatePodSandboxResourcesResponse()
 
     async def list_pod_sandbox(
         self, request: pb.ListPodSandboxRequest
@@ -184,10 +212,11 @@ class CriService(Streaming):
         """Sandboxes that the filter lets through."""
         wanted = request.filter
         labels = dict(wanted.label_selector)
+        named = lookups.whole(self.driver.sandboxes, wanted.id)
         found = [
             messages.sandbox_summary(one)
             for one in self.driver.sandboxes.values()
-            if wanted.id in ("", one.id)
+            if named in ("", one.id)
             and (not wanted.HasField("state") or wanted.state.state == messages.sandbox_state(one))
             and messages.selected(one.config.labels, labels)
         ]
@@ -213,7 +242,7 @@ class CriService(Streaming):
 
     async def stop_container(self, request: pb.StopContainerRequest) -> pb.StopContainerResponse:
         """End it, with a grace of `timeout` seconds; answers when it has ended."""
-        container = self.driver.containers.get(request.container_id)
+        container = lookups.find(self.driver.containers, request.container_id)
         if container is not None:
             await self.driver.stop(container, request.timeout)
         return pb.StopContainerResponse()
@@ -232,7 +261,7 @@ class CriService(Streaming):
         self, request: pb.RemoveContainerRequest
     ) -> pb.RemoveContainerResponse:
         """Forget it. One that is gone is no error."""
-        container = self.driver.containers.get(request.container_id)
+        container = lookups.find(self.driver.containers, request.container_id)
         if container is not None:
             await self.driver.remove(container)
         return pb.RemoveContainerResponse()
@@ -241,11 +270,13 @@ class CriService(Streaming):
         """Containers that the filter lets through."""
         wanted = request.filter
         labels = dict(wanted.label_selector)
+        named = lookups.whole(self.driver.containers, wanted.id)
+        pod = lookups.whole(self.driver.sandboxes, wanted.pod_sandbox_id)
         found = [
             messages.container_summary(one)
             for one in self.driver.containers.values()
-            if wanted.id in ("", one.id)
-            and wanted.pod_sandbox_id in ("", one.sandbox.id)
+            if named in ("", one.id)
+            and pod in ("", one.sandbox.id)
             and (not wanted.HasField("state") or wanted.state.state == int(one.state))
             and messages.selected(one.config.labels, labels)
         ]
@@ -256,43 +287,17 @@ class CriService(Streaming):
     ) -> pb.ContainerStatusResponse:
         """One container, as it is now."""
         container = self._container(request.container_id)
-        return pb.ContainerStatusResponse(status=messages.container_status(container))
+        return pb.ContainerStatusResponse(
+            status=messages.container_status(container),
+            info=_verbose("container", container) if request.verbose else None,
+        )
 
-    async def container_stats(self, request: pb.ContainerStatsRequest) -> pb.ContainerStatsResponse:
-        """What one container uses now."""
-        container = self._container(request.container_id)
-        found = await self.driver.stats([container])
-        return pb.ContainerStatsResponse(stats=found[0])
-
-    async def list_container_stats(
-        self, request: pb.ListContainerStatsRequest
-    ) -> pb.ListContainerStatsResponse:
-        """What the running containers use that the filter lets through."""
-        wanted = request.filter
-        found = [
-            one
-            for one in self.driver.containers.values()
-            if one.state is State.RUNNING
-            and wanted.id in ("", one.id)
-            and wanted.pod_sandbox_id in ("", one.sandbox.id)
-            and messages.selected(one.config.labels, wanted.label_selector)
-        ]
-        return pb.ListContainerStatsResponse(stats=await self.driver.stats(found))
-
-    async def list_pod_sandbox_stats(
-        self, request: pb.ListPodSandboxStatsRequest
-    ) -> pb.ListPodSandboxStatsResponse:
-        """What the ready sandboxes use that the filter lets through."""
-        wanted = request.filter
-        found = []
-        for sandbox in list(self.driver.sandboxes.values()):
-            if not sandbox.ready or wanted.id not in ("", sandbox.id):
-                continue
-            if messages.selected(sandbox.config.labels, wanted.label_selector):
-                running = [one for one in sandbox.containers.values() if one.state is State.RUNNING]
-                inside = await self.driver.stats(running)
-                found.append(sandboxstats.of(sandbox, inside, self.driver.time()))
-        return pb.ListPodSandboxStatsResponse(stats=found)
+    async def checkpoint_container(
+        self, request: pb.CheckpointContainerRequest
+    ) -> pb.CheckpointContainerResponse:
+        """rpc.Failure UNIMPLEMENTED: what coroutines hold cannot be written down."""
+        self._container(request.container_id)
+        raise rpc.Failure("UNIMPLEMENTED", "this runtime cannot checkpoint containers")
 
     async def get_container_events(
         self, _request: pb.GetEventsRequest
@@ -319,7 +324,8 @@ class CriService(Streaming):
     async def image_status(self, request: pb.ImageStatusRequest) -> pb.ImageStatusResponse:
         """One image, or an answer without one."""
         found = self.images.find(request.image.image)
-        return pb.ImageStatusResponse(image=found)
+        told = request.verbose and found is not None
+        return pb.ImageStatusResponse(image=found, info=_verbose("image", found) if told else None)
 
     async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:
         """Get an image."""
@@ -346,16 +352,10 @@ class CriService(Streaming):
     # ------------------------------------------------------------------------------------------
 
     def _sandbox(self, id: str) -> Sandbox:
-        found = self.driver.sandboxes.get(id)
-        if found is None:
-            raise rpc.Failure("NOT_FOUND", f'no sandbox "{id}" here: not found')
-        return found
+        return lookups.need(self.driver.sandboxes, id, "sandbox")
 
     def _container(self, id: str) -> Container:
-        found = self.driver.containers.get(id)
-        if found is None:
-            raise rpc.Failure("NOT_FOUND", f'no container "{id}" here: not found')
-        return found
+        return lookups.need(self.driver.containers, id, "container")
 
     def _happened(self, event: Event) -> None:
         if self._state is not None:
@@ -371,6 +371,14 @@ def _spool(config: Config) -> Spool | None:
     if config.state_dir is None:
         return None
     return Spool(config.state_dir / spool.NAME)
+
+
+def _verbose(what: str, found: Any) -> dict[str, str]:
+    # Imported here: few ask for it.
+    from cluster.runtime import verbose
+
+    told: dict[str, str] = getattr(verbose, what)(found)
+    return told
 
 
 async def _read(

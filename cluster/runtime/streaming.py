@@ -6,26 +6,33 @@ early ends what it began.
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams_pb
 from cluster.pb.cri.v1 import api_pb2 as cri
-from cluster.runtime import logs
+from cluster.runtime import logs, lookups
 from cluster.runtime.driver import Driver
 from cluster.runtime.records import Container, State
+
+if TYPE_CHECKING:
+    from cluster.runtime.streamserver import StreamServer
 
 _START_SECONDS: Final = 30.0
 _OWN: Final = (
     "this runtime has no streaming server: it streams to its kubelet by cluster.v1.Streaming"
 )
+"""One without sockets: in the lab, or of a hollow node."""
 
 
 class Streaming:
     """The part of the runtime's service object that streams."""
 
     driver: Driver
+    serves_streams: bool = False
+    """Whether there are sockets, which CRI's Exec, Attach and PortForward need."""
+    stream_server: "StreamServer | None" = None
 
     async def stream_exec(
         self, inputs: AsyncIterator[pb.StreamInput]
@@ -79,25 +86,50 @@ class Streaming:
         await self.driver.reopen_log(self._running(request.container_id))
         return cri.ReopenContainerLogResponse()
 
-    async def exec(self, _request: cri.ExecRequest) -> cri.ExecResponse:
-        """rpc.Failure UNIMPLEMENTED."""
-        raise rpc.Failure("UNIMPLEMENTED", _OWN)
+    async def exec(self, request: cri.ExecRequest) -> cri.ExecResponse:
+        """The URL of a command's streams. rpc.Failure."""
+        container = self._running(_validated(request))
+        return cri.ExecResponse(url=await self._url("exec", container.id, request))
 
-    async def attach(self, _request: cri.AttachRequest) -> cri.AttachResponse:
-        """rpc.Failure UNIMPLEMENTED."""
-        raise rpc.Failure("UNIMPLEMENTED", _OWN)
+    async def attach(self, request: cri.AttachRequest) -> cri.AttachResponse:
+        """The URL of a container's own streams. rpc.Failure."""
+        container = self._running(_validated(request))
+        return cri.AttachResponse(url=await self._url("attach", container.id, request))
 
-    async def port_forward(self, _request: cri.PortForwardRequest) -> cri.PortForwardResponse:
-        """rpc.Failure UNIMPLEMENTED."""
-        raise rpc.Failure("UNIMPLEMENTED", _OWN)
+    async def port_forward(self, request: cri.PortForwardRequest) -> cri.PortForwardResponse:
+        """The URL of connections to a sandbox. rpc.Failure."""
+        if not request.pod_sandbox_id:
+            raise rpc.Failure("INVALID_ARGUMENT", "missing required pod_sandbox_id")
+        sandbox = lookups.need(self.driver.sandboxes, request.pod_sandbox_id, "sandbox")
+        if not sandbox.ready:
+            raise rpc.Failure("UNKNOWN", f'sandbox "{sandbox.id}" is not running')
+        return cri.PortForwardResponse(url=await self._url("portforward", sandbox.id))
+
+    async def _url(
+        self, kind: str, id: str, request: cri.ExecRequest | cri.AttachRequest | None = None
+    ) -> str:
+        if not self.serves_streams:
+            raise rpc.Failure("UNIMPLEMENTED", _OWN)
+        # Imported here: our own kubelet never asks for it, and HTTP is slow to import.
+        from cluster.runtime.streamserver import Asked, StreamServer
+        from cluster.streams.options import Command
+
+        if self.stream_server is None:
+            self.stream_server = StreamServer(
+                self.stream_exec, self.stream_attach, self.stream_port_forward
+            )
+        wanted = None
+        if request is not None:
+            command = tuple(request.cmd) if isinstance(request, cri.ExecRequest) else ()
+            wanted = Command(
+                id, request.stdin, request.stdout, request.stderr, request.tty, command
+            )
+        return await self.stream_server.url(Asked(kind, id, wanted))
 
     # ------------------------------------------------------------------------------------------
 
     def _known(self, id: str) -> Container:
-        found = self.driver.containers.get(id)
-        if found is None:
-            raise rpc.Failure("NOT_FOUND", f'no container "{id}" here: not found')
-        return found
+        return lookups.need(self.driver.containers, id, "container")
 
     def _running(self, id: str) -> Container:
         found = self._known(id)
@@ -105,6 +137,18 @@ class Streaming:
             state = f"CONTAINER_{found.state.name}"
             raise rpc.Failure("UNKNOWN", f"container is in {state} state")
         return found
+
+
+def _validated(request: cri.ExecRequest | cri.AttachRequest) -> str:
+    """The container that a request names. rpc.Failure, in the words of ValidateExecRequest."""
+    if not request.container_id:
+        raise rpc.Failure("INVALID_ARGUMENT", "missing required container_id")
+    if request.tty and request.stderr:
+        raise rpc.Failure("INVALID_ARGUMENT", "tty and stderr cannot both be true")
+    if not (request.stdin or request.stdout or request.stderr):
+        text = "one of stdin, stdout, or stderr must be set"
+        raise rpc.Failure("INVALID_ARGUMENT", text)
+    return str(request.container_id)
 
 
 async def _first(inputs: AsyncIterator[Any]) -> Any:

@@ -70,7 +70,7 @@ def test_a_failure_keeps_its_code_and_message(tmp_path):
             await cri.container_status(pb.ContainerStatusRequest(container_id="no"))
         assert (caught.value.code, caught.value.message) == (
             "NOT_FOUND",
-            'no container "no" here: not found',
+            'an error occurred when try to find container "no": not found',
         )
 
     serving(tmp_path, scenario)
@@ -95,7 +95,7 @@ def test_health_is_told_and_what_is_left_out_is_unimplemented(tmp_path):
         request = health_pb2.HealthCheckRequest(service="runtime.v1.RuntimeService")
         answer = await health.Check(request)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        left_out = opened.unary_unary("/runtime.v1.RuntimeService/CheckpointContainer")
+        left_out = opened.unary_unary("/runtime.v1.RuntimeService/StreamContainers")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await left_out(b"")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -1,6 +1,7 @@
 """A SPDY connection over a pipe: streams that are read and written."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -37,16 +38,17 @@ class Stream:
     async def read(self) -> bytes:
         """The next bytes; b"" at their end. ConnectionError where the stream was reset."""
         while not self._parts:
-            if self._broken:
-                raise ConnectionResetError("the stream was reset")
             if self._ended:
                 return b""
+            if self._broken:
+                raise ConnectionResetError("the stream was reset")
             self._changed.clear()
             await self._changed.wait()
         data = b"".join(self._parts)
         self._parts.clear()
         self.unread = 0
-        await self._connection.consumed(self.number, len(data))
+        with contextlib.suppress(ConnectionError):  # who has hung up may have said it all
+            await self._connection.consumed(self.number, len(data))
         return data
 
     async def write(self, data: bytes) -> None:
@@ -76,9 +78,10 @@ class Stream:
         self._changed.set()
 
     def broken(self) -> None:
-        """Nothing more comes, and nothing can be sent."""
+        """Nothing more comes, and nothing can be sent. What has come to its end may be read."""
         self._broken = True
-        self._parts.clear()
+        if not self._ended:
+            self._parts.clear()
         self.unread = 0
         self._changed.set()
         if self.when_broken is not None:

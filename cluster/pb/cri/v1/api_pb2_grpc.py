@@ -114,6 +114,21 @@ class RuntimeServiceStub:
                 request_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsRequest.SerializeToString,
                 response_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsResponse.FromString,
                 _registered_method=True)
+        self.PodSandboxStats = channel.unary_unary(
+                '/runtime.v1.RuntimeService/PodSandboxStats',
+                request_serializer=cri_dot_v1_dot_api__pb2.PodSandboxStatsRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.PodSandboxStatsResponse.FromString,
+                _registered_method=True)
+        self.ListMetricDescriptors = channel.unary_unary(
+                '/runtime.v1.RuntimeService/ListMetricDescriptors',
+                request_serializer=cri_dot_v1_dot_api__pb2.ListMetricDescriptorsRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.ListMetricDescriptorsResponse.FromString,
+                _registered_method=True)
+        self.ListPodSandboxMetrics = channel.unary_unary(
+                '/runtime.v1.RuntimeService/ListPodSandboxMetrics',
+                request_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsResponse.FromString,
+                _registered_method=True)
         self.ReopenContainerLog = channel.unary_unary(
                 '/runtime.v1.RuntimeService/ReopenContainerLog',
                 request_serializer=cri_dot_v1_dot_api__pb2.ReopenContainerLogRequest.SerializeToString,
@@ -148,6 +163,21 @@ class RuntimeServiceStub:
                 '/runtime.v1.RuntimeService/Status',
                 request_serializer=cri_dot_v1_dot_api__pb2.StatusRequest.SerializeToString,
                 response_deserializer=cri_dot_v1_dot_api__pb2.StatusResponse.FromString,
+                _registered_method=True)
+        self.RuntimeConfig = channel.unary_unary(
+                '/runtime.v1.RuntimeService/RuntimeConfig',
+                request_serializer=cri_dot_v1_dot_api__pb2.RuntimeConfigRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.RuntimeConfigResponse.FromString,
+                _registered_method=True)
+        self.CheckpointContainer = channel.unary_unary(
+                '/runtime.v1.RuntimeService/CheckpointContainer',
+                request_serializer=cri_dot_v1_dot_api__pb2.CheckpointContainerRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.CheckpointContainerResponse.FromString,
+                _registered_method=True)
+        self.UpdatePodSandboxResources = channel.unary_unary(
+                '/runtime.v1.RuntimeService/UpdatePodSandboxResources',
+                request_serializer=cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesRequest.SerializeToString,
+                response_deserializer=cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesResponse.FromString,
                 _registered_method=True)
         self.GetContainerEvents = channel.unary_stream(
                 '/runtime.v1.RuntimeService/GetContainerEvents',
@@ -259,6 +289,25 @@ class RuntimeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PodSandboxStats(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMetricDescriptors(self, request, context):
+        """The same figures under cAdvisor's names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPodSandboxMetrics(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReopenContainerLog(self, request, context):
         """Opens the container's log file anew, after it was renamed.
         """
@@ -273,8 +322,8 @@ class RuntimeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Exec(self, request, context):
-        """These three answer with the URL of a streaming server. Our runtime has none: it streams by
-        cluster.v1.Streaming, and says so.
+        """These three answer with the URL of a streaming server, which is good once, for a minute. Our own
+        kubelet does not ask for it: it streams by cluster.v1.Streaming.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -299,6 +348,26 @@ class RuntimeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Status(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RuntimeConfig(self, request, context):
+        """Which cgroup driver the runtime works with, so that the kubelet takes the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckpointContainer(self, request, context):
+        """Writes a container's memory to a file. No driver of ours can.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePodSandboxResources(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -394,6 +463,21 @@ def add_RuntimeServiceServicer_to_server(servicer, server):
                     request_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsRequest.FromString,
                     response_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxStatsResponse.SerializeToString,
             ),
+            'PodSandboxStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.PodSandboxStats,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.PodSandboxStatsRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.PodSandboxStatsResponse.SerializeToString,
+            ),
+            'ListMetricDescriptors': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMetricDescriptors,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.ListMetricDescriptorsRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.ListMetricDescriptorsResponse.SerializeToString,
+            ),
+            'ListPodSandboxMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPodSandboxMetrics,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsResponse.SerializeToString,
+            ),
             'ReopenContainerLog': grpc.unary_unary_rpc_method_handler(
                     servicer.ReopenContainerLog,
                     request_deserializer=cri_dot_v1_dot_api__pb2.ReopenContainerLogRequest.FromString,
@@ -428,6 +512,21 @@ def add_RuntimeServiceServicer_to_server(servicer, server):
                     servicer.Status,
                     request_deserializer=cri_dot_v1_dot_api__pb2.StatusRequest.FromString,
                     response_serializer=cri_dot_v1_dot_api__pb2.StatusResponse.SerializeToString,
+            ),
+            'RuntimeConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.RuntimeConfig,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.RuntimeConfigRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.RuntimeConfigResponse.SerializeToString,
+            ),
+            'CheckpointContainer': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckpointContainer,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.CheckpointContainerRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.CheckpointContainerResponse.SerializeToString,
+            ),
+            'UpdatePodSandboxResources': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePodSandboxResources,
+                    request_deserializer=cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesRequest.FromString,
+                    response_serializer=cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesResponse.SerializeToString,
             ),
             'GetContainerEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.GetContainerEvents,
@@ -878,6 +977,87 @@ class RuntimeService:
             _registered_method=True)
 
     @staticmethod
+    def PodSandboxStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/PodSandboxStats',
+            cri_dot_v1_dot_api__pb2.PodSandboxStatsRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.PodSandboxStatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMetricDescriptors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/ListMetricDescriptors',
+            cri_dot_v1_dot_api__pb2.ListMetricDescriptorsRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.ListMetricDescriptorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPodSandboxMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/ListPodSandboxMetrics',
+            cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.ListPodSandboxMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReopenContainerLog(request,
             target,
             options=(),
@@ -1056,6 +1236,87 @@ class RuntimeService:
             '/runtime.v1.RuntimeService/Status',
             cri_dot_v1_dot_api__pb2.StatusRequest.SerializeToString,
             cri_dot_v1_dot_api__pb2.StatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RuntimeConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/RuntimeConfig',
+            cri_dot_v1_dot_api__pb2.RuntimeConfigRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.RuntimeConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckpointContainer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/CheckpointContainer',
+            cri_dot_v1_dot_api__pb2.CheckpointContainerRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.CheckpointContainerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePodSandboxResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runtime.v1.RuntimeService/UpdatePodSandboxResources',
+            cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesRequest.SerializeToString,
+            cri_dot_v1_dot_api__pb2.UpdatePodSandboxResourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

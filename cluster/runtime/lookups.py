@@ -1,0 +1,36 @@
+"""Finding what a client names: by id, or by the begin of one, as people type it."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from cluster.aio import rpc
+
+T = TypeVar("T")
+
+
+def find(known: Mapping[str, T], name: str) -> T | None:
+    """What an id names, or the begin of one where only one has it. rpc.Failure where many do."""
+    found = known.get(name)
+    if found is not None or not name or len(name) >= 64:
+        return found
+    hits = [one for key, one in known.items() if key.startswith(name)]
+    if len(hits) > 1:
+        raise rpc.Failure("NOT_FOUND", f"multiple IDs found with provided prefix: {name}")
+    return hits[0] if hits else None
+
+
+def need(known: Mapping[str, T], name: str, kind: str) -> T:
+    """The same; rpc.Failure NOT_FOUND, in containerd's words, where there is none."""
+    found = find(known, name)
+    if found is None:
+        text = f'an error occurred when try to find {kind} "{name}": not found'
+        raise rpc.Failure("NOT_FOUND", text)
+    return found
+
+
+def whole(known: Mapping[str, T], name: str) -> str:
+    """The id that a filter means by a begin; as it is where none or many are meant."""
+    if not name or name in known:
+        return name
+    hits = [key for key in known if key.startswith(name)]
+    return hits[0] if len(hits) == 1 else name
