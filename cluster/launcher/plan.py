@@ -179,6 +179,9 @@ def _node(
     endpoint = f"unix:{folder.socket(runtime)}"
     named = {"hostname-override": node.name}
     flags = {**named, "listen": endpoint, "state-dir": str(folder.node_state(node.name))}
+    if wanted.driver != "sim":
+        flags["driver"] = wanted.driver
+        flags["oci-root"] = str(folder.node_oci(node.name))
     if wanted.registry:
         flags["image-registries"] = ",".join(ports.registry_names)
         flags["image-root"] = str(folder.node_images(node.name))

@@ -93,6 +93,10 @@ class Folder:
         """What a node's runtime keeps, so that it is known after a restart."""
         return self.path / "nodes" / node / "state"
 
+    def node_oci(self, node: str) -> Path:
+        """What a node's real containers are made of, where it runs any."""
+        return (self.path / "nodes" / node / "oci").absolute()
+
     def node_images(self, node: str) -> Path:
         """The images that a node pulled from registries."""
         return self.path / "nodes" / node / "images"

@@ -19,6 +19,9 @@ COMPONENTS: Final = (
     "registry",
 )  # fmt: skip
 
+DRIVERS: Final = ("sim", "oci", "auto")
+"""Emulation; processes, by crun or runc; processes where the machine can run them."""
+
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 DEFAULT_NAME: Final = "kubemu"
@@ -79,6 +82,8 @@ class Topology:
     registry_port: int = 0
     registry: bool = True
     """Whether the cluster has a registry of images, which its nodes pull from."""
+    driver: str = "sim"
+    """What runs the containers of nodes that are not hollow: one of DRIVERS."""
     pod_cidr: str = ""
     service_cidr: str = "10.96.0.0/12"
     nodes: tuple[Node, ...] = ()
@@ -120,6 +125,7 @@ def changed(
     kubernetes_version: str | None = None,
     scheduler_config: str | None = None,
     registry: bool | None = None,
+    driver: str | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
@@ -136,4 +142,6 @@ def changed(
         topology = replace(topology, scheduler_config=scheduler_config)
     if registry is not None:
         topology = replace(topology, registry=registry)
+    if driver is not None:
+        topology = replace(topology, driver=driver)
     return topology

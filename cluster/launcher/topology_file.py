@@ -61,6 +61,7 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         grpc_port=_port(ports, "grpc"),
         registry_port=_port(ports, "registry"),
         registry=top.take_truth("registry", default=True),
+        driver=top.take_text("driver", "sim", _one_of(*topology.DRIVERS)),
         pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
         nodes=_nodes(top),

@@ -55,11 +55,25 @@ def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> 
     elif left:
         end(left)
         say(f"ended {len(left)} processes that were left of cluster {folder.name}")
+    _end_shims(folder)
     if not keep_data:
         _forget_context(folder)
     folder.remove(keep_data=keep_data)
     kept = f"its data is kept in {folder.path}" if keep_data else "its data is removed"
     say(kept)
+
+
+def _end_shims(folder: state.Folder) -> None:
+    """End real containers, whose parents are no processes of the cluster. StillThere."""
+    folders = sorted(folder.path.glob("nodes/*/oci"))
+    if not folders:
+        return
+    from cluster.runtime.oci import leaving
+
+    left = asyncio.run(leaving.end(folders, _END_WITHIN))
+    if left:
+        names = ", ".join(str(one) for one in left)
+        raise StillThere(f"containers do not end; look at what has {names}")
 
 
 def end(left: Mapping[str, state.Running]) -> None:

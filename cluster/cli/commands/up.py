@@ -74,6 +74,14 @@ class Exists(faults.Fault):
     default=None,
     help="Whether there is a registry of images, which nodes pull from.  [default: registry]",
 )
+@flags.option(
+    "driver",
+    "What runs containers: sim emulates them, oci runs processes (Linux, crun or runc), auto does "
+    "that where it can.",
+    click.Choice(topology.DRIVERS),
+    default=None,
+    show_default="sim",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -86,6 +94,7 @@ def up(
     kubernetes_version: str | None,
     scheduler_config: Path | None,
     registry: bool | None,
+    driver: str | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -101,7 +110,9 @@ def up(
         kubernetes_version=kubernetes_version,
         scheduler_config=_checked(scheduler_config),
         registry=registry,
+        driver=driver,
     )
+    _check_driver(wanted.driver)
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
@@ -136,6 +147,16 @@ def _topology(
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
     return wanted
+
+
+def _check_driver(driver: str) -> None:
+    """Say now what this machine lacks, and not in the logs of every node."""
+    if driver == "oci":
+        from cluster.runtime.oci import facts
+
+        problem = facts.look().problem()
+        if problem:
+            raise click.ClickException(problem)
 
 
 def _checked(path: Path | None) -> str | None:

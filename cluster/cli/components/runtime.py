@@ -12,6 +12,7 @@ from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.runtime import config as configs
 
 if TYPE_CHECKING:
+    from cluster.runtime.oci.settings import Settings as Oci
     from cluster.runtime.registryimages import Registries
 
 _SETTINGS = (
@@ -58,6 +59,19 @@ _SETTINGS = (
     click.Choice(configs.ON_RESTART),
     default="reboot",
 )
+@flags.option(
+    "driver",
+    "What runs containers: sim emulates them; oci runs processes by crun or runc (Linux); auto "
+    "does that where the machine can, and else emulates.",
+    click.Choice(("sim", "oci", "auto")),
+    default="sim",
+)
+@flags.option(
+    "oci-root",
+    "Folder of the oci driver, for layers and root file systems.",
+    click.Path(file_okay=False, path_type=Path),
+)
+@flags.option("oci-runtime", "crun, runc, or the path of one.", default="")
 @servertls.options
 @process.logging_options
 def runtime(hostname_override: str, log_level: str, log_format: str, **values: Any) -> None:
@@ -77,9 +91,14 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
 
     kept = {"state_dir": values.pop("state_dir"), "on_restart": values.pop("on_restart")}
 
+    real = _oci(
+        values.pop("driver"), values.pop("oci_root"), values.pop("oci_runtime"),
+        keep=kept["on_restart"] == "resume",
+    )  # fmt: skip
+
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
-            node_name=hostname_override.lower(), log_files=logs, volumes_on_disk=True,
+            node_name=hostname_override.lower(), log_files=logs, volumes_on_disk=True, oci=real,
             **kept, **fields,
         )  # fmt: skip
 
@@ -100,6 +119,24 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
         await process.serve(machine)
 
     process.run("runtime", story, log_level=log_level, log_format=log_format)
+
+
+def _oci(driver: str, root: Path | None, program: str, *, keep: bool) -> "Oci | None":
+    """How processes are run; None where they are not. What the machine lacks is said."""
+    if driver == "sim":
+        return None
+    if root is None:
+        raise click.UsageError(f"--driver {driver} needs --oci-root.")
+    from cluster.runtime.oci import facts, settings
+
+    found = facts.look(program)
+    problem = found.problem()
+    if problem and driver == "auto":
+        click.echo(f"Containers are emulated. {problem}", err=True)
+        return None
+    if problem:
+        raise click.ClickException(problem)
+    return settings.Settings(root.absolute(), found, keep=keep, fall_back=driver == "auto")
 
 
 def _registries(

@@ -8,9 +8,12 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+import structlog
+
 from cluster.pb.cluster.v1 import kubelet_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import logs
+from cluster.runtime.config import Unusable
 from cluster.runtime.driver import Driver, Ran
 from cluster.runtime.oci.driver import HANDLER, Oci
 from cluster.runtime.records import Container, Sandbox
@@ -30,8 +33,10 @@ class Kept(Driver, Restorable, Protocol):
 class Either:
     """Both drivers as one."""
 
-    def __init__(self, oci: Oci, sim: Kept) -> None:
+    def __init__(self, oci: Oci, sim: Kept, *, fall_back: bool = False) -> None:
         self.oci, self.sim = oci, sim
+        self._fall_back = fall_back
+        self._fallen = False
         self.sandboxes: Mapping[str, Sandbox] = ChainMap(oci.sandboxes, dict_of(sim.sandboxes))
         self.containers: Mapping[str, Container] = ChainMap(oci.containers, dict_of(sim.containers))
 
@@ -53,8 +58,15 @@ class Either:
 
     async def open(self) -> None:
         """See `driver.Driver`."""
-        await self.oci.open()
         await self.sim.open()
+        try:
+            await self.oci.open()
+        except Unusable as error:
+            if not self._fall_back:
+                raise
+            self._fallen = True
+            log = structlog.get_logger().bind(component="runtime")
+            log.warning("containers are emulated", why=str(error))
 
     def close(self) -> None:
         """See `driver.Driver`."""
@@ -175,7 +187,9 @@ class Either:
         return self._named(sandbox.handler)
 
     def _named(self, handler: str) -> Kept:
-        return self.oci if handler in ("", HANDLER) else self.sim
+        if handler == HANDLER or (not handler and not self._fallen):
+            return self.oci
+        return self.sim
 
 
 def dict_of(found: Mapping[str, _Value]) -> dict[str, _Value]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cluster.aio import rpc
 from cluster.runtime.config import Unusable
@@ -214,9 +214,9 @@ class _Events(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self._transport = transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(frames.document({"do": "events"}))
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(frames.document({"do": "events"}))
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

@@ -13,9 +13,11 @@ ORPHAN_SECONDS: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`folder` holds layers, root file systems and the shim's socket. `keep`: whether containers
-    run on when the runtime is not there, for the next one to find them.
+    run on when the runtime is not there, for the next one to find them. `fall_back`: whether
+    containers are emulated where this machine turns out to be unable.
     """
 
     folder: Path
     facts: Facts
     keep: bool = False
+    fall_back: bool = False

@@ -195,7 +195,7 @@ def main(how: str, target: str) -> int:
     """Unpack standard input. What is wrong goes to standard error."""
     os.chroot(target)
     os.chdir("/")
-    os.umask(0)
+    os.umask(0o022)
     try:
         Unpacking(how).run(sys.stdin.buffer)
     except (Refused, tarfile.TarError, EOFError, ValueError) as error:
