@@ -4,29 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from cluster.runtime.vos.kernel import Program
-from cluster.runtime.vos.programs import (
-    archive,
-    grep,
-    network,
-    printing,
-    sed,
-    system,
-    text,
-    tree,
-)
-from cluster.runtime.vos.programs.awk import program as awk
+from cluster.runtime.vos.programs import archive, network, printing, system, text, tools, tree
 from cluster.runtime.vos.shell import program as shell
 
 SHELLS: Final = ("sh", "ash", "bash", "dash")
 PROGRAMS: Final[Mapping[str, Program]] = {
     **printing.PROGRAMS,
     **text.PROGRAMS,
-    **grep.PROGRAMS,
-    **sed.PROGRAMS,
-    **awk.PROGRAMS,
     **tree.PROGRAMS,
     **system.PROGRAMS,
     **network.PROGRAMS,
+    **tools.PROGRAMS,
     "tar": archive.tar,
     **dict.fromkeys(SHELLS, shell.sh),
 }

@@ -99,24 +99,43 @@ def _real(text: str) -> float:
 
 
 async def seq(call: Call) -> int:
-    """`seq [-s SEPARATOR] [FIRST [STEP]] LAST`, whole numbers."""
+    """`seq [-w] [-s SEPARATOR] [FIRST [STEP]] LAST`."""
     words = list(call.argv[1:])
-    separator = "\n"
-    if words[:1] == ["-s"] and len(words) > 1:
-        separator, words = words[1], words[2:]
-    if not 1 <= len(words) <= 3 or not all(re.fullmatch(r"-?\d{1,12}", word) for word in words):
-        return await call.complain("expected whole numbers: seq [FIRST [STEP]] LAST")
-    numbers = [int(word) for word in words]
-    first, step = (numbers[0] if len(numbers) > 1 else 1), (numbers[1] if len(numbers) > 2 else 1)
+    separator, wide = "\n", False
+    while words and re.fullmatch(r"-[sw].*", words[0], re.DOTALL):
+        word = words.pop(0)
+        if word == "-w":
+            wide = True
+        else:
+            separator = word[2:] or (words.pop(0) if words else "")
+    if not 1 <= len(words) <= 3 or not all(_NUMBER.fullmatch(word) for word in words):
+        return await call.complain("invalid number: seq [-w] [-s SEP] [FIRST [STEP]] LAST")
+    places = max(len(word.partition(".")[2]) for word in words)
+    scale = 10**places
+    numbers = [round(float(word) * scale) for word in words]
+    first = numbers[0] if len(numbers) > 1 else scale
+    step = numbers[1] if len(numbers) > 2 else scale
     if step == 0:
         return await call.complain("the step is 0")
     counted = range(first, numbers[-1] + (1 if step > 0 else -1), step)
+    width = max(len(_shown(counted[0], places)), len(_shown(counted[-1], places))) if counted else 0
     for start in range(0, len(counted), _CHUNK):
         await call.kernel.step()
-        chunk = counted[start : start + _CHUNK]
+        chunk = [_shown(one, places) for one in counted[start : start + _CHUNK]]
+        chunk = [one.zfill(width) for one in chunk] if wide else chunk
         last = start + _CHUNK >= len(counted)
-        await call.out(separator.join(map(str, chunk)) + ("\n" if last else separator))
+        await call.out(separator.join(chunk) + ("\n" if last else separator))
     return 0
+
+
+_NUMBER: Final = re.compile(r"-?(?:\d{1,12}(?:\.\d{0,9})?|\.\d{1,9})")
+
+
+def _shown(value: int, places: int) -> str:
+    if not places:
+        return str(value)
+    whole, part = divmod(abs(value), 10**places)
+    return f"{'-' if value < 0 else ''}{whole}.{part:0{places}d}"
 
 
 async def yes(call: Call) -> int:
@@ -184,6 +203,8 @@ class _Test:
         left = len(words) - at
         if left >= 3 and words[at + 1] in _BINARY:
             self._at += 3
+            if words[at + 1] in ("-nt", "-ot", "-ef"):
+                return _older(self._call, words[at], words[at + 1], words[at + 2])
             return _compare(words[at], words[at + 1], words[at + 2])
         if left >= 2 and words[at] == "!":
             self._at += 1
@@ -246,7 +267,9 @@ _UNARY: Final[dict[str, Callable[[Call, str], bool]]] = {
     "-x": lambda call, text: _mode(call, text, 0o111),
     "-t": lambda call, text: call.io.stdin is call.process.tty and call.process.tty is not None,
 }
-_BINARY: Final = ("=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "<", ">")
+_BINARY: Final = (
+    "=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "<", ">", "-nt", "-ot", "-ef",
+)  # fmt: skip
 _NUMERIC: Final[dict[str, Callable[[int, int], bool]]] = {
     "-eq": lambda left, right: left == right,
     "-ne": lambda left, right: left != right,
@@ -255,6 +278,21 @@ _NUMERIC: Final[dict[str, Callable[[int, int], bool]]] = {
     "-gt": lambda left, right: left > right,
     "-ge": lambda left, right: left >= right,
 }
+
+
+def _older(call: Call, left: str, operator: str, right: str) -> bool:
+    """`-nt`, `-ot`, `-ef`: one that is not there is the oldest."""
+    times: list[float] = []
+    places: list[str] = []
+    for name in (left, right):
+        try:
+            times.append(call.files.find(call.path(name)).mtime)
+            places.append(call.files.true_path(call.path(name)))
+        except OSError:
+            times.append(-1.0)
+    if operator == "-ef":
+        return len(places) == 2 and places[0] == places[1]
+    return times[0] > times[1] if operator == "-nt" else times[0] < times[1]
 
 
 def _compare(left: str, operator: str, right: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cluster.runtime.vos.kernel import Call, Program
+from cluster.runtime.vos.programs import times
 from cluster.runtime.vos.shell.builtins import signal_number
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -54,10 +55,12 @@ async def env(call: Call) -> int:
             await call.out(value + "\n")
         return int(value is None)
     values = dict(call.env)
-    while words and (words[0] == "-i" or "=" in words[0]):
+    while words and (words[0] in ("-i", "-", "-u") or "=" in words[0]):
         word = words.pop(0)
-        if word == "-i":
+        if word in ("-i", "-"):
             values = {}
+        elif word == "-u":
+            values.pop(words.pop(0) if words else "", None)
         else:
             name, _, value = word.partition("=")
             values[name] = value
@@ -101,20 +104,43 @@ async def hostname(call: Call) -> int:
 
 
 async def date(call: Call) -> int:
-    """`date [-u] [+FORMAT]`."""
-    now = datetime.datetime.fromtimestamp(call.kernel.clock.now(), datetime.UTC)
+    """`date [-u] [-d TIME] [-I[seconds]] [-R] [+FORMAT]`."""
+    at = call.kernel.clock.now()
     form = "%a %b %e %H:%M:%S UTC %Y"
-    for word in call.argv[1:]:
+    words = list(call.argv[1:])
+    while words:
+        word = words.pop(0)
         if word.startswith("+"):
             form = word[1:1000]
-        elif word in ("-Iseconds", "-Is"):
-            form = "%Y-%m-%dT%H:%M:%S+00:00"
-        elif word not in ("-u", "-R"):
+        elif word in _FORMS:
+            form = _FORMS[word]
+        elif word.startswith("--date=") or (word in ("-d", "--date", "-r") and words):
+            text = word.partition("=")[2] if "=" in word else words.pop(0)
+            found = _mtime(call, text) if word == "-r" else times.parse(text, at)
+            if found is None:
+                return await call.complain(f"invalid date '{text[:40]}'")
+            at = found
+        elif word not in ("-u", "--utc"):
             return await call.complain(f"invalid date '{word[:40]}'")
-    whole, nanos = f"{call.kernel.clock.now():.9f}".split(".")
-    form = form.replace("%s", whole).replace("%N", nanos)
-    await call.out(now.strftime(form) + "\n")
+    moment = datetime.datetime.fromtimestamp(at, datetime.UTC)
+    whole, nanos = f"{at:.9f}".split(".")
+    form = form.replace("%s", whole).replace("%N", nanos).replace("%3N", nanos[:3])
+    await call.out(moment.strftime(form) + "\n")
     return 0
+
+
+_FORMS: Final = {
+    "-Iseconds": "%Y-%m-%dT%H:%M:%S+00:00", "-Is": "%Y-%m-%dT%H:%M:%S+00:00", "-I": "%Y-%m-%d",
+    "-R": "%a, %d %b %Y %H:%M:%S +0000", "--iso-8601=seconds": "%Y-%m-%dT%H:%M:%S+00:00",
+    "--iso-8601": "%Y-%m-%d", "--rfc-3339=seconds": "%Y-%m-%d %H:%M:%S+00:00",
+}  # fmt: skip
+
+
+def _mtime(call: Call, name: str) -> float | None:
+    try:
+        return call.files.find(call.path(name)).mtime
+    except OSError:
+        return None
 
 
 async def uname(call: Call) -> int:

@@ -43,8 +43,13 @@ async def cat(call: Call) -> int:
 
 
 def _count(argv: Sequence[str]) -> Sequence[str]:
-    """`-5` is `-n 5`."""
-    return [f"-n{word[1:]}" if word[:1] == "-" and word[1:].isdigit() else word for word in argv]
+    """`-5` is `-n 5`, but `-n -5` is itself."""
+    return [
+        f"-n{word[1:]}"
+        if word[:1] == "-" and word[1:].isdigit() and argv[at - 1] not in ("-n", "-c")
+        else word
+        for at, word in enumerate(argv)
+    ]
 
 
 async def head(call: Call) -> int:
@@ -58,6 +63,10 @@ async def head(call: Call) -> int:
                 left -= len(data)
             continue
         left = options.number(found.get("n", "10"))
+        if found.get("n", "")[:1] == "-":
+            kept = (await streams.everything(reader)).splitlines(keepends=True)
+            await call.io.stdout.write(b"".join(kept[: max(len(kept) - left, 0)]))
+            continue
         while left and (line := await reader.read_line()):
             await call.io.stdout.write(line)
             left -= 1

@@ -5,13 +5,14 @@ import datetime
 import errno
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Program
-from cluster.runtime.vos.programs import options
+from cluster.runtime.vos.programs import options, times
 
 _PIECE: Final = 1 << 17
 _MONTHS: Final = (
@@ -128,12 +129,21 @@ async def rm(call: Call) -> int:
 
 @_told("touch")
 async def touch(call: Call) -> int:
-    """`touch FILE…`."""
-    for name in options.split(call.argv, "c", "d")[1]:
+    """`touch [-c] [-d TIME | -r FILE] FILE…`."""
+    found, names = options.split(call.argv, "cam", "drt")
+    at: float | None = call.kernel.clock.now()
+    if "d" in found:
+        at = times.parse(found["d"], call.kernel.clock.now())
+    elif "r" in found:
+        at = call.files.find(call.path(found["r"])).mtime
+    if at is None:
+        return await call.complain(f"invalid date '{found['d'][:40]}'")
+    for name in names:
         path = call.path(name)
-        if call.files.is_folder(path):
-            continue
-        call.files.create(path, append=True).mtime = call.kernel.clock.now()
+        if call.files.exists(path) or "c" not in found:
+            folder = call.files.is_folder(path)
+            node = call.files.find(path) if folder else call.files.create(path, append=True)
+            node.mtime = at
     return 0
 
 
@@ -204,20 +214,49 @@ async def ln(call: Call) -> int:
 
 @_told("can't change")
 async def chmod(call: Call) -> int:
-    """`chmod MODE FILE…`: an octal mode, or `+x`."""
-    words = list(call.argv[1:])
+    """`chmod [-R] MODE FILE…`: an octal mode, or `u+rwx,go-w`."""
+    words = [word for word in call.argv[1:] if word not in ("-R", "-v", "-f", "-c")]
     if len(words) < 2:
         return await call.complain("usage: chmod MODE FILE...")
-    mode = words[0]
+    deep = "-R" in call.argv[1:]
     for name in words[1:]:
-        path = call.path(name)
-        if mode in ("+x", "a+x", "u+x"):
-            call.files.change_mode(path, call.files.find(path).mode | 0o111)
-        elif mode.isdigit() and len(mode) < 5 and not set(mode) & set("89"):
-            call.files.change_mode(path, int(mode, 8))
-        else:
-            return await call.complain(f"invalid mode '{mode}'")
+        if not await _change(call, words[0], call.path(name), deep=deep):
+            return await call.complain(f"invalid mode '{words[0][:40]}'")
     return 0
+
+
+async def _change(call: Call, mode: str, path: str, *, deep: bool) -> bool:
+    await call.kernel.step()
+    node = call.files.find(path)
+    bits = _mode(mode, node.mode, folder=isinstance(node, files.Folder))
+    if bits is None:
+        return False
+    call.files.change_mode(path, bits)
+    if deep and isinstance(node, files.Folder):
+        for name in call.files.names(path):
+            await _change(call, mode, posixpath.join(path, name), deep=deep)
+    return True
+
+
+def _mode(text: str, old: int, *, folder: bool) -> int | None:
+    """The permissions that a mode makes of old ones; None for what is no mode."""
+    if re.fullmatch(r"[0-7]{1,4}", text):
+        return int(text, 8)
+    for part in text.split(","):
+        found = re.fullmatch(r"([ugoa]*)([-+=])([rwxXst]*)", part)
+        if found is None:
+            return None
+        who, sign, letters = found.groups()
+        one = sum({"r": 4, "w": 2, "x": 1}.get(letter, 0) for letter in dict.fromkeys(letters))
+        if "X" in letters and (folder or old & 0o111):
+            one |= 1
+        places = {"u": 6, "g": 3, "o": 0}
+        whom = [places[at] for at in "ugo" if at in who or "a" in who or not who]
+        bits = sum(one << at for at in whom)
+        bits |= 0o1000 if "t" in letters else 0
+        mask = sum(7 << at for at in whom)
+        old = old | bits if sign == "+" else old & ~bits if sign == "-" else (old & ~mask) | bits
+    return old
 
 
 @_told("can't read")

@@ -1,0 +1,177 @@
+"""What a machine has and uses: df, du, free, top, nproc, mount."""
+
+import asyncio
+import re
+from typing import Final
+
+from cluster.runtime.vos import files
+from cluster.runtime.vos.kernel import Call, Program
+from cluster.runtime.vos.programs import options
+
+_CORES: Final = 4
+_MEMORY: Final = 8 << 20
+"""KiB. What a container sees of its node: nobody tells the virtual OS more."""
+_USED: Final = 1 << 20
+_DISK: Final = 100 << 20
+
+
+def _human(kib: int) -> str:
+    size = float(kib * 1024)
+    for unit in ("", "K", "M", "G"):
+        if size < 1024:
+            return f"{size:.1f}{unit}" if unit and size < 10 else f"{round(size)}{unit}"
+        size /= 1024
+    return f"{size:.1f}T"
+
+
+async def nproc(call: Call) -> int:
+    """`nproc`."""
+    await call.out(f"{_CORES}\n")
+    return 0
+
+
+async def arch(call: Call) -> int:
+    """`arch`."""
+    await call.out("x86_64\n")
+    return 0
+
+
+async def free(call: Call) -> int:
+    """`free [-bkmgh]`."""
+    flags = "".join(word[1:] for word in call.argv[1:])
+    divide = 1024 if "m" in flags else 1 << 20 if "g" in flags else 1
+    titles = ("total", "used", "free", "shared", "buff/cache", "available")
+    head = " " * 14 + "".join(f"{one:>12}" for one in titles) + "\n"
+    amounts = (_MEMORY, _USED, _MEMORY - 2 * _USED, 0, _USED, _MEMORY - _USED)
+    if "h" in flags:
+        shown = [_human(one) for one in amounts]
+    else:
+        shown = [str(one * 1024 if "b" in flags else one // divide) for one in amounts]
+    await call.out(head + "Mem:" + f"{'':10}" + "".join(f"{one:>12}" for one in shown) + "\n")
+    await call.out("Swap:" + f"{'':9}" + "".join(f"{'0':>12}" for _ in range(3)) + "\n")
+    return 0
+
+
+async def df(call: Call) -> int:
+    """`df [-hkmPT] [FILE…]`: the container's own room."""
+    try:
+        found, names = options.split(call.argv, "hkmPTai")
+    except options.Unknown as unknown:
+        return await call.complain(str(unknown))
+    for name in names:
+        if not call.files.exists(call.path(name)):
+            return await call.complain(f"{name}: can't find mount point")
+    used = call.files.used // 1024
+    amounts = (_DISK, used, _DISK - used)
+    scale = 1024 if "m" in found else 1
+    shown = [_human(one) if "h" in found else str(one // scale) for one in amounts]
+    title = "Size" if "h" in found else "1M-blocks" if "m" in found else "1K-blocks"
+    kind, overlay = (f"{'Type':<11}", f"{'overlay':<11}") if "T" in found else ("", "")
+    await call.out(
+        f"{'Filesystem':<20} {kind}{title:>10} {'Used':>9} {'Available':>9} Use% Mounted on\n"
+        f"{'overlay':<20} {overlay}{shown[0]:>10} {shown[1]:>9} {shown[2]:>9} "
+        f"{max(used * 100 // _DISK, 0):>3}% /\n"
+    )
+    return 0
+
+
+async def du(call: Call) -> int:
+    """`du [-shamk] [FILE…]`."""
+    try:
+        found, names = options.split(call.argv, "shamkc", "d")
+    except options.Unknown as unknown:
+        return await call.complain(str(unknown))
+    code = total = 0
+    for name in names or ["."]:
+        try:
+            total += await _weigh(call, name, found, 0)
+        except OSError as error:
+            code = await call.complain(f"{name}: {error.strerror}")
+    if "c" in found:
+        await call.out(f"{_shown(total, found)}\ttotal\n")
+    return code
+
+
+def _shown(kib: int, found: dict[str, str]) -> str:
+    if "h" in found:
+        return _human(kib)
+    return str(-(-kib // 1024) if "m" in found else kib)
+
+
+async def _weigh(call: Call, name: str, found: dict[str, str], depth: int) -> int:
+    await call.kernel.step()
+    path = call.path(name)
+    node = call.files.find(path, follow=False)
+    size = -(-node.size // 4096) * 4 if isinstance(node, files.File) else 4
+    folder = isinstance(node, files.Folder)
+    if folder and depth < 64:
+        for one in call.files.names(path):
+            try:
+                size += await _weigh(call, f"{name.rstrip('/')}/{one}", found, depth + 1)
+            except OSError:
+                continue
+    most = 0 if "s" in found else int(found["d"]) if found.get("d", "x").isdigit() else 1 << 30
+    if not depth or (depth <= most and (folder or "a" in found)):
+        await call.out(f"{_shown(size, found)}\t{name}\n")
+    return size
+
+
+async def top(call: Call) -> int:
+    """`top [-b] [-n ROUNDS] [-d SECONDS]`."""
+    words = " ".join(call.argv[1:])
+    found = re.search(r"n\s*(\d{1,6})", words)
+    pause = re.search(r"d\s*(\d{1,5})", words)
+    rounds = int(found[1]) if found else 1 << 30
+    tty = call.process.tty is not None and "b" not in words
+    while rounds:
+        rounds -= 1
+        await call.out(("\x1b[H\x1b[J" if tty else "") + _picture(call))
+        if rounds:
+            await asyncio.sleep(float(pause[1]) if pause else 5.0)
+    return 0
+
+
+def _picture(call: Call) -> str:
+    kernel = call.kernel
+    rows = {pid: process.argv for pid, process in kernel.processes.items()}
+    if kernel.main_argv:
+        rows.setdefault(1, kernel.main_argv)
+    lines = [
+        f"Mem: {_USED}K used, {_MEMORY - _USED}K free, 0K shrd, 0K buff, {_USED}K cached",
+        "CPU:   0% usr   0% sys   0% nic 100% idle   0% io   0% irq   0% sirq",
+        f"Load average: 0.00 0.00 0.00 1/{len(rows)} {max(rows, default=1)}",
+        "  PID  PPID USER     STAT   VSZ %VSZ CPU %CPU COMMAND",
+    ]
+    for pid, argv in sorted(rows.items()):
+        state = "R" if pid == call.process.pid else "S"
+        lines.append(
+            f"{pid:5d} {0 if pid == 1 else 1:5d} root     {state}     1600   0%   0   0% "
+            f"{' '.join(argv)[:120]}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+async def vmstat(call: Call) -> int:
+    """`vmstat`."""
+    await call.out(
+        "procs -----------memory---------- ---swap-- -----io---- -system-- ----cpu----\n"
+        " r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa\n"
+        f" 0  0      0 {_MEMORY - 2 * _USED}      0 {_USED}    0    0     0     0    0    0"
+        "  0  0 100  0\n"
+    )
+    return 0
+
+
+async def mount(call: Call) -> int:
+    """`mount`: what is mounted; mounting is for who is privileged."""
+    if len(call.argv) > 1:
+        return await call.complain("permission denied (are you root?)")
+    lines = ["overlay on / type overlay (rw,relatime)", "proc on /proc type proc (rw,relatime)"]
+    await call.out("\n".join(lines) + "\n")
+    return 0
+
+
+PROGRAMS: Final[dict[str, Program]] = {
+    "df": df, "du": du, "free": free, "top": top, "nproc": nproc, "arch": arch, "vmstat": vmstat,
+    "mount": mount,
+}  # fmt: skip
