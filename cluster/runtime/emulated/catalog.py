@@ -79,6 +79,12 @@ def find(path: str) -> Image | None:
     return None
 
 
+def forget() -> None:
+    """Look for users' images anew."""
+    find.cache_clear()
+    _of_users.cache_clear()
+
+
 @lru_cache(1)
 def _of_users() -> Mapping[str, Image]:
     # Imported here: the node has no image yet.
