@@ -84,10 +84,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Say what was probably meant where there is no such command."""
-        import difflib
-
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
+            import difflib  # here: each process of a cluster comes this way
+
             near = difflib.get_close_matches(name, COMMANDS, 1)
             hint = f" Did you mean {near[0]}?" if near else " See kubemu --help."
             ctx.fail(f"There is no command {name!r}.{hint}")

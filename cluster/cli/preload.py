@@ -2,16 +2,23 @@
 
 In the order in which components are needed: who starts first does not wait for the rest. A module
 that is missing here is imported by each process that needs it, later and without being shared.
+`module:function` is imported and called.
 """
 
+import os
+from pathlib import Path
 from typing import Final
 
+WARM: Final = "cluster.cli.preload:warm"
+"""Last in each group of which there are several processes: importing a class of an abstract kind
+empties Python's cache of what is a kind of what."""
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "": (
         "cluster.cli.__main__", "cluster.cli.process", "cluster.cli.connection", "structlog",
         "uvloop", "setproctitle", "cluster.aio.grpcserver", "cluster.client.grpc_transport",
         "cluster.client.client", "cluster.client.channel", "cluster.launcher.kubeconfig",
-        "cluster.client.leaderelection",
+        "cluster.client.leaderelection", "encodings.idna",
+        "cryptography.hazmat.primitives.serialization",
     ),
     "apiserver": (
         "cluster.cli.components.apiserver", "cluster.apiserver.component",
@@ -21,15 +28,40 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "cluster.cli.components.runtime", "cluster.runtime.component",
         "cluster.runtime.servicer", "cluster.runtime.dataplane_servicer",
         "cluster.runtime.streaming_servicer", "cluster.runtime.vos.programs",
+        "cluster.images.client.nodestore", "cluster.runtime.state.keeper",
+        "cluster.runtime.state.recovery", "cluster.runtime.state.restoring", WARM,
     ),
     "kubelet": (
         "cluster.cli.components.kubelet", "cluster.kubelet.component", "cluster.kubelet.grpc_cri",
-        "cluster.kubelet.serving.server",
+        "cluster.kubelet.serving.server", WARM,
     ),
-    "kube-proxy": ("cluster.cli.components.kube_proxy", "cluster.proxy.component"),
+    "kube-proxy": (
+        "cluster.cli.components.kube_proxy", "cluster.proxy.component",
+        "cluster.proxy.grpc_dataplane", WARM,
+    ),
     "controller-manager": (
-        "cluster.cli.components.controller_manager", "cluster.controllers.component",
+        "cluster.cli.components.controller_manager", "cluster.controllers.component", WARM,
     ),
     "scheduler": ("cluster.cli.components.scheduler", "cluster.scheduler.component"),
     "registry": ("cluster.cli.components.registry", "cluster.images.registry.component"),
 }  # fmt: skip
+
+
+def warm() -> None:
+    """Do once what every component's command does first, without running one.
+
+    What that leaves (caches of classes and options, patterns, a set-up log) is then shared by all
+    processes, where each would have megabytes of its own.
+    """
+    import structlog
+
+    from cluster.aio import clock
+    from cluster.cli import app, logformat
+    from cluster.cli.components.kube_proxy import kube_proxy
+
+    parent = app.kubemu.make_context("kubemu", ["kube-proxy"], resilient_parsing=True)
+    kube_proxy.make_context("kube-proxy", [], parent, resilient_parsing=True)
+    with Path(os.devnull).open("w") as nowhere:
+        logformat.configure("warm", clock.SystemClock(), format="json", stream=nowhere)
+        structlog.get_logger().info("warm")
+    structlog.reset_defaults()

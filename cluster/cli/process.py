@@ -81,6 +81,7 @@ def run(
     # Components hold many objects for long: at Python's thresholds collecting them costs a third
     # of the time in a burst.
     gc.set_threshold(50_000, 25, 100)
+    gc.enable()
     clock = clocks.SystemClock()
     logformat.configure(component, clock, format=log_format, level=log_level)
     structlog.get_logger().info("starting", version=cluster.__version__, pid=os.getpid())

@@ -123,7 +123,8 @@ class Zygote:
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        gc.enable()
+        # The collector stays off until the command has its thresholds (cli.process): one that goes
+        # through what is shared makes it the child's own.
         become(request, self._entry)
 
     def _reap(self) -> None:
@@ -191,12 +192,17 @@ def redirect(log: Path) -> None:
     os.close(null)
 
 
-def _import(module: str) -> None:
-    """Import for all. Where that fails, those who need the module say so in their own log."""
+def _import(entry: str) -> None:
+    """Import for all; of `module:function`, call the function too. Where that fails, those who need
+    the module say so in their own log.
+    """
+    module, _, function = entry.partition(":")
     try:
-        importlib.import_module(module)
+        found = importlib.import_module(module)
+        if function:
+            getattr(found, function)()
     except Exception:  # noqa: BLE001
-        print(f"cannot import {module} beforehand:", file=sys.stderr)  # noqa: T201
+        print(f"cannot import {entry} beforehand:", file=sys.stderr)  # noqa: T201
         sys.excepthook(*sys.exc_info())
 
 
