@@ -6,6 +6,7 @@ from typing import Any
 from kubeletworld import NODE, World, phase, world
 
 from cluster.aio import virtual
+from cluster.lab import wire
 
 LEAK = {"kubemu.dev/memory": "0s=64Mi,1m=900Mi"}
 SMALL: dict[str, Any] = {"memory": "1Gi"}
@@ -83,6 +84,34 @@ def test_a_node_at_rest_is_not_looked_at() -> None:
             await here.wait("curve", phase("Running"))
             await asyncio.sleep(100)
             assert len(asked) >= looks + 9
+
+    virtual.run(scenario())
+
+
+def test_a_node_whose_pods_have_ended_is_not_looked_at_though_it_is_measured() -> None:
+    async def scenario() -> None:
+        async with world() as here:
+            socket = wire.Socket("the runtime")
+            socket.service = cri = here.runtime().cri
+            asked: list[float] = []
+            real = cri.list_container_stats
+
+            async def counted(request: Any) -> Any:
+                asked.append(here.loop.time())
+                return await real(request)
+
+            cri.list_container_stats = counted  # type: ignore[method-assign]
+            here.start_kubelet(socket)
+            annotations = {"kubemu.dev/run-for": "5m"}
+            await here.pod("short", annotations=annotations, restartPolicy="Never")
+            await here.wait("short", phase("Running"))
+            await asyncio.sleep(200)
+            assert len(asked) >= 15
+            await here.wait("short", phase("Succeeded"), 200)
+            await asyncio.sleep(400)
+            looks = len(asked)
+            await asyncio.sleep(3600)
+            assert len(asked) == looks
 
     virtual.run(scenario())
 

@@ -2,7 +2,7 @@
 
 A node at rest costs nothing. It is looked at once, ten seconds after something changed among its
 pods, and again only as long as something may change by itself: a curve, a shared load, a program
-of the user's, a grace period, a pressure, or a runtime that measures real processes.
+of the user's, a grace period, a pressure, or pods of a runtime that measures real processes.
 """
 
 import asyncio
@@ -144,7 +144,8 @@ class Watch:
         if evictions:
             self._patience = now + CLEANUP_TIMEOUT
             return _CLEANUP_POLL
-        lively = outcome.busy or self._measured or any(map(_lively, measuring.active(agent)))
+        running = measuring.active(agent)
+        lively = outcome.busy or (self._measured and running) or any(map(_lively, running))
         return PERIOD if lively else None
 
     def _cleaning(self) -> bool:
