@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cluster.runtime import answers
+from cluster.runtime.answers import Answer
+
 if TYPE_CHECKING:
     from cluster.runtime.grpcserving import Http2
 
@@ -18,6 +21,9 @@ _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]{1,8000}) HTTP/1\.([01])"
 _REASONS: Final = {200: "OK", 400: "Bad Request", 431: "Request Header Fields Too Large"}
 
 
+_PLAIN: Final = "text/plain; charset=utf-8"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Who answers. `log` takes access-log lines."""
@@ -25,6 +31,8 @@ class Site:
     pod: str
     container: str
     log: Callable[[str], None]
+    answers: tuple[Answer, ...] = ()
+    """What is answered instead of the usual, by path."""
 
 
 class Connection:
@@ -113,13 +121,19 @@ class Connection:
         self._chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
         wanted = headers.get(b"connection", b"").lower()
         stays = wanted != b"close" and (minor == b"1" or wanted == b"keep-alive")
-        text = f"{self._site.pod}\n{method} {target}\n".encode()
-        self._site.log(f'127.0.0.1 "{method} {target} HTTP/1.{minor.decode()}" 200 {len(text)}')
-        answer = _response(200, text, stays=stays, body=method != "HEAD")
+        told = answers.find(self._site.answers, target) if self._site.answers else None
+        text = f"{self._site.pod}\n{method} {target}\n" if told is None else told.body
+        data, status = text.encode(errors="replace"), 200 if told is None else told.status
+        self._log(method, target, minor.decode(), status, len(data))
+        kind = _PLAIN if told is None else told.kind
+        answer = _response(status, data, stays=stays, body=method != "HEAD", kind=kind)
         if headers.get(b"expect", b"").lower() == b"100-continue" and (self._body or self._chunked):
             answer = b"HTTP/1.1 100 Continue\r\n\r\n" + answer
         self.closed = not stays
         return answer
+
+    def _log(self, method: str, target: str, minor: str, status: int, size: int) -> None:
+        self._site.log(f'127.0.0.1 "{method} {target} HTTP/1.{minor}" {status} {size}')
 
     def _refuse(self, status: int) -> bytes:
         self.closed = True
@@ -135,10 +149,20 @@ def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
     return found
 
 
-def _response(status: int, text: bytes, *, stays: bool, body: bool) -> bytes:
+def _response(status: int, text: bytes, *, stays: bool, body: bool, kind: str = _PLAIN) -> bytes:
+    bare = status in (204, 304)
+    sizes = "" if bare else f"Content-Type: {kind}\r\nContent-Length: {len(text)}\r\n"
     head = (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\nServer: kubemu\r\n"
-        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
+        f"HTTP/1.1 {status} {_reason(status)}\r\nServer: kubemu\r\n{sizes}"
         f"Connection: {'keep-alive' if stays else 'close'}\r\n\r\n"
     )
-    return head.encode() + (text if body else b"")
+    return head.encode() + (text if body and not bare else b"")
+
+
+def _reason(status: int) -> str:
+    known = _REASONS.get(status)
+    if known is None:
+        from http import HTTPStatus
+
+        known = next((one.phrase for one in HTTPStatus if one == status), "Unknown")
+    return known

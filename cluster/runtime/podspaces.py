@@ -25,10 +25,11 @@ Emit = Callable[[Container, str], None]
 
 class Spaces:
     """Namespaces by sandbox; each is made when somebody wants it. `wake` starts a sleeping
-    container's program, `emit` writes a line to a container's log.
+    container's program, `emit` writes a line to a container's log, `now` is the time in seconds.
     """
 
-    def __init__(self, wake: Wake, emit: Emit) -> None:
+    def __init__(self, wake: Wake, emit: Emit, now: Callable[[], float]) -> None:
+        self._now = now
         self.bridge = Bridge()
         self._wake = wake
         self._emit = emit
@@ -72,14 +73,14 @@ class Spaces:
         if not sandbox.addresses:
             return self._of_node()
         if sandbox.network is None:
-            occupant = Occupant(lambda: (sandbox,), self._wake, self._emit)
+            occupant = Occupant(lambda: (sandbox,), self._wake, self._emit, self._now)
             sandbox.network = Namespace(self.bridge, sandbox.addresses, occupant)
             occupant.space = sandbox.network
         return sandbox.network
 
     def _of_node(self) -> Namespace:
         if self._host is None:
-            occupant = Occupant(self._sandboxes.values, self._wake, self._emit)
+            occupant = Occupant(self._sandboxes.values, self._wake, self._emit, self._now)
             self._host = Namespace(self.bridge, self._host_addresses, occupant)
             occupant.space = self._host
         return self._host
@@ -94,7 +95,11 @@ class Occupant:
 
     space: Namespace
 
-    def __init__(self, sandboxes: Callable[[], Iterable[Sandbox]], wake: Wake, emit: Emit) -> None:
+    def __init__(
+        self, sandboxes: Callable[[], Iterable[Sandbox]], wake: Wake, emit: Emit,
+        now: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._now = now
         self._sandboxes = sandboxes
         self._wake = wake
         self._emit = emit
@@ -107,6 +112,7 @@ class Occupant:
                     one.sandbox.config.metadata.name,
                     one.config.metadata.name,
                     functools.partial(self._emit, one),
+                    one.script.answers,
                 )
                 return one, Connection(site)
         return None
@@ -142,8 +148,13 @@ class Occupant:
     def _running(self) -> Iterator[Container]:
         for sandbox in self._sandboxes():
             for container in sandbox.containers.values():
-                if container.state is State.RUNNING:
+                if container.state is State.RUNNING and self._is_ready(container):
                     yield container
+
+    def _is_ready(self, container: Container) -> bool:
+        """Whether it has come to serve: until then nothing listens."""
+        after = container.script.ready_after
+        return after <= 0 or self._now() >= container.started_at / 1e9 + after
 
 
 def _beginning(container: Container) -> bool:

@@ -14,7 +14,8 @@ import msgspec
 
 from cluster.api import curves, durations, json_text, loads
 from cluster.api.curves import Curve
-from cluster.runtime import commandline
+from cluster.runtime import answers, commandline
+from cluster.runtime.answers import Answer
 
 PREFIX: Final = "kubemu.dev/"
 INIT: Final = "kubemu.dev/init"
@@ -23,6 +24,7 @@ INIT: Final = "kubemu.dev/init"
 PORTS: Final = "io.kubernetes.container.ports"
 """Annotation in which the kubelet puts the ports that a container declares, as JSON."""
 
+_MAX_LINES: Final = 1000
 KILLED: Final = 137
 """Exit code of a process that SIGKILL ended."""
 
@@ -51,6 +53,12 @@ class Script:
     where nobody said (see `usage`)."""
     storage: Curve | None = None
     """Bytes of its writable layer that it pretends to have written."""
+    ready_after: float = 0.0
+    """How long after its start it serves."""
+    log: tuple[str, ...] = ()
+    """What it logs at its start, where it has no program."""
+    answers: tuple[Answer, ...] = ()
+    """What it answers over HTTP, where it has no program; to all else as usual."""
 
     @property
     def serves(self) -> bool:
@@ -81,10 +89,13 @@ def of(name: str, annotations: Mapping[str, str], base: Script, *, init: bool = 
         base.stop_code,
         () if ends and not base.sleeps else base.program,
         base.sleeps,
-        base.ports,
+        _told_ports(told) or base.ports,
         _curve(told, "cpu", loads.NANOCORES),
         _curve(told, "memory", 1),
         _curve(told, "ephemeral-storage", 1),
+        _seconds(told, "ready-after", 0.0),
+        tuple(told["log"].splitlines()[:_MAX_LINES]) if "log" in told else (),
+        _answers(told),
     )
 
 
@@ -184,6 +195,23 @@ def _check_load(name: str, annotations: Mapping[str, str]) -> None:
             loads.per_load(annotations, name, key, parts)
         except ValueError as error:
             raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
+
+
+def _told_ports(told: Mapping[str, str]) -> tuple[int, ...]:
+    found = [text.strip() for text in told.get("ports", "").split(",") if text.strip()]
+    for text in found:
+        if not text.isdigit() or len(text) > 5 or not 0 < int(text) < 65536:
+            raise ValueError(f"annotation {PREFIX}ports: {text[:40]!r} is no port")
+    return tuple(map(int, found))
+
+
+def _answers(told: Mapping[str, str]) -> tuple[Answer, ...]:
+    if "http" not in told:
+        return ()
+    try:
+        return answers.parse(told["http"])
+    except ValueError as error:
+        raise ValueError(f"annotation {PREFIX}http: {error}") from error
 
 
 def _seconds(told: Mapping[str, str], key: str, default: float) -> float:

@@ -61,7 +61,7 @@ class Sim(simstreams.Streams):
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
-        self.spaces = podspaces.Spaces(self.woken, self._emit)
+        self.spaces = podspaces.Spaces(self.woken, self._emit, clock.now)
         self.inputs = tasks.Background("streams", simstreams.input_ended)
         if self._addresses.cidrs:
             self.spaces.set_networks(self._addresses.networks)
@@ -400,8 +400,8 @@ class Sim(simstreams.Streams):
     def _announce(container: Container, log: logs.Log, at: float) -> None:
         ports = container.script.ports
         where = f"serving HTTP on {', '.join(map(str, ports))}" if ports else "started"
-        text = f"{container.config.metadata.name}: {where}\n"
-        log.write_at(at, "stdout", text.encode())
+        lines = container.script.log or (f"{container.config.metadata.name}: {where}",)
+        log.write_at(at, "stdout", "".join(f"{line}\n" for line in lines).encode())
 
     def _emit(self, container: Container, line: str) -> None:
         """A line of a server that answers by itself."""
