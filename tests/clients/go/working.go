@@ -230,7 +230,7 @@ func discovers(w *world) {
 func pods(w *world) {
 	client := w.client.CoreV1().Pods(w.namespace)
 	pod := &corev1.Pod{ObjectMeta: named("web"), Spec: corev1.PodSpec{
-		Containers: []corev1.Container{{Name: "main", Image: "nginx",
+		Containers: []corev1.Container{{Name: "main", Image: "example.com/pages",
 			Ports: []corev1.ContainerPort{{ContainerPort: 80}}}}}}
 	_, err := client.Create(w.ctx, pod, metav1.CreateOptions{})
 	must(err)
