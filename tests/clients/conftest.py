@@ -32,7 +32,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clientworld.Wo
 def web(cluster: clientworld.World) -> str:
     """The namespace of a pod `web` that serves pages on port 80, and the service before it."""
     cluster.make_namespace("served")
-    cluster.post("/api/v1/namespaces/served/pods", clientworld.pod("web", "example.com/pages", port=80))
+    cluster.post(
+        "/api/v1/namespaces/served/pods", clientworld.pod("web", "example.com/pages", port=80)
+    )
     cluster.post("/api/v1/namespaces/served/services", clientworld.service("web"))
     cluster.until_ready("served", "web")
     return "served"
