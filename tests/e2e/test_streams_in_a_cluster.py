@@ -22,7 +22,7 @@ PAGE = "/api/v1/namespaces/default/{}/proxy/"
 def cluster(clusters: Callable[..., Cluster]) -> Cluster:
     """A node, the pod `web` that serves port 80, and a service before it."""
     found = clusters("streams", "--nodes", "1")
-    found.kubectl("run", "web", "--image=nginx", "--port=80")
+    found.kubectl("run", "web", "--image=example.com/pages", "--port=80")
     found.kubectl("expose", "pod", "web", "--name=web")
     found.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/web")
     return found
