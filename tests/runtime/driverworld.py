@@ -37,8 +37,8 @@ def lacking() -> str:
     found = facts.look()
     if not found.program:
         return "neither crun nor runc is here (apt install crun runc)"
-    if os.getuid() != 0:
-        return "the oci driver is tried as root"
+    if not found.mapped:
+        return "who is not root needs newuidmap and a range in /etc/subuid (apt install uidmap)"
     if busybox() is None:
         return "there is no busybox (apt install busybox-static)"
     return found.problem()

@@ -241,6 +241,8 @@ def test_both_programs_complain_in_the_same_words(said):
         ({"program": ""}, "apt install crun"),
         ({"machine": "sparc"}, "x86_64 or aarch64"),
         ({"uid": 5, "user_namespaces": False}, "run it as root"),
+        ({"uid": 5, "hybrid": True}, "install runc"),
+        ({"uid": 5}, ""),
     ],
 )
 def test_what_a_machine_lacks_is_said_with_what_to_do(lack, word):

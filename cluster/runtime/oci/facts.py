@@ -30,7 +30,9 @@ class Facts:
     user_namespaces: bool = True
     cgroups: int = 0
     hybrid: bool = False
-    """Whether it has both versions of cgroups mounted, which crun cannot work with."""
+    """Whether it has both versions of cgroups mounted. crun cannot work with that: it is shown one
+    of them, which takes root.
+    """
     bounding: tuple[str, ...] = capabilities.ALL
     least_oom_score: int = -1000
     mapped: bool = True
@@ -65,6 +67,11 @@ class Facts:
                 "kernel.apparmor_restrict_unprivileged_userns): allow them, run it as root, "
                 f"{_SIM}."
             )
+        if self.rootless and self.hybrid and Path(self.program).name == "crun":
+            return (
+                "crun works for root alone where both versions of cgroups are mounted: install "
+                f"runc, run it as root, {_SIM}."
+            )
         return ""
 
     def warnings(self) -> list[str]:
@@ -88,7 +95,7 @@ def look(wanted: str = "") -> Facts:
     return Facts(
         system=sys.platform,
         machine=platform.machine(),
-        program=_program(wanted, hybrid=hybrid),
+        program=_program(wanted, last=hybrid and uid != 0),
         uid=uid,
         user_namespaces=_user_namespaces(),
         cgroups=version if _writable(version) else 0,
@@ -99,8 +106,9 @@ def look(wanted: str = "") -> Facts:
     )
 
 
-def _program(wanted: str, *, hybrid: bool) -> str:
-    names = (wanted,) if wanted else PROGRAMS[::-1] if hybrid else PROGRAMS
+def _program(wanted: str, *, last: bool) -> str:
+    """The path of the program; `last` is whether crun is to be the last choice."""
+    names = (wanted,) if wanted else PROGRAMS[::-1] if last else PROGRAMS
     # What only an administrator runs may not be in a user's PATH, though he can run it.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
     found = (shutil.which(name, path=path) for name in names)
