@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from realcluster import KUBEMU, Cluster, until
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "image"
 APP = 'require("http").createServer((q, s) => s.end(require("os").hostname())).listen(8080)\n'
 DOCKERFILE = """FROM node:20
 WORKDIR /app
@@ -54,6 +55,18 @@ def test_an_image_is_built_pushed_and_run(cluster: Cluster, tmp_path: Path) -> N
     assert status["imageID"].endswith(f"/hello@{digest}")
     assert cluster.kubectl("exec", "hello", "--", "cat", "/app/app.js") == APP
     assert cluster.kubectl("exec", "hello", "--", "sh", "-c", "echo $WHERE; pwd") == "here\n/app\n"
+
+
+def test_the_example_answers_its_host_name(cluster: Cluster) -> None:
+    name = f"{registry(cluster)}/app:v1"
+    image(cluster, "build", "-q", "-t", name, str(EXAMPLE))
+    image(cluster, "push", "-q", name)
+    cluster.kubectl("run", "app", f"--image={name}", "--labels=app=app", "--port=8080")
+    cluster.running(1, "app=app")
+    answer = cluster.kubectl("get", "--raw", "/api/v1/namespaces/default/pods/app:8080/proxy/")
+    assert answer == "You've hit app\n"
+    log = cluster.kubectl("logs", "app")
+    assert log.startswith("server starting...\nreceived a request from ::ffff:")
 
 
 def test_an_image_that_was_not_pushed_is_waited_for_and_then_runs(

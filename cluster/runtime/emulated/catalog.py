@@ -38,6 +38,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "nginx",
     ),
     "library/httpd": "httpd",
+    **dict.fromkeys(("library/node", "node"), "node"),
     **dict.fromkeys(
         ("e2e-test-images/agnhost", "kubernetes-e2e-test-images/agnhost", "agnhost",
          "k8s-staging-e2e-test-images/agnhost"),
