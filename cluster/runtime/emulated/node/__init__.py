@@ -1,4 +1,4 @@
-"""`library/node`: runs JavaScript, in an embedded engine (the extra `node`)."""
+"""`library/node`: runs JavaScript, in an embedded engine (QuickJS)."""
 
 from typing import Final
 
