@@ -65,6 +65,12 @@ SETTINGS = (
             "image-gc-low-threshold"),
     Setting("image_minimum_gc_age", DURATION, "How old an unused image has to be.",
             "minimum-image-ttl-duration"),
+    Setting(
+        "container_log_max_size", TEXT,
+        "Size of a container's log at which it is turned over; kubemu's own runtime has flags of "
+        "its own for it.",
+    ),
+    Setting("container_log_max_files", NUMBER, "Log files of a container then."),
     Setting("node_status_max_images", NUMBER, "Images that the Node lists; -1: all."),
     Setting("serialize_image_pulls", BOOLEAN, "Whether images are pulled one after another."),
     Setting("max_parallel_image_pulls", NUMBER, "Pulls at once otherwise; 0: any number."),

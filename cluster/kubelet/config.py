@@ -67,6 +67,11 @@ class Config:
     pod_logs_dir: str = "/var/log/pods"
     """Where the runtime keeps container logs, a folder for each pod."""
 
+    container_log_max_size: str = "10Mi"
+    container_log_max_files: int = 5
+    """When the logs of a runtime that does not turn them over itself are turned over, and how many
+    files of a container there are then. Kubemu's own runtime has flags of its own for it."""
+
     root_dir: str = ""
     """Where the pods' volumes are kept on the real disk. A runtime in the same process has a disk
     of its own in memory, which is used then; with another one and "" pods have no volumes."""
@@ -156,12 +161,25 @@ class Config:
         if self.node_lease_duration < 1 or not 0 < self.lease_renew_fraction < 1:
             raise ValueError("a node lease lasts at least a second and is renewed before its end")
         version.parse(self.kubernetes_version)
+        self._check_logs()
         self._check_eviction()
         self._check_images()
         self._check_limits()
         for path in (self.root_dir, self.host_root):
             if path and not path.startswith("/"):
                 raise ValueError(f"{path!r} is no absolute path")
+
+    def _check_logs(self) -> None:
+        try:
+            size = quantity.value(self.container_log_max_size)
+        except ValueError as error:
+            text = f"container_log_max_size is {self.container_log_max_size!r}: {error}"
+            raise ValueError(text) from error
+        if size <= 0:
+            raise ValueError("container_log_max_size must be positive")
+        if self.container_log_max_files <= 1:
+            count = self.container_log_max_files
+            raise ValueError(f"container_log_max_files is {count}: it must be greater than 1")
 
     def _check_eviction(self) -> None:
         thresholds.parse(

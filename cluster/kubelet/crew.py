@@ -199,7 +199,9 @@ class Crew:
             shared=shared,
             disk=self._disk,
         )
-        link = RuntimeLink(agent, self._random, lambda found: self._keeper.set_health(name, found))
+        link = RuntimeLink(
+            agent, self._random, lambda found: self._keeper.set_health(name, found), self._clock
+        )
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)
         speaker = NodeSpeaker(self._recorder, config)
         images = ImageKeeper(

@@ -14,6 +14,10 @@ from cluster.pb.cluster.v1 import kubelet_pb2 as streams
 from cluster.pb.cluster.v1 import streaming_pb2
 from cluster.pb.cri.v1 import api_pb2 as pb
 
+OURS: Final = "kubemu"
+"""The name of a runtime that streams by cluster.v1.Streaming, and turns its logs over itself."""
+READY_AFTER: Final = "kubemu.dev/ready-after"
+"""By which a runtime says how long after its start a container is ready."""
 POD_NAME: Final = "io.kubernetes.pod.name"
 POD_NAMESPACE: Final = "io.kubernetes.pod.namespace"
 POD_UID: Final = "io.kubernetes.pod.uid"
@@ -75,6 +79,15 @@ class Cri(Protocol):
         """Everything that happens from the moment this returns."""
         ...
 
+    async def container_status(
+        self, request: pb.ContainerStatusRequest, /
+    ) -> pb.ContainerStatusResponse: ...
+    async def reopen_container_log(
+        self, request: pb.ReopenContainerLogRequest, /
+    ) -> pb.ReopenContainerLogResponse: ...
+    async def exec(self, request: pb.ExecRequest, /) -> pb.ExecResponse: ...
+    async def attach(self, request: pb.AttachRequest, /) -> pb.AttachResponse: ...
+    async def port_forward(self, request: pb.PortForwardRequest, /) -> pb.PortForwardResponse: ...
     async def exec_sync(self, request: pb.ExecSyncRequest, /) -> pb.ExecSyncResponse: ...
 
     async def stream_exec(
@@ -182,4 +195,5 @@ def _container(status: pb.ContainerStatus, sandbox: str) -> Container:
         image=status.image.image,
         image_ref=status.image_ref,
         spec_image=status.annotations.get(SPEC_IMAGE, ""),
+        ready_after=status.annotations.get(READY_AFTER, ""),
     )

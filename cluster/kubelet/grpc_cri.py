@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 
 from cluster.aio import grpcfailures, grpcstreams, rpc
-from cluster.kubelet.cri import Cri
+from cluster.kubelet.cri import OURS, Cri
 from cluster.pb.cluster.v1 import streaming_pb2_grpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.pb.cri.v1 import api_pb2_grpc
+
+if TYPE_CHECKING:
+    from cluster.kubelet.foreign.adapter import Foreign
 
 _GREETING: Final = 2.0
 """Seconds to wait for the first word of an event stream; not every runtime sends it at once."""
@@ -37,6 +40,8 @@ class GrpcCri:
         )
         self._streaming: Any = streaming_pb2_grpc.StreamingStub(channel)
         self._calls: dict[str, Any] = {}
+        self._is_ours: bool | None = None
+        self._foreign: Foreign | None = None
         for service, stub in zip(pb.DESCRIPTOR.services_by_name.values(), self._stubs, strict=True):
             for method in service.methods:
                 self._calls[_method_name(method.name)] = getattr(stub, method.name)
@@ -52,6 +57,69 @@ class GrpcCri:
 
         self.__dict__[name] = carry
         return carry
+
+    async def foreign(self) -> "Foreign | None":
+        """What stands in for what CRI does not have; None where the runtime is kubemu's own.
+
+        rpc.Failure.
+        """
+        if self._is_ours is None:
+            answer = await self.version(pb.VersionRequest())
+            self._is_ours = answer.runtime_name == OURS
+            if not self._is_ours:
+                # Imported here: it is much, and most runtimes are ours.
+                from cluster.kubelet.foreign.adapter import Foreign
+
+                self._foreign = Foreign(cast(Cri, self))
+        return self._foreign
+
+    async def create_container(
+        self, request: pb.CreateContainerRequest
+    ) -> pb.CreateContainerResponse:
+        """Another runtime wants the folder of the log to be there."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            foreign.make_folder(request)
+        return await self._unary(  # type: ignore[no-any-return]
+            self._calls["create_container"], request, self._timeout
+        )
+
+    async def remove_container(
+        self, request: pb.RemoveContainerRequest
+    ) -> pb.RemoveContainerResponse:
+        """Another runtime leaves the log to the kubelet."""
+        foreign = await self.foreign()
+        path = "" if foreign is None else await foreign.log_path(request.container_id)
+        answer = await self._unary(self._calls["remove_container"], request, self._timeout)
+        if foreign is not None:
+            foreign.remove_log(path)
+        return answer  # type: ignore[no-any-return]
+
+    async def remove_pod_sandbox(
+        self, request: pb.RemovePodSandboxRequest
+    ) -> pb.RemovePodSandboxResponse:
+        """It takes its containers with it, whose logs another runtime leaves to the kubelet."""
+        foreign = await self.foreign()
+        left = [] if foreign is None else await foreign.containers(request.pod_sandbox_id)
+        answer = await self._unary(self._calls["remove_pod_sandbox"], request, self._timeout)
+        for one in left:
+            if foreign is not None:
+                foreign.remove_log(one.log_path)
+        return answer  # type: ignore[no-any-return]
+
+    async def pod_sandbox_status(
+        self, request: pb.PodSandboxStatusRequest
+    ) -> pb.PodSandboxStatusResponse:
+        """A runtime without events does not tell of the containers with it: they are asked for."""
+        answer: pb.PodSandboxStatusResponse = await self._unary(
+            self._calls["pod_sandbox_status"], request, self._timeout
+        )
+        if not answer.timestamp:
+            foreign = await self.foreign()
+            if foreign is not None:
+                inside = await foreign.containers(request.pod_sandbox_id)
+                answer.containers_statuses.extend(inside)
+        return answer
 
     async def stop_container(self, request: pb.StopContainerRequest) -> pb.StopContainerResponse:
         """Lasts as long as the container's grace."""
@@ -93,18 +161,30 @@ class GrpcCri:
 
     async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            return await foreign.stream_exec(inputs)
         return _streamed(self._streaming.StreamExec, inputs)
 
     async def stream_attach(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            return await foreign.stream_attach(inputs)
         return _streamed(self._streaming.StreamAttach, inputs)
 
     async def stream_port_forward(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            return await foreign.stream_port_forward(inputs)
         return _streamed(self._streaming.StreamPortForward, inputs)
 
     async def read_log(self, request: Any) -> Any:
         """See `cri.Cri`."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            return await foreign.read_log(request)
         return await self._unary(self._streaming.ReadLog, request, self._timeout)
 
     async def _unary(self, call: Any, request: Any, seconds: float) -> Any:

@@ -19,6 +19,7 @@ from cluster.kubelet import criconfig, downward, events, pullsecrets, security
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, EventSource
 from cluster.kubelet.environment import hostnames, resolvers, services, variables
+from cluster.kubelet.imagescripts import ImageScripts
 from cluster.kubelet.lifecycle import podspec
 from cluster.kubelet.lifecycle.actions import Start
 from cluster.kubelet.pods import Pod
@@ -52,6 +53,7 @@ class Shared:
         self.objects = Objects(client, random, group.spawn, self._refreshing.wake)
         self.refresh_after = self._refreshing.wake_after
         self._nodes: list[Provisions] = []
+        self.scripts = ImageScripts(client, clock)
         self.services = Informer(client, "services", generator=random)
         self._spaces: dict[str, dict[str, Object]] = {}
         self._links: dict[str, dict[str, str]] = {}
@@ -149,6 +151,7 @@ class Provisions:
 
     async def ready(self, pod: Pod) -> bool:
         """See `Keeper.ready`."""
+        await self._shared.scripts.refresh()
         return await self.keeper.ready(pod)
 
     def sandbox(self, pod: Pod, attempt: int, logs: str) -> pb.PodSandboxConfig:
@@ -161,6 +164,7 @@ class Provisions:
         for reason, message in said.warnings:
             self._speaker.resolver_formed(obj, reason, message)
         config = criconfig.sandbox(obj, attempt, logs)
+        self._shared.scripts.apply(obj, config)
         if self._told:
             security.sandbox(config.linux, obj)
         if not podspec.host_network(obj):

@@ -7,17 +7,21 @@ was: the agent looks again at every pod either way.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import structlog
 
 from cluster.aio import backoff, rpc, tasks
+from cluster.aio import clock as clocks
+from cluster.api import quantity
 from cluster.kubelet.agent import NodeAgent
-from cluster.kubelet.cri import POD_UID, EventSource
+from cluster.kubelet.cri import OURS, POD_UID, EventSource
 from cluster.kubelet.node.health import Handler, Health
 from cluster.pb.cri.v1 import api_pb2 as pb
 
+_POLL: Final = 1.0
+"""genericPlegRelistPeriod: how often a runtime without events is listed."""
 _DOWN: Final = "container runtime is down"
 
 
@@ -25,8 +29,13 @@ class RuntimeLink:
     """Ties `agent` to its runtime. `on_health` hears of each change of the runtime's health."""
 
     def __init__(
-        self, agent: NodeAgent, generator: random.Random, on_health: Callable[[Health], None]
+        self,
+        agent: NodeAgent,
+        generator: random.Random,
+        on_health: Callable[[Health], None],
+        clock: clocks.Clock,
     ) -> None:
+        self._clock = clock
         self._agent = agent
         self._random = generator
         self._on_health = on_health
@@ -34,6 +43,7 @@ class RuntimeLink:
         self._pod_cidr = agent.config.pod_cidr
         self._synced = False
         self._connected = False
+        self._ours = True
         self._down: asyncio.TimerHandle | None = None
         self._log = structlog.get_logger().bind(component="kubelet", node=agent.config.node_name)
 
@@ -78,10 +88,15 @@ class RuntimeLink:
         self._agent.adopt_orphans()
 
     async def _follow(self, group: tasks.Group, pause: backoff.Backoff) -> None:
-        stream = await self._agent.cri.get_container_events(pb.GetEventsRequest())
+        stream = await self._events()
         await self._connect()
         pause.reset()
-        relist = group.spawn(self._relist(), "relist")
+        if not self._ours:
+            group.spawn(self._turn_logs_over(), "logs")
+        if stream is None:
+            await self._relist(min(_POLL, self._agent.config.relist_period))
+            return
+        relist = group.spawn(self._relist(self._agent.config.relist_period), "relist")
         async for event in stream:
             status = event.pod_sandbox_status
             uid = status.labels.get(POD_UID) or status.metadata.uid
@@ -89,8 +104,27 @@ class RuntimeLink:
         relist.cancel()
         raise rpc.Failure("UNAVAILABLE", "the stream of container events ended")
 
+    async def _events(self) -> AsyncIterator[pb.ContainerEventResponse] | None:
+        """The runtime's events; None where it has none, and is listed often instead. rpc.Failure"""
+        try:
+            return await self._agent.cri.get_container_events(pb.GetEventsRequest())
+        except rpc.Failure as failure:
+            if failure.code == "UNIMPLEMENTED":
+                return None
+            raise
+
+    async def _turn_logs_over(self) -> None:
+        # Imported here: kubemu's own runtime turns its logs over itself.
+        from cluster.kubelet.foreign.rotation import Rotation
+
+        config = self._agent.config
+        size = quantity.value(config.container_log_max_size)
+        files = config.container_log_max_files
+        await Rotation(self._agent.cri, self._clock, size=size, files=files).run()
+
     async def _connect(self) -> None:
-        await self._agent.cri.version(pb.VersionRequest())
+        answer = await self._agent.cri.version(pb.VersionRequest())
+        self._ours = answer.runtime_name == OURS
         await self._agent.recover()
         if self._synced:
             self._agent.adopt_orphans()
@@ -117,9 +151,9 @@ class RuntimeLink:
             )
         )
 
-    async def _relist(self) -> None:
+    async def _relist(self, period: float) -> None:
         while True:
-            await asyncio.sleep(self._agent.config.relist_period)
+            await asyncio.sleep(period)
             await self._agent.recover()
             if self._synced:
                 self._agent.adopt_orphans()

@@ -11,7 +11,7 @@ from typing import Final
 
 from cluster.aio import tasks
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
-from cluster.streams import dialing
+from cluster.streams import dialing, remotecommand
 from cluster.streams.spdy.connection import Connection, Stream
 
 VERSIONS: Final = ("v4.channel.k8s.io",)
@@ -96,6 +96,13 @@ async def _pass_on(stream: Stream, kind: str, outputs: Outputs) -> None:
             await outputs.put(said)
 
 
+def _why(message: str) -> str:
+    """Without the words that whoever passes it on begins with, too."""
+    for begin in ("Internal error occurred", remotecommand.EXECUTING, remotecommand.ATTACHING):
+        message = message.removeprefix(f"{begin}: ")
+    return message
+
+
 def ended(words: bytes) -> pb.Exit:
     """What the error stream says of an end: a Status, or words where it is none."""
     try:
@@ -106,6 +113,6 @@ def ended(words: bytes) -> pb.Exit:
             causes = status["details"]["causes"]
             code = next(int(one["message"]) for one in causes if one["reason"] == "ExitCode")
             return pb.Exit(code=code)
-        return pb.Exit(code=_NO_CODE, error=str(status.get("message") or "the command failed"))
+        return pb.Exit(code=_NO_CODE, error=_why(str(status.get("message") or "it failed")))
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
         return pb.Exit(code=_NO_CODE, error=words.decode(errors="replace"))

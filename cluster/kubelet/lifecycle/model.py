@@ -55,6 +55,8 @@ class Container:
     image: str = ""
     image_ref: str = ""
     spec_image: str = ""
+    ready_after: str = ""
+    """How long after its start it is ready, where the runtime says so."""
 
 
 @dataclass(frozen=True, slots=True)
