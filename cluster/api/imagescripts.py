@@ -63,6 +63,9 @@ class Scripts:
         }
 
 
+NONE: Final = Scripts()
+
+
 def of_pod(scripts: Scripts, pod: objects.Object) -> dict[str, str]:
     """The annotations that scripts give a pod, its init containers included."""
     if not scripts.rules:
@@ -70,6 +73,20 @@ def of_pod(scripts: Scripts, pod: objects.Object) -> dict[str, str]:
     spec = objects.spec(pod)
     both = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     return scripts.annotations({one["name"]: one.get("image") or "" for one in both})
+
+
+def under(own: Mapping[str, str], scripted: Mapping[str, str]) -> dict[str, str]:
+    """The scripted annotations that a pod's `own` leave room for."""
+    return {
+        key: value
+        for key, value in scripted.items()
+        if key not in own and key.rpartition("/")[2].partition(".")[0] not in _keys(own)
+    }
+
+
+def _keys(own: Mapping[str, str]) -> set[str]:
+    """What a pod says of all its containers."""
+    return {key[len(PREFIX) :] for key in own if key.startswith(PREFIX)}
 
 
 @lru_cache(4096)

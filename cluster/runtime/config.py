@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cluster.api import imagescripts
+from cluster.api.imagescripts import Scripts
 from cluster.runtime import addresses
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ class Config:
 
     volumes_on_disk: bool = False
     """Whether what containers mount is on the real disk; else it is in memory (`nodedisk`)."""
+
+    image_scripts: Scripts = imagescripts.NONE
+    """What containers of certain images do, where neither pod nor cluster says otherwise."""
 
     def __post_init__(self) -> None:
         if not self.node_name:

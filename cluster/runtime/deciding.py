@@ -5,14 +5,16 @@ and a command that is none of them fails), or it is believed: nobody knows its p
 well-behaved server unless its command names what every virtual OS has.
 """
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from cluster.aio import rpc
-from cluster.api import imagereferences
+from cluster.api import imagereferences, imagescripts
+from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import commandline, images, registryimages, script
 from cluster.runtime.emulated import catalog, serving
@@ -35,8 +37,15 @@ class Decision:
     emulated: Image | None
 
 
-def decide(sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage | None) -> Decision:
-    """What a container runs; `pulled` is its image where a registry had it. rpc.Failure."""
+def decide(
+    sandbox: Sandbox,
+    config: pb.ContainerConfig,
+    pulled: RegistryImage | None,
+    scripts: Scripts = imagescripts.NONE,
+) -> Decision:
+    """What a container runs; `pulled` is its image where a registry had it, `scripts` is what
+    images do on this node. rpc.Failure.
+    """
     reference = _reference(config)
     emulated = catalog.find(reference.path) if pulled is None else _base(pulled)
     argv = tuple(_argv(config, emulated if pulled is None else None))
@@ -53,15 +62,37 @@ def decide(sandbox: Sandbox, config: pb.ContainerConfig, pulled: RegistryImage |
             text = f'failed to generate container "{config.metadata.name}" spec'
             raise rpc.Failure("UNKNOWN", f"{text}: failed to generate spec: no command specified")
         exposed = emulated.ports if pulled is None else registryimages.exposed(pulled)
-        base = _known(argv, emulated, declared or exposed)
+        base = _suited(_known(argv, emulated, declared or exposed), argv, emulated, config)
     else:
         exposed = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
         base = script.believed(argv, init=init, ports=declared or exposed)
     try:
-        told = script.of(config.metadata.name, sandbox.config.annotations, base, init=init)
+        annotations = _annotations(sandbox, config, scripts)
+        told = script.of(config.metadata.name, annotations, base, init=init)
     except ValueError as error:
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
     return Decision(reference, told, emulated)
+
+
+def check(scripts: Scripts) -> None:
+    """ValueError, with a sentence, for a value that cannot be."""
+    for rule in scripts.rules:
+        told = {f"{script.PREFIX}{key}": value for key, value in rule.told.items()}
+        try:
+            script.of("", told, script.SERVER)
+        except ValueError as error:
+            raise ValueError(f"image {rule.pattern}: {error}") from error
+
+
+def _annotations(
+    sandbox: Sandbox, config: pb.ContainerConfig, scripts: Scripts
+) -> Mapping[str, str]:
+    own: Mapping[str, str] = sandbox.config.annotations
+    if not scripts.rules:
+        return own
+    image = config.image.user_specified_image or config.image.image
+    scripted = scripts.annotations({config.metadata.name: image})
+    return {**imagescripts.under(own, scripted), **own}
 
 
 def _reference(config: pb.ContainerConfig) -> images.Reference:
@@ -109,6 +140,22 @@ def _known(argv: tuple[str, ...], image: Image, ports: tuple[int, ...]) -> Scrip
     if code is not None:
         return Script(program=argv, sleeps=True, stop_code=code, ports=ports)
     return Script(program=argv, stop_after=math.inf, ports=ports)
+
+
+def _suited(
+    base: Script, argv: tuple[str, ...], image: Image, config: pb.ContainerConfig
+) -> Script:
+    """The same, as the container's environment has it: a server that cannot start does not sleep,
+    but runs and says why; and with what its command line says that it uses.
+    """
+    if base.sleeps:
+        env = {**image.env, **{one.key: one.value for one in config.envs}}
+        if not serving.starts(catalog.program(image, argv[0]), argv, env):
+            base = Script(program=argv, stop_after=math.inf, ports=base.ports)
+    if image.uses is None:
+        return base
+    load = image.uses(argv)
+    return dataclasses.replace(base, cpu=load.cpu, memory=load.memory)
 
 
 def _own(argv: Sequence[str], image: Image) -> bool:

@@ -9,6 +9,8 @@ from cluster.runtime import images, usage
 from cluster.runtime.records import Container, Event, Sandbox, State
 
 _LARGEST: Final = 2**64 - 1
+READY_AFTER: Final = "kubemu.dev/ready-after"
+"""The annotation of a status that says how long after its start a container is ready."""
 
 
 def sandbox_state(sandbox: Sandbox) -> Any:
@@ -55,7 +57,7 @@ def sandbox_summary(sandbox: Sandbox) -> pb.PodSandbox:
 def container_status(container: Container) -> pb.ContainerStatus:
     """The long form."""
     config = container.config
-    return pb.ContainerStatus(
+    found = pb.ContainerStatus(
         id=container.id,
         metadata=config.metadata,
         state=_enum(container.state),
@@ -73,6 +75,10 @@ def container_status(container: Container) -> pb.ContainerStatus:
         mounts=config.mounts,
         log_path=log_path(container),
     )
+    if container.script.ready_after > 0:
+        # It may be its image's script that says so, which its pod does not know.
+        found.annotations[READY_AFTER] = f"{container.script.ready_after:f}s"
+    return found
 
 
 def container_summary(container: Container) -> pb.Container:
@@ -108,7 +114,9 @@ def container_stats(container: Container, now: int) -> pb.ContainerStats:
     )
     if container.state is State.RUNNING:
         age = max(now - container.started_at, 0) / 1e9
-        used = usage.of(container.script, container.resources, age)
+        meter = container.machine.kernel.meter if container.machine is not None else None
+        worked = (0, 0) if meter is None else meter.read(now / 1e9)
+        used = usage.of(container.script, container.resources, age, worked)
         stats.cpu.timestamp = stats.memory.timestamp = now
         stats.cpu.usage_nano_cores.value = used.cpu
         stats.cpu.usage_core_nano_seconds.value = min(used.total, _LARGEST)

@@ -59,6 +59,7 @@ class CriService(Streaming, Figures):
         sim = Sim(
             clock=clock, random=random, listener=self._happened, addresses=addresses,
             files=config.log_files, disk=self.disk, spool=_spool(config),
+            scripts=config.image_scripts,
         )  # fmt: skip
         self.driver: Driver = sim
         if config.oci is not None:

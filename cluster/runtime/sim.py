@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc, tasks
+from cluster.api import imagescripts
+from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
     deciding,
@@ -49,7 +51,9 @@ class Sim(simstreams.Streams):
         files: LogFiles | None = None,
         disk: MemoryDisk | None = None,
         spool: Spool | None = None,
+        scripts: Scripts = imagescripts.NONE,
     ) -> None:
+        self._scripts = scripts
         self._files = files
         self._spool = spool
         self._disk = disk
@@ -161,7 +165,7 @@ class Sim(simstreams.Streams):
                     f'container name "{meta.name}", attempt {meta.attempt}, is reserved for '
                     f'"{other.id}"',
                 )
-        decided = deciding.decide(sandbox, config, pulled)
+        decided = deciding.decide(sandbox, config, pulled, self._scripts)
         container = Container(
             self._new_id(), sandbox, config, decided.image, decided.script, self.time(),
             pulled=pulled, emulated=decided.emulated,
@@ -189,7 +193,7 @@ class Sim(simstreams.Streams):
         pulled: RegistryImage | None,
     ) -> Container:
         """Have a container as it was made before the runtime was restarted. rpc.Failure."""
-        decided = deciding.decide(sandbox, config, pulled)
+        decided = deciding.decide(sandbox, config, pulled, self._scripts)
         container = Container(
             id, sandbox, config, decided.image, decided.script, created_at,
             pulled=pulled, emulated=decided.emulated, restored=True,

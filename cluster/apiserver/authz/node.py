@@ -7,7 +7,7 @@ pods are written: the references of a node's pods are read when its kubelet asks
 from collections.abc import Callable
 from typing import Final
 
-from cluster.api import identity, loads
+from cluster.api import identity, imagescripts, loads
 from cluster.apiserver.authz.attributes import (
     ALLOWED,
     NO_OPINION,
@@ -104,6 +104,9 @@ class Node:
             return _no("cannot read subresource")
         if not asked.namespace:
             return _no("can only read namespaced object of this type")
+        scripts = (imagescripts.NAMESPACE, imagescripts.CONFIG_MAP)
+        if asked.resource == "configmaps" and (asked.namespace, asked.name) == scripts:
+            return ALLOWED  # kubemu's own: what images do is no secret of anybody's
         return self._related(node, asked)
 
     def _get(self, node: str, asked: Attributes) -> Decision:

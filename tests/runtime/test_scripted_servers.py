@@ -1,0 +1,107 @@
+"""Servers that annotations and image scripts tell what to do: ports, logs, answers, when."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from podworld import Node, on_a_node
+
+from cluster.api import imagescripts
+from cluster.cli.components.runtime import runtime
+from cluster.runtime import deciding, script
+
+HTTP = (
+    '{"/healthz": "ok", "/orders*": {"status": 503, "body": "busy", "type": "text/html"},'
+    ' "/none": {"status": 204}}'
+)
+
+
+def test_a_server_says_and_answers_what_it_is_told() -> None:
+    async def story(node: Node) -> None:
+        told = {
+            "kubemu.dev/ports": "9000",
+            "kubemu.dev/log": "starting\nready",
+            "kubemu.dev/http": HTTP,
+        }
+        await node.pod("shop", annotations=told)
+        cid = await node.run("shop", "shop/web")
+        answer = await node.get("shop", 9000, "/healthz?verbose=1")
+        assert answer.startswith("HTTP/1.1 200 OK\r\n")
+        assert answer.endswith("\r\n\r\nok")
+        answer = await node.get("shop", 9000, "/orders/7")
+        assert answer.startswith("HTTP/1.1 503 Service Unavailable\r\n")
+        assert "Content-Type: text/html\r\n" in answer
+        answer = await node.get("shop", 9000, "/none")
+        assert answer.startswith("HTTP/1.1 204 No Content\r\n")
+        assert "Content-Length" not in answer
+        assert (await node.get("shop", 9000, "/")).endswith("shop\nGET /\n")
+        assert (await node.said(cid))[:3] == [
+            "starting", "ready", '127.0.0.1 "GET /healthz?verbose=1 HTTP/1.1" 200 2',
+        ]  # fmt: skip
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize("image", ["shop/web", "nginx"])
+def test_nothing_listens_before_a_server_is_ready(image: str) -> None:
+    async def story(node: Node) -> None:
+        await node.pod("shop", annotations={"kubemu.dev/ready-after": "20s"})
+        cid = await node.run("shop", image, ports=(80,))
+        assert (await node.status(cid)).annotations["kubemu.dev/ready-after"] == "20.000000s"
+        await asyncio.sleep(19)
+        assert "refused" in await node.get("shop", 80)
+        await asyncio.sleep(1)
+        assert "HTTP/1.1 200 OK" in await node.get("shop", 80)
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("ports", "http", "annotation kubemu.dev/ports: 'http' is no port"),
+        ("ports", "0", "annotation kubemu.dev/ports: '0' is no port"),
+        ("http", "[]", "annotation kubemu.dev/http: '[]' is no JSON object of answers by path"),
+        ("http", '{"x": "y"}', "annotation kubemu.dev/http: 'x' is no path"),
+        ("http", '{"/x": {"status": 99}}', "99 is no status of an answer (200 to 599)"),
+        ("http", '{"/x": {"type": "a\\r\\nb"}}', "annotation kubemu.dev/http"),
+        ("ready-after", "soon", "annotation kubemu.dev/ready-after"),
+    ],
+)
+def test_what_cannot_be_is_named(key: str, value: str, why: str) -> None:
+    with pytest.raises(ValueError, match="annotation") as caught:
+        script.of("web", {f"kubemu.dev/{key}": value}, script.SERVER)
+    assert why in str(caught.value)
+
+
+def test_a_node_may_know_what_images_do() -> None:
+    text = "images: [{image: shop/*, ports: [7], log: [from the file]}]"
+
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "shop/web")
+        assert await node.said(cid) == ["from the file"]
+        assert "HTTP/1.1 200 OK" in await node.get("a", 7)
+        await node.pod("b", annotations={"kubemu.dev/log": "from the pod"})
+        assert await node.said(await node.run("b", "shop/web")) == ["from the pod"]
+
+    on_a_node(story, scripts=imagescripts.parse(text))
+
+
+def test_a_file_that_is_wrong_is_said_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "scripts.yaml"
+    for text, why in (
+        ("images: [{image: x, cpu: fast}]", "image x: annotation kubemu.dev/cpu"),
+        ("images: 1", "it has to be a mapping with the one key"),
+    ):
+        file.write_text(text)
+        words = ["--listen", "unix:/nowhere/x", "--image-scripts", str(file)]
+        result = CliRunner().invoke(runtime, words)
+        assert result.exit_code == 2
+        assert why in " ".join(result.output.replace("│", " ").split())
+
+
+def test_every_key_of_a_document_is_one_of_annotations() -> None:
+    for key in imagescripts.KEYS:
+        text = {"http": "{/: x}", "ports": "[80]", "log": "[x]"}.get(key, "1")
+        deciding.check(imagescripts.parse(f"images: [{{image: x, {key}: {text}}}]"))
