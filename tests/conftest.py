@@ -1,5 +1,7 @@
 """What all tests share: the `--slow` flag, the seed of the long fuzzing, how hypothesis runs."""
 
+import pathlib
+
 import hypothesis
 import pytest
 
@@ -14,6 +16,10 @@ hypothesis.settings.load_profile("kubemu")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests as well")
     parser.addoption("--clients", action="store_true", help="try every version of each client")
+    parser.addoption("--manifests", type=pathlib.Path, help="a folder of manifests to apply")
+    parser.addoption(
+        "--manifests-within", type=float, default=90.0, help="seconds until their pods are Ready"
+    )
     parser.addoption("--fuzz-seed", type=int, default=2, help="where the long fuzzing begins")
 
 

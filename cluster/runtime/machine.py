@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.runtime import handlers, mounting, registryimages
+from cluster.runtime import handlers, mounting, registryimages, usage
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
 from cluster.runtime.nodedisk import MemoryDisk
@@ -22,6 +22,8 @@ from cluster.runtime.vos.tty import Tty
 
 MAX_ATTACHED: Final = 16
 OUT, ERR = "stdout", "stderr"
+_CORES: Final = 4.0
+"""What a container without a limit works with."""
 
 
 class Refused(Exception):
@@ -111,6 +113,7 @@ class Machine:
             console=_Console(self, OUT),
             mount=functools.partial(self._fill, disk, spool),
         )
+        self.kernel.cores = lambda: min(usage.cores(container.resources), _CORES)
         argv = list(container.script.program) or [*config.command, *config.args]
         self.kernel.main_argv = argv or [container.image.name]
 
@@ -119,7 +122,7 @@ class Machine:
         container = self._container
         files.space.spool = spool
         if container.emulated is not None:
-            container.emulated.fill(files)
+            container.emulated.fill(files, container.image.tag)
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
         if not files.exists(self._cwd):

@@ -4,6 +4,7 @@ What annotations say may change with the age of the container; what it has used 
 the area under that curve.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,9 +36,14 @@ class Usage:
     storage: int = 0
 
 
-def of(script: Script, resources: pb.LinuxContainerResources, age: float = 0.0) -> Usage:
+def of(
+    script: Script,
+    resources: pb.LinuxContainerResources,
+    age: float = 0.0,
+    worked: tuple[int, int] = (0, 0),
+) -> Usage:
     """What a container uses that has run for `age` seconds; limits hold for what annotations say,
-    too.
+    too. `worked` is what its programs have worked beside that (`vos.metering`).
     """
     cpu, memory = script.cpu, script.memory
     if cpu is None:
@@ -50,7 +56,22 @@ def of(script: Script, resources: pb.LinuxContainerResources, age: float = 0.0) 
     if resources.memory_limit_in_bytes > 0:
         held = min(held, resources.memory_limit_in_bytes)
     storage = 0 if script.storage is None else int(script.storage.at(age))
-    return Usage(int(cpu.at(age)), held, int(cpu.area(age)), storage)
+    return Usage(
+        _capped(int(cpu.at(age)) + worked[0], resources), held, int(cpu.area(age)) + worked[1],
+        storage,
+    )  # fmt: skip
+
+
+def cores(resources: pb.LinuxContainerResources) -> float:
+    """How many cores a container may use at most; inf without a limit."""
+    if resources.cpu_quota > 0 and resources.cpu_period > 0:
+        return float(resources.cpu_quota / resources.cpu_period)
+    return math.inf
+
+
+def _capped(cpu: int, resources: pb.LinuxContainerResources) -> int:
+    most = cores(resources)
+    return cpu if math.isinf(most) else min(cpu, int(most * 1_000_000_000))
 
 
 def _idle_cpu(resources: pb.LinuxContainerResources) -> int:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from cluster.aio import clock, virtual
-from cluster.api import imagereferences
+from cluster.api import imagereferences, imagescripts
+from cluster.api.imagescripts import Scripts
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as cri
@@ -22,9 +23,11 @@ EPOCH = 1_767_225_600.0
 class Node:
     """A runtime. Pods are named by who makes them."""
 
-    def __init__(self, registries: Registries | None = None) -> None:
+    def __init__(
+        self, registries: Registries | None = None, scripts: Scripts = imagescripts.NONE
+    ) -> None:
         loop = asyncio.get_running_loop()
-        config = Config(pod_cidr="10.244.1.0/24,fd00:1::/64")
+        config = Config(pod_cidr="10.244.1.0/24,fd00:1::/64", image_scripts=scripts)
         self.cri = CriService(
             config, clock=clock.LoopClock(loop, EPOCH), random=random.Random(1),
             registries=registries,
@@ -166,12 +169,14 @@ class OneImage(NoRegistries):
 
 
 def on_a_node(
-    story: Callable[[Node], Awaitable[None]], registries: Registries | None = None
+    story: Callable[[Node], Awaitable[None]],
+    registries: Registries | None = None,
+    scripts: Scripts = imagescripts.NONE,
 ) -> None:
     """Run a story on virtual time; nothing may be left of it afterwards."""
 
     async def main() -> None:
-        node = Node(registries)
+        node = Node(registries, scripts)
         try:
             await story(node)
         finally:

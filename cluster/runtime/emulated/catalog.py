@@ -19,10 +19,56 @@ GROUP: Final = "kubemu.images"
 
 BUILT_IN: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("library/busybox", "busybox", "google-containers/busybox", "e2e-test-images/busybox",
-         "library/alpine", "alpine", "library/debian", "library/ubuntu", "library/fedora",
-         "library/centos"),
+        ("library/busybox", "busybox", "google-containers/busybox", "google_containers/busybox",
+         "e2e-test-images/busybox", "library/alpine", "alpine", "library/debian",
+         "bitnami/minideb", "library/ubuntu", "library/fedora", "fedora/fedora", "library/centos",
+         "centos/centos", "library/rockylinux", "rockylinux/rockylinux", "library/almalinux",
+         "library/amazonlinux", "amazonlinux/amazonlinux", "distroless/static", "distroless/base",
+         "distroless/cc", "distroless/static-debian12", "distroless/base-debian12",
+         "distroless/cc-debian12", "distroless/static-debian11", "distroless/base-debian11",
+         "pause", "google_containers/pause", "google-containers/pause",
+         "google_containers/pause-amd64", "rancher/mirrored-pause", "kubernetes/pause",
+         "e2e-test-images/pause", "pause-amd64"),
         "systems",
+    ),
+    **dict.fromkeys(
+        ("polinux/stress", "progrium/stress", "alexeiled/stress-ng", "polinux/stress-ng",
+         "colinianking/stress-ng", "lorel/docker-stress-ng", "vish/stress", "hpa-example",
+         "google_containers/hpa-example", "google-containers/hpa-example", "resource_consumer",
+         "e2e-test-images/resource-consumer", "kubernetes-e2e-test-images/resource-consumer"),
+        "load",
+    ),
+    **dict.fromkeys(
+        ("library/perl", "perl", "library/hello-world", "docker/whalesay", "bitnami/kubectl",
+         "bitnamilegacy/kubectl", "kubectl", "rancher/kubectl"),
+        "jobs",
+    ),
+    **dict.fromkeys(
+        ("library/memcached", "bitnami/memcached", "bitnamilegacy/memcached"),
+        "memcached",
+    ),
+    **dict.fromkeys(
+        ("library/postgres", "postgis/postgis", "timescale/timescaledb", "pgvector/pgvector",
+         "bitnami/postgresql", "bitnamilegacy/postgresql"),
+        "databases.postgres",
+    ),
+    **dict.fromkeys(
+        ("library/mysql", "mysql/mysql-server", "percona/percona-server", "library/percona",
+         "library/mariadb", "bitnami/mysql", "bitnamilegacy/mysql", "bitnami/mariadb",
+         "bitnamilegacy/mariadb"),
+        "databases.mysql",
+    ),
+    **dict.fromkeys(
+        ("library/mongo", "mongodb/mongodb-community-server", "bitnami/mongodb",
+         "bitnamilegacy/mongodb"),
+        "databases.mongo",
+    ),
+    **dict.fromkeys(
+        ("library/rabbitmq", "bitnami/rabbitmq", "bitnamilegacy/rabbitmq", "apache/kafka",
+         "bitnami/kafka", "bitnamilegacy/kafka", "confluentinc/cp-kafka", "wurstmeister/kafka",
+         "library/zookeeper", "bitnami/zookeeper", "bitnamilegacy/zookeeper",
+         "confluentinc/cp-zookeeper", "wurstmeister/zookeeper", "library/nats"),
+        "databases.brokers",
     ),
     **dict.fromkeys(
         ("library/redis", "redis", "redis/redis-stack-server", "redis/redis-stack",

@@ -1,14 +1,25 @@
 """What an emulated image is: a configuration as Docker's, files, and programs in Python."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cluster.api.curves import Curve
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Program
 
 Content = str | bytes
 """What is in a file; text is UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a program uses over the seconds since its start: billionths of a core, and bytes. None
+    is what an idle one uses.
+    """
+
+    cpu: Curve | None = None
+    memory: Curve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,8 +40,12 @@ class Image:
     files: Mapping[str, Content] = field(default_factory=dict)
     """Content by absolute path; a path with a `/` at its end is a directory. What begins with `#!`
     is executable."""
+    by_tag: Callable[[str], Mapping[str, Content]] | None = None
+    """More files, which depend on the tag that the image is asked for by."""
     programs: Mapping[str, Program] = field(default_factory=dict)
     """By name (then it is in PATH, and in the root) or by absolute path."""
+    uses: Callable[[Sequence[str]], Load] | None = None
+    """What a command line of its programs uses, where that is more than idling."""
     userland: bool = True
     """Whether it has a shell and the usual small programs too; what is made `FROM scratch` (pause,
     coredns) has not."""
@@ -48,9 +63,10 @@ class Image:
             if not 0 < port < 65536:
                 raise ValueError(f"{port} of image {self.names[0]} is no port")
 
-    def fill(self, target: FileSystem) -> None:
+    def fill(self, target: FileSystem, tag: str = "") -> None:
         """Lay its files into a container's root."""
-        for path, content in self.files.items():
+        more = self.by_tag(tag) if self.by_tag is not None else {}
+        for path, content in {**self.files, **more}.items():
             if path.endswith("/"):
                 target.make_folders(path.rstrip("/"))
                 continue

@@ -16,6 +16,7 @@ import structlog
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
 from cluster.runtime.vos import files, skeleton
+from cluster.runtime.vos.metering import Meter
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
 from cluster.runtime.vos.tty import Tty
 
@@ -240,6 +241,10 @@ class Kernel:
         self.tasks = tasks.Background(f"sim/{hostname}", _failed)
         self.image_tag = image_tag
         """The tag that the image was asked for by, for programs that tell their version."""
+        self.cores: Callable[[], float] = _one
+        """How many cores its programs may use now."""
+        self.meter: Meter | None = None
+        """What its programs have worked, where one of them says so."""
         self.main_argv: Sequence[str] = ()
         """What pid 1 is, where it is no coroutine."""
         self._next_pid = 2
@@ -256,6 +261,12 @@ class Kernel:
             if self._mount is not None:
                 self._mount(self._files)
         return self._files
+
+    def metered(self) -> Meter:
+        """What counts the work of its programs; made when it is first asked for."""
+        if self.meter is None:
+            self.meter = Meter()
+        return self.meter
 
     def find(self, name: str) -> Program | None:
         """The program of a name or path."""
@@ -326,6 +337,10 @@ class Kernel:
 
 def _failed(name: str, error: BaseException) -> None:
     structlog.get_logger().error("an emulated program failed", task=name, error=repr(error))
+
+
+def _one() -> float:
+    return 1.0
 
 
 def encoded(text: str) -> bytes:

@@ -1,15 +1,17 @@
 """Redis' images, and those of its kin."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster.runtime.emulated import serving
 from cluster.runtime.emulated.image import Image
+from cluster.runtime.emulated.redis import program
 from cluster.runtime.emulated.redis.cli import redis_cli
 from cluster.runtime.emulated.redis.program import redis_server
 from cluster.runtime.vos.kernel import Call
 
 
-@serving.server()
+@serving.server(when=program.sleeps)
 async def _entrypoint(call: Call) -> int:
     """`docker-entrypoint.sh [redis-server] [WORD…]`, as the official image has it."""
     words = list(call.argv[1:]) or ["redis-server"]
@@ -18,7 +20,14 @@ async def _entrypoint(call: Call) -> int:
     return await _run(call, words)
 
 
-@serving.server()
+def _starts(_argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether the environment lets a server start, and sleep."""
+    known = env.get("REDIS_PASSWORD") or env.get("REDIS_PASSWORD_FILE")
+    empty = env.get("ALLOW_EMPTY_PASSWORD", "no").lower() in ("yes", "true", "1")
+    return bool(known or empty) and not env.get("REDIS_MASTER_HOST")
+
+
+@serving.server(starts=_starts)
 async def _bitnami(call: Call) -> int:
     """`entrypoint.sh /run.sh [FLAG…]` of bitnami's images: settings by variables."""
     words = list(call.argv[1:])
@@ -56,7 +65,6 @@ def _secret(call: Call, path: str) -> str:
         return ""
 
 
-@serving.server()
 async def _follower(call: Call) -> int:
     """`run.sh` of the guestbook's follower: it follows the Service of the leader."""
     env = call.env
@@ -66,7 +74,6 @@ async def _follower(call: Call) -> int:
     return await _run(call, ["redis-server", "--replicaof", host, "6379"])
 
 
-@serving.server()
 async def _slave(call: Call) -> int:
     """The same of the older guestbook, whose leader is a master."""
     host = "redis-master"
@@ -76,10 +83,10 @@ async def _slave(call: Call) -> int:
 
 
 async def _run(call: Call, words: list[str]) -> int:
-    program = call.kernel.find(words[0])
-    if program is None:
+    found = call.kernel.find(words[0])
+    if found is None:
         return await call.complain(f"exec: {words[0]}: not found", 127)
-    return await program(Call(words, call.process, call.io, call.env, call.cwd))
+    return await found(Call(words, call.process, call.io, call.env, call.cwd))
 
 
 _PROGRAMS: Final = {"redis-server": redis_server, "redis-cli": redis_cli}

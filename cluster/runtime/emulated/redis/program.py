@@ -304,7 +304,24 @@ def _asks(words: Sequence[str]) -> bool:
     return list(words[:1]) in (["-v"], ["--version"], ["-h"], ["--help"])
 
 
-@serving.server()
+_NAMES: Final = ("docker-entrypoint.sh", "redis-server", "valkey-server")
+
+
+def sleeps(argv: Sequence[str]) -> bool:
+    """Whether a server of this command line has nothing to do by itself: one that follows another
+    is at work, and one with a file may have a bad one, which is seen at once.
+    """
+    words = [word for word in argv if word.rpartition("/")[2] not in _NAMES]
+    told = Settings()
+    try:
+        for name, values in settings.flags(words):
+            told.configure(name, values)
+    except Bad:
+        return False
+    return told.leader() is None
+
+
+@serving.server(when=sleeps)
 async def redis_server(call: Call) -> int:
     """`redis-server [FILE] [--SETTING VALUE…]`."""
     version = version_of(call)
