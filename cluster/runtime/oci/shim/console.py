@@ -92,7 +92,7 @@ class Console:
             kind, descriptor = self._outs.pop()
             reader = asyncio.StreamReader(frames.PIECE)
             transport, _ = await loop.connect_read_pipe(
-                lambda reader=reader: asyncio.StreamReaderProtocol(reader),  # type: ignore[misc]
+                lambda reader=reader: _Output(reader),  # type: ignore[misc]
                 os.fdopen(descriptor, "rb", 0),
             )
             self._transports.append(transport)
@@ -155,13 +155,17 @@ class Console:
             (self._folder / "console.sock").unlink(missing_ok=True)
 
 
+class _Output(asyncio.StreamReaderProtocol):
+    """Ends as a file does. A terminal whose last user went says EIO, and a reader that is told of
+    an error would throw away what came before it.
+    """
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        super().connection_lost(None)
+
+
 async def carry(kind: int, reader: asyncio.StreamReader, sink: Sink) -> None:
     """Carry one output to its end."""
-    while True:
-        try:
-            data = await reader.read(frames.PIECE)
-        except OSError:  # a terminal whose last user went says EIO
-            return
-        if not data:
-            return
+    while data := await reader.read(frames.PIECE):
         await sink(kind, data)
