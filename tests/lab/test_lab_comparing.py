@@ -46,6 +46,11 @@ def test_guests_take_longer_and_fewer_of_them_fit():
     assert vm.scaling.seconds > 15 > 1 > container.scaling.seconds
 
 
+def test_replicas_that_may_run_on_one_node_alone_fit_there():
+    here = {"kubernetes.io/hostname": "node-2"}
+    assert tried("vm", deployment(nodeSelector=here)).density == figures.Density(2, 2)
+
+
 def test_a_seed_gives_the_same_figures_again():
     once, again, other = tried("vm", seed=5), tried("vm", seed=5), tried("vm", seed=6)
     assert once.document() == again.document()

@@ -30,7 +30,7 @@ def of(sample: Object, listed: List, config: Config, seed: int | str, now: float
         if resource not in (state.PODS, "nodes")
     ]
 
-    def fit(on: Sequence[Object]) -> int:
+    def fit(on: Sequence[Object]) -> list[str]:
         made = Simulation(config, random.Random(f"{seed}/density"), now)  # noqa: S311
         for node in on:
             made.state.take("nodes", node)
@@ -40,16 +40,24 @@ def of(sample: Object, listed: List, config: Config, seed: int | str, now: float
         return _fit(made, sample)
 
     shapes = {str(objects.status(one).get("allocatable")): one for one in reversed(nodes)}
-    alone = [fit([one]) for one in list(shapes.values())[:_SHAPES]]
-    return Density(max(alone, default=0), fit(nodes))
+    together = fit(nodes)
+    # A volume, a selector or a taint may leave none of the shapes' own nodes: the one that is
+    # liked best is tried, too.
+    tried = list(shapes.values())[:_SHAPES]
+    tried += [one for one in nodes if objects.name(one) in together[:1] and one not in tried]
+    alone = [len(fit([one])) for one in tried]
+    return Density(max(alone, default=0), len(together))
 
 
-def _fit(made: Simulation, sample: Object) -> int:
-    for count in range(MOST):
-        (outcome,) = made.place([_replica(sample, count)])
+def _fit(made: Simulation, sample: Object) -> list[str]:
+    """The node of each replica that fits."""
+    found: list[str] = []
+    while len(found) < MOST:
+        (outcome,) = made.place([_replica(sample, len(found))])
         if not outcome.node or outcome.victims:
-            return count
-    return MOST
+            break
+        found.append(outcome.node)
+    return found
 
 
 def _replica(sample: Object, number: int) -> Object:
