@@ -55,7 +55,7 @@ class Kubelet:
 
     @property
     def ready(self) -> asyncio.Event:
-        """Set when the node is registered and its pods are known."""
+        """Set when the API server can reach it, and its pods are known and what of them runs."""
         return self._crew.ready
 
     async def run(self) -> None:

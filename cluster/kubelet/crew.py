@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 COMPONENT: Final = "kubelet"
 _STATIC_PATIENCE: Final = 3.0
 """Seconds for which static pods wait to hear how the API last had them."""
+_RUNTIME_PATIENCE: Final = 3.0
+"""Seconds that a kubelet waits to hear what runs already, before it calls itself ready without."""
 
 
 @dataclass(slots=True, eq=False)
@@ -132,11 +134,15 @@ class Crew:
         group.spawn(self._nodes.run(), "informer/nodes")
         group.spawn(self._pods.run(), "informer/pods")
         await self._begin_static(group)
-        await self._keeper.registered.wait()
+        await self._keeper.shown.wait()
         await self._pods.synced()
         for member in self.members.values():
             member.link.set_synced()
             member.images.stir()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RUNTIME_PATIENCE):
+                for member in self.members.values():
+                    await member.link.known.wait()
         self.ready.set()
 
     async def _begin_static(self, group: tasks.Group) -> None:

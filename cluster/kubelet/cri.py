@@ -18,6 +18,8 @@ OURS: Final = "kubemu"
 """The name of a runtime that streams by cluster.v1.Streaming, and turns its logs over itself."""
 READY_AFTER: Final = "kubemu.dev/ready-after"
 """By which a runtime says how long after its start a container is ready."""
+VARIES: Final = "kubemu.dev/varies"
+"""By which it says that the memory or the storage that a container uses changes by itself."""
 POD_NAME: Final = "io.kubernetes.pod.name"
 POD_NAMESPACE: Final = "io.kubernetes.pod.namespace"
 POD_UID: Final = "io.kubernetes.pod.uid"
@@ -157,6 +159,13 @@ async def look(cri: Cri, sandboxes: Iterable[str]) -> Seen:
     return seen_of(answers)
 
 
+async def sandboxes_of(cri: Cri, uid: str) -> list[str]:
+    """The ids of the sandboxes that the runtime has of a pod. rpc.Failure."""
+    selector = pb.PodSandboxFilter(label_selector={POD_UID: uid})
+    listed = await cri.list_pod_sandbox(pb.ListPodSandboxRequest(filter=selector))
+    return [one.id for one in listed.items]
+
+
 def seen_of(answers: Iterable[pb.PodSandboxStatusResponse]) -> Seen:
     """What the runtime has of one pod: the statuses of all its sandboxes."""
     sandboxes: list[Sandbox] = []
@@ -196,4 +205,5 @@ def _container(status: pb.ContainerStatus, sandbox: str) -> Container:
         image_ref=status.image_ref,
         spec_image=status.annotations.get(SPEC_IMAGE, ""),
         ready_after=status.annotations.get(READY_AFTER, ""),
+        varies=VARIES in status.annotations,
     )

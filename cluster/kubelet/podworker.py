@@ -7,7 +7,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import objects
 from cluster.kubelet import criconfig, events, images
-from cluster.kubelet.cri import POD_UID, Cri, look
+from cluster.kubelet.cri import Cri, look, sandboxes_of
 from cluster.kubelet.environment.variables import Wrong
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
@@ -110,9 +110,7 @@ class PodWorker:
     async def _search(self, pod: Pod) -> None:
         """Ask for whatever the runtime has of the pod."""
         pod.searching = True
-        selector = pb.PodSandboxFilter(label_selector={POD_UID: pod.uid})
-        listed = await self._cri.list_pod_sandbox(pb.ListPodSandboxRequest(filter=selector))
-        await self._look(pod, [one.id for one in listed.items])
+        await self._look(pod, await sandboxes_of(self._cri, pod.uid))
         pod.searching = False
 
     async def _look(self, pod: Pod, ids: Sequence[str]) -> None:

@@ -43,6 +43,8 @@ class RuntimeLink:
         self._pod_cidr = agent.config.pod_cidr
         self._synced = False
         self._connected = False
+        self.known = asyncio.Event()
+        """What the runtime has was listed once."""
         self._ours = True
         self._down: asyncio.TimerHandle | None = None
         self._log = structlog.get_logger().bind(component="kubelet", node=agent.config.node_name)
@@ -129,6 +131,7 @@ class RuntimeLink:
         if self._synced:
             self._agent.adopt_orphans()
         self._connected = True
+        self.known.set()
         if self._down is not None:
             self._down.cancel()
             self._down = None

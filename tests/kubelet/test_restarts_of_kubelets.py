@@ -7,9 +7,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from kubeletworld import World, container, phase, restarts, waiting, world
+from kubeletworld import NODE, World, container, phase, restarts, waiting, world
 
-from cluster.aio import virtual
+from cluster.aio import rpc, virtual
+from cluster.api import errors
+from cluster.kubelet.lifecycle.model import NOTHING
+from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 
 AWAY = 100.0
 
@@ -123,5 +126,84 @@ def test_a_deadline_that_passed_meanwhile_is_kept() -> None:
             await restarted(here, cri, task)
             pod = await here.wait("web", phase("Failed"))
             assert pod["status"]["reason"] == "DeadlineExceeded"
+
+    virtual.run(scenario())
+
+
+class Far:
+    """A runtime in another process, whose every answer takes its time."""
+
+    def __init__(self, cri: Any, seconds: float = 0.5) -> None:
+        self._cri = cri
+        self._seconds = seconds
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "on_event":
+            raise AttributeError(name)
+
+        async def call(request: Any) -> Any:
+            await asyncio.sleep(self._seconds)
+            if self.away:
+                raise rpc.Failure("UNAVAILABLE", "gone")
+            return await getattr(self._cri, name)(request)
+
+        return call
+
+
+async def echoed(kubelet: Any, pod: str, name: str = "web") -> bytes:
+    """What `echo hello` says in a pod's container."""
+    ref = pb.ContainerRef(node=NODE, namespace="default", pod=pod, container=name)
+
+    async def inputs() -> Any:
+        yield pb.StreamInput(
+            start=pb.StreamStart(container=ref, command=["echo", "hello"], stdout=True)
+        )
+
+    return b"".join([one.stdout async for one in kubelet.service.exec(inputs())])
+
+
+def test_a_kubelet_that_is_ready_can_be_asked_at_once() -> None:
+    async def scenario() -> None:
+        async with world() as here:
+            cri = Far(here.runtime().cri)
+            _, task = here.start_kubelet(cri, kubelet_port=1111)
+            await here.pod("web", image="busybox", command=["sleep", "1000"])
+            await here.wait("web", phase("Running"))
+            task.cancel()
+            await asyncio.sleep(1)
+            kubelet, _ = here.start_kubelet(cri, kubelet_port=2222)
+            await kubelet.ready.wait()
+            status = (await here.client.get("nodes", NODE))["status"]
+            assert status["daemonEndpoints"]["kubeletEndpoint"]["Port"] == 2222
+            assert await echoed(kubelet, "web") == b"hello\n"
+
+    virtual.run(scenario())
+
+
+def test_a_container_that_only_the_runtime_knows_of_can_be_asked() -> None:
+    async def scenario() -> None:
+        async with world() as here:
+            runtime = here.runtime()
+            kubelet, _ = here.start_kubelet(Far(runtime.cri, 0.01))
+            await here.pod("web", image="busybox", command=["sleep", "1000"])
+            await here.wait("web", phase("Running"))
+            pod = next(iter(kubelet._crew.members[NODE].agent.pods.values()))
+            pod.seen = NOTHING
+            assert await echoed(kubelet, "web") == b"hello\n"
+            with pytest.raises(errors.InternalError, match="container not found"):
+                await echoed(kubelet, "web", "other")
+
+    virtual.run(scenario())
+
+
+def test_a_kubelet_is_ready_though_its_runtime_is_away() -> None:
+    async def scenario() -> None:
+        async with world() as here:
+            cri = Far(here.runtime().cri)
+            cri.away = True
+            kubelet, _ = here.start_kubelet(cri)
+            async with asyncio.timeout(5):
+                await kubelet.ready.wait()
 
     virtual.run(scenario())

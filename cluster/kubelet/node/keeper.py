@@ -69,15 +69,15 @@ class NodeKeeper:
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._delayed = delayqueue.DelayQueue(lambda key, _cause: self._due(key))
-        self._unregistered = 0
-        self.registered = asyncio.Event()
-        """Every node is in the API."""
+        self._unshown: set[str] = set()
+        self.shown = asyncio.Event()
+        """Every node is in the API, and says there where its kubelet listens now."""
         self._log = structlog.get_logger().bind(component="kubelet")
 
     def add(self, node: Node) -> None:
         """Keep a node."""
         self._nodes[node.name] = node
-        self._unregistered += 1
+        self._unshown.add(node.name)
         self._due(f"node/{node.name}")
 
     def set_pressures(self, name: str, found: tuple[str, ...]) -> None:
@@ -161,6 +161,7 @@ class NodeKeeper:
             self._registered(node, outcome)
         else:
             self._learn(node, outcome)
+            self._show(node)
             self._heartbeat(node)
         return True
 
@@ -181,7 +182,8 @@ class NodeKeeper:
             node.leased = False
             self._delayed.add(key, _RETRY, 0)
         elif node.registered and isinstance(failure, errors.NotFound):
-            self._heartbeat(node)  # it was deleted: that was said when it was heard
+            self._show(node)  # it was deleted: that was said when it was heard
+            self._heartbeat(node)
         else:
             self._log.warning(
                 "the Node or its lease was not written", node=node.name, error=str(failure)
@@ -191,17 +193,22 @@ class NodeKeeper:
 
     def _registered(self, node: Node, found: objects.Object) -> None:
         node.registered = True
-        self._unregistered -= 1
         self._learn(node, found)
         shown = node.object or found
         current = description.shows_port(shown, node.config)
+        if current:
+            self._show(node)
         if current and healths.told(shown, node.health) and objects.status(shown).get("capacity"):
             self._heartbeat(node)
         else:
             self._due(f"node/{node.name}")
         self._due(f"lease/{node.name}")
-        if not self._unregistered:
-            self.registered.set()
+
+    def _show(self, node: Node) -> None:
+        """The API server can reach the node's kubelet, or never will."""
+        self._unshown.discard(node.name)
+        if not self._unshown:
+            self.shown.set()
 
     def _learn(self, node: Node, found: objects.Object) -> None:
         if node.object is None or objects.revision(found) >= objects.revision(node.object):

@@ -5,8 +5,9 @@ from typing import Any
 
 from cluster.api import errors, objects
 from cluster.kubelet.agent import NodeAgent
+from cluster.kubelet.cri import Cri, look, sandboxes_of
 from cluster.kubelet.lifecycle import containerstatus
-from cluster.kubelet.lifecycle.model import Container, State
+from cluster.kubelet.lifecycle.model import Container, Sandbox, State
 from cluster.kubelet.pods import Pod
 
 
@@ -33,11 +34,24 @@ def pod(agent: NodeAgent, namespace: str, name: str, uid: str) -> Pod:
     raise errors.NotFound("pod does not exist")
 
 
-def running(pod: Pod, name: str) -> Container:
-    """The running container of a name. errors.InternalError, as findContainer has it."""
+async def running(cri: Cri, pod: Pod, name: str) -> Container:
+    """The running container of a name. errors.InternalError, as findContainer has it; rpc.Failure.
+
+    The runtime is asked where nothing is known of one: it may just have been started.
+    """
     found = pod.seen.newest(name)
     if found is None or found.state is not State.RUNNING:
+        found = (await look(cri, await sandboxes_of(cri, pod.uid))).newest(name)
+    if found is None or found.state is not State.RUNNING:
         raise errors.InternalError(f'container not found ("{name}")')
+    return found
+
+
+async def sandbox(cri: Cri, pod: Pod) -> Sandbox:
+    """The sandbox that a pod lives in. errors.NotFound, rpc.Failure."""
+    found = pod.seen.sandbox or (await look(cri, await sandboxes_of(cri, pod.uid))).sandbox
+    if found is None:
+        raise errors.NotFound("pod does not exist")
     return found
 
 

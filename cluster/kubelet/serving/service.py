@@ -6,7 +6,7 @@ runtime. Leaving one early ends what it began.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 from cluster.aio import clock as clocks
@@ -44,14 +44,14 @@ class KubeletService:
     async def exec(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
         """Run a command in a container."""
         first = await _first(inputs)
-        agent = self._resolve(first.start)
+        agent = await self._resolve(first.start)
         async for output in _carried(agent.cri.stream_exec, first, inputs, "exec"):
             yield output
 
     async def attach(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
         """Join a container's own streams."""
         first = await _first(inputs)
-        agent = self._resolve(first.start)
+        agent = await self._resolve(first.start)
         async for output in _carried(agent.cri.stream_attach, first, inputs, "attach"):
             yield output
 
@@ -63,10 +63,8 @@ class KubeletService:
         start = first.start
         agent = finding.agent(self._agents, start.node)
         pod = finding.pod(agent, start.namespace, start.pod, start.uid)
-        sandbox = pod.seen.sandbox
-        if sandbox is None:
-            raise errors.NotFound("pod does not exist")
-        start.pod = sandbox.id
+        with _told("port-forward"):
+            start.pod = (await finding.sandbox(agent.cri, pod)).id
         async for output in _carried(agent.cri.stream_port_forward, first, inputs, "port-forward"):
             yield output
 
@@ -85,12 +83,13 @@ class KubeletService:
 
     # ------------------------------------------------------------------------------------------
 
-    def _resolve(self, start: pb.StreamStart) -> NodeAgent:
+    async def _resolve(self, start: pb.StreamStart) -> NodeAgent:
         """Put the container's id where the runtime looks for it; whose container it is."""
         ref = start.container
         agent = finding.agent(self._agents, ref.node)
         pod = finding.pod(agent, ref.namespace, ref.pod, ref.uid)
-        ref.container = finding.running(pod, ref.container).id
+        with _told("exec"):
+            ref.container = (await finding.running(agent.cri, pod, ref.container)).id
         return agent
 
     def _wanted(self, request: pb.LogsRequest) -> logtext.Wanted:
@@ -131,11 +130,18 @@ async def _carried(
     what: str,
 ) -> AsyncIterator[Any]:
     """Carry a stream to the runtime and its outputs back."""
-    try:
+    with _told(what):
         outputs = await call(_with(first, inputs))
         async with contextlib.aclosing(outputs) as stream:  # type: ignore[type-var]
             async for output in stream:
                 yield output
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """A runtime that cannot do it is told of as the kubelet does. errors.StatusError."""
+    try:
+        yield
     except rpc.Failure as failure:
         raise logreading.foreign(failure, what) from failure
 
