@@ -84,11 +84,16 @@ class LogFiles:
             now = path.stat()
         except OSError:
             return  # between two turns, or not there yet
-        if segments and segments[-1].inode == now.st_ino:
-            segments[-1].size = max(segments[-1].size, now.st_size)
-            return
         start = 0
-        if segments:
+        if segments and segments[-1].inode == now.st_ino:
+            last = segments[-1]
+            if now.st_size >= last.size:
+                last.size = now.st_size
+                return
+            # It was emptied in place: what it had is nowhere any more.
+            start = last.start + last.size
+            segments.pop()
+        elif segments:
             last = segments[-1]
             old = _named(path, last.inode)
             if old is not None:
