@@ -32,6 +32,12 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "systems",
     ),
     **dict.fromkeys(
+        ("curlimages/curl", "curl/curl", "alpine/curl", "appropriate/curl", "byrnedo/alpine-curl",
+         "radial/busyboxplus", "nicolaka/netshoot", "tutum/curl", "tutum/dnsutils",
+         "giantswarm/tiny-tools", "arunvelsriram/utils", "library/buildpack-deps"),
+        "clients",
+    ),
+    **dict.fromkeys(
         ("polinux/stress", "progrium/stress", "alexeiled/stress-ng", "polinux/stress-ng",
          "colinianking/stress-ng", "lorel/docker-stress-ng", "vish/stress", "hpa-example",
          "google_containers/hpa-example", "google-containers/hpa-example", "resource_consumer",

@@ -251,7 +251,7 @@ async def uptime(call: Call) -> int:
     return 0
 
 
-NETWORK: Final = ("curl", "dig")
+NETWORK: Final = ("dig",)
 """Programs of the network that are not built: they say so."""
 
 

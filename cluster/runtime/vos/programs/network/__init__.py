@@ -6,7 +6,7 @@ from typing import Final
 from cluster.runtime.vos.kernel import Call, Program
 
 _MODULES: Final = {
-    "httpd": "httpd", "ifconfig": "interfaces", "ip": "interfaces", "nc": "netcat",
+    "curl": "curl", "httpd": "httpd", "ifconfig": "interfaces", "ip": "interfaces", "nc": "netcat",
     "netstat": "tables", "nslookup": "nslookup", "ping": "ping", "ping6": "ping",
     "ss": "tables", "telnet": "netcat", "wget": "wget",
 }  # fmt: skip

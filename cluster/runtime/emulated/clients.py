@@ -1,0 +1,33 @@
+"""Images of clients and of tools to look at a network with: curl, and boxes of many tools."""
+
+from typing import Final
+
+from cluster.runtime.emulated.image import Image
+from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.programs import network
+
+
+async def entrypoint(call: Call) -> int:
+    """`/entrypoint.sh WORD…` of curl's image: a program of that name, or else curl's arguments."""
+    words = list(call.argv[1:]) or ["curl"]
+    program = None if words[0].startswith("-") else call.kernel.find(words[0])
+    if program is None:
+        program = network.PROGRAMS["curl"]
+        words.insert(0, "curl")
+    return await program(Call(words, call.process, call.io, call.env, call.cwd))
+
+
+IMAGES: Final = (
+    Image(
+        names=("curlimages/curl", "curl/curl"), entrypoint=("/entrypoint.sh",), cmd=("curl",),
+        user="curl_user", working_dir="/home/curl_user",
+        files={"/home/curl_user/": ""}, programs={"/entrypoint.sh": entrypoint},
+    ),
+    Image(names=("alpine/curl", "appropriate/curl", "byrnedo/alpine-curl"), entrypoint=("curl",)),
+    Image(
+        names=("radial/busyboxplus", "nicolaka/netshoot", "tutum/curl", "tutum/dnsutils",
+               "giantswarm/tiny-tools", "arunvelsriram/utils"),
+        cmd=("/bin/sh",),
+    ),
+    Image(names=("library/buildpack-deps",), cmd=("bash",)),
+)  # fmt: skip
