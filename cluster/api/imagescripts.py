@@ -9,31 +9,31 @@
         /healthz: ok
         /orders*: {status: 503, body: overloaded}
 
-The keys are those of the `kubemu.dev/` annotations (docs/annotations.md), and become such: a pod's
-own annotations win. A pattern is a shell's; it has to fit the image as the pod writes it, with or
+The keys are those of the `kubemu.dev/` annotations (docs/annotations.md): a pod's own annotations
+win. A pattern is a shell's; it has to fit the image as the pod writes it, with or
 without registry and tag. The first rule that fits is the one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
-from cluster.api import imagereferences, objects
+from cluster.api import imagereferences, scriptvalues
 
-PREFIX: Final = "kubemu.dev/"
+PREFIX: Final = "images.kubemu.dev/"
+"""Of annotations by which a kubelet tells its runtime what the image of a container does."""
 NAMESPACE: Final = "kube-system"
 CONFIG_MAP: Final = "kubemu-images"
 """The ConfigMap whose values are such documents, for a cluster that runs."""
-KEYS: Final = frozenset(
-    ("run-for", "crash-after", "exit-code", "start-delay", "ready-after", "stop-after", "cpu",
-     "memory", "ephemeral-storage", "ports", "log", "http")
-)  # fmt: skip
-MAX_TEXT: Final = 1 << 20
 MAX_RULES: Final = 1000
+LARGEST: Final = 256 << 10
+"""Letters of one value."""
+_MOST_KNOWN: Final = 4096
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +50,29 @@ class Scripts:
 
     rules: tuple[Rule, ...] = ()
 
-    def told(self, image: str) -> Mapping[str, str]:
-        """What an image does, by key; nothing where no rule fits."""
-        return _told(self, image) if self.rules else {}
+    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
-    def annotations(self, containers: Mapping[str, str]) -> dict[str, str]:
-        """The annotations of a pod with these containers: image by name."""
-        return {
-            f"{PREFIX}{key}.{name}": value
-            for name, image in containers.items()
-            for key, value in self.told(image).items()
-        }
+    def told(self, image: str) -> Mapping[str, str]:
+        """What an image does, by key; nothing where no rule fits. It is shared: read only."""
+        if not self.rules:
+            return _NOTHING
+        found = self._known.get(image)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[image] = _told(self.rules, image)
+        return found
 
 
 NONE: Final = Scripts()
 
 
-def of_pod(scripts: Scripts, pod: objects.Object) -> dict[str, str]:
-    """The annotations that scripts give a pod, its init containers included."""
-    if not scripts.rules:
-        return {}
-    spec = objects.spec(pod)
-    both = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    return scripts.annotations({one["name"]: one.get("image") or "" for one in both})
-
-
-def under(own: Mapping[str, str], scripted: Mapping[str, str]) -> dict[str, str]:
-    """The scripted annotations that a pod's `own` leave room for."""
-    return {
-        key: value
-        for key, value in scripted.items()
-        if key not in own and key.rpartition("/")[2].partition(".")[0] not in _keys(own)
-    }
-
-
-def _keys(own: Mapping[str, str]) -> set[str]:
-    """What a pod says of all its containers."""
-    return {key[len(PREFIX) :] for key in own if key.startswith(PREFIX)}
-
-
-@lru_cache(4096)
-def _told(scripts: Scripts, image: str) -> Mapping[str, str]:
+def _told(rules: Sequence[Rule], image: str) -> Mapping[str, str]:
     names = _names(image)
-    for rule in scripts.rules:
+    for rule in rules:
         if any(fnmatchcase(name, rule.pattern) for name in names):
             return rule.told
-    return {}
+    return _NOTHING
 
 
 def _names(image: str) -> list[str]:
@@ -111,16 +88,11 @@ def _names(image: str) -> list[str]:
 def parse(text: str) -> Scripts:
     """Read a document. ValueError, with a sentence."""
     # Imported here: few processes read any.
-    import yaml
+    from cluster.api import yaml_text
 
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"it is longer than {MAX_TEXT} bytes")
-    try:
-        loaded = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"it is no YAML: {str(error)[:300]}") from error
+    loaded = yaml_text.read(text)
     if loaded is None:
-        return Scripts()
+        return NONE
     rules = loaded.get("images") if isinstance(loaded, dict) else None
     if not isinstance(rules, list) or set(loaded) != {"images"}:
         raise ValueError("it has to be a mapping with the one key `images`, a list")
@@ -137,29 +109,65 @@ def joined(all_of: list[Scripts]) -> Scripts:
 def _rule(rule: Any, number: int) -> Rule:
     if not isinstance(rule, dict) or not isinstance(rule.get("image"), str) or not rule["image"]:
         raise ValueError(f"images[{number}]: it needs an image: a pattern such as shop/*")
-    told = {}
-    for key, value in rule.items():
-        if key == "image":
-            continue
-        if key not in KEYS:
-            known = ", ".join(sorted(KEYS))
-            raise ValueError(f"images[{number}]: {str(key)[:40]!r} is none of image, {known}")
-        told[key] = _text(value, f"images[{number}].{key}")
-    return Rule(rule["image"], told)
+    return Rule(
+        rule["image"],
+        {
+            key: _value(key, value, f"images[{number}]")
+            for key, value in rule.items()
+            if key != "image"
+        },
+    )
 
 
-def _text(value: Any, where: str) -> str:
-    """A value as an annotation has it. ValueError."""
+def _value(key: Any, value: Any, where: str) -> str:
+    """What a rule says of a key, as an annotation has it. ValueError."""
+    reader = scriptvalues.READERS.get(key)
+    if reader is None:
+        known = ", ".join(sorted(scriptvalues.READERS))
+        raise ValueError(f"{where}: {str(key)[:40]!r} is none of image, {known}")
+    text = _text(value, key, f"{where}.{key}")
+    try:
+        reader(text)
+    except ValueError as error:
+        raise ValueError(f"{where}.{key}: {error}") from error
+    return text
+
+
+def _text(value: Any, key: str, where: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
-        separator = "\n" if where.endswith(".log") else ","
-        return separator.join(map(str, value))
-    if isinstance(value, dict) and where.endswith(".http"):
-        try:
-            return msgspec.json.encode(value).decode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"{where}: {error}") from error
+        return _joined("\n" if key == "log" else ",", map(str, value), where)
+    if isinstance(value, dict) and key == "http":
+        return _json(value, where)
     raise ValueError(f"{where}: it has to be a text, a number, or a list of them")
+
+
+def _joined(separator: str, parts: Iterable[str], where: str) -> str:
+    """ValueError where an alias makes much of little."""
+    found, size = [], 0
+    for one in parts:
+        size += len(one)
+        if size > LARGEST:
+            raise ValueError(f"{where}: it is longer than {LARGEST} bytes")
+        found.append(one)
+    return separator.join(found)
+
+
+def _json(value: dict[Any, Any], where: str) -> str:
+    """A mapping of texts, or of flat mappings, as JSON. ValueError."""
+    parts = [
+        one
+        for told in value.values()
+        for one in (told.values() if isinstance(told, dict) else (told,))
+    ]
+    if not all(isinstance(one, str | int) for one in parts):
+        raise ValueError(f"{where}: an answer is a text, or has status, body and type")
+    if sum(len(str(one)) for one in parts) > LARGEST:
+        raise ValueError(f"{where}: it is longer than {LARGEST} bytes")
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error

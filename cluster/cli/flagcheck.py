@@ -30,6 +30,8 @@ def complaints(component: str, flag: str, value: str) -> Iterator[str]:
         yield from _scheduler_config(Path(value))
     elif (component, flag) == ("kubelet", "config"):
         yield from _kubelet_config(Path(value))
+    elif flag == "image-scripts":
+        yield from _image_scripts(Path(value))
 
 
 def _scheduler_config(path: Path) -> Iterator[str]:
@@ -48,6 +50,15 @@ def _kubelet_config(path: Path) -> Iterator[str]:
         reading.read([(str(path), path.read_text(encoding="utf-8"))])
     except (reading.Unusable, OSError, UnicodeDecodeError) as error:
         yield from str(error).splitlines()
+
+
+def _image_scripts(path: Path) -> Iterator[str]:
+    from cluster.cli import imagescriptsflag
+
+    try:
+        imagescriptsflag.load(path)
+    except click.UsageError as error:
+        yield error.message
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:

@@ -1,7 +1,8 @@
-"""What a cluster says that its images do (`api.imagescripts`): a ConfigMap, read when pods start.
+"""What a cluster says that its images do (`api.imagescripts`): a ConfigMap, read for containers.
 
-Nobody watches it: an answer will do for some seconds, for all nodes of the process. It goes to the
-runtime as annotations of the sandbox, and a pod's own annotations win.
+Nobody watches it: a node at rest costs nothing. What was read will do for all containers, of all
+nodes of the process, that are made in the next moment. It goes to the runtime as annotations of
+the container; the API server lets no ConfigMap through that cannot be read.
 """
 
 import asyncio
@@ -9,62 +10,78 @@ from typing import Final
 
 import structlog
 
-from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, imagescripts, objects
 from cluster.api.imagescripts import Scripts
 from cluster.client.client import Client
 from cluster.pb.cri.v1 import api_pb2 as pb
 
-FRESH: Final = 5.0
+FRESH: Final = 0.05
 """Seconds for which what was read is taken for what there is."""
+_PAUSE: Final = 10.0
+"""Seconds until it is tried again where the API could not be reached: pods start meanwhile."""
 _SECONDS: Final = 3.0
 
 
 class ImageScripts:
     """The scripts of a cluster."""
 
-    def __init__(self, client: Client, clock: clocks.Clock) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._clock = clock
+        self._good: dict[str, Scripts] = {}
         self._scripts = imagescripts.NONE
         self._version = ""
-        self._at = float("-inf")
+        self._until = float("-inf")
+        self._reading = asyncio.Lock()
         self._log = structlog.get_logger().bind(component="kubelet")
 
-    async def refresh(self) -> None:
+    async def apply(self, config: pb.ContainerConfig) -> None:
+        """Add what a container's image does to its annotations."""
+        await self._refresh()
+        if self._scripts.rules:
+            told = self._scripts.told(config.image.user_specified_image or config.image.image)
+            for key, value in told.items():
+                config.annotations[f"{imagescripts.PREFIX}{key}"] = value
+
+    async def _refresh(self) -> None:
         """Have the scripts as they are. Where they cannot be read they stay as they were."""
-        now = self._clock.now()
-        if now - self._at < FRESH:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._until:
             return
-        self._at = now
+        async with self._reading:
+            now = loop.time()
+            if now >= self._until:
+                self._until = now + (FRESH if await self._read() else _PAUSE)
+
+    async def _read(self) -> bool:
+        """Ask; whether there was an answer."""
         name, namespace = imagescripts.CONFIG_MAP, imagescripts.NAMESPACE
         try:
             async with asyncio.timeout(_SECONDS):
                 found = await self._client.get("configmaps", name, namespace)
         except errors.NotFound:
-            self._scripts, self._version = imagescripts.NONE, ""
+            self._good, self._scripts, self._version = {}, imagescripts.NONE, ""
         except (errors.StatusError, rpc.Failure, TimeoutError, OSError) as error:
             self._log.info("scripts of images cannot be read", error=str(error))
+            return False
         else:
             version = str(found["metadata"].get("resourceVersion"))
             if version != self._version:
-                self._version, self._scripts = version, self._read(found)
+                self._version = version
+                self._take(found)
+        return True
 
-    def apply(self, pod: objects.Object, config: pb.PodSandboxConfig) -> None:
-        """Add what a pod's images do to its sandbox's annotations."""
-        if self._scripts.rules:
-            scripted = imagescripts.of_pod(self._scripts, pod)
-            for key, value in imagescripts.under(config.annotations, scripted).items():
-                config.annotations[key] = value
-
-    def _read(self, found: objects.Object) -> Scripts:
-        documents = []
+    def _take(self, found: objects.Object) -> None:
+        """Take the documents of a ConfigMap; of one that is wrong the last that was right."""
+        good = {}
         for key, text in sorted((found.get("data") or {}).items()):
             try:
-                documents.append(imagescripts.parse(text))
+                good[key] = imagescripts.parse(text)
             except ValueError as error:
+                if key in self._good:
+                    good[key] = self._good[key]
                 where = f"{imagescripts.NAMESPACE}/{imagescripts.CONFIG_MAP}"
                 self._log.warning("a script of images is wrong", configmap=where, key=key,
                                   error=str(error))  # fmt: skip
-        return imagescripts.joined(documents)
+        self._good = good
+        self._scripts = imagescripts.joined(list(good.values()))

@@ -53,7 +53,7 @@ class Shared:
         self.objects = Objects(client, random, group.spawn, self._refreshing.wake)
         self.refresh_after = self._refreshing.wake_after
         self._nodes: list[Provisions] = []
-        self.scripts = ImageScripts(client, clock)
+        self.scripts = ImageScripts(client)
         self.services = Informer(client, "services", generator=random)
         self._spaces: dict[str, dict[str, Object]] = {}
         self._links: dict[str, dict[str, str]] = {}
@@ -151,7 +151,6 @@ class Provisions:
 
     async def ready(self, pod: Pod) -> bool:
         """See `Keeper.ready`."""
-        await self._shared.scripts.refresh()
         return await self.keeper.ready(pod)
 
     def sandbox(self, pod: Pod, attempt: int, logs: str) -> pb.PodSandboxConfig:
@@ -164,7 +163,6 @@ class Provisions:
         for reason, message in said.warnings:
             self._speaker.resolver_formed(obj, reason, message)
         config = criconfig.sandbox(obj, attempt, logs)
-        self._shared.scripts.apply(obj, config)
         if self._told:
             security.sandbox(config.linux, obj)
         if not podspec.host_network(obj):
@@ -214,6 +212,7 @@ class Provisions:
         config = criconfig.container(
             obj, spec, action.attempt, init=action.init, environment=environment, mounts=mounts
         )
+        await self._shared.scripts.apply(config)
         self._secure(pod, spec, config)
         if config.HasField("linux"):
             self.quota(config.linux.resources)

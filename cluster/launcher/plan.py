@@ -185,6 +185,7 @@ def _node(
     if wanted.registry:
         flags["image-registries"] = ",".join(ports.registry_names)
         flags["image-root"] = str(folder.node_images(node.name))
+    flags |= _scripts(wanted)
     yield _process(wanted, folder, "runtime", flags, name=runtime, node=node.name, after=())
     yield _process(
         wanted, folder, "kubelet",
@@ -239,7 +240,13 @@ def _hollow(
         }
         if group.zones:
             flags["hollow-zones"] = ",".join(group.zones)
+        flags |= _scripts(wanted)
         yield _process(wanted, folder, "kubelet", flags, name=process)
+
+
+def _scripts(wanted: Topology) -> dict[str, str]:
+    """What images do, for who runs containers."""
+    return {"image-scripts": wanted.image_scripts} if wanted.image_scripts else {}
 
 
 def _before(wanted: Topology, group: topology.HollowGroup) -> int:

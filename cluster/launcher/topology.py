@@ -91,6 +91,8 @@ class Topology:
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scheduler_config: str = ""
     """The path of the scheduler's KubeSchedulerConfiguration, from the root; "": none."""
+    image_scripts: str = ""
+    """The path of what says what images do (`api.imagescripts`), from the root; "": none."""
 
     @property
     def size(self) -> int:
@@ -124,6 +126,7 @@ def changed(
     api_port: int | None = None,
     kubernetes_version: str | None = None,
     scheduler_config: str | None = None,
+    image_scripts: str | None = None,
     registry: bool | None = None,
     driver: str | None = None,
 ) -> Topology:
@@ -140,6 +143,8 @@ def changed(
         topology = replace(topology, kubernetes_version=kubernetes_version)
     if scheduler_config is not None:
         topology = replace(topology, scheduler_config=scheduler_config)
+    if image_scripts is not None:
+        topology = replace(topology, image_scripts=image_scripts)
     if registry is not None:
         topology = replace(topology, registry=registry)
     if driver is not None:

@@ -10,6 +10,7 @@ docs/operations.md describes every field.
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from cluster.api import metadata, quantity, schema
@@ -67,7 +68,12 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
         flags=_flags(top.take_section("flags"), flag_check),
-        scheduler_config=_scheduler_config(top, file, flag_check),
+        scheduler_config=_path(
+            top, "schedulerConfig", file, partial(flag_check, "scheduler", "config")
+        ),
+        image_scripts=_path(
+            top, "imageScripts", file, partial(flag_check, "runtime", "image-scripts")
+        ),
     )
     for section in (ports, network):
         if section is not None:
@@ -183,14 +189,14 @@ def _given(component: str, section: Section, check: FlagCheck) -> dict[str, str]
     return found
 
 
-def _scheduler_config(top: Section, file: str, check: FlagCheck) -> str:
-    """The path of the scheduler's configuration: relative to the cluster file, where it is."""
-    text = top.take_text("schedulerConfig")
+def _path(top: Section, field: str, file: str, check: Callable[[str], Iterable[str]]) -> str:
+    """The path of another file: relative to the cluster file, where it is."""
+    text = top.take_text(field)
     if not text:
         return ""
     path = str(Path(file).absolute().parent / Path(text).expanduser())
-    for complaint in check("scheduler", "config", path):
-        top.complain(complaint, "schedulerConfig")
+    for complaint in check(path):
+        top.complain(complaint, field)
     return path
 
 

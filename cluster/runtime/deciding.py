@@ -67,32 +67,25 @@ def decide(
         exposed = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
         base = script.believed(argv, init=init, ports=declared or exposed)
     try:
-        annotations = _annotations(sandbox, config, scripts)
-        told = script.of(config.metadata.name, annotations, base, init=init)
+        told = script.of(
+            config.metadata.name, sandbox.config.annotations, base,
+            init=init, scripted=_scripted(config, scripts),
+        )  # fmt: skip
     except ValueError as error:
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
     return Decision(reference, told, emulated)
 
 
-def check(scripts: Scripts) -> None:
-    """ValueError, with a sentence, for a value that cannot be."""
-    for rule in scripts.rules:
-        told = {f"{script.PREFIX}{key}": value for key, value in rule.told.items()}
-        try:
-            script.of("", told, script.SERVER)
-        except ValueError as error:
-            raise ValueError(f"image {rule.pattern}: {error}") from error
-
-
-def _annotations(
-    sandbox: Sandbox, config: pb.ContainerConfig, scripts: Scripts
-) -> Mapping[str, str]:
-    own: Mapping[str, str] = sandbox.config.annotations
-    if not scripts.rules:
-        return own
-    image = config.image.user_specified_image or config.image.image
-    scripted = scripts.annotations({config.metadata.name: image})
-    return {**imagescripts.under(own, scripted), **own}
+def _scripted(config: pb.ContainerConfig, scripts: Scripts) -> Mapping[str, str]:
+    """What the container's image does, as the cluster says it by the kubelet, or else the node."""
+    of_cluster = {
+        key[len(imagescripts.PREFIX) :]: value
+        for key, value in config.annotations.items()
+        if key.startswith(imagescripts.PREFIX)
+    }
+    if of_cluster or not scripts.rules:
+        return of_cluster
+    return scripts.told(config.image.user_specified_image or config.image.image)
 
 
 def _reference(config: pb.ContainerConfig) -> images.Reference:

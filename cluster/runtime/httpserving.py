@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cluster.runtime import answers
-from cluster.runtime.answers import Answer
+from cluster.api import httpanswers
+from cluster.api.httpanswers import Answer
 
 if TYPE_CHECKING:
     from cluster.runtime.grpcserving import Http2
@@ -121,7 +121,7 @@ class Connection:
         self._chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
         wanted = headers.get(b"connection", b"").lower()
         stays = wanted != b"close" and (minor == b"1" or wanted == b"keep-alive")
-        told = answers.find(self._site.answers, target) if self._site.answers else None
+        told = httpanswers.find(self._site.answers, target) if self._site.answers else None
         text = f"{self._site.pod}\n{method} {target}\n" if told is None else told.body
         data, status = text.encode(errors="replace"), 200 if told is None else told.status
         self._log(method, target, minor.decode(), status, len(data))

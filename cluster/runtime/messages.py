@@ -11,6 +11,8 @@ from cluster.runtime.records import Container, Event, Sandbox, State
 _LARGEST: Final = 2**64 - 1
 READY_AFTER: Final = "kubemu.dev/ready-after"
 """The annotation of a status that says how long after its start a container is ready."""
+VARIES: Final = "kubemu.dev/varies"
+"""And the one that says that what it uses changes by itself."""
 
 
 def sandbox_state(sandbox: Sandbox) -> Any:
@@ -75,9 +77,12 @@ def container_status(container: Container) -> pb.ContainerStatus:
         mounts=config.mounts,
         log_path=log_path(container),
     )
-    if container.script.ready_after > 0:
-        # It may be its image's script that says so, which its pod does not know.
-        found.annotations[READY_AFTER] = f"{container.script.ready_after:f}s"
+    # It may be its image's script that says so, which its pod does not know.
+    told = container.script
+    if told.ready_after > 0:
+        found.annotations[READY_AFTER] = f"{told.ready_after:f}s"
+    if any(curve is not None and not curve.constant for curve in (told.memory, told.storage)):
+        found.annotations[VARIES] = "true"
     return found
 
 

@@ -5,26 +5,29 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import msgspec
 
-from cluster.api import curves, durations, json_text, loads
+from cluster.api import json_text, loads, scriptvalues
 from cluster.api.curves import Curve
-from cluster.runtime import answers, commandline
-from cluster.runtime.answers import Answer
+from cluster.api.httpanswers import Answer
+from cluster.runtime import commandline
 
+_Value = TypeVar("_Value")
+_Other = TypeVar("_Other")
 PREFIX: Final = "kubemu.dev/"
+_ENDS: Final = ("run-for", "crash-after")
 INIT: Final = "kubemu.dev/init"
 """Annotation that the kubelet puts on the CRI configuration of an init container."""
 
 PORTS: Final = "io.kubernetes.container.ports"
 """Annotation in which the kubelet puts the ports that a container declares, as JSON."""
 
-_MAX_LINES: Final = 1000
 KILLED: Final = 137
 """Exit code of a process that SIGKILL ended."""
 
@@ -69,33 +72,42 @@ class Script:
 SERVER: Final = Script()
 """A well-behaved server: it serves until it is asked to end, and then ends cleanly."""
 _ONCE: Final = Script(run_for=0.0)
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def of(name: str, annotations: Mapping[str, str], base: Script, *, init: bool = False) -> Script:
-    """The script of container `name`: what it would do by itself (`base`), and what annotations
-    say. ValueError, with a sentence, for a bad annotation.
+def of(
+    name: str,
+    annotations: Mapping[str, str],
+    base: Script,
+    *,
+    init: bool = False,
+    scripted: Mapping[str, str] = _NOTHING,
+) -> Script:
+    """The script of container `name`: what it would do by itself (`base`), what is `scripted` for
+    its image, by key, and what annotations say, which win. ValueError, with a sentence.
     """
     told = _told(name, annotations, init)
+    if scripted:
+        told = _over(scripted, told)
     if not told:
         return base
     _check_load(name, annotations)
-    run_for = _run_for(told, base)
     ends = "crash-after" in told or "run-for" in told or "exit-code" in told
     return Script(
-        run_for,
+        _run_for(told, base),
         _exit_code(told, base),
-        _seconds(told, "start-delay", base.start_delay),
-        _seconds(told, "stop-after", base.stop_after),
+        _read(told, "start-delay", scriptvalues.seconds, base.start_delay),
+        _read(told, "stop-after", scriptvalues.seconds, base.stop_after),
         base.stop_code,
         () if ends and not base.sleeps else base.program,
         base.sleeps,
-        _told_ports(told) or base.ports,
-        _curve(told, "cpu", loads.NANOCORES) or base.cpu,
-        _curve(told, "memory", 1) or base.memory,
-        _curve(told, "ephemeral-storage", 1),
-        _seconds(told, "ready-after", 0.0),
-        tuple(told["log"].splitlines()[:_MAX_LINES]) if "log" in told else (),
-        _answers(told),
+        _read(told, "ports", scriptvalues.ports, ()) or base.ports,
+        _read(told, "cpu", scriptvalues.cpu, base.cpu),
+        _read(told, "memory", scriptvalues.amount, base.memory),
+        _read(told, "ephemeral-storage", scriptvalues.amount, None),
+        _read(told, "ready-after", scriptvalues.seconds, 0.0),
+        _read(told, "log", scriptvalues.lines, ()),
+        _read(told, "http", scriptvalues.answers, ()),
     )
 
 
@@ -153,30 +165,34 @@ def _told(name: str, annotations: Mapping[str, str], init: bool) -> dict[str, st
     return everyone | own
 
 
+def _over(scripted: Mapping[str, str], told: dict[str, str]) -> dict[str, str]:
+    """Both: what is told wins, and one time of its end takes the place of the other."""
+    if any(key in told for key in _ENDS):
+        scripted = {key: value for key, value in scripted.items() if key not in _ENDS}
+    return {**scripted, **told}
+
+
 def _run_for(told: Mapping[str, str], base: Script) -> float:
-    if "crash-after" in told:
-        return _seconds(told, "crash-after", 0.0)
-    if "run-for" in told:
-        return _seconds(told, "run-for", 0.0)
+    for key in ("crash-after", "run-for"):
+        if key in told:
+            return _read(told, key, scriptvalues.seconds, 0.0)
     return 0.0 if "exit-code" in told and math.isinf(base.run_for) else base.run_for
 
 
 def _exit_code(told: Mapping[str, str], base: Script) -> int:
-    text = told.get("exit-code")
-    if text is None:
-        return 1 if "crash-after" in told else base.exit_code
-    if not text.isdigit() or int(text) > 255:
-        raise ValueError(f"annotation {PREFIX}exit-code: {text!r} is no exit code (0 to 255)")
-    return int(text)
+    default = 1 if "crash-after" in told else base.exit_code
+    return _read(told, "exit-code", scriptvalues.exit_code, default)
 
 
-def _curve(told: Mapping[str, str], key: str, parts: int) -> Curve | None:
-    """An amount over time in `parts` of its unit."""
+def _read(
+    told: Mapping[str, str], key: str, reader: Callable[[str], _Value], default: _Other
+) -> _Value | _Other:
+    """What a key says; `default` where it is not told."""
     text = told.get(key)
     if text is None:
-        return None
+        return default
     try:
-        return curves.parse(text, parts)
+        return reader(text)
     except ValueError as error:
         raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
 
@@ -195,30 +211,3 @@ def _check_load(name: str, annotations: Mapping[str, str]) -> None:
             loads.per_load(annotations, name, key, parts)
         except ValueError as error:
             raise ValueError(f"annotation {PREFIX}{key}: {error}") from error
-
-
-def _told_ports(told: Mapping[str, str]) -> tuple[int, ...]:
-    found = [text.strip() for text in told.get("ports", "").split(",") if text.strip()]
-    for text in found:
-        if not text.isdigit() or len(text) > 5 or not 0 < int(text) < 65536:
-            raise ValueError(f"annotation {PREFIX}ports: {text[:40]!r} is no port")
-    return tuple(map(int, found))
-
-
-def _answers(told: Mapping[str, str]) -> tuple[Answer, ...]:
-    if "http" not in told:
-        return ()
-    try:
-        return answers.parse(told["http"])
-    except ValueError as error:
-        raise ValueError(f"annotation {PREFIX}http: {error}") from error
-
-
-def _seconds(told: Mapping[str, str], key: str, default: float) -> float:
-    text = told.get(key)
-    if text is None:
-        return default
-    try:
-        return durations.parse(text)
-    except ValueError as error:
-        raise ValueError(f"annotation {PREFIX}{key}: {error}") from error

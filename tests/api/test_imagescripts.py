@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.api import imagescripts
+from cluster.api import imagescripts, scriptvalues
 
 TEXT = """
 images:
@@ -51,38 +51,38 @@ def test_values_become_those_of_annotations() -> None:
     assert imagescripts.parse(TEXT).told("shop/cart:v2") == {"crash-after": "10"}
 
 
-def test_a_pods_own_annotations_win() -> None:
-    pod = {
-        "spec": {
-            "initContainers": [{"name": "init", "image": "shop/init"}],
-            "containers": [{"name": "web", "image": "shop/cart:v2"}, {"name": "x", "image": "x"}],
-        }
-    }
-    found = imagescripts.of_pod(imagescripts.parse(TEXT), pod)
-    assert found["kubemu.dev/crash-after.web"] == "10"
-    assert found["kubemu.dev/ports.init"] == "8080,9090"
-    assert not any(key.endswith(".x") for key in found)
-    own = {"kubemu.dev/crash-after": "1m", "kubemu.dev/ports.init": "1", "other": "x"}
-    left = imagescripts.under(own, found)
-    assert set(left) == {
-        "kubemu.dev/ready-after.init", "kubemu.dev/log.init", "kubemu.dev/http.init",
-    }  # fmt: skip
+def _much(script: str) -> str:
+    """A rule that would make much of one text, by aliases."""
+    return f"images: [{{start-delay: &a '{'1' * 1000}', image: x, {script}}}]"
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("images: {", "it is no YAML"),
+        ("images: {", "error converting YAML to JSON: yaml: line "),
         ("[]", "it has to be a mapping with the one key"),
         ("images: x", "it has to be a mapping with the one key"),
         ("images: []\nmore: 1", "it has to be a mapping with the one key"),
         ("images: [{ports: [1]}]", "images[0]: it needs an image"),
         ("images: [{image: x, port: 1}]", "images[0]: 'port' is none of image, cpu,"),
+        ("images: [{image: x, 1: 1}]", "images[0]: '1' is none of image, cpu,"),
+        ("images: [{image: x, image: y}]", 'key "image" already set in map'),
         ("images: [{image: x, cpu: true}]", "images[0].cpu: it has to be a text"),
         ("images: [{image: x, cpu: {a: b}}]", "images[0].cpu: it has to be a text"),
+        ("images: [{image: x, cpu: fast}]", "images[0].cpu: "),
+        ("images: [{image: x, cpu: .nan}]", "images[0].cpu: "),
+        ("images: [{image: x, ready-after: soon}]", "images[0].ready-after: 'soon' is no duration"),
+        ("images: [{image: x, exit-code: 256}]", "images[0].exit-code: '256' is no exit code"),
+        ("images: [{image: x, ports: [http]}]", "images[0].ports: 'http' is no port"),
+        ("images: [{image: x, ports: ٣}]", "images[0].ports: '٣' is no port"),
+        ("images: [{image: x, http: {x: y}}]", "images[0].http: 'x' is no path"),
+        ("images: [{image: x, http: {/: [y]}}]", "images[0].http: an answer is a text, or has"),
+        ("images: [{image: x, http: {/: {status: 99}}}]", "99 is no status of an answer"),
         ("images: [" + "{image: x}," * 1001 + "]", "images: there are more than 1000"),
-        ("x" * (imagescripts.MAX_TEXT + 1), "it is longer than"),
-        ("[" * 100_000, "it is no YAML"),
+        ("x" * ((1 << 20) + 1), "the file is larger than 1 MiB"),
+        ("[" * 100_000, "nested more than 100 levels deep"),
+        (_much("log: [" + "*a, " * 400 + "]"), "images[0].log: it is longer than"),
+        (_much("http: {" + "".join(f"/{n}: *a, " for n in range(400)) + "}"), "http: it is longer"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, why: str) -> None:
@@ -99,4 +99,11 @@ def test_no_text_is_more_than_wrong(text: str) -> None:
 
 def test_an_empty_document_says_nothing() -> None:
     assert imagescripts.parse("").rules == ()
-    assert imagescripts.of_pod(imagescripts.NONE, {"spec": {"containers": []}}) == {}
+    assert imagescripts.NONE.told("web") == {}
+
+
+def test_every_key_is_read_as_annotations_are() -> None:
+    for key in scriptvalues.READERS:
+        text = {"http": "{/: x}", "ports": "[80]", "log": "[x]"}.get(key, "1")
+        told = imagescripts.parse(f"images: [{{image: x, {key}: {text}}}]").told("x")
+        assert list(told) == [key]

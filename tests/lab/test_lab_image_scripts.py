@@ -1,10 +1,17 @@
 """The ConfigMap kube-system/kubemu-images: what images do, said while a cluster runs."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
-from cluster.api import conditions, objects
+import pytest
+
+from cluster.aio import virtual
+from cluster.api import conditions, errors, objects
+from cluster.client.client import Client
+from cluster.kubelet.imagescripts import FRESH, ImageScripts
 from cluster.lab.lab import Lab
 from cluster.lab.world import Cluster
+from cluster.pb.cri.v1 import api_pb2 as pb
 
 SCRIPTS = """
 images:
@@ -21,17 +28,17 @@ def _map(text: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "kubemu-images", "namespace": "kube-system"},
-        "data": {"broken.yaml": "images: 1", "images.yaml": text},
+        "data": {"images.yaml": text},
     }
 
 
-def _pod(name: str, image: str, **annotations: str) -> dict[str, Any]:
+def _pod(name: str, image: str, *, restarts: str = "Never", **annotations: str) -> dict[str, Any]:
     told = {f"kubemu.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "default", "annotations": told},
-        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": image}]},
+        "spec": {"restartPolicy": restarts, "containers": [{"name": "c", "image": image}]},
     }
 
 
@@ -46,7 +53,7 @@ def test_pods_that_start_do_what_the_config_map_says_of_their_images() -> None:
         await cluster.apply(_pod("before", "shop/web"))
         await cluster.until(lambda: ready("before"), within=10)
         await cluster.apply(_map(SCRIPTS))
-        await cluster.sleep(6)
+        await cluster.sleep(FRESH)
         await cluster.apply([
             _pod("web", "shop/web"), _pod("own", "shop/web", ready_after="1s"),
             _pod("job", "batch/import:v1"), _pod("other", "team/web"),
@@ -59,8 +66,100 @@ def test_pods_that_start_do_what_the_config_map_says_of_their_images() -> None:
         assert await cluster.logs("web") == "warming up\n"
         await cluster.until(lambda: ready("web"), within=30)
         await cluster.client.delete("configmaps", "kubemu-images", "kube-system")
-        await cluster.sleep(6)
+        await cluster.sleep(FRESH)
         await cluster.apply(_pod("after", "shop/web"))
         await cluster.until(lambda: ready("after"), within=10)
 
     Lab(seed=1, nodes=1).run(scenario)
+
+
+def test_what_is_wrong_is_refused_and_what_was_right_stays() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        await cluster.apply(_map("images: [{image: shop/*, log: [right]}]"))
+        for verb in (cluster.client.update, cluster.client.create):
+            with pytest.raises(errors.Invalid) as caught:
+                await verb("configmaps", _map("images: [{image: shop/*, cpu: fast}]"))
+            assert "data[images.yaml]: Invalid value" in str(caught.value)
+            assert "images[0].cpu: " in str(caught.value)
+        elsewhere = _map("images: 1")
+        elsewhere["metadata"]["namespace"] = "default"
+        await cluster.apply(elsewhere)
+        await cluster.apply(_pod("web", "shop/web"))
+        await cluster.until(lambda: _runs(cluster, "web"), within=10)
+        assert await cluster.logs("web") == "right\n"
+
+    Lab(seed=1, nodes=1).run(scenario)
+
+
+def test_a_container_that_is_made_anew_does_what_is_said_by_then() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        def restarts() -> int:
+            found = cluster.get("pods", "web", "default") or {}
+            statuses = objects.status(found).get("containerStatuses") or [{}]
+            return int(statuses[0].get("restartCount", 0))
+
+        await cluster.apply(_map("images: [{image: shop/*, crash-after: 5s}]"))
+        await cluster.apply(_pod("web", "shop/web", restarts="Always"))
+        await cluster.until(lambda: restarts() == 1, within=10)
+        await cluster.apply(_map("images: [{image: shop/*, log: [better]}]"))
+        await cluster.until(lambda: restarts() == 2 and _runs(cluster, "web"), within=30)
+        await cluster.sleep(10)
+        assert restarts() == 2
+        assert await cluster.logs("web") == "better\n"
+
+    Lab(seed=1, nodes=1).run(scenario)
+
+
+def test_pods_start_as_said_last_while_the_api_is_away() -> None:
+    async def story() -> None:
+        api = _Api(_map("images: [{image: shop/*, log: [right]}]"))
+        scripts = ImageScripts(cast("Client", api))
+        assert await _told(scripts) == "right"
+        assert await asyncio.gather(*(_told(scripts) for _ in range(9))) == ["right"] * 9
+        assert api.asked == 1
+        api.failure = errors.ServiceUnavailable("away")
+        await asyncio.sleep(1)
+        assert await _told(scripts) == "right"
+        api.failure = None
+        api.found = _map("images: 1")  # of an API server that lets it through
+        await asyncio.sleep(10)
+        assert await _told(scripts) == "right"
+        assert api.asked == 3
+        api.found = _map("images: []")
+        await asyncio.sleep(1)
+        assert await _told(scripts) == ""
+        api.failure = errors.NotFound("gone")
+        api.found = _map("images: [{image: shop/*, log: [right]}]")
+        await asyncio.sleep(1)
+        assert await _told(scripts) == ""
+
+    virtual.run(story())
+
+
+async def _told(scripts: ImageScripts) -> str:
+    config = pb.ContainerConfig(image=pb.ImageSpec(image="shop/web:v1"))
+    await scripts.apply(config)
+    return config.annotations.get("images.kubemu.dev/log", "")
+
+
+class _Api:
+    """What is asked for the ConfigMap."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self.found = found
+        self.failure: Exception | None = None
+        self.asked = 0
+
+    async def get(self, resource: str, name: str, namespace: str) -> dict[str, Any]:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        assert (resource, name, namespace) == ("configmaps", "kubemu-images", "kube-system")
+        if self.failure is not None:
+            raise self.failure
+        self.found["metadata"]["resourceVersion"] = str(self.asked)
+        return self.found
+
+
+def _runs(cluster: Cluster, name: str) -> bool:
+    found = cluster.get("pods", name, "default")
+    return found is not None and conditions.is_true(found, "Ready")

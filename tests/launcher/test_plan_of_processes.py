@@ -147,3 +147,14 @@ def test_the_scheduler_tells_of_its_attempts_on_a_socket_and_reads_its_configura
     assert "config" not in plain
     wanted = topology.changed(topology.simple(), scheduler_config="/etc/scheduler.yaml")
     assert flags(processes(wanted)["scheduler"])["config"] == "/etc/scheduler.yaml"
+
+
+def test_whoever_runs_containers_knows_what_images_do() -> None:
+    wanted = topology.Topology(
+        nodes=(topology.Node("n"),), hollow=(topology.HollowGroup(1, prefix="h"),)
+    )
+    told = processes(topology.changed(wanted, image_scripts="/etc/images.yaml"))
+    for name in ("runtime-n", "kubelet-h"):
+        assert "image-scripts" not in flags(processes(wanted)[name])
+        assert flags(told[name])["image-scripts"] == "/etc/images.yaml"
+    assert "image-scripts" not in flags(told["kubelet-n"])

@@ -119,14 +119,25 @@ def test_flags_are_checked_where_they_are_written() -> None:
     assert str(caught.value) == "cluster.yaml:6: flags.kubelet.--two: kubelet does not take two"
 
 
-def test_the_configuration_of_the_scheduler_is_beside_the_cluster_file() -> None:
-    text = HEAD + "schedulerConfig: conf/scheduler.yaml\n"
-    found = topology_file.parse(text, "/some/where/cluster.yaml")
-    assert found.scheduler_config == "/some/where/conf/scheduler.yaml"
-    assert parse("").scheduler_config == ""
+FILES = (
+    ("schedulerConfig", "scheduler_config", "scheduler", "config"),
+    ("imageScripts", "image_scripts", "runtime", "image-scripts"),
+)
 
 
-def test_what_is_wrong_with_the_configuration_of_the_scheduler_is_told() -> None:
+@pytest.mark.parametrize(("field", "name", "component", "flag"), FILES)
+def test_files_of_components_are_beside_the_cluster_file(
+    field: str, name: str, component: str, flag: str
+) -> None:
+    found = topology_file.parse(HEAD + f"{field}: conf/it.yaml\n", "/some/where/cluster.yaml")
+    assert getattr(found, name) == "/some/where/conf/it.yaml"
+    assert getattr(parse(""), name) == ""
+
+
+@pytest.mark.parametrize(("field", "name", "component", "flag"), FILES)
+def test_what_is_wrong_with_files_of_components_is_told(
+    field: str, name: str, component: str, flag: str
+) -> None:
     asked = []
 
     def check(component: str, flag: str, value: str) -> list[str]:
@@ -134,6 +145,6 @@ def test_what_is_wrong_with_the_configuration_of_the_scheduler_is_told() -> None
         return ["it is bad"]
 
     with pytest.raises(marked_yaml.InvalidFile) as caught:
-        topology_file.parse(HEAD + "schedulerConfig: /a/b.yaml\n", "cluster.yaml", check)
-    assert str(caught.value) == "cluster.yaml:3: schedulerConfig: it is bad"
-    assert asked == [("scheduler", "config", "/a/b.yaml")]
+        topology_file.parse(HEAD + f"{field}: /a/b.yaml\n", "cluster.yaml", check)
+    assert str(caught.value) == f"cluster.yaml:3: {field}: it is bad"
+    assert asked == [(component, flag, "/a/b.yaml")]

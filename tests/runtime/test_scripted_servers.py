@@ -1,15 +1,12 @@
 """Servers that annotations and image scripts tell what to do: ports, logs, answers, when."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from podworld import Node, on_a_node
 
 from cluster.api import imagescripts
-from cluster.cli.components.runtime import runtime
-from cluster.runtime import deciding, script
+from cluster.runtime import script
 
 HTTP = (
     '{"/healthz": "ok", "/orders*": {"status": 503, "body": "busy", "type": "text/html"},'
@@ -88,20 +85,48 @@ def test_a_node_may_know_what_images_do() -> None:
     on_a_node(story, scripts=imagescripts.parse(text))
 
 
-def test_a_file_that_is_wrong_is_said_at_the_start(tmp_path: Path) -> None:
-    file = tmp_path / "scripts.yaml"
-    for text, why in (
-        ("images: [{image: x, cpu: fast}]", "image x: annotation kubemu.dev/cpu"),
-        ("images: 1", "it has to be a mapping with the one key"),
-    ):
-        file.write_text(text)
-        words = ["--listen", "unix:/nowhere/x", "--image-scripts", str(file)]
-        result = CliRunner().invoke(runtime, words)
-        assert result.exit_code == 2
-        assert why in " ".join(result.output.replace("│", " ").split())
+@pytest.mark.parametrize(
+    ("told", "scripted", "ends", "code"),
+    [
+        ({}, {"run-for": "5"}, 5.0, 0),
+        ({}, {"crash-after": "5", "exit-code": "3"}, 5.0, 3),
+        ({"run-for": "7"}, {"crash-after": "5"}, 7.0, 0),
+        ({"crash-after.web": "7"}, {"run-for": "5"}, 7.0, 1),
+        ({"crash-after.other": "7"}, {"run-for": "5"}, 5.0, 0),
+        ({"exit-code": "4"}, {"crash-after": "5"}, 5.0, 4),
+    ],
+)
+def test_a_pods_own_annotations_win(
+    told: dict[str, str], scripted: dict[str, str], ends: float, code: int
+) -> None:
+    own = {f"kubemu.dev/{key}": value for key, value in told.items()}
+    found = script.of("web", own, script.SERVER, scripted=scripted)
+    assert (found.run_for, found.exit_code) == (ends, code)
 
 
-def test_every_key_of_a_document_is_one_of_annotations() -> None:
-    for key in imagescripts.KEYS:
-        text = {"http": "{/: x}", "ports": "[80]", "log": "[x]"}.get(key, "1")
-        deciding.check(imagescripts.parse(f"images: [{{image: x, {key}: {text}}}]"))
+def test_what_a_pod_says_of_its_containers_leaves_init_containers_to_their_images() -> None:
+    own = {"kubemu.dev/run-for": "7"}
+    found = script.of("init", own, script.SERVER, init=True, scripted={"run-for": "5"})
+    assert found.run_for == 5.0
+
+
+def test_what_a_cluster_says_of_an_image_wins_over_what_a_node_says() -> None:
+    text = "images: [{image: shop/*, log: [from the file], ports: [7]}]"
+
+    async def story(node: Node) -> None:
+        said = {f"{imagescripts.PREFIX}log": "from the cluster"}
+        cid = await node.run("a", "shop/web", annotations=said)
+        assert await node.said(cid) == ["from the cluster"]
+        assert "refused" in await node.get("a", 7)
+
+    on_a_node(story, scripts=imagescripts.parse(text))
+
+
+def test_a_container_whose_use_changes_says_so() -> None:
+    async def story(node: Node) -> None:
+        for name, memory, varies in (("a", "1Mi", False), ("b", "0s=1Mi,1m=2Mi", True)):
+            said = {f"{imagescripts.PREFIX}memory": memory}
+            cid = await node.run(name, "shop/web", annotations=said)
+            assert ("kubemu.dev/varies" in (await node.status(cid)).annotations) is varies
+
+    on_a_node(story)

@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from cluster.api import causes
+from cluster.api import causes, imagescripts, objects
 from cluster.api.objects import Object
 from cluster.api.validation import family, values
 from cluster.api.validation.values import Causes
 
 LARGEST: Final = 1024 * 1024  # bytes of all values together: MaxSecretSize
+_SHOWN: Final = 80
 _FROZEN: Final = "field is immutable when `immutable` is set"
 _ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 # The keys that a type must have; of several in a tuple, one is enough.
@@ -39,6 +40,23 @@ def config_map(obj: Object) -> Causes:
     size += sum(_decoded(text) for text in binary.values())
     if size > LARGEST:
         found.append(causes.too_long("[]", LARGEST))
+    if objects.name(obj) == imagescripts.CONFIG_MAP and not found:
+        found += _image_scripts(obj)
+    return found
+
+
+def _image_scripts(obj: Object) -> Causes:
+    """What nodes could not read of the ConfigMap that says what images do. It is kubemu's own, so
+    whoever writes it is told at once.
+    """
+    if objects.namespace(obj) != imagescripts.NAMESPACE:
+        return []
+    found: Causes = []
+    for key, text in (obj.get("data") or {}).items():
+        try:
+            imagescripts.parse(text)
+        except ValueError as error:
+            found.append(causes.invalid(f"data[{key}]", text[:_SHOWN], str(error)))
     return found
 
 

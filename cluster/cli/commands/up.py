@@ -9,7 +9,7 @@ import click
 
 from cluster.aio import clock
 from cluster.api import schema
-from cluster.cli import clusters, flags
+from cluster.cli import clusters, flags, imagescriptsflag
 from cluster.cli.commands import down
 from cluster.launcher import faults, launching, ports, state, topology
 from cluster.launcher import plan as plans
@@ -69,6 +69,7 @@ class Exists(faults.Fault):
     "KubeSchedulerConfiguration file: the scheduler's profiles and plugins.",
     click.Path(dir_okay=False, path_type=Path),
 )
+@imagescriptsflag.OPTION
 @click.option(
     "--registry/--no-registry",
     default=None,
@@ -93,6 +94,7 @@ def up(
     port: int | None,
     kubernetes_version: str | None,
     scheduler_config: Path | None,
+    image_scripts: Path | None,
     registry: bool | None,
     driver: str | None,
     wait: bool,
@@ -109,6 +111,7 @@ def up(
         wanted,
         kubernetes_version=kubernetes_version,
         scheduler_config=_checked(scheduler_config),
+        image_scripts=_scripts(image_scripts),
         registry=registry,
         driver=driver,
     )
@@ -166,6 +169,14 @@ def _checked(path: Path | None) -> str | None:
     from cluster.cli import schedulerconfig
 
     schedulerconfig.load(path)
+    return str(path.absolute())
+
+
+def _scripts(path: Path | None) -> str | None:
+    """The whole path of a file of image scripts that can be used."""
+    if path is None:
+        return None
+    imagescriptsflag.load(path)
     return str(path.absolute())
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from cluster.cli import connection, flags, kubeletconfig, process, servertls
+from cluster.cli import connection, flags, imagescriptsflag, kubeletconfig, process, servertls
 from cluster.cli.flags import DURATION, LIST, NUMBER, PAIRS, REAL, TEXT, Setting
 from cluster.kubelet import config as configs
 
 if TYPE_CHECKING:
     from cluster.aio.grpcserver import ServerTls
+    from cluster.api.imagescripts import Scripts
     from cluster.kubelet.cri import Cri
     from cluster.kubelet.serving.server import Serving
 
@@ -93,6 +94,7 @@ _SETTINGS = (
 @flags.option("hollow-prefix", "Hollow nodes are named PREFIX-NUMBER.", default="hollow")
 @flags.option("hollow-start", "Number of the first hollow node.", click.IntRange(0), default=0)
 @flags.option("hollow-zones", "Zones dealt out to hollow nodes in turn.", flags.LIST, default=())
+@imagescriptsflag.OPTION
 @process.logging_options
 def kubelet(
     hostname_override: str, container_runtime_endpoint: str, log_level: str, log_format: str,
@@ -114,6 +116,9 @@ def kubelet(
         values.pop(f"hollow{part}") for part in ("", "_prefix", "_start", "_zones")
     )
     name = prefix if hollow else hostname_override.lower()
+    scripts = imagescriptsflag.load(values.pop("image_scripts"))
+    if scripts.rules and not hollow:
+        raise click.UsageError("--image-scripts is for --hollow: else it is the runtime's.")
 
     root, resolver = values.pop("root_dir"), values.pop("resolv_conf")
     resolv_conf = resolver.read_text(errors="replace") if resolver else ""
@@ -133,7 +138,7 @@ def kubelet(
             if hollow:
                 from cluster.kubelet.hollow import HollowNodes
 
-                runtimes = _Runtimes(seams)
+                runtimes = _Runtimes(seams, scripts)
                 made = HollowNodes(
                     nodes, client=client, cri_factory=runtimes.make, clock=seams.clock,
                     random=seams.random, serving=serving,
@@ -179,8 +184,9 @@ def _serving(address: str, port: int, tls: "ServerTls | None") -> "Serving | Non
 class _Runtimes:
     """Makes the runtimes of hollow nodes, each with randomness of its own."""
 
-    def __init__(self, seams: process.Seams) -> None:
+    def __init__(self, seams: process.Seams, scripts: "Scripts") -> None:
         self._seams = seams
+        self._scripts = scripts
 
     def make(self, config: configs.Config) -> "Cri":
         """The CRI of a new runtime in this process."""
@@ -189,8 +195,9 @@ class _Runtimes:
 
         generator = randoms.Random(self._seams.random.getrandbits(64))  # noqa: S311
         runtime = Runtime(
-            Config(node_name=config.node_name), clock=self._seams.clock, random=generator
-        )
+            Config(node_name=config.node_name, image_scripts=self._scripts),
+            clock=self._seams.clock, random=generator,
+        )  # fmt: skip
         return runtime.cri
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cluster.api import imagescripts, quantity
-from cluster.api.imagescripts import Scripts
-from cluster.cli import connection, flags, process, servertls
+from cluster.api import quantity
+from cluster.cli import connection, flags, imagescriptsflag, process, servertls
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.runtime import config as configs
 
@@ -32,12 +31,7 @@ _SETTINGS = (
     default="10Mi",
 )
 @flags.option("container-log-max-files", "Log files kept of a container.", NUMBER, default=5)
-@flags.option(
-    "image-scripts",
-    "File that says what containers of certain images do (docs/annotations.md).",
-    click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=None,
-)
+@imagescriptsflag.OPTION
 @flags.option(
     "image-registries",
     "Registries that images are really pulled from (localhost:5000); of others they are emulated.",
@@ -97,7 +91,7 @@ def runtime(hostname_override: str, log_level: str, log_format: str, **values: A
     logs = _log_files(values.pop("container_log_max_size"), values.pop("container_log_max_files"))
 
     kept = {
-        "image_scripts": _scripts(values.pop("image_scripts")),
+        "image_scripts": imagescriptsflag.load(values.pop("image_scripts")),
         "state_dir": values.pop("state_dir"),
         "on_restart": values.pop("on_restart"),
     }
@@ -148,19 +142,6 @@ def _oci(driver: str, root: Path | None, program: str, *, keep: bool) -> "Oci | 
     if problem:
         raise click.ClickException(problem)
     return settings.Settings(root.absolute(), found, keep=keep, fall_back=driver == "auto")
-
-
-def _scripts(file: Path | None) -> Scripts:
-    if file is None:
-        return imagescripts.NONE
-    from cluster.runtime import deciding
-
-    try:
-        found = imagescripts.parse(file.read_text(encoding="utf-8"))
-        deciding.check(found)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"--image-scripts {file}: {error}") from error
-    return found
 
 
 def _registries(

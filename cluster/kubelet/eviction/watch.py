@@ -189,6 +189,8 @@ def _lively(pod: Pod) -> bool:
         what = key[len(_PREFIX) :].partition(".")[0]
         if (what in _SIMULATED and "=" in value) or what == "load-from":
             return True
+    if any(one.varies for one in pod.seen.containers):
+        return True
     spec = objects.spec(pod.object)
     if any(one.get("command") or one.get("args") for one in spec.get("containers") or ()):
         return True
