@@ -70,6 +70,10 @@ class MemoryDisk:
             "link" if isinstance(found, Link) else "file" if isinstance(found, File) else "folder"
         )
 
+    def mode(self, path: str) -> int:
+        """The permissions of what is there."""
+        return self._files.find(path).mode
+
     def make_folder(self, path: str, mode: int) -> None:
         """A directory with these permissions; those above it are made."""
         self._files.make_folders(path)

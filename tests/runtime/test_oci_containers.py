@@ -61,6 +61,27 @@ def test_a_process_has_its_user_groups_and_rights(play):
     ]  # fmt: skip
 
 
+def test_any_user_reads_what_is_mounted_whatever_the_umask_was(tmp_path):
+    async def main():
+        world = World("oci", tmp_path)
+        await world.open()
+        try:
+            asked = linux(run_as_user=pb.Int64Value(value=1000))
+            script = "umask; cat /etc/hostname /etc/resolv.conf; echo bye > /dev/termination-log"
+            made = await world.begin("c", "sh", "-c", script, linux=asked)
+            return (await world.ended(made)).message, await world.log(made)
+        finally:
+            await world.end()
+
+    before = os.umask(0o077)
+    try:
+        words, log = asyncio.run(main())
+    finally:
+        os.umask(before)
+    assert words == "bye\n"
+    assert log[:3] == ["stdout 0022", "stdout p", "stdout search svc.cluster.local"]
+
+
 def test_who_uses_more_memory_than_allowed_is_killed_for_it(play):
     asked = linux()
     asked.resources.memory_limit_in_bytes = LIMIT

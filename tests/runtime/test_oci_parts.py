@@ -233,6 +233,14 @@ def test_both_programs_complain_in_the_same_words(said):
     assert faults.exit_code(said) == 127
 
 
+@pytest.mark.parametrize("more", ["", " in $PATH", ": No such file or directory"])
+def test_a_path_that_is_not_there_is_told_of_as_runc_does(more):
+    said = f"executable file `/no/such` not found{more}"
+    assert 'exec: "/no/such": stat /no/such: no such file or directory: unknown' in (
+        faults.executing(said)
+    )
+
+
 @pytest.mark.parametrize(
     ("lack", "word"),
     [

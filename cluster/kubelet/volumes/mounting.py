@@ -140,10 +140,11 @@ class _Mounting:
     def _made_part(self, volume: str, sub: str, title: str) -> str:
         """Step by step, so that no link leads out of the volume. Wrong, OSError."""
         here = root = self._disk.true_path(volume)
+        mode = self._disk.mode(root)  # whoever may write into the volume may write into its parts
         for part in sub.split("/"):
             path = f"{here}/{part}"
             if not self._disk.kind(path):
-                self._disk.make_folder(path, 0o755)
+                self._disk.make_folder(path, mode)
             here = self._disk.true_path(path)
             if not here.startswith(root.rstrip("/") + "/"):
                 raise Wrong(f"failed to prepare subPath {title}")

@@ -36,6 +36,10 @@ class RealDisk:
             return "link"
         return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
+    def mode(self, path: str) -> int:
+        """The permissions of what is there."""
+        return stat.S_IMODE(Path(path).stat().st_mode)
+
     def make_folder(self, path: str, mode: int) -> None:
         """A directory with these permissions; those above it are made, for the owner and group."""
         there = Path(path)

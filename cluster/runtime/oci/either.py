@@ -15,7 +15,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import logs
 from cluster.runtime.config import Unusable
 from cluster.runtime.driver import Driver, Ran
-from cluster.runtime.oci.driver import HANDLER, Oci
+from cluster.runtime.oci.driver import Oci
+from cluster.runtime.oci.sandboxes import HANDLER
 from cluster.runtime.records import Container, Sandbox
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.state.restoring import Restorable

@@ -3,10 +3,11 @@
 import re
 from typing import Final
 
+_ABSENT: Final = r"not found(?: in \$PATH)?(?:: No such file or directory)?$"
 _CRUN: Final = (
-    (re.compile(
-        r"^executable file `(.*?)` not found(?: in \$PATH)?(?:: No such file or directory)?$"
-     ),
+    (re.compile(rf"^executable file `([^`]*/[^`]*)` {_ABSENT}"),
+     r'exec: "\1": stat \1: no such file or directory'),
+    (re.compile(rf"^executable file `(.*?)` {_ABSENT}"),
      r'exec: "\1": executable file not found in $PATH'),
     (re.compile(r"^(?:open executable|open) `?(.*?)`?: (?:Permission denied|permission denied)$"),
      r'exec: "\1": permission denied'),

@@ -13,22 +13,16 @@ from typing import Any, Final
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.runtime import logs, messages
-from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import MAX_SYNC, Ran
 from cluster.runtime.oci import faults, frames, link, spec
+from cluster.runtime.oci.node import Node
 from cluster.runtime.records import Container, Sandbox
 
 MAX_ATTACHED: Final = 16
 
 
-class Streams:
+class Streams(Node):
     """The part of the oci driver that streams."""
-
-    link: link.Link
-    folder: Path
-    _files: LogFiles | None
-    _pids: dict[str, int]
-    _mains: dict[str, dict[str, Any]]
 
     async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
         """See `driver.Driver`."""
@@ -45,9 +39,6 @@ class Streams:
             except (link.Refused, rpc.Failure, frames.Broken):
                 self._forgotten.add(container.id)
         return logs.part(self._left_log(container), offset, limit)
-
-    _forgotten: set[str]
-    """Containers that the shim knows no more: it went, or the machine was switched off."""
 
     def _left_log(self, container: Container) -> logs.Kept:
         """The log that a shim left which is gone."""
@@ -180,7 +171,7 @@ class Streams:
 
     def _main_of(self, container: Container) -> dict[str, Any]:
         """The first process of a container that an earlier runtime started."""
-        path = self.folder / "containers" / container.id / "config.json"
+        path = self._bundle(container.id) / "config.json"
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())["process"]
         except (OSError, ValueError, KeyError) as error:

@@ -59,6 +59,9 @@ def main(settings: Settings) -> None:
     except OSError as error:
         _say(settings, f"namespaces cannot be made: {error}")
         return
+    # Directories that crun or runc make for mounts are looked into by a container's users. What is
+    # the shim's own is in a folder that is its user's alone.
+    os.umask(0o022)
     asyncio.run(_serve(settings, folder))
 
 
