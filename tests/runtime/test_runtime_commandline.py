@@ -32,7 +32,7 @@ SCRIPTS = [
 NOT_UNDERSTOOD = [
     ["nginx", "-g", "daemon off;"],
     [],
-    ["sh", "-c", "curl example.com && sleep 5"],
+    ["sh", "-c", "dig example.com && sleep 5"],
     ["sh", "-c", "true || nginx"],
     ["sh", "-c", "exec gunicorn app"],
     ["sh", "-c", "echo 'open"],
