@@ -64,9 +64,11 @@ class Script:
     """What it answers over HTTP, where it has no program; to all else as usual."""
 
     @property
-    def serves(self) -> bool:
-        """Whether it is a server, which says so in its log."""
-        return not self.program and math.isinf(self.run_for) and self.stop_after == 0.0
+    def speaks(self) -> bool:
+        """Whether it logs something at its start by itself: what it is told, or that it serves."""
+        if self.program:
+            return False
+        return bool(self.log) or (math.isinf(self.run_for) and self.stop_after == 0.0)
 
 
 SERVER: Final = Script()

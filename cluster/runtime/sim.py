@@ -238,7 +238,7 @@ class Sim(simstreams.Streams):
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)
-        if self._files is not None and told.serves:
+        if self._files is not None and told.speaks:
             self.log(container)
         if not math.isinf(told.run_for):
             self._after(container, told.run_for, told.exit_code)
@@ -341,7 +341,7 @@ class Sim(simstreams.Streams):
                 if container.restored:
                     kept.adopt()
             container.log = logs.Log(kept, self._clock.now)
-            if not container.restored and container.script.serves and container.started_at:
+            if not container.restored and container.script.speaks and container.started_at:
                 self._announce(container, container.log, container.started_at / 1e9)
         return container.log
 

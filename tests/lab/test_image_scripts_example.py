@@ -45,6 +45,7 @@ def test_the_shop_does_what_it_is_told() -> None:
         assert said.startswith("reading 40000 articles\nconnected to the database\n")
         await cluster.until(lambda: canary().get("restartCount", 0) >= 2, within=60)
         assert canary()["lastState"]["terminated"]["exitCode"] == 3
+        assert await cluster.logs("cart-canary") == "panic: no carts\n"
         assert ready("catalog")
         job = cluster.get("jobs.batch", "import", "default") or {}
         assert conditions.is_true(job, "Complete")

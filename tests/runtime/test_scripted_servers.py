@@ -40,6 +40,20 @@ def test_a_server_says_and_answers_what_it_is_told() -> None:
     on_a_node(story)
 
 
+def test_what_ends_says_what_it_is_told_before() -> None:
+    async def story(node: Node) -> None:
+        told = {"kubemu.dev/crash-after": "2s", "kubemu.dev/log": "panic: no carts"}
+        await node.pod("shop", annotations=told)
+        cid = await node.run("shop", "shop/cart")
+        await asyncio.sleep(3)
+        assert (await node.status(cid)).exit_code == 1
+        assert await node.said(cid) == ["panic: no carts"]
+        await node.pod("quiet", annotations={"kubemu.dev/crash-after": "2s"})
+        assert await node.said(await node.run("quiet", "shop/cart")) == []
+
+    on_a_node(story)
+
+
 @pytest.mark.parametrize("image", ["shop/web", "nginx"])
 def test_nothing_listens_before_a_server_is_ready(image: str) -> None:
     async def story(node: Node) -> None:
