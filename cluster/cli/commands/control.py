@@ -1,5 +1,7 @@
 """`kubemu stop|start|restart|kill|pause|resume PROCESS…`: chaos by hand or from scripts."""
 
+import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.cli import clusters, flags
+from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.launcher.controlling import Remote
@@ -15,6 +18,12 @@ _Act = Callable[["Remote", str], Coroutine[Any, Any, Any]]
 _grace = flags.option(
     "grace", "How long it may take to end by itself (0s: 5s).", flags.DURATION, default="0s"
 )
+_wait = click.option("--wait/--no-wait", default=True, help="Wait until they are ready.")
+_timeout = flags.option("timeout", "How long to wait for each.", flags.DURATION, default="30s")
+
+
+class NotReady(faults.Fault):
+    """A process does not say that it is ready."""
 
 
 class _Signal(flags.ParamType):
@@ -51,17 +60,33 @@ def stop(process: tuple[str, ...], name: str, grace: float) -> None:
 
 @click.command()
 @_process_argument
-def start(process: tuple[str, ...], name: str) -> None:
+@_wait
+@_timeout
+def start(process: tuple[str, ...], name: str, *, wait: bool, timeout: float) -> None:
     """Start processes that are stopped."""
-    _each(name, process, lambda remote, one: remote.start(one), "started")
+
+    async def act(remote: "Remote", one: str) -> Any:
+        begun = await remote.start(one)
+        return await until_ready(remote, begun, timeout) if wait else begun
+
+    _each(name, process, act, "started")
 
 
 @click.command()
 @_process_argument
 @_grace
-def restart(process: tuple[str, ...], name: str, grace: float) -> None:
+@_wait
+@_timeout
+def restart(
+    process: tuple[str, ...], name: str, *, grace: float, wait: bool, timeout: float
+) -> None:
     """Stop processes and start them."""
-    _each(name, process, lambda remote, one: remote.restart(one, grace), "restarted")
+
+    async def act(remote: "Remote", one: str) -> Any:
+        begun = await remote.restart(one, grace)
+        return await until_ready(remote, begun, timeout) if wait else begun
+
+    _each(name, process, act, "restarted")
 
 
 @click.command()
@@ -84,6 +109,31 @@ def pause(process: tuple[str, ...], name: str) -> None:
 def resume(process: tuple[str, ...], name: str) -> None:
     """Let paused processes go on (SIGCONT)."""
     _each(name, process, lambda remote, one: remote.resume(one), "resumed")
+
+
+async def until_ready(remote: "Remote", begun: Any, seconds: float) -> Any:
+    """The process (a cluster.v1.Process) once it is ready, or runs again and is. NotReady."""
+    from cluster.pb.cluster.v1 import control_pb2 as pb
+
+    last = begun
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            contextlib.aclosing(remote.watch()) as told,  # type: ignore[type-var]
+        ):
+            async for processes in told:
+                last = next((one for one in processes if one.name == begun.name), last)
+                if last.phase == pb.Process.RUNNING and last.pid:
+                    return last
+                if last.phase in (pb.Process.STOPPING, pb.Process.STOPPED):
+                    break
+    except TimeoutError:
+        heard = "; ".join(filter(None, (last.last_exit, last.status)))
+        why = f" ({heard})" if heard else ""
+        raise NotReady(
+            f"{begun.name} is not ready after {seconds:g} s{why}; it goes on starting"
+        ) from None
+    raise NotReady(f"{begun.name} was stopped meanwhile")
 
 
 def _each(name: str, processes: tuple[str, ...], act: _Act, done: str) -> None:
