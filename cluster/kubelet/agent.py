@@ -6,6 +6,7 @@ several agents can share both.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -22,7 +23,7 @@ from cluster.kubelet.diskuse import DiskUse
 from cluster.kubelet.eviction import admission as pressures
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import Hooks
-from cluster.kubelet.lifecycle import admission, containerstatus, podspec, probes, resizing
+from cluster.kubelet.lifecycle import admission, podspec, probes, resizing
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.backoffs import Backoffs
@@ -247,7 +248,7 @@ class NodeAgent:
         pod.memory.begun = _began(obj) or self._clock.now()
         pod.memory.probing = probes.of(obj)
         if pod.memory.probing is not None:
-            pod.memory.probing.recall(objects.status(obj), pod.seen, containerstatus.SCHEME)
+            pod.memory.probing.recall(objects.status(obj), pod.seen)
         self.pods[uid] = pod
         if not podspec.finished(obj):
             self._admit(pod, known=found is not None or "startTime" in objects.status(obj))
@@ -374,6 +375,10 @@ class NodeAgent:
         pod.event_at = max(pod.event_at, at)
         if at > pod.seen.at and not self._workers.busy(uid):
             self._workers.wake(uid)
+
+    def set_runtime(self, name: str) -> None:
+        """Hear what the runtime is called: ids of its containers begin with it."""
+        self._host = replace(self._host, scheme=f"{name}://")
 
     def set_open(self, is_open: bool) -> None:
         """Say whether the runtime can be worked with; pods wait until it can."""

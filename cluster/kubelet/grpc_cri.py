@@ -24,16 +24,23 @@ _PULL: Final = 600.0
 _COMMAND: Final = 86400.0
 
 
-def connect(channel: grpc.aio.Channel, request_timeout: float = 120.0) -> Cri:
-    """The runtime behind `channel`; each call has `request_timeout` seconds."""
-    return cast(Cri, GrpcCri(channel, request_timeout))
+def connect(
+    channel: grpc.aio.Channel, request_timeout: float = 120.0, root_dir: str = ""
+) -> Cri:  # fmt: skip
+    """The runtime behind `channel`; each call has `request_timeout` seconds. `root_dir` is the
+    kubelet's, where what another runtime's containers say last is kept.
+    """
+    return cast(Cri, GrpcCri(channel, request_timeout, root_dir))
 
 
 class GrpcCri:
     """Calls over `channel`, each with a deadline of `timeout` seconds unless its nature is long."""
 
-    def __init__(self, channel: grpc.aio.Channel, request_timeout: float = 120.0) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, request_timeout: float = 120.0, root_dir: str = ""
+    ) -> None:
         self._timeout = request_timeout
+        self._root = root_dir
         self._stubs: tuple[Any, Any] = (
             api_pb2_grpc.RuntimeServiceStub(channel),
             api_pb2_grpc.ImageServiceStub(channel),
@@ -70,16 +77,16 @@ class GrpcCri:
                 # Imported here: it is much, and most runtimes are ours.
                 from cluster.kubelet.foreign.adapter import Foreign
 
-                self._foreign = Foreign(cast(Cri, self))
+                self._foreign = Foreign(cast(Cri, self), self._root)
         return self._foreign
 
     async def create_container(
         self, request: pb.CreateContainerRequest
     ) -> pb.CreateContainerResponse:
-        """Another runtime wants the folder of the log to be there."""
+        """Another runtime wants the folder of the log to be there, and files for messages."""
         foreign = await self.foreign()
         if foreign is not None:
-            foreign.make_folder(request)
+            request = foreign.prepared(request)
         return await self._unary(  # type: ignore[no-any-return]
             self._calls["create_container"], request, self._timeout
         )
@@ -87,24 +94,24 @@ class GrpcCri:
     async def remove_container(
         self, request: pb.RemoveContainerRequest
     ) -> pb.RemoveContainerResponse:
-        """Another runtime leaves the log to the kubelet."""
+        """Another runtime leaves its files to the kubelet."""
         foreign = await self.foreign()
-        path = "" if foreign is None else await foreign.log_path(request.container_id)
+        known = None if foreign is None else await foreign.status(request.container_id)
         answer = await self._unary(self._calls["remove_container"], request, self._timeout)
-        if foreign is not None:
-            foreign.remove_log(path)
+        if foreign is not None and known is not None:
+            foreign.remove_files(known)
         return answer  # type: ignore[no-any-return]
 
     async def remove_pod_sandbox(
         self, request: pb.RemovePodSandboxRequest
     ) -> pb.RemovePodSandboxResponse:
-        """It takes its containers with it, whose logs another runtime leaves to the kubelet."""
+        """It takes its containers with it, whose files another runtime leaves to the kubelet."""
         foreign = await self.foreign()
         left = [] if foreign is None else await foreign.containers(request.pod_sandbox_id)
         answer = await self._unary(self._calls["remove_pod_sandbox"], request, self._timeout)
         for one in left:
             if foreign is not None:
-                foreign.remove_log(one.log_path)
+                foreign.remove_files(one)
         return answer  # type: ignore[no-any-return]
 
     async def pod_sandbox_status(

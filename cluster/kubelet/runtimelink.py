@@ -46,6 +46,7 @@ class RuntimeLink:
         self.known = asyncio.Event()
         """What the runtime has was listed once."""
         self._ours = True
+        self._runtime = ""
         self._down: asyncio.TimerHandle | None = None
         self._log = structlog.get_logger().bind(component="kubelet", node=agent.config.node_name)
 
@@ -127,6 +128,8 @@ class RuntimeLink:
     async def _connect(self) -> None:
         answer = await self._agent.cri.version(pb.VersionRequest())
         self._ours = answer.runtime_name == OURS
+        self._runtime = f"{answer.runtime_name}://{answer.runtime_version}"
+        self._agent.set_runtime(answer.runtime_name)
         await self._agent.recover()
         if self._synced:
             self._agent.adopt_orphans()
@@ -151,6 +154,7 @@ class RuntimeLink:
                 _error("container runtime", "Runtime", found.get("RuntimeReady")),
                 _error("container runtime network", "Network", found.get("NetworkReady")),
                 handlers=tuple(_handler(one) for one in answer.runtime_handlers),
+                runtime=self._runtime,
             )
         )
 
@@ -169,7 +173,7 @@ class RuntimeLink:
         if self._down is None:
             threshold = self._agent.config.runtime_down_threshold
             loop = asyncio.get_running_loop()
-            down = Health(_DOWN, handlers=self._health.handlers)
+            down = Health(_DOWN, handlers=self._health.handlers, runtime=self._runtime)
             self._down = loop.call_later(threshold, self._set_health, down)
 
     def _set_health(self, found: Health) -> None:

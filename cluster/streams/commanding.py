@@ -78,11 +78,11 @@ async def _feed(streams: dict[str, Stream], inputs: AsyncIterator[pb.StreamInput
 async def _read(streams: dict[str, Stream], outputs: Outputs) -> None:
     """All that is said, and then how it ended; None where nobody said that."""
     words = b""
-    with contextlib.suppress(ConnectionError):
-        async with tasks.Group("output") as group:
-            for kind in ("stdout", "stderr"):
-                if kind in streams:
-                    group.spawn(_pass_on(streams[kind], kind, outputs), kind)
+    async with tasks.Group("output") as group:
+        for kind in ("stdout", "stderr"):
+            if kind in streams:
+                group.spawn(_pass_on(streams[kind], kind, outputs), kind)
+        with contextlib.suppress(ConnectionError):
             while data := await streams["error"].read():
                 words = (words + data)[:_MOST_WORDS]
     await outputs.put(pb.StreamOutput(exit=ended(words)) if words else None)

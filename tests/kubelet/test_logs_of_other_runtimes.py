@@ -321,9 +321,9 @@ def test_the_folder_of_a_log_is_made(tmp_path):
             ),
         )
 
-    Foreign.make_folder(request(tmp_path / "logs"))
+    Foreign(None).prepared(request(tmp_path / "logs"))
     assert (tmp_path / "logs" / "main").is_dir()
     (tmp_path / "file").touch()
     wanted = 'create container log directory for container "main" failed'
     with pytest.raises(rpc.Failure, match=wanted):
-        Foreign.make_folder(request(tmp_path / "file"))
+        Foreign(None).prepared(request(tmp_path / "file"))

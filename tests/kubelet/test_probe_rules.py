@@ -159,11 +159,11 @@ def test_a_kubelet_that_was_restarted_keeps_what_was_found():
         ]
     }
     probing = probes.of(found)
-    probing.recall(status, seen(container()), "kubemu://")
+    probing.recall(status, seen(container()))
     probing.observe(seen(container()), START + 100)
     assert probing.ready(container())
     other = probes.of(found)
-    other.recall(status, seen(container(1)), "kubemu://")
+    other.recall(status, seen(container(1)))
     assert not other.started(container(1)), "that was another container"
 
 

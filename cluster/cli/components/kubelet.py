@@ -149,7 +149,7 @@ def kubelet(
                 from cluster.kubelet.component import Kubelet
 
                 async with connected.channel(container_runtime_endpoint) as runtime:
-                    cri = grpc_cri.connect(runtime, config.runtime_request_timeout)
+                    cri = grpc_cri.connect(runtime, config.runtime_request_timeout, root)
                     one = Kubelet(
                         config, client=client, cri=cri, clock=seams.clock, random=seams.random,
                         serving=serving,

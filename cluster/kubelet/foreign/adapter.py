@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cluster.aio import rpc
 from cluster.kubelet.cri import Cri
-from cluster.kubelet.foreign import logfiles, streams
+from cluster.kubelet.foreign import endings, logfiles, streams
 from cluster.pb.cluster.v1 import streaming_pb2
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -14,12 +14,15 @@ _CHUNK: Final = 256 << 10
 
 
 class Foreign:
-    """Takes the place of cluster.v1.Streaming and fills answers up; `cri` makes the calls."""
+    """Takes the place of cluster.v1.Streaming and fills answers up; `cri` makes the calls.
 
-    def __init__(self, cri: Cri) -> None:
+    `root` is the kubelet's `--root-dir`: what containers say when they end is kept there.
+    """
+
+    def __init__(self, cri: Cri, root: str = "") -> None:
         self._cri = cri
+        self._root = root
         self._logs = logfiles.LogFiles()
-        self._paths: dict[str, str] = {}
 
     async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
@@ -50,9 +53,20 @@ class Foreign:
             ended=status.state == pb.CONTAINER_EXITED,
         )
 
+    def prepared(self, request: pb.CreateContainerRequest) -> pb.CreateContainerRequest:
+        """Make the folder of a container's log, which runtimes expect, and the file of its last
+        message; the request that mounts it. rpc.Failure.
+        """
+        self._make_folder(request)
+        try:
+            return endings.mounted(self._root, request)
+        except OSError as error:
+            whose = f'container "{request.config.metadata.name}"'
+            text = f"create termination-log file for {whose} failed: {error}"
+            raise rpc.Failure("UNKNOWN", text) from error
+
     @staticmethod
-    def make_folder(request: pb.CreateContainerRequest) -> None:
-        """Make the folder of a container's log: runtimes expect it. rpc.Failure."""
+    def _make_folder(request: pb.CreateContainerRequest) -> None:
         folder, name = request.sandbox_config.log_directory, request.config.log_path
         if folder and name:
             try:
@@ -62,21 +76,24 @@ class Foreign:
                 text = f"create container log directory for {whose} failed: {error}"
                 raise rpc.Failure("UNKNOWN", text) from error
 
-    async def log_path(self, container: str) -> str:
-        """Where a container's log is; "" where the runtime does not know it any more."""
+    async def status(self, container: str) -> pb.ContainerStatus:
+        """What the runtime says of a container; nothing where it does not know it any more."""
         request = pb.ContainerStatusRequest(container_id=container)
         try:
-            return str((await self._cri.container_status(request)).status.log_path)
+            return (await self._cri.container_status(request)).status
         except rpc.Failure as failure:
             if failure.code == "NOT_FOUND":
-                return ""
+                return pb.ContainerStatus()
             raise
 
-    def remove_log(self, path: str) -> None:
-        """The container is gone: so is its log."""
-        if path:
-            self._logs.forget(path)
-            logfiles.remove(path)
+    def remove_files(self, status: pb.ContainerStatus) -> None:
+        """A container is gone: so are its log and its message."""
+        if status.log_path:
+            self._logs.forget(status.log_path)
+            logfiles.remove(status.log_path)
+        message = endings.file_of(self._root, status)
+        if message:
+            Path(message).unlink(missing_ok=True)
 
     async def containers(self, sandbox: str) -> list[pb.ContainerStatus]:
         """The statuses of a sandbox's containers, for who does not tell them with the sandbox's."""
@@ -84,10 +101,8 @@ class Foreign:
         listed = await self._cri.list_containers(pb.ListContainersRequest(filter=wanted))
         found = []
         for one in listed.containers:
-            request = pb.ContainerStatusRequest(container_id=one.id)
-            try:
-                found.append((await self._cri.container_status(request)).status)
-            except rpc.Failure as failure:
-                if failure.code != "NOT_FOUND":
-                    raise
+            status = await self.status(one.id)
+            if status.id:
+                endings.tell(self._root, status)
+                found.append(status)
         return found

@@ -10,6 +10,7 @@ from cluster.kubelet.lifecycle.model import Container, Memory, Seen, State, Wait
 from cluster.kubelet.lifecycle.probes import Probing
 
 SCHEME: Final = "kubemu://"
+"""What ids of containers begin with: the runtime's name. This is kubemu's own."""
 LOST: Final = "The container could not be located when the pod was terminated"
 _KILLED: Final = 137
 
@@ -29,6 +30,7 @@ class Facts:
     pod: objects.Object
     memory: Memory
     resizes: bool = False
+    scheme: str = SCHEME
     probing: Probing | None = None
 
     def started(self, container: Container) -> bool:
@@ -99,7 +101,7 @@ def _of_records(
 ) -> objects.Object:
     newest = records[0]
     name = newest.name
-    last = _last(records, old)
+    last = _last(records, old, facts.scheme)
     why = facts.waiting.get(name)
     if newest.state is State.EXITED and not restarts.again(
         facts.pod, spec, newest, facts.memory, init=init
@@ -108,11 +110,11 @@ def _of_records(
     if newest.state is State.RUNNING:
         state: dict[str, Any] = {"running": {"startedAt": timestamps.encode(newest.started)}}
     elif newest.state is State.EXITED and why is None:
-        state = {"terminated": _terminated(newest)}
+        state = {"terminated": _terminated(newest, facts.scheme)}
     else:
         state = {"waiting": _waiting(why or _default(facts))}
         if newest.state is State.EXITED:
-            last = {"terminated": _terminated(newest)}
+            last = {"terminated": _terminated(newest, facts.scheme)}
     running = newest.state is State.RUNNING
     if init and not podspec.sidecar(spec):
         ready = newest.state is State.EXITED and newest.exit_code == 0
@@ -126,7 +128,7 @@ def _of_records(
         "restartCount": newest.attempt,
         "image": newest.image or spec.get("image") or "",
         "imageID": newest.image_ref,
-        "containerID": SCHEME + newest.id,
+        "containerID": facts.scheme + newest.id,
         "started": running and facts.started(newest),
     }
     signal = (spec.get("lifecycle") or {}).get("stopSignal")
@@ -164,25 +166,25 @@ def _lost_state(old: objects.Object) -> objects.Object:
     }
 
 
-def _last(records: Sequence[Container], old: objects.Object | None) -> dict[str, Any]:
+def _last(records: Sequence[Container], old: objects.Object | None, scheme: str) -> dict[str, Any]:
     """The end of the one before: the runtime's, or what the former status says of it."""
     for record in records[1:]:
         if record.state is State.EXITED:
-            return {"terminated": _terminated(record)}
+            return {"terminated": _terminated(record, scheme)}
     if not old or not records[0].attempt:
         return {}
-    if old.get("containerID") in (None, SCHEME + records[0].id):
+    if old.get("containerID") in (None, scheme + records[0].id):
         return dict(old["lastState"])
     return {"terminated": _lost_state(old)}
 
 
-def _terminated(container: Container) -> objects.Object:
+def _terminated(container: Container, scheme: str) -> objects.Object:
     found: objects.Object = {
         "exitCode": container.exit_code,
         "reason": container.reason or ("Completed" if container.exit_code == 0 else "Error"),
         "startedAt": timestamps.encode(container.started),
         "finishedAt": timestamps.encode(container.finished),
-        "containerID": SCHEME + container.id,
+        "containerID": scheme + container.id,
     }
     if container.message:
         found["message"] = container.message

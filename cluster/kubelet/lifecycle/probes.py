@@ -117,9 +117,9 @@ class Probing:
         elif watch.probe.kind is Kind.STARTUP or self.started(container):
             watch.schedule(now)
 
-    def recall(self, status: objects.Object, seen: Seen, scheme: str) -> None:
+    def recall(self, status: objects.Object, seen: Seen) -> None:
         """Take over what an earlier kubelet found: containers that were ready stay so until a
-        probe says otherwise. `status` is the pod's, `scheme` what its container ids begin with.
+        probe says otherwise. `status` is the pod's.
         """
         for field in ("initContainerStatuses", "containerStatuses"):
             for one in status.get(field) or ():
@@ -127,7 +127,7 @@ class Probing:
                 watches = self.watches.get(one["name"])
                 if watches is None or container is None or container.state is not State.RUNNING:
                     continue
-                if one.get("containerID") == scheme + container.id:
+                if str(one.get("containerID")).rpartition("://")[2] == container.id:
                     _recall(watches, container, one)
 
     def started(self, container: Container) -> bool:

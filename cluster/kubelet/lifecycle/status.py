@@ -27,6 +27,8 @@ class Host:
 
     addresses: tuple[str, ...]
     version: Version
+    scheme: str = containerstatus.SCHEME
+    """What ids of containers begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def generate(
         pod=pod,
         memory=memory,
         resizes=host.version.resizes,
+        scheme=host.scheme,
         probing=memory.probing,
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)

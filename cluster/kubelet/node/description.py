@@ -77,7 +77,7 @@ def status(
         "conditions": conditions(health, before, now),
         "addresses": [*addresses, {"type": "Hostname", "address": config.node_name}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.kubelet_port}},
-        "nodeInfo": _info(config),
+        "nodeInfo": _info(config, health),
     } | _handlers(config, health)
 
 
@@ -141,11 +141,11 @@ def pod_cidr(node: objects.Object) -> str:
     return ",".join(spec.get("podCIDRs") or ([spec["podCIDR"]] if spec.get("podCIDR") else []))
 
 
-def _info(config: Config) -> dict[str, str]:
+def _info(config: Config, health: Health) -> dict[str, str]:
     return {
         "architecture": config.architecture,
         "bootID": _identity("boot", config.node_name),
-        "containerRuntimeVersion": RUNTIME_VERSION,
+        "containerRuntimeVersion": health.runtime or RUNTIME_VERSION,
         "kernelVersion": _KERNEL,
         "kubeProxyVersion": str(config.version),
         "kubeletVersion": str(config.version),

@@ -50,6 +50,9 @@ class Health:
     handlers: tuple[Handler, ...] = ()
     """What the runtime offers to RuntimeClasses, as far as it has said."""
 
+    runtime: str = ""
+    """The runtime's name and version, `containerd://1.7.24`; "" where it has not told."""
+
     @property
     def ready(self) -> bool:
         """Whether the node takes pods."""
@@ -78,7 +81,10 @@ def conditions(health: Health, before: list[objects.Object], now: float) -> list
 
 
 def told(node: objects.Object, health: Health) -> bool:
-    """Whether the Node's conditions say what the kubelet would say."""
+    """Whether the Node's conditions, and its runtime's name, are what the kubelet would say."""
+    info = objects.status(node).get("nodeInfo") or {}
+    if health.runtime and info.get("containerRuntimeVersion") != health.runtime:
+        return False
     wanted = {one["type"]: one for one in conditions(health, [], 0.0)}
     shown = {one["type"]: one for one in objects.status(node).get("conditions") or ()}
     return all(

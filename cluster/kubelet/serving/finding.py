@@ -6,7 +6,6 @@ from typing import Any
 from cluster.api import errors, objects
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.cri import Cri, look, sandboxes_of
-from cluster.kubelet.lifecycle import containerstatus
 from cluster.kubelet.lifecycle.model import Container, Sandbox, State
 from cluster.kubelet.pods import Pod
 
@@ -98,4 +97,4 @@ def _status(pod: Pod, name: str) -> dict[str, Any] | None:
 
 
 def _id(status: Mapping[str, Any]) -> str:
-    return str(status.get("containerID") or "").removeprefix(containerstatus.SCHEME)
+    return str(status.get("containerID") or "").rpartition("://")[2]

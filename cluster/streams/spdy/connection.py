@@ -36,7 +36,9 @@ class Stream:
         return next((value for known, value in self.headers if known == name), "")
 
     async def read(self) -> bytes:
-        """The next bytes; b"" at their end. ConnectionError where the stream was reset."""
+        """The next bytes; b"" at their end. ConnectionError where the stream was reset, after all
+        that came before.
+        """
         while not self._parts:
             if self._ended:
                 return b""
@@ -78,10 +80,10 @@ class Stream:
         self._changed.set()
 
     def broken(self) -> None:
-        """Nothing more comes, and nothing can be sent. What has come to its end may be read."""
+        """Nothing more comes, and nothing can be sent. What has come before may be read: servers
+        of Kubernetes' own say how a command ended, and reset their streams at once.
+        """
         self._broken = True
-        if not self._ended:
-            self._parts.clear()
         self.unread = 0
         self._changed.set()
         if self.when_broken is not None:
