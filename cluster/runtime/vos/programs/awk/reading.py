@@ -1,42 +1,11 @@
-"""Reading of awk programs: tokens, then a tree by precedence. POSIX.1-2017, awk, "Grammar"."""
+"""Reading of awk programs: rules, functions and statements. POSIX.1-2017, awk, "Grammar"."""
 
-import re
-from typing import Final, NamedTuple
+from typing import Final
 
+from cluster.runtime.vos.programs.awk.expressions import Expressions
 from cluster.runtime.vos.programs.awk.syntax import Function, Node, Program, Rule, Wrong
 
-_MAX_DEPTH: Final = 60
 _MAX_TEXT: Final = 64 << 10
-_TOKEN: Final = re.compile(
-    r"""(?P<space>(?:[ \t\r]|\\\r?\n|\#[^\n]*)+)
-    |(?P<newline>\n)
-    |(?P<number>0[xX][0-9a-fA-F]{1,16}|(?:\d{1,300}\.?\d{0,300}|\.\d{1,300})(?:[eE][-+]?\d{1,4})?)
-    |(?P<string>"(?:[^"\\\n]|\\.|\\\n)*")
-    |(?P<name>[A-Za-z_]\w*)
-    |(?P<operator>\*\*=|\*\*|\+\+|--|\+=|-=|\*=|/=|%=|\^=|==|<=|>=|!=|!~|>>|&&|\|\||[-+*/%^!<>|?:~$=,;(){}[\]])
-    """,
-    re.VERBOSE,
-)
-_WORDS: Final = frozenset(
-    ("BEGIN", "END", "function", "func", "if", "else", "while", "for", "do", "break", "continue",
-     "next", "nextfile", "exit", "return", "delete", "in", "getline", "print", "printf")
-)  # fmt: skip
-BUILTINS: Final = frozenset(
-    ("length", "substr", "index", "split", "sub", "gsub", "match", "sprintf", "sin", "cos", "atan2",
-     "exp", "log", "sqrt", "int", "rand", "srand", "tolower", "toupper", "system", "close",
-     "fflush", "strftime", "systime")
-)  # fmt: skip
-_ASSIGN: Final = ("=", "+=", "-=", "*=", "/=", "%=", "^=", "**=")
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-
-
-class Token(NamedTuple):
-    """A token: what it is, and its text."""
-
-    kind: str
-    text: str
-    tight: bool = False
-    """Of a name: whether a `(` follows without a blank."""
 
 
 def parse(text: str) -> Program:
@@ -46,88 +15,8 @@ def parse(text: str) -> Program:
     return _Parser(text).program()
 
 
-class _Parser:
-    """Reads tokens as it needs them: whether `/` divides depends on what stands before it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._depth = 0
-        self._plain_in = True
-        self._printing = 0
-        self._token = self._scan(expression=True)
-
-    # ---- tokens ------------------------------------------------------------------------------
-
-    def _scan(self, *, expression: bool) -> Token:
-        """The next token; `expression`: one may begin here, so `/` begins a pattern."""
-        while self._at < len(self._text):
-            if expression and self._text[self._at] == "/":
-                return self._regex()
-            found = _TOKEN.match(self._text, self._at)
-            if found is None:
-                raise Wrong(f"syntax error at {self._text[self._at : self._at + 20]!r}")
-            self._at = found.end()
-            kind = found.lastgroup or ""
-            if kind == "space":
-                continue
-            text = found[0]
-            if kind == "name":
-                kind = "word" if text in _WORDS else "builtin" if text in BUILTINS else "name"
-                return Token(kind, text, self._text[self._at : self._at + 1] == "(")
-            return Token("operator" if kind == "newline" else kind, text)
-        return Token("end", "")
-
-    def _regex(self) -> Token:
-        at = self._at + 1
-        bracket = False
-        while at < len(self._text) and (self._text[at] != "/" or bracket):
-            letter = self._text[at]
-            if letter == "\n":
-                break
-            if letter == "[" and not bracket:
-                bracket = True
-                at += 1 if self._text[at + 1 : at + 2] in ("]", "^") else 0
-            elif letter == "]":
-                bracket = False
-            at += 2 if letter == "\\" else 1
-        if self._text[at : at + 1] != "/":
-            raise Wrong("unterminated regexp")
-        text = self._text[self._at + 1 : at].replace("\\/", "/")
-        self._at = at + 1
-        return Token("regex", text)
-
-    def _next(self) -> Token:
-        token = self._token
-        ends = token.kind in ("number", "string", "name", "regex", "builtin") or token.text in (
-            ")", "]", "++", "--", "$",
-        )  # fmt: skip
-        self._token = self._scan(expression=not ends)
-        return token
-
-    def _is(self, *texts: str) -> bool:
-        return self._token.kind in ("operator", "word") and self._token.text in texts
-
-    def _take(self, *texts: str) -> bool:
-        if self._is(*texts):
-            self._next()
-            return True
-        return False
-
-    def _need(self, text: str) -> None:
-        if not self._take(text):
-            shown = self._token.text or "end of program"
-            raise Wrong(f"syntax error: expected {text!r} but found {shown!r}")
-
-    def _lines(self) -> None:
-        while self._take("\n", ";"):
-            pass
-
-    def _newlines(self) -> None:
-        while self._take("\n"):
-            pass
-
-    # ---- program and statements --------------------------------------------------------------
+class _Parser(Expressions):
+    """Reads a program."""
 
     def program(self) -> Program:
         begin: list[Node] = []
@@ -182,11 +71,6 @@ class _Parser:
             self._lines()
         self._need("}")
         return Node("block", (tuple(made),))
-
-    def _deeper(self) -> None:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise Wrong("the program is nested too deeply")
 
     def _statement(self) -> Node:
         self._deeper()
@@ -273,13 +157,6 @@ class _Parser:
             return Node("delete", (name, keys))
         return self._expression()
 
-    def _keys(self) -> tuple[Node, ...]:
-        made = [self._expression()]
-        while self._take(","):
-            made.append(self._expression())
-        self._need("]")
-        return tuple(made)
-
     def _print(self) -> Node:
         kind = self._next().text
         values: list[Node] = []
@@ -302,220 +179,3 @@ class _Parser:
         if kind == "printf" and not values:
             raise Wrong("printf: no format")
         return Node(kind, (tuple(values), how, target))
-
-    # ---- expressions, from the loosest binding to the tightest -------------------------------
-
-    def _expression(self) -> Node:
-        self._deeper()
-        try:
-            left = self._choice()
-            if self._is(*_ASSIGN) and left.kind in ("name", "field", "item"):
-                operator = self._next().text
-                self._newlines()
-                return Node("assign", (operator, left, self._expression()))
-            return left
-        finally:
-            self._depth -= 1
-
-    def _choice(self) -> Node:
-        test = self._either()
-        if not self._take("?"):
-            return test
-        self._newlines()
-        then = self._expression()
-        self._newlines()
-        self._need(":")
-        self._newlines()
-        return Node("choice", (test, then, self._expression()))
-
-    def _either(self) -> Node:
-        left = self._both()
-        while self._take("||"):
-            self._newlines()
-            left = Node("or", (left, self._both()))
-        return left
-
-    def _both(self) -> Node:
-        left = self._membership()
-        while self._take("&&"):
-            self._newlines()
-            left = Node("and", (left, self._membership()))
-        return left
-
-    def _membership(self) -> Node:
-        left = self._match()
-        while self._take("in"):
-            left = Node("in", (left, self._next().text))
-        return left
-
-    def _match(self) -> Node:
-        left = self._comparison()
-        while self._is("~", "!~"):
-            operator = self._next().text
-            left = Node("match", (left, self._comparison(), operator == "!~"))
-        return left
-
-    def _comparison(self) -> Node:
-        left = self._concatenation()
-        operators = ("<", "<=", "==", "!=", ">=") + (() if self._printing else (">",))
-        if self._is(*operators):
-            operator = self._next().text
-            left = Node("compare", (operator, left, self._concatenation()))
-        while not self._printing and self._is("|"):
-            self._next()
-            self._need("getline")
-            raise Wrong("commands in pipes are not emulated")
-        return left
-
-    def _concatenation(self) -> Node:
-        left = self._sum()
-        while self._continues():
-            left = Node("join", (left, self._sum()))
-        return left
-
-    def _continues(self) -> bool:
-        """Whether another operand follows without an operator."""
-        token = self._token
-        if token.kind in ("number", "string", "name", "builtin"):
-            return True
-        return token.kind == "operator" and token.text in ("(", "$", "++", "--")
-
-    def _sum(self) -> Node:
-        left = self._product()
-        while self._is("+", "-"):
-            operator = self._next().text
-            left = Node("number", (operator, left, self._product()))
-        return left
-
-    def _product(self) -> Node:
-        left = self._unary()
-        while self._is("*", "/", "%"):
-            operator = self._next().text
-            left = Node("number", (operator, left, self._unary()))
-        return left
-
-    def _unary(self) -> Node:
-        self._deeper()
-        try:
-            if self._is("!", "-", "+"):
-                operator = self._next().text
-                return Node("unary", (operator, self._unary()))
-            return self._power()
-        finally:
-            self._depth -= 1
-
-    def _power(self) -> Node:
-        left = self._postfix()
-        if self._take("^", "**"):
-            return Node("number", ("^", left, self._unary()))
-        return left
-
-    def _postfix(self) -> Node:
-        if self._is("++", "--"):
-            operator = self._next().text
-            return Node("before", (operator, self._place()))
-        left = self._primary()
-        if self._is("++", "--") and left.kind in ("name", "field", "item"):
-            return Node("after", (self._next().text, left))
-        return left
-
-    def _place(self) -> Node:
-        made = self._primary()
-        if made.kind not in ("name", "field", "item"):
-            raise Wrong("syntax error: only variables can be counted up and down")
-        return made
-
-    def _primary(self) -> Node:
-        token = self._token
-        if token.kind == "number":
-            self._next()
-            text = token.text
-            value = int(text, 16) if text[:2].lower() == "0x" else float(text)
-            return Node("constant", (float(value),))
-        if token.kind == "string":
-            self._next()
-            return Node("constant", (_unescaped(token.text[1:-1]),))
-        if token.kind == "regex":
-            self._next()
-            return Node("regex", (token.text,))
-        if token.kind == "builtin":
-            return self._builtin()
-        if token.kind == "name":
-            return self._name()
-        return self._punctuated()
-
-    def _punctuated(self) -> Node:
-        if self._take("$"):
-            if self._is("++", "--"):
-                return Node("field", (self._postfix(),))
-            return Node("field", (self._unary() if self._is("-", "+", "!") else self._primary(),))
-        if self._take("getline"):
-            return self._getline()
-        if self._take("("):
-            printing, self._printing = self._printing, 0
-            values = [self._expression()]
-            while self._take(","):
-                self._newlines()
-                values.append(self._expression())
-            self._need(")")
-            self._printing = printing
-            if len(values) == 1:
-                return Node("paren", (values[0],))
-            if self._take("in"):
-                return Node("in", (Node("group", (tuple(values),)), self._next().text))
-            return Node("group", (tuple(values),))
-        shown = self._token.text or "end of program"
-        raise Wrong(f"syntax error at {shown!r}")
-
-    def _getline(self) -> Node:
-        place = None
-        if self._token.kind == "name" or self._is("$"):
-            place = self._primary()
-        source = None
-        if self._take("<"):
-            source = self._primary()
-        return Node("getline", (place, source))
-
-    def _name(self) -> Node:
-        token = self._next()
-        if token.tight:
-            return Node("call", (token.text, self._arguments()))
-        if self._take("["):
-            return Node("item", (token.text, self._keys()))
-        return Node("name", (token.text,))
-
-    def _builtin(self) -> Node:
-        token = self._next()
-        if token.text == "length" and not self._is("("):
-            return Node("builtin", ("length", ()))
-        return Node("builtin", (token.text, self._arguments()))
-
-    def _arguments(self) -> tuple[Node, ...]:
-        self._need("(")
-        printing, self._printing = self._printing, 0
-        made: list[Node] = []
-        self._newlines()
-        while not self._is(")"):
-            made.append(self._expression())
-            self._newlines()
-            if not self._take(","):
-                break
-            self._newlines()
-        self._need(")")
-        self._printing = printing
-        return tuple(made)
-
-
-def _unescaped(text: str) -> str:
-    def one(found: re.Match[str]) -> str:
-        code = found[1]
-        if code[0] in "01234567":
-            return chr(int(code, 8) & 0xFF)
-        if code == "\n":
-            return ""
-        known = _ESCAPES.get(code)
-        if known is not None:
-            return known
-        return code if code in ('"', "\\", "/") else "\\" + code
-
-    return re.sub(r"\\([0-7]{1,3}|.|\n)", one, text)

@@ -9,7 +9,7 @@ _HERE: Final = __name__
 _ABOVE: Final = __name__.rpartition(".")[0]
 _MODULES: Final = {
     f"{_ABOVE}.awk.program": "awk gawk mawk",
-    f"{_ABOVE}.sed": "sed",
+    f"{_ABOVE}.sed.program": "sed",
     f"{_ABOVE}.grep": "grep egrep fgrep",
     f"{_HERE}.finding": "find xargs",
     f"{_HERE}.sums": "md5sum sha1sum sha256sum sha512sum cksum base64 od hexdump xxd",
