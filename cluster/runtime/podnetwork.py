@@ -1,25 +1,24 @@
-"""Pods' network namespaces inside one runtime process, and the bridge between them.
+"""Pods' network namespaces inside one runtime process.
 
 A namespace is made when somebody looks at it: a pod at rest has none, only its addresses are known
 here. Pods of the node's own network share one. Whoever connects to a port on which nothing listens
 asks the pod first (`Occupant`): a server that sleeps there is woken, and one that answers by itself
-answers. What is not on this node goes to `Bridge.beyond`.
+answers. `podbridge` leads from one to another.
 """
 
 import asyncio
 import errno
-import functools
-import ipaddress
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
-import structlog
-
-from cluster.aio import tasks
-from cluster.runtime.podsockets import Answered, Answering, Buffers, Listening, Tcp, Udp, pair
+from cluster.runtime import portbinding
+from cluster.runtime.podsockets import Answered, Answering, Listening, Tcp, Udp, pair
 from cluster.runtime.vos import sockets
 from cluster.runtime.vos.sockets import Endpoint, Open
 from cluster.runtime.vos.waiting import Waiters
+
+if TYPE_CHECKING:
+    from cluster.runtime.podbridge import Bridge
 
 MAX_CONNECTIONS: Final = 4096
 MAX_LISTENERS: Final = 1024
@@ -29,11 +28,6 @@ CONNECT_SECONDS: Final = 20.0
 _EPHEMERAL: Final = (32768, 60999)
 """net.ipv4.ip_local_port_range."""
 _HOP_SECONDS: Final = 0.00005
-_PENDING: Final = 256
-"""Datagrams that wait for somebody to wake."""
-LOOPBACK: Final = ("127.0.0.1", "::1")
-_T = TypeVar("_T", Listening, Udp)
-_ANY: Final = {"": 0, "0.0.0.0": 4, "::": 6}
 
 
 class Occupant(Protocol):
@@ -93,7 +87,7 @@ class Namespace:
     async def connect(self, address: str, port: int) -> Tcp | Answered:
         """See Network."""
         self._check_open()
-        address = _plain(address)
+        address = portbinding.plain(address)
         target = self._target(address)
         if target is None:
             return await self._bridge.beyond(self, address, port)
@@ -150,17 +144,17 @@ class Namespace:
         if len(self._listeners) >= MAX_LISTENERS:
             raise sockets.error(errno.EMFILE)
         port = port or self._free(self._listeners)
-        _check_port(self._listeners, port, address)
+        portbinding.check(self._listeners, port, address)
         made = Listening(Endpoint(address, port), backlog, on_closed=self._unlisten)
         self._listeners.setdefault(port, {})[address] = made
         self.changed.wake()
         return made
 
     def _unlisten(self, listener: Listening) -> None:
-        _drop(self._listeners, listener.local)
+        portbinding.drop(self._listeners, listener.local)
 
     def _listener(self, address: str, port: int) -> Listening | None:
-        return _bound(self._listeners, address, port)
+        return portbinding.find(self._listeners, address, port)
 
     def room(self) -> None:
         """OSError where there are too many connections already."""
@@ -201,23 +195,25 @@ class Namespace:
         if len(self._udp) >= MAX_DATAGRAM_SOCKETS:
             raise sockets.error(errno.EMFILE)
         port = port or self._free(self._udp)
-        _check_port(self._udp, port, address)
+        portbinding.check(self._udp, port, address)
         made = Udp(Endpoint(address, port), self._send, on_closed=self._unbind)
         self._udp.setdefault(port, {})[address] = made
         self.changed.wake()
         return made
 
     def _unbind(self, socket: Udp) -> None:
-        _drop(self._udp, socket.local)
+        portbinding.drop(self._udp, socket.local)
 
     def _send(self, socket: Udp, data: bytes, to: Endpoint) -> None:
-        address = _plain(to.address)
+        address = portbinding.plain(to.address)
         target = self._target(address)
         if target is None:
             self._bridge.datagram_beyond(self, socket, data, to)
             return
         bound = socket.local.address
-        sender = Endpoint(self.source(address) if bound in _ANY else bound, socket.local.port)
+        sender = Endpoint(
+            self.source(address) if bound in portbinding.ANY else bound, socket.local.port
+        )
         if not target.deliver(data, sender, Endpoint(address, to.port)):
             if target.occupant.asleep():
                 self._bridge.later(target, data, sender, Endpoint(address, to.port), socket)
@@ -226,7 +222,7 @@ class Namespace:
 
     def deliver(self, data: bytes, sender: Endpoint, to: Endpoint) -> bool:
         """Hand a datagram to who has its port; whether somebody has."""
-        found = _bound(self._udp, to.address, to.port)
+        found = portbinding.find(self._udp, to.address, to.port)
         if found is not None:
             found.deliver(data, sender)
         return found is not None
@@ -240,7 +236,7 @@ class Namespace:
     async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
         """See Network."""
         self._check_open()
-        address = _plain(address)
+        address = portbinding.plain(address)
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.timeout(timeout):
@@ -271,7 +267,7 @@ class Namespace:
 
     def source(self, to: str) -> str:
         """The address that who connects to `to` is seen by."""
-        if _is_loopback(to):
+        if portbinding.is_loopback(to):
             return to
         family = ":" in to
         return next((one for one in self.addresses if (":" in one) == family), to)
@@ -295,7 +291,11 @@ class Namespace:
                 socket.close()
 
     def _target(self, address: str) -> "Namespace | None":
-        if _is_loopback(address) or address in self.addresses or address in _ANY:
+        if (
+            portbinding.is_loopback(address)
+            or address in self.addresses
+            or address in portbinding.ANY
+        ):
             return self
         return self._bridge.at(address)
 
@@ -305,10 +305,10 @@ class Namespace:
 
     def _bindable(self, address: str) -> str:
         self._check_open()
-        if address in _ANY:
+        if address in portbinding.ANY:
             return address
-        address = _plain(address)
-        if not _is_loopback(address) and address not in self.addresses:
+        address = portbinding.plain(address)
+        if not portbinding.is_loopback(address) and address not in self.addresses:
             raise sockets.error(errno.EADDRNOTAVAIL)
         return address
 
@@ -321,138 +321,3 @@ class Namespace:
             if port not in table and port not in self._ports:
                 return port
         raise sockets.error(errno.EADDRINUSE)
-
-
-class Bridge:
-    """The pods of one runtime, by address."""
-
-    def __init__(self) -> None:
-        self.buffers = Buffers()
-        self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
-        """Those that pods have addresses of."""
-        self._places: dict[str, Callable[[], Namespace]] = {}
-        self._errands = tasks.Background("network", _failed)
-
-    def join(self, addresses: Sequence[str], place: Callable[[], Namespace]) -> None:
-        """Have addresses lead to a namespace, which is made when somebody wants it."""
-        for address in addresses:
-            self._places[address] = place
-
-    def leave(self, addresses: Sequence[str]) -> None:
-        """These addresses lead nowhere any more."""
-        for address in addresses:
-            self._places.pop(address, None)
-
-    def prefix(self, address: str) -> int:
-        """The length of the prefix of a pod's address."""
-        found = ipaddress.ip_address(address)
-        lengths = (one.prefixlen for one in self.networks if found in one)
-        return next(lengths, found.max_prefixlen)
-
-    def at(self, address: str) -> Namespace | None:
-        """The namespace of an address; None where it is not on this node."""
-        place = self._places.get(address)
-        return place() if place is not None else None
-
-    # What is not on this node: the overlay will take it from here. Until then there is no route.
-
-    async def beyond(self, _client: Namespace, _address: str, _port: int) -> Tcp:
-        """A connection that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
-
-    def datagram_beyond(
-        self, _client: Namespace, _socket: Udp, _data: bytes, _to: Endpoint
-    ) -> None:
-        """A datagram that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
-
-    async def echo_beyond(self, _client: Namespace, _address: str, _size: int) -> None:
-        """A ping that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
-
-    # ------------------------------------------------------------------------------------------
-
-    def later(
-        self, target: Namespace, data: bytes, sender: Endpoint, to: Endpoint, socket: Udp
-    ) -> None:
-        """Deliver a datagram when its receiver has been woken; it is lost where many wait."""
-        if len(self._errands) < _PENDING:
-            self._errands.spawn(_deliver(target, data, sender, to, socket), f"udp/{to.port}")
-
-    def close(self) -> None:
-        """End what is under way."""
-        self._errands.cancel()
-
-
-async def _deliver(
-    target: Namespace, data: bytes, sender: Endpoint, to: Endpoint, socket: Udp
-) -> None:
-    await target.awake(to.port)
-    if not target.deliver(data, sender, to):
-        socket.refuse()
-
-
-def _failed(name: str, error: BaseException) -> None:
-    structlog.get_logger().error("a datagram was lost", task=name, error=repr(error))
-
-
-@functools.lru_cache(4096)
-def _plain(address: str) -> str:
-    """An address in its normal form. OSError EINVAL."""
-    if address in _ANY:
-        return "127.0.0.1" if address != "::" else "::1"
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        raise sockets.error(errno.EINVAL) from None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
-
-
-def _covers(address: str) -> tuple[bool, bool]:
-    """Whether a bound address is one of IPv4, and of IPv6."""
-    family = _ANY.get(address)
-    if family is None:
-        family = 6 if ":" in address else 4
-    return family in (0, 4), family in (0, 6)
-
-
-def _conflict(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    if one not in _ANY and other not in _ANY:
-        return False
-    return any(a and b for a, b in zip(_covers(one), _covers(other), strict=True))
-
-
-def _check_port(
-    table: Mapping[int, Mapping[str, Listening]] | Mapping[int, Mapping[str, Udp]],
-    port: int,
-    address: str,
-) -> None:
-    """OSError EADDRINUSE, EINVAL."""
-    if not 0 < port < 65536:
-        raise sockets.error(errno.EINVAL)
-    if any(_conflict(address, other) for other in table.get(port, ())):
-        raise sockets.error(errno.EADDRINUSE)
-
-
-def _bound(table: Mapping[int, dict[str, _T]], address: str, port: int) -> _T | None:
-    """Who has a port at an address; an address of its own goes before all addresses."""
-    bound = table.get(port)
-    if not bound:
-        return None
-    every = "::" if ":" in address else "0.0.0.0"
-    return bound.get(address) or bound.get(every) or bound.get("")
-
-
-def _drop(table: dict[int, dict[str, _T]], local: Endpoint) -> None:
-    bound = table.get(local.port)
-    if bound is not None:
-        bound.pop(local.address, None)
-        if not bound:
-            del table[local.port]

@@ -8,7 +8,8 @@ from typing import Final
 from cluster.runtime import addresses
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.machine import Machine
-from cluster.runtime.podnetwork import Bridge, Namespace
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace
 from cluster.runtime.podsockets import Answering
 from cluster.runtime.records import Container, Sandbox, State
 

@@ -8,7 +8,8 @@ from vosworld import EPOCH, Result
 from cluster.aio import clock
 from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
-from cluster.runtime.podnetwork import Bridge, Namespace, Nobody
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace, Nobody
 from cluster.runtime.vos.kernel import TERM, Io, Kernel, Process
 from cluster.runtime.vos.streams import Bytes, Collected
 

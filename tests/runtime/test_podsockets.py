@@ -12,7 +12,8 @@ import pytest
 
 from cluster.aio import tasks, virtual
 from cluster.runtime import podnetwork, podsockets
-from cluster.runtime.podnetwork import Bridge, Namespace, Nobody
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace, Nobody
 from cluster.runtime.vos.sockets import Endpoint
 
 _T = TypeVar("_T")

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.aio import tasks, virtual
-from cluster.runtime.podnetwork import Bridge, Namespace, Nobody
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace, Nobody
 from cluster.runtime.vos import resolving
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.resolving import Settings

@@ -11,7 +11,8 @@ from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.web.client import Conversation
 from cluster.runtime.emulated.web.messages import Headers
-from cluster.runtime.podnetwork import Bridge, Namespace, Nobody
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace, Nobody
 from cluster.runtime.vos.kernel import Io, Kernel, Process
 from cluster.runtime.vos.streams import Bytes, Collected
 

@@ -1,0 +1,92 @@
+"""The bridge between the pods of one runtime. What is not on this node goes to `Bridge.beyond`."""
+
+import errno
+import ipaddress
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from cluster.aio import tasks
+from cluster.runtime.podsockets import Buffers, Tcp, Udp
+from cluster.runtime.vos import sockets
+from cluster.runtime.vos.sockets import Endpoint
+
+if TYPE_CHECKING:
+    from cluster.runtime.podnetwork import Namespace
+
+_PENDING: Final = 256
+"""Datagrams that wait for somebody to wake."""
+
+
+class Bridge:
+    """The pods of one runtime, by address."""
+
+    def __init__(self) -> None:
+        self.buffers = Buffers()
+        self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+        """Those that pods have addresses of."""
+        self._places: dict[str, Callable[[], Namespace]] = {}
+        self._errands = tasks.Background("network", _failed)
+
+    def join(self, addresses: Sequence[str], place: Callable[[], "Namespace"]) -> None:
+        """Have addresses lead to a namespace, which is made when somebody wants it."""
+        for address in addresses:
+            self._places[address] = place
+
+    def leave(self, addresses: Sequence[str]) -> None:
+        """These addresses lead nowhere any more."""
+        for address in addresses:
+            self._places.pop(address, None)
+
+    def prefix(self, address: str) -> int:
+        """The length of the prefix of a pod's address."""
+        found = ipaddress.ip_address(address)
+        lengths = (one.prefixlen for one in self.networks if found in one)
+        return next(lengths, found.max_prefixlen)
+
+    def at(self, address: str) -> "Namespace | None":
+        """The namespace of an address; None where it is not on this node."""
+        place = self._places.get(address)
+        return place() if place is not None else None
+
+    # What is not on this node: the overlay will take it from here. Until then there is no route.
+
+    async def beyond(self, _client: "Namespace", _address: str, _port: int) -> Tcp:
+        """A connection that leads off the node. OSError EHOSTUNREACH."""
+        raise sockets.error(errno.EHOSTUNREACH)
+
+    def datagram_beyond(
+        self, _client: "Namespace", _socket: Udp, _data: bytes, _to: Endpoint
+    ) -> None:
+        """A datagram that leads off the node. OSError EHOSTUNREACH."""
+        raise sockets.error(errno.EHOSTUNREACH)
+
+    async def echo_beyond(self, _client: "Namespace", _address: str, _size: int) -> None:
+        """A ping that leads off the node. OSError EHOSTUNREACH."""
+        raise sockets.error(errno.EHOSTUNREACH)
+
+    # ------------------------------------------------------------------------------------------
+
+    def later(
+        self, target: "Namespace", data: bytes, sender: Endpoint, to: Endpoint, socket: Udp
+    ) -> None:
+        """Deliver a datagram when its receiver has been woken; it is lost where many wait."""
+        if len(self._errands) < _PENDING:
+            self._errands.spawn(_deliver(target, data, sender, to, socket), f"udp/{to.port}")
+
+    def close(self) -> None:
+        """End what is under way."""
+        self._errands.cancel()
+
+
+async def _deliver(
+    target: "Namespace", data: bytes, sender: Endpoint, to: Endpoint, socket: Udp
+) -> None:
+    await target.awake(to.port)
+    if not target.deliver(data, sender, to):
+        socket.refuse()
+
+
+def _failed(name: str, error: BaseException) -> None:
+    structlog.get_logger().error("a datagram was lost", task=name, error=repr(error))
