@@ -23,6 +23,7 @@ APPLETS = ("sh", "sleep", "echo", "cat", "tar", "httpd", "hostname", "wc", "ls",
 DOCKERFILE = """FROM scratch
 COPY bin/ /bin/
 ENV PATH=/bin WHERE=image
+RUN echo "built in $WHERE" > /built
 CMD ["sh"]
 """
 MANIFEST = """
@@ -97,6 +98,10 @@ def test_a_pod_with_volumes_probes_and_a_user_runs(cluster: Cluster, web: str) -
     said = cluster.kubectl("exec", web, "--", "sh", "-c", "id -u; hostname; cat /config/greeting")
     assert said == "7\nweb\nhello"
     assert "httpd" in cluster.kubectl("exec", web, "--", "cat", "/proc/1/cmdline")
+
+
+def test_what_run_left_in_the_image_is_there(cluster: Cluster, web: str) -> None:
+    assert cluster.kubectl("exec", web, "--", "cat", "/built") == "built in image\n"
 
 
 def test_exec_gives_the_exit_code(cluster: Cluster, web: str) -> None:

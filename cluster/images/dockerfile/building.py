@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.images import faults, manifests, media, platforms
 from cluster.images.descriptors import Descriptor
-from cluster.images.dockerfile import copying, layering, stage, steps, words
+from cluster.images.dockerfile import copying, layering, running, stage, steps, words
 from cluster.images.dockerfile.context import Context
 from cluster.images.dockerfile.layering import Entry
 from cluster.images.dockerfile.stage import Stage
@@ -32,6 +32,7 @@ class Options:
     target: str = ""
     epoch: int = 0
     cache: bool = True
+    run: running.Run | None = None
     say: Callable[[str], None] = lambda _text: None
 
     @property
@@ -177,10 +178,8 @@ class _Build:
             self._argument(one, current.arguments, current.environment)
             return
         if one.name == "RUN":
-            raise faults.Fault(
-                "RUN is not built: nothing can be run in an image without the oci driver, which "
-                "kubemu does not have yet; build this image elsewhere and kubemu image load it"
-            )
+            await self._run(current, one)
+            return
         if one.name == "ONBUILD":
             raise faults.Fault("ONBUILD is not built")
         if one.name in ("COPY", "ADD"):
@@ -212,6 +211,25 @@ class _Build:
     def _values(self, current: Stage) -> dict[str, str]:
         # What ENV says wins over ARG.
         return current.arguments | current.environment
+
+    async def _run(self, current: Stage, one: Instruction) -> None:
+        if self._options.run is None:
+            raise faults.Fault("RUN is not built: nothing can be run here")
+        command = running.command(current, one)
+        key = running.key(current, command, self._options.epoch)
+        layer = layering.find(self._store, key) if self._options.cache else None
+        if layer is not None:
+            self._options.say(" ---> Using cache")
+        else:
+            target = self._spool / "changes.tar"
+            code = await self._options.run(command, target)
+            if code:
+                raise running.failure(command, code)
+            layer = layering.take(self._store, key, target)
+            target.unlink()
+        current.add(layer, {})
+        running.lay(current, self._store)
+        current.note(one.text, self._options.created, empty=False)
 
     async def _copy(self, current: Stage, one: Instruction) -> None:
         exact = words.array(one.rest)

@@ -5,10 +5,10 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from cluster.images import faults, media
 from cluster.images.descriptors import Descriptor
@@ -58,21 +58,45 @@ def make(
     faults.Corrupt where a file changes while it is read.
     """
     key = _key(entries, epoch)
-    place = store.root / "cache" / key
-    known = _known(store, place) if cached else None
+    known = find(store, key) if cached else None
     if known is not None:
         return known, True
-    with store.blobs.writer() as writer:
-        plain = _Hashed(writer)
+
+    def write(plain: IO[bytes]) -> None:
         with tarfile.open(fileobj=plain, mode="w|", format=tarfile.PAX_FORMAT) as archive:
             for path in sorted(entries):
                 _add(archive, path, entries[path], epoch)
+
+    return _kept(store, key, write), False
+
+
+def take(store: Store, key: str, tar: Path) -> Layer:
+    """Put a tar into the store as a layer, to be found by a key. Blocks."""
+
+    def write(plain: IO[bytes]) -> None:
+        with tar.open("rb") as file:
+            while data := file.read(CHUNK):
+                plain.write(data)
+
+    return _kept(store, key, write)
+
+
+def find(store: Store, key: str) -> Layer | None:
+    """The layer that was kept under a key, if it is in the store still. Blocks."""
+    return _known(store, store.root / "cache" / key)
+
+
+def _kept(store: Store, key: str, write: Callable[[IO[bytes]], None]) -> Layer:
+    with store.blobs.writer() as writer:
+        plain = _Hashed(writer)
+        write(cast(IO[bytes], plain))
         plain.close()
         size, digest = writer.size, writer.digest
         writer.commit(digest)
     layer = Layer(Descriptor(media.OCI_LAYER_GZIP, digest, size), plain.digest)
-    write_whole(place, json.dumps({"d": digest, "s": size, "i": layer.diff_id}).encode())
-    return layer, False
+    content = json.dumps({"d": digest, "s": size, "i": layer.diff_id}).encode()
+    write_whole(store.root / "cache" / key, content)
+    return layer
 
 
 class _Hashed(io.RawIOBase):

@@ -5,7 +5,7 @@ import io
 import posixpath
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -129,14 +129,30 @@ def files(store: Store, stage: Stage, source: str, spool: Path) -> dict[str, Ent
         }  # fmt: skip
         if not inside:
             continue
-        with store.blobs.open(layer.digest) as file, rootfs.tar(file, layer.media_type) as archive:
-            for member in archive:
-                path = rootfs.clean(member.name)
-                if path in inside:
-                    found[path[len(wanted) :].lstrip("/")] = spooled(archive, member, spool)
+        entries, links = _read(store, layer, inside, spool)
+        absent = {target for target in links.values() if target not in entries}
+        targets = entries | (_read(store, layer, absent, spool)[0] if absent else {})
+        entries |= {path: targets[target] for path, target in links.items() if target in targets}
+        found |= {path[len(wanted) :].lstrip("/"): entry for path, entry in entries.items()}
     if wanted == "/" or (found and "" not in found):
         found[""] = Entry("dir", 0o755)
     return found
+
+
+def _read(
+    store: Store, layer: Descriptor, wanted: Collection[str], spool: Path
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """What a layer has at these paths; and which of them are other names of which paths' files."""
+    entries: dict[str, Entry] = {}
+    links: dict[str, str] = {}
+    with store.blobs.open(layer.digest) as file, rootfs.tar(file, layer.media_type) as archive:
+        for member in archive:
+            path = rootfs.clean(member.name)
+            if path in wanted and member.islnk():
+                links[path] = rootfs.clean(member.linkname)
+            elif path in wanted:
+                entries[path] = spooled(archive, member, spool)
+    return entries, links
 
 
 def spooled(archive: tarfile.TarFile, member: tarfile.TarInfo, spool: Path) -> Entry:

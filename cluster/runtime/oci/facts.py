@@ -43,34 +43,34 @@ class Facts:
         """Whether containers are in a user namespace."""
         return self.uid != 0
 
-    def problem(self) -> str:
-        """Why nothing can be run here, and what to do; "" where it can."""
+    def problem(self, otherwise: str = _SIM) -> str:
+        """Why nothing can be run here, and what to do, `otherwise` at last; "" where it can."""
         if self.system != "linux":
             return (
                 f"The oci driver runs processes of Linux, and this is {self.system}: use a Linux "
-                f"machine, {_SIM}."
+                f"machine, {otherwise}."
             )
         if not self.program:
             return (
                 "The oci driver needs crun or runc, and none is in PATH: install one (apt install "
-                f"crun), {_SIM}."
+                f"crun), {otherwise}."
             )
         if pause.program(self.machine) is None:
             return (
                 f"The oci driver knows no program for sandboxes on {self.machine}: use x86_64 or "
-                f"aarch64, {_SIM}."
+                f"aarch64, {otherwise}."
             )
         if self.rootless and not self.user_namespaces:
             return (
                 "The oci driver needs root or user namespaces, and this kernel lets users have "
                 "none (user.max_user_namespaces, kernel.unprivileged_userns_clone or "
                 "kernel.apparmor_restrict_unprivileged_userns): allow them, run it as root, "
-                f"{_SIM}."
+                f"{otherwise}."
             )
         if self.rootless and self.hybrid and Path(self.program).name == "crun":
             return (
                 "crun works for root alone where both versions of cgroups are mounted: install "
-                f"runc, run it as root, {_SIM}."
+                f"runc, run it as root, {otherwise}."
             )
         return ""
 

@@ -1,5 +1,6 @@
 """`kubemu image build`."""
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ import click
 
 from cluster.api import imagereferences
 from cluster.api.imagereferences import Reference
-from cluster.cli.commands.image import common
+from cluster.cli.commands.image import common, running
 from cluster.images import faults, manifests, platforms
 from cluster.images.platforms import Platform
 from cluster.images.store.layout import Store
@@ -36,7 +37,9 @@ def build(
     tags: tuple[Reference, ...], path: Path | None, context: Path, platform: Platform, target: str,
     *, arguments: tuple[str, ...], labels: tuple[str, ...], no_cache: bool, pull: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Build an image from a Dockerfile and the files in CONTEXT. Nothing is run: there is no RUN.
+    """Build an image from a Dockerfile and the files in CONTEXT.
+
+    RUN runs processes, as the oci driver does: on Linux, with crun or runc (docs/oci.md).
 
     FROM takes scratch, an image of the store, one of a registry on this machine (or, with --pull,
     of any), and else an emulated one. The same files give the same digest: their times are
@@ -47,7 +50,7 @@ def build(
     say = (lambda _text: None) if quiet else click.echo
     options = Options(
         _pairs(arguments, os.environ), _pairs(labels, {}), platform, target.lower(), _epoch(),
-        not no_cache, say,
+        not no_cache, say=say,
     )  # fmt: skip
     common.run(
         _build(path or context / "Dockerfile", context, tags, options, pull=pull, quiet=quiet)
@@ -67,11 +70,13 @@ async def _build(
     except ValueError as error:
         raise faults.Fault(f".dockerignore: {error}") from error
     store = common.store()
+    runner = running.Runner(store, options.epoch, quiet=quiet)
+    options = dataclasses.replace(options, run=runner.run)
 
     async def base(text: str, name: str) -> "Stage":
         return await _base(store, text, name, options.platform, pull=pull)
 
-    async with store.adding():
+    async with store.adding(), runner:
         files = Context(context, ignore)
         built = await building.build(dockerfile, files, store, base, options)
         for tag in tags:

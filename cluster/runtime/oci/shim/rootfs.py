@@ -6,6 +6,7 @@ fuse-overlayfs does; where neither, every container has a copy.
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from cluster.runtime.oci.shim.command import Commands, Failed
 
 _UNPACK_SECONDS: Final = 600.0
 _COMMAND_SECONDS: Final = 30.0
+_BEFORE: Final = "before.json"
 _SHORT: Final = 20
 """Hexadecimal digits of a digest that name a layer: the options of a mount have to fit a page."""
 
@@ -68,6 +70,23 @@ class RootFileSystems:
         """Forget the root of a container, with its bundle."""
         self._unmount(bundle / "rootfs")
         shutil.rmtree(bundle, ignore_errors=True)
+
+    async def remember(self, bundle: Path) -> None:
+        """Have `pack` know what a root is before anything runs in it. Failed."""
+        if self.kind == "copy":  # else what is laid upon the layers tells
+            await self._packing("look", bundle / "rootfs", bundle / _BEFORE)
+
+    async def pack(self, bundle: Path, path: str, without: Sequence[str], epoch: int) -> None:
+        """Write what was changed in a root since it was made, as a layer. Failed."""
+        source = "rootfs" if self.kind == "copy" else "upper"
+        before = [str(bundle / _BEFORE)] if self.kind == "copy" else []
+        await self._packing(
+            "pack", bundle / source, Path(path), json.dumps(list(without)), str(epoch), *before
+        )
+
+    async def _packing(self, how: str, *told: Path | str) -> None:
+        argv = [sys.executable, "-m", f"{__package__}.pack", how, *map(str, told)]
+        await self._commands.run(argv, _UNPACK_SECONDS)
 
     def forget(self, kept: Sequence[str]) -> None:
         """Remove layers but those of these digests."""

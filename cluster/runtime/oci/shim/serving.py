@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -15,15 +14,14 @@ from typing import Any, Final
 from cluster.aio import tasks
 from cluster.runtime import logs
 from cluster.runtime.oci import frames
-from cluster.runtime.oci.shim import cgroups, console, namespaces, waiting
+from cluster.runtime.oci.shim import carrying, cgroups, console, namespaces, waiting
 from cluster.runtime.oci.shim.command import Failed
-from cluster.runtime.oci.shim.containers import DRAIN_SECONDS, Containers
+from cluster.runtime.oci.shim.containers import Containers
 from cluster.runtime.oci.shim.program import Program
 from cluster.runtime.oci.shim.reaper import Reaper
 from cluster.runtime.oci.shim.rootfs import RootFileSystems
 
 _FIRST_SECONDS: Final = 10.0
-_CONNECT_SECONDS: Final = 10.0
 _MAX_EVENTS: Final = 10_000
 _MAKING: Final = ("sandbox", "create", "start")
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -53,11 +51,12 @@ class Serving:
             "sandbox": containers.sandbox, "create": containers.create, "start": containers.start,
             "kill": self._kill, "update": self._update, "delete": self._delete,
             "clear": self._clear, "stats": self._stats, "reopen": self._reopen,
-            "forget": self._forget, "cgroup": self._cgroup, "shutdown": self._shutdown,
+            "forget": self._forget, "pack": self._pack, "cgroup": self._cgroup,
+            "shutdown": self._shutdown,
         }  # fmt: skip
         self._streams: dict[str, Callable[..., Awaitable[None]]] = {
             "events": self._events, "exec": self._exec, "attach": self._attach,
-            "connect": self._connect, "log": self._log,
+            "connect": self._connect, "log": self._log, "run": self._run,
         }  # fmt: skip
 
     def tell(self, event: Mapping[str, Any]) -> None:
@@ -119,6 +118,11 @@ class Serving:
 
     async def _forget(self, request: dict[str, Any]) -> dict[str, Any]:
         self._roots.forget(request["kept"])
+        return {}
+
+    async def _pack(self, request: dict[str, Any]) -> dict[str, Any]:
+        bundle = self._containers.bundle(request["id"])
+        await self._roots.pack(bundle, request["path"], request["without"], request["epoch"])
         return {}
 
     async def _cgroup(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class Serving:
             try:
                 readers = await streams.begin()
                 writer.write(frames.document({"pid": pid}))
-                await _session(streams, readers, end, reader, writer)
+                await carrying.session(streams, readers, end, reader, writer)
             finally:
                 if not end.done():  # nobody listens any more
                     os.kill(pid, signal.SIGKILL)
@@ -221,6 +225,32 @@ class Serving:
                 taken.cancel()
         return pid
 
+    async def _run(
+        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Start a container, and carry all that it says to its end. It goes with who asked."""
+        name = request["id"]
+        await self._roots.remember(self._containers.bundle(name))
+
+        async def sink(kind: int, data: bytes) -> None:
+            with contextlib.suppress(OSError):
+                writer.write(frames.pack(kind, data))
+                await writer.drain()
+
+        await self._containers.start(request)
+        found = self._containers.get(name)
+        found.listeners[sink] = None  # before any of its output can have been read
+        writer.write(frames.document({}))
+        async with tasks.Group("run") as group:
+            gone = group.spawn(reader.read(1), "gone")
+            await waiting.first(gone, group.spawn(found.ended.wait(), "ended"))
+            group.cancel()
+        if found.code is None:
+            await self._containers.delete(name)
+            return
+        writer.write(frames.document({"code": found.code}))
+        await writer.drain()
+
     async def _attach(
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -239,7 +269,9 @@ class Serving:
         writer.write(frames.document({}))
         try:
             async with tasks.Group("attach") as group:
-                fed = group.spawn(_feed(reader, found.console, keep=not request["once"]), "input")
+                fed = group.spawn(
+                    carrying.feed(reader, found.console, keep=not request["once"]), "input"
+                )
                 ended = group.spawn(found.ended.wait(), "ended")
                 await waiting.first(fed, ended)
                 group.cancel()
@@ -254,107 +286,17 @@ class Serving:
         """A connection to a port of a sandbox, at its loopback address."""
         pid, port = request["pid"], request["port"]
         found = namespaces.inside(f"/proc/{pid}/ns/net", namespaces.stream_sockets)
-        connection = await _first_that_connects(found, port)
+        connection = await carrying.first_that_connects(found, port)
         inner_reader, inner_writer = await asyncio.open_connection(sock=connection)
         writer.write(frames.document({}))
         try:
             async with tasks.Group("connection") as group:
-                out = group.spawn(_copy_out(inner_reader, writer), "out")
-                group.spawn(_copy_in(reader, inner_writer, out), "in")
+                out = group.spawn(carrying.copy_out(inner_reader, writer), "out")
+                group.spawn(carrying.copy_in(reader, inner_writer, out), "in")
                 await out
                 group.cancel()
         finally:
             inner_writer.close()
-
-
-async def _session(
-    streams: console.Console,
-    readers: list[tuple[int, asyncio.StreamReader]],
-    end: asyncio.Future[int],
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-) -> None:
-    """Carry a command's streams until it has ended, or nobody listens any more."""
-
-    async def sink(kind: int, data: bytes) -> None:
-        writer.write(frames.pack(kind, data))
-        await writer.drain()
-
-    async with tasks.Group("exec") as group:
-        fed = group.spawn(_feed(reader, streams), "input")
-        outputs = [
-            group.spawn(console.carry(kind, one, sink), f"output/{kind}") for kind, one in readers
-        ]
-        await waiting.first(fed, end)
-        if end.done():
-            await waiting.settled(outputs, DRAIN_SECONDS)
-        group.cancel()
-    if end.done():
-        writer.write(frames.document({"code": end.result()}))
-        await writer.drain()
-
-
-async def _first_that_connects(found: list[socket.socket], port: int) -> socket.socket:
-    """Failed where none does, with Go's words for each."""
-    loop = asyncio.get_running_loop()
-    errors = []
-    for one, host in zip(found, ("127.0.0.1", "::1"), strict=False):
-        one.setblocking(False)
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await loop.sock_connect(one, (host, port))
-        except (OSError, TimeoutError) as error:
-            errors.append("i/o timeout" if isinstance(error, TimeoutError) else _connecting(error))
-            one.close()
-        else:
-            for other in found:
-                if other is not one:
-                    other.close()
-            return one
-    raise Failed("|".join(errors))
-
-
-def _connecting(error: OSError) -> str:
-    known = {errno.ECONNREFUSED: "connection refused",
-             errno.EADDRNOTAVAIL: "cannot assign requested address"}  # fmt: skip
-    return f"connect: {known.get(error.errno or 0, str(error.strerror).lower())}"
-
-
-async def _copy_out(inner: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await inner.read(frames.PIECE):
-            writer.write(frames.pack(frames.DATA, data))
-            await writer.drain()
-        writer.write(frames.pack(frames.END))
-        await writer.drain()
-
-
-async def _copy_in(
-    reader: asyncio.StreamReader, inner: asyncio.StreamWriter, out: asyncio.Task[None]
-) -> None:
-    with contextlib.suppress(OSError, frames.Broken):
-        while (frame := await frames.read(reader)) is not None:
-            if frame[0] == frames.END:
-                inner.write_eof()
-                continue
-            inner.write(frame[1])
-            await inner.drain()
-    out.cancel()  # who asked has gone
-
-
-async def _feed(
-    reader: asyncio.StreamReader, streams: console.Console, *, keep: bool = False
-) -> None:
-    """Carry a client's input. It ends when the client goes; `keep` leaves stdin open then."""
-    with contextlib.suppress(frames.Broken):
-        while (frame := await frames.read(reader)) is not None:
-            kind, data = frame
-            if kind == frames.DATA:
-                await streams.feed(data)
-            elif kind == frames.RESIZE and len(data) == frames.SIZE.size:
-                streams.resize(*frames.SIZE.unpack(data))
-            elif kind == frames.END and not keep:
-                streams.end_input()
 
 
 def _worded(error: OSError) -> str:
