@@ -25,12 +25,11 @@ from cluster.runtime import (
     podspaces,
     registryimages,
     script,
+    simmachines,
     simstreams,
 )
 from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import Listener
-from cluster.runtime.emulated import catalog
-from cluster.runtime.machine import OUT, Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
@@ -38,7 +37,7 @@ from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.vos.spool import Spool
 
 
-class Sim(simstreams.Streams):
+class Sim(simmachines.Machines):
     """Runs sandboxes and containers. `listener` hears of each change, and must not block."""
 
     def __init__(
@@ -53,11 +52,8 @@ class Sim(simstreams.Streams):
         spool: Spool | None = None,
         scripts: Scripts = imagescripts.NONE,
     ) -> None:
+        super().__init__(clock, files, disk, spool)
         self._scripts = scripts
-        self._files = files
-        self._spool = spool
-        self._disk = disk
-        self._clock = clock
         self._random = random
         self._listener = listener
         self._last_time = 0
@@ -65,7 +61,7 @@ class Sim(simstreams.Streams):
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
-        self.spaces = podspaces.Spaces(self.woken, self._emit, clock.now)
+        self.spaces = podspaces.Spaces(self.woken, self.emit, clock.now)
         self.inputs = tasks.Background("streams", simstreams.input_ended)
         if self._addresses.cidrs:
             self.spaces.set_networks(self._addresses.networks)
@@ -123,7 +119,7 @@ class Sim(simstreams.Streams):
         """Kill what runs in it and let its addresses go. Nothing happens to a stopped one."""
         for container in list(sandbox.containers.values()):
             if container.state is State.RUNNING:
-                self._exit(container, script.KILLED)
+                self.exit(container, script.KILLED)
         if not sandbox.ready:
             return
         sandbox.ready = False
@@ -211,7 +207,7 @@ class Sim(simstreams.Streams):
         if told.program and not told.sleeps:
             try:
                 await self.made(container)
-                self._begin(container)
+                self.begin(container)
             except rpc.Failure:
                 return  # it has ended, and says why
         if not math.isinf(told.run_for):
@@ -234,7 +230,7 @@ class Sim(simstreams.Streams):
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
         if told.program and not told.sleeps:
             await self.made(container)
-            self._begin(container)
+            self.begin(container)
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)
@@ -264,7 +260,7 @@ class Sim(simstreams.Streams):
         age = (self.time() - container.started_at) / 1e9
         left = endings.out_of_memory(container.script.memory, container.resources, age)
         if not math.isinf(left):
-            end = functools.partial(self._exit, container, script.KILLED, endings.OOM_KILLED)
+            end = functools.partial(self.exit, container, script.KILLED, endings.OOM_KILLED)
             container.oom = asyncio.get_running_loop().call_later(left, end)
 
     async def stop(self, container: Container, grace: float) -> None:
@@ -277,9 +273,9 @@ class Sim(simstreams.Streams):
             # Only a program that has a handler for it hears of it.
             self.machine(container).signal(self._stop_signal(container))
         if grace > 0 and told.stop_after == 0 and not (running and told.sleeps):
-            self._exit(container, told.stop_code)
+            self.exit(container, told.stop_code)
         elif grace <= 0:
-            self._exit(container, script.KILLED)
+            self.exit(container, script.KILLED)
         else:
             await self._stop_slowly(container, grace)
 
@@ -298,7 +294,7 @@ class Sim(simstreams.Streams):
         waiter = loop.create_future()
         container.waiters = [*(container.waiters or ()), waiter]
         # The kill belongs to this call: who takes it back (a shorter grace) asks anew.
-        kill = loop.call_later(grace, self._exit, container, script.KILLED)
+        kill = loop.call_later(grace, self.exit, container, script.KILLED)
         try:
             await waiter
         finally:
@@ -307,7 +303,7 @@ class Sim(simstreams.Streams):
     async def remove(self, container: Container) -> None:
         """Forget a container; a running one is killed."""
         if container.state is State.RUNNING:
-            self._exit(container, script.KILLED)
+            self.exit(container, script.KILLED)
         self.containers.pop(container.id, None)
         if container.restored:
             self.log(container)
@@ -328,98 +324,21 @@ class Sim(simstreams.Streams):
         self.spaces.close()
         self.inputs.cancel()
 
-    def log(self, container: Container) -> logs.Log:
-        """A container's log; made when it is first asked for, unless it is kept in files."""
-        if container.log is None:
-            path = messages.log_path(container)
-            kept: logs.Kept = logs.InMemory()
-            if self._files is not None and path:
-                files = self._files
-                kept = logs.InFiles(
-                    Path(path), size=files.size, files=files.files, now=self._clock.now
-                )
-                if container.restored:
-                    kept.adopt()
-            container.log = logs.Log(kept, self._clock.now)
-            if not container.restored and container.script.speaks and container.started_at:
-                self._announce(container, container.log, container.started_at / 1e9)
-        return container.log
-
-    def machine(self, container: Container) -> Machine:
-        """What a container does beyond living; made when it is first asked for."""
-        if container.machine is None:
-            container.machine = Machine(
-                container, self.log(container), clock=self._clock,
-                programs=catalog.programs(container.emulated), disk=self._disk,
-                network=self.spaces.of(container.sandbox), spool=self._spool,
-            )  # fmt: skip
-        return container.machine
-
-    async def entered(self, container: Container) -> Machine:
-        """The same, for who will look into it: what it mounts is there, and a program that slept
-        has begun. rpc.Failure.
-        """
-        machine = await self.woken(container)
-        if container.script.sleeps:
-            await podspaces.begun(machine)
-        return machine
-
-    async def woken(self, container: Container) -> Machine:
-        """The same, where a program that slept was started just now. rpc.Failure."""
-        machine = await self.made(container)
-        if container.script.sleeps and container.state is State.RUNNING and not machine.started:
-            machine.clock.stand(container.started_at / 1e9)
-            self._begin(container)
-        return machine
-
-    async def made(self, container: Container) -> Machine:
-        """The same, where what it mounts is there. rpc.Failure."""
-        if self._disk is not None and container.config.mounts:
-            await self._disk.demand([mount.host_path for mount in container.config.mounts])
-        return self.machine(container)
-
-    def _begin(self, container: Container) -> None:
-        """Start a container's program. rpc.Failure where it cannot be run."""
-        argv = container.script.program
-        try:
-            self.machine(container).run(argv, functools.partial(self._exit, container))
-        except Refused as refused:
-            text = (
-                "failed to create containerd task: failed to create shim task: OCI runtime "
-                "create failed: runc create failed: unable to start container process: "
-                f"{refused}: unknown"
-            )
-            self._never_began(container, text)
-            raise rpc.Failure("UNKNOWN", text) from refused
-
-    def _never_began(self, container: Container, why: str) -> None:
-        """Its program could not be run: it has ended, as containerd has it."""
+    def never_began(self, container: Container, why: str) -> None:
+        """See Machines."""
         container.state = State.EXITED
         container.exit_code = endings.START_ERROR_CODE
         container.reason, container.message = endings.START_ERROR, why
         container.finished_at = self.time()
         self._tell(container.sandbox, container.id, Change.STOPPED)
 
-    @staticmethod
-    def _announce(container: Container, log: logs.Log, at: float) -> None:
-        ports = container.script.ports
-        where = f"serving HTTP on {', '.join(map(str, ports))}" if ports else "started"
-        lines = container.script.log or (f"{container.config.metadata.name}: {where}",)
-        log.write_at(at, "stdout", "".join(f"{line}\n" for line in lines).encode())
-
-    def _emit(self, container: Container, line: str) -> None:
-        """A line of a server that answers by itself."""
-        if container.machine is not None:
-            container.machine.emit(line)
-        else:
-            self.log(container).write(OUT, line.encode(errors="replace") + b"\n")
-
     def _after(self, container: Container, seconds: float, code: int) -> None:
-        end = functools.partial(self._exit, container, code)
+        end = functools.partial(self.exit, container, code)
         timer = asyncio.get_running_loop().call_later(seconds, end)
         container.timers = [*(container.timers or ()), timer]
 
-    def _exit(self, container: Container, code: int, reason: str = "") -> None:
+    def exit(self, container: Container, code: int, reason: str = "") -> None:
+        """See Machines."""
         if container.state is not State.RUNNING:
             return
         container.state = State.EXITED
@@ -430,20 +349,8 @@ class Sim(simstreams.Streams):
         self.spaces.ended(container)
         if container.machine is not None:
             container.machine.end()
-            container.message = self._last_words(container, container.machine)
+            container.message = simmachines.last_words(container, container.machine)
         self._tell(container.sandbox, container.id, Change.STOPPED)
-
-    @staticmethod
-    def _last_words(container: Container, machine: Machine) -> str:
-        annotations = container.config.annotations
-        path = annotations.get(endings.MESSAGE_PATH) or endings.DEFAULT_PATH
-        try:
-            written = machine.kernel.files.read(path)
-        except OSError:
-            written = b""
-        kept = machine.log.kept
-        log = kept.read(max(kept.end - endings.TAIL, kept.start), endings.TAIL)
-        return endings.message(annotations, written, log, container.exit_code)
 
     def _tell(self, sandbox: Sandbox, container: str, change: Change) -> None:
         self._listener(Event(sandbox, container, change, self.time()))
