@@ -84,7 +84,7 @@ def _only_words(argv: tuple[str, ...]) -> tuple[str, ...]:
     if len(argv) != 3 or argv[1] not in ("-c", "-ec", "-ce"):
         return ()
     try:
-        items = parsing.parse(argv[2]).items
+        items = parsing.parse(argv[2], bash=argv[0].endswith("bash")).items
     except parsing.Wrong:
         return ()
     if len(items) != 1 or items[0].background or len(items[0].steps) != 1:
@@ -137,7 +137,7 @@ def _named(argv: tuple[str, ...]) -> tuple[str, ...] | None:
     if "c" not in flags:
         return None if rest else (program,)
     try:
-        tree = parsing.parse(rest[0]) if rest else None
+        tree = parsing.parse(rest[0], bash=program == "bash") if rest else None
     except parsing.Wrong:
         return None
     own: set[str] = set()

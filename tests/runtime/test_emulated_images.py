@@ -174,6 +174,16 @@ def test_a_system_without_a_command_has_a_shell_that_reads_its_stdin() -> None:
     on_a_node(story)
 
 
+@pytest.mark.parametrize("given", [("bash", "-c", "a=(x y); echo ${a[1]}"), ("-c", "echo y")])
+def test_dockers_bash_runs_the_words_that_it_is_given(given: tuple[str, ...]) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "bash:5", args=given)
+        assert (await node.ended(cid)).exit_code == 0
+        assert await node.said(cid) == ["y"]
+
+    on_a_node(story)
+
+
 def test_a_server_sleeps_until_somebody_connects() -> None:
     async def story(node: Node) -> None:
         cid = await node.run("greeter", "team/greeter:v3")

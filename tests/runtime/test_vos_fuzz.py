@@ -23,6 +23,9 @@ PIECES = [
     "[", "]", "~", "=", "x=1", "-n", "-c", "-f", "-r", "-e", "1", "0", "-1", "/", "/etc", "/tmp/f",
     "..", "a", "é", "\0", "%d", "%s", "set", "trap", "TERM", "exit", "return", "break", "read",
     "eval", "exec", "wait", "kill", "cd", "unset", "export", "shift", "local", ".", ":", "infinity",
+    "[[", "]]", "=~", "==", "((", "a=(", "a[", "a[1]=", "${a[@]", "${a[", "${#", "${!a", "${x/",
+    "${x:1:", "{1..3}", "{a,b}", "<<<", "&>", "$'", "$(<", "declare", "-A", "mapfile", "getopts",
+    "let", "function", "++", "--", "//",
 ]  # fmt: skip
 SCRIPTS = st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join)
 
@@ -34,27 +37,34 @@ SCRIPTS = st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join)
 @example("`" * 101)
 @example('"$(' * 60)
 @example("a" * 5000)
+@example("[[ " + "! " * 500)
+@example("[[ " + "( " * 500)
+@example("{a,b}" * 60)
 def test_any_text_is_a_script_or_wrong(text: str) -> None:
-    with contextlib.suppress(parsing.Wrong):
-        assert parsing.parse(text).items is not None
+    for bash in (False, True):
+        with contextlib.suppress(parsing.Wrong):
+            assert parsing.parse(text, bash=bash).items is not None
 
 
-@given(SCRIPTS, st.binary(max_size=40))
+@given(SCRIPTS, st.binary(max_size=40), st.sampled_from(["sh", "bash"]))
 @settings(max_examples=300, deadline=None)
-@example("echo ${x:=$(echo)} | tar xf -", b"")
-@example("printf '%*d %5000000s' 1 2", b"")
-@example("kill -s TERM 1 ; kill % ; kill -99 1", b"")
-@example("cut -c 1-99999999999 /etc/passwd ; cut -f x", b"")
-@example("tail -n -1 ; head -n +x ; sort -k x", b"a\nb\n")
-@example("sleep 1e400 ; sleep nan ; timeout nan true", b"")
-@example("test ! ; test ( ; [ -a -o ] ; [ a -eq b ]", b"")
-@example("date +%; date +%\xff ; seq 1 0 5 ; tr a-", b"x")
-@example("read -t x y ; shift -1 ; set -o ; set -o nope", b"")
-def test_any_script_ends_without_a_fault(script: str, stdin: bytes) -> None:
+@example("a=(1 2); a[9999999999]=1; echo ${a[@]:1} ${a[x+1]} ${!a[@]} {9..1}", b"", "bash")
+@example("[[ a =~ (a|b)* ]]; ((x++)); echo ${BASH_REMATCH[@]} ${x:0:-5} ${a[-1]}", b"", "bash")
+@example("declare -A m; m[a b]=1; unset m[a]; getopts a: x -a; let x=; mapfile", b"a", "bash")
+@example("echo ${x:=$(echo)} | tar xf -", b"", "sh")
+@example("printf '%*d %5000000s' 1 2", b"", "sh")
+@example("kill -s TERM 1 ; kill % ; kill -99 1", b"", "sh")
+@example("cut -c 1-99999999999 /etc/passwd ; cut -f x", b"", "sh")
+@example("tail -n -1 ; head -n +x ; sort -k x", b"a\nb\n", "sh")
+@example("sleep 1e400 ; sleep nan ; timeout nan true", b"", "sh")
+@example("test ! ; test ( ; [ -a -o ] ; [ a -eq b ]", b"", "sh")
+@example("date +%; date +%\xff ; seq 1 0 5 ; tr a-", b"x", "sh")
+@example("read -t x y ; shift -1 ; set -o ; set -o nope", b"", "sh")
+def test_any_script_ends_without_a_fault(script: str, stdin: bytes, shell: str) -> None:
     async def main() -> int:
         target = kernel()
         io = Io(Bytes(stdin), Collected(1 << 16, cut=True), Collected(1 << 16, cut=True))
-        process = target.start(["sh", "-c", script], io)
+        process = target.start([shell, "-c", script], io)
         try:
             async with asyncio.timeout(5):
                 return await process.wait()

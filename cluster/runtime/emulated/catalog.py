@@ -20,7 +20,7 @@ GROUP: Final = "kubemu.images"
 BUILT_IN: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("library/busybox", "busybox", "google-containers/busybox", "google_containers/busybox",
-         "e2e-test-images/busybox", "library/alpine", "alpine", "library/debian",
+         "e2e-test-images/busybox", "library/alpine", "alpine", "library/bash", "library/debian",
          "bitnami/minideb", "library/ubuntu", "library/fedora", "fedora/fedora", "library/centos",
          "centos/centos", "library/rockylinux", "rockylinux/rockylinux", "library/almalinux",
          "library/amazonlinux", "amazonlinux/amazonlinux", "distroless/static", "distroless/base",

@@ -119,6 +119,17 @@ async def pause(call: Call) -> int:
     return 0
 
 
+async def _bash(call: Call) -> int:
+    """`docker-entrypoint.sh [WORD…]` of Docker's bash: flags are bash's own."""
+    words = list(call.argv[1:])
+    if not words or words[0].startswith("-"):
+        words.insert(0, "bash")
+    program = call.kernel.find(words[0])
+    if program is None:
+        return await call.complain(f"exec: {words[0]}: not found", 127)
+    return await program(Call(words, call.process, call.io, call.env, call.cwd))
+
+
 IMAGES: Final = (
     Image(
         names=("library/busybox", "busybox", "google-containers/busybox",
@@ -127,6 +138,8 @@ IMAGES: Final = (
     ),
     Image(names=("library/alpine", "alpine"), cmd=("/bin/sh",), by_tag=_alpine,
           programs={"apk": packages.apk}),
+    Image(names=("library/bash",), entrypoint=("docker-entrypoint.sh",), cmd=("bash",),
+          programs={"docker-entrypoint.sh": _bash}),
     Image(names=("library/debian", "bitnami/minideb"), cmd=("bash",), by_tag=_debian,
           programs=_APT),
     Image(names=("library/ubuntu",), cmd=("/bin/bash",), by_tag=_ubuntu, programs=_APT),

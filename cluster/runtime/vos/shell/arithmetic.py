@@ -8,6 +8,7 @@ from cluster.runtime.vos.shell.words import Wrong
 
 _TOKEN: Final = re.compile(
     r"\s*(0[xX][0-9a-fA-F]{1,16}|\d{1,19}|[A-Za-z_]\w*|<<=|>>=|<<|>>|<=|>=|==|!=|&&|\|\||"
+    r"\+\+|--|,|"
     r"[-+*/%&|^]=|[-+*/%&|^~!<>=?:()])"
 )
 _LEVELS: Final = (
@@ -33,9 +34,16 @@ class Arithmetic:
         """The result. Wrong."""
         if not self._tokens:
             return 0
-        found = self._choice()
+        found = self._list()
         if self._at < len(self._tokens):
             raise Wrong("arithmetic syntax error")
+        return found
+
+    def _list(self) -> int:
+        found = self._choice()
+        while self._next() == ",":
+            self._at += 1
+            found = self._choice()
         return found
 
     def _next(self) -> str:
@@ -90,14 +98,26 @@ class Arithmetic:
         token = self._next()
         self._at += 1
         if token == "(":
-            found = self._choice()
+            found = self._list()
             self._expect(")")
             return found
+        if token in ("++", "--") and _named(self._next()):
+            self._at += 1
+            return self._stepped(self._tokens[self._at - 1], token)
         if _named(token):
-            return self._variable(token)
+            value = self._variable(token)
+            if self._next() in ("++", "--"):
+                self._stepped(token, self._next())
+                self._at += 1
+            return value
         if token and token[0].isdigit():
             return _number(token)
         raise Wrong("arithmetic syntax error")
+
+    def _stepped(self, name: str, operator: str) -> int:
+        value = _wrapped(self._variable(name) + (1 if operator == "++" else -1))
+        self._put(name, str(value))
+        return value
 
     def _variable(self, name: str) -> int:
         text = self._get(name).strip() or "0"
@@ -173,4 +193,16 @@ def _tokens(text: str) -> list[str]:
             raise Wrong("arithmetic syntax error")
         found.append(token[1])
         at = token.end()
+    return _told_apart(found)
+
+
+def _told_apart(tokens: list[str]) -> list[str]:
+    """`--` is a step beside a name, and two signs elsewhere: `5--3`."""
+    found: list[str] = []
+    for number, token in enumerate(tokens):
+        before = found[-1] if found else ""
+        operand = before == ")" or before[:1].isalnum() or before[:1] == "_"
+        after = tokens[number + 1] if number + 1 < len(tokens) else ""
+        step = _named(before) or (not operand and _named(after))
+        found += [token] if token not in ("++", "--") or step else [token[0], token[0]]
     return found

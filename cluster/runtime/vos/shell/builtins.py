@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 import signal as signals
 from collections.abc import Sequence
 from typing import Final
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Io, decoded, encoded
+from cluster.runtime.vos.shell import declaring
 from cluster.runtime.vos.shell.running import Builtin, Shell
 from cluster.runtime.vos.shell.state import Break, Exit, Return
 from cluster.runtime.vos.shell.words import Wrong
@@ -66,13 +68,15 @@ async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
 
 
 async def export(shell: Shell, words: Sequence[str], io: Io) -> int:
-    """`export NAME[=VALUE]…`; `readonly` and `local` likewise."""
+    """`export NAME[=VALUE]…`; `readonly` likewise."""
     state = shell.state
     if len(words) == 1 or words[1:] == ["-p"]:
         for name, value in sorted(state.environment().items()):
             await io.stdout.write(encoded(f"export {name}='{value}'\n"))
         return 0
     for word in words[1:]:
+        if word.startswith("-"):
+            continue
         name, equals, value = word.partition("=")
         if not name.isidentifier():
             await _say(shell, io, f"{words[0]}: {name}: bad variable name")
@@ -91,6 +95,11 @@ async def unset(shell: Shell, words: Sequence[str], _io: Io) -> int:
     for word in words[1:]:
         if words[1] == "-f":
             shell.state.functions.pop(word, None)
+        elif word[-1:] == "]":
+            name, _, key = word[:-1].partition("[")
+            digits = key.lstrip("-").isdigit() and len(key) < 10
+            if digits or shell.state.keyed(name):
+                shell.state.unset_element(name, shell.state.key(name, key))
         elif word != "-v":
             shell.state.unset(word)
     return 0
@@ -131,13 +140,16 @@ async def shift(shell: Shell, words: Sequence[str], io: Io) -> int:
 
 
 async def read(shell: Shell, words: Sequence[str], io: Io) -> int:
-    """`read [-r] [-p PROMPT] [-t SECONDS] NAME…`."""
-    names, raw, seconds = [], False, None
+    """`read [-rs] [-a ARRAY] [-p PROMPT] [-t SECONDS] NAME…`."""
+    names, raw, seconds, array = [], False, None, ""
     rest = list(words[1:])
     while rest:
         word = rest.pop(0)
-        if word == "-r":
-            raw = True
+        if word in ("-r", "-ra", "-rs", "-s"):
+            raw = raw or "r" in word
+            array = rest.pop(0) if word == "-ra" and rest else array
+        elif word == "-a" and rest:
+            array = rest.pop(0)
         elif word == "-p" and rest:
             await io.stderr.write(encoded(rest.pop(0)))
         elif word == "-t" and rest:
@@ -150,13 +162,29 @@ async def read(shell: Shell, words: Sequence[str], io: Io) -> int:
     except TimeoutError:
         return 1
     text = decoded(line.removesuffix(b"\n"))
-    _assign(shell, names or ["REPLY"], text if raw else text.replace("\\", ""))
+    text = text if raw else text.replace("\\", "")
+    if array:
+        _fill(shell, array, text)
+    else:
+        _assign(shell, names or ["REPLY"], text)
     return 0 if line.endswith(b"\n") else 1
 
 
+def _fill(shell: Shell, name: str, text: str) -> None:
+    shell.state.clear(name)
+    separators = _separators(shell)
+    fields = text.split() if separators == " \t\n" else re.split(f"[{re.escape(separators)}]", text)
+    for number, field in enumerate(fields if separators else [text]):
+        shell.state.put_element(name, number, field)
+
+
+def _separators(shell: Shell) -> str:
+    found = shell.state.element("IFS", 0)
+    return " \t\n" if found is None else found
+
+
 def _assign(shell: Shell, names: Sequence[str], text: str) -> None:
-    found = shell.state.get("IFS") if not shell.state.options.get("u") else None
-    separators = " \t\n" if found is None else found
+    separators = _separators(shell)
     rest = text.strip(" \t") if separators else text
     for name in names[:-1]:
         at = next((at for at, one in enumerate(rest) if one in separators), len(rest))
@@ -349,7 +377,7 @@ async def _say(shell: Shell, io: Io, text: str) -> None:
 BUILTINS: Final[dict[str, Builtin]] = {
     ":": true, "true": true, ".": dot, "source": dot, "break": break_, "continue": break_, "cd": cd,
     "command": command, "eval": eval_, "exec": exec_, "exit": exit_, "export": export,
-    "jobs": jobs, "kill": kill, "local": export, "pwd": pwd, "read": read, "readonly": export,
+    "jobs": jobs, "kill": kill, "pwd": pwd, "read": read, "readonly": export,
     "return": return_, "set": set_, "shift": shift, "trap": trap, "type": command, "unset": unset,
-    "wait": wait,
+    "wait": wait, **declaring.BUILTINS,
 }  # fmt: skip

@@ -1,27 +1,29 @@
 """Text to a tree. SyntaxError_ where it is none, Incomplete where more lines may make it one.
 
-Bounded: by the length of the text, and in depth. Grammar: POSIX 2.10, without `&>`, `select`,
-arrays and `[[`.
+Bounded: by the length of the text, and in depth. Grammar: POSIX 2.10, with `[[`, `&>` and
+`function`, as busybox has them; for bash also arrays, `((`, `for ((`, `<<<` and braces. Without
+`select`, `coproc` and `<(`.
 """
 
 from typing import Final
 
-from cluster.runtime.vos.shell import syntax
+from cluster.runtime.vos.shell import braces, conditions, syntax
 from cluster.runtime.vos.shell.words import Incomplete, Scanner, Wrong
 
 MAX_SCRIPT: Final = 128 << 10
 MAX_DEPTH: Final = 48
 _ENDERS: Final = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
 _RESERVED: Final = _ENDERS | {"if", "while", "until", "for", "in", "case", "{", "!"}
+_DECLARING: Final = frozenset(("declare", "export", "local", "readonly", "typeset"))
 
 __all__ = ["MAX_SCRIPT", "Incomplete", "Wrong", "parse"]
 
 
-def parse(text: str) -> syntax.Sequence_:
+def parse(text: str, *, bash: bool = False) -> syntax.Sequence_:
     """The tree of a script. Wrong, Incomplete."""
     if len(text) > MAX_SCRIPT:
         raise Wrong("script too long")
-    parser = Parser(text)
+    parser = Parser(text, bash=bash)
     found = parser.sequence()
     if not parser.scan.at_end:
         raise Wrong(f'unexpected "{parser.scan.shown()}"')
@@ -32,12 +34,13 @@ def parse(text: str) -> syntax.Sequence_:
 class Parser:
     """Recursive descent over a `Scanner`."""
 
-    def __init__(self, text: str, depth: int = 0) -> None:
-        self.scan = Scanner(text, self._substitution)
+    def __init__(self, text: str, depth: int = 0, *, bash: bool = False) -> None:
+        self.scan = Scanner(text, self._substitution, bash=bash)
+        self._bash = bash
         self._depth = depth
 
     def _substitution(self, text: str) -> syntax.Sequence_:
-        inner = Parser(text, self._depth + 1)
+        inner = Parser(text, self._depth + 1, bash=self._bash)
         self._check(inner._depth)
         found = inner.sequence()
         if not inner.scan.at_end:
@@ -95,29 +98,42 @@ class Parser:
     def _command(self) -> syntax.Command:
         scan = self.scan
         word = scan.reserved()
-        if scan.operator() == "(":
-            scan.take("(")
-            found: syntax.Command = syntax.Block(self._until_operator(")"), subshell=True)
-        elif word == "{":
-            scan.take_word("{")
-            found = syntax.Block(self._body("}"))
-        elif word == "if":
-            found = self._if()
-        elif word in ("while", "until"):
-            found = self._loop(word)
-        elif word == "for":
-            found = self._for()
-        elif word == "case":
-            found = self._case()
-        elif word in _RESERVED:
-            raise Wrong(f'unexpected "{word}"')
-        elif (name := scan.function()) is not None:
-            scan.skip_lines()
-            return syntax.Function(name, self._command())
-        else:
+        found = self._compound(word)
+        if found is None:
+            if word in _RESERVED:
+                raise Wrong(f'unexpected "{word}"')
+            if word == "function":
+                scan.take_word(word)
+            if (name := scan.function(bare=word == "function")) is not None:
+                scan.skip_lines()
+                return syntax.Function(name, self._command())
             return self._simple()
         redirects = self._redirects()
         return syntax.Redirected(found, redirects) if redirects else found
+
+    def _compound(self, word: str) -> syntax.Command | None:
+        """A compound command; None where a simple one or a function is next."""
+        scan = self.scan
+        if scan.operator() == "(":
+            inner = scan.enclosed("((") if self._bash else None
+            if inner is not None:
+                return syntax.Calculation(inner)
+            scan.take("(")
+            return syntax.Block(self._until_operator(")"), subshell=True)
+        if word == "{":
+            scan.take_word("{")
+            return syntax.Block(self._body("}"))
+        if word == "if":
+            return self._if()
+        if word in ("while", "until"):
+            return self._loop(word)
+        if word == "for":
+            return self._for()
+        if word == "case":
+            return self._case()
+        if word == "[[":
+            return conditions.read(scan)
+        return None
 
     def _until_operator(self, ender: str) -> syntax.Sequence_:
         found = self.sequence()
@@ -161,9 +177,12 @@ class Parser:
         condition = self._body("do")
         return syntax.Loop(condition, self._body("done"), until=word == "until")
 
-    def _for(self) -> syntax.For:
+    def _for(self) -> syntax.For | syntax.Count:
         scan = self.scan
         scan.take_word("for")
+        parts = scan.parted() if self._bash else None
+        if parts is not None:
+            return self._count(parts)
         name = (scan.word() or syntax.Word()).literal or ""
         if not name.isidentifier():
             raise Wrong("bad for loop variable")
@@ -173,12 +192,24 @@ class Parser:
             scan.take_word("in")
             words = []
             while (word := scan.word()) is not None:
-                words.append(word)
+                words += self._spread(word)
         if scan.operator() == ";":
             scan.take(";")
         scan.skip_lines()
         self._ended(("do",))
         return syntax.For(name, words, self._body("done"))
+
+    def _count(self, parts: list[syntax.Word]) -> syntax.Count:
+        if len(parts) != 3:
+            raise Wrong('unexpected "))"')
+        if self.scan.operator() == ";":
+            self.scan.take(";")
+        self.scan.skip_lines()
+        self._ended(("do",))
+        return syntax.Count(parts[0], parts[1], parts[2], self._body("done"))
+
+    def _spread(self, word: syntax.Word) -> list[syntax.Word]:
+        return braces.spread(word) if self._bash else [word]
 
     def _case(self) -> syntax.Case:
         scan = self.scan
@@ -217,7 +248,8 @@ class Parser:
         return found
 
     def _simple(self) -> syntax.Simple:
-        assignments: list[tuple[str, syntax.Word]] = []
+        assignments: list[syntax.Assignment] = []
+        declared: list[syntax.Assignment] = []
         words: list[syntax.Word] = []
         redirects: list[syntax.Redirect] = []
         while True:
@@ -225,17 +257,19 @@ class Parser:
             if redirect is not None:
                 redirects.append(redirect)
                 continue
-            assignment = None if words else self.scan.assignment()
-            if assignment is not None:
-                assignments.append(assignment)
-                continue
+            target = declared if words and words[0].literal in _DECLARING else assignments
+            if target is declared or not words:
+                assignment = self.scan.assignment()
+                if assignment is not None:
+                    target.append(assignment)
+                    continue
             word = self.scan.word()
             if word is None:
                 break
-            words.append(word)
+            words += self._spread(word)
         if not (assignments or words or redirects):
             raise (Incomplete if self.scan.at_end else Wrong)(f'unexpected "{self.scan.shown()}"')
-        return syntax.Simple(assignments, words, redirects)
+        return syntax.Simple(assignments, words, redirects, declared)
 
     def _redirects(self) -> list[syntax.Redirect]:
         found: list[syntax.Redirect] = []

@@ -1,6 +1,9 @@
 """`sh` as a program: a script by `-c`, from a file or stdin, or interactive at a terminal."""
 
+import random
 import signal as signals
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Process, TooMany, decoded, encoded
@@ -45,8 +48,11 @@ async def sh(call: Call) -> int:
 
 async def _run(call: Call, text: str | None, name: str, rest: list[str], flags: str) -> int:
     environment = {"PWD": call.cwd, **call.env}
-    state = State(environment, name=name, positional=rest, cwd=files.absolute(call.cwd, "/"))
+    bash = call.argv[0].rpartition("/")[2] == "bash"
+    place = files.absolute(call.cwd, "/")
+    state = State(environment, name=name, positional=rest, cwd=place, bash=bash)
     state.pid = call.process.pid
+    state.dynamic = _dynamic(call)
     shell = Shell(call.process, state, BUILTINS)
     for letter in flags:
         if letter in "eux":
@@ -58,6 +64,19 @@ async def _run(call: Call, text: str | None, name: str, rest: list[str], flags: 
     return await _from_stdin(shell, call)
 
 
+def _dynamic(call: Call) -> Mapping[str, Callable[[], str]]:
+    clock = call.kernel.clock
+    begin = clock.now()
+    draw = lru_cache(1)(
+        lambda: random.Random(f"{call.kernel.hostname}/{call.process.pid}/{begin}")  # noqa: S311
+    )
+    return {
+        "RANDOM": lambda: str(draw().randrange(1 << 15)),
+        "SECONDS": lambda: str(int(clock.now() - begin)),
+        "EPOCHSECONDS": lambda: str(int(clock.now())),
+    }
+
+
 async def _from_stdin(shell: Shell, call: Call) -> int:
     """Read commands as they come; each runs as soon as it is whole."""
     text = ""
@@ -65,7 +84,7 @@ async def _from_stdin(shell: Shell, call: Call) -> int:
         while line := await call.io.stdin.read_line():
             text += decoded(line)
             try:
-                tree = parsing.parse(text)
+                tree = parsing.parse(text, bash=shell.state.bash)
             except Incomplete:
                 continue
             except Wrong as wrong:
@@ -108,6 +127,8 @@ class _Interactive:
             return "> "
         home = state.get("HOME")
         place = "~" if home and state.cwd == home else state.cwd
+        if state.bash:
+            return f"root@{self._call.kernel.hostname}:{place}# "
         return f"{place} # "
 
     def _interrupted(self, number: int) -> None:
@@ -123,7 +144,7 @@ class _Interactive:
         self._text += line
         shell, io = self._shell, self._call.io
         try:
-            tree = parsing.parse(self._text)
+            tree = parsing.parse(self._text, bash=shell.state.bash)
         except Incomplete:
             return
         except Wrong as wrong:

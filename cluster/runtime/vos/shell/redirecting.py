@@ -48,7 +48,7 @@ async def applied(
             path = await shell.expand.text(redirect.word)
             _redirect(shell, redirect, path, made)
     except OSError as error:
-        verb = "create" if redirect.operator[0] == ">" else "open"
+        verb = "create" if redirect.operator[0] in ">&" else "open"
         text = f"{shell.state.name}: can't {verb} {path}: {error.strerror}\n"
         await io.stderr.write(encoded(text))
         return 1
@@ -60,15 +60,17 @@ async def applied(
 
 
 def _redirect(shell: "Shell", redirect: syntax.Redirect, text: str, io: Io) -> None:
-    if redirect.operator == "<<":
-        opened: Any = Bytes(encoded(text))
+    if redirect.operator in ("<<", "<<<"):
+        opened: Any = Bytes(encoded(text if redirect.operator == "<<" else text + "\n"))
     elif redirect.operator in (">&", "<&"):
         opened = NOTHING if text == "-" else _descriptor(io, text)
     elif redirect.operator == "<":
         opened = reader(shell, files.absolute(text, shell.state.cwd), io)
     else:
-        append = redirect.operator == ">>"
+        append = redirect.operator.endswith(">>")
         opened = writer(shell, files.absolute(text, shell.state.cwd), io, append=append)
+        if redirect.operator[0] == "&":
+            io.stderr = opened
     _set(io, redirect.descriptor, opened)
 
 
@@ -127,7 +129,10 @@ async def file_as_program(shell: "Shell", words: Sequence[str], io: Io) -> int:
     if not found.mode & 0o111:
         await io.stderr.write(encoded(f"{shell.state.name}: {words[0]}: Permission denied\n"))
         return _NOT_EXECUTABLE
+    first = text.partition("\n")[0]
+    bash = first.startswith("#!") and first.rstrip().endswith("bash")
     state = State(
-        shell.state.environment(), name=words[0], positional=words[1:], cwd=shell.state.cwd
-    )
+        shell.state.environment(), name=words[0], positional=words[1:], cwd=shell.state.cwd,
+        bash=bash,
+    )  # fmt: skip
     return await shell.child(state, text, io)

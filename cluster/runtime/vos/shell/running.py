@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
+from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import (
     Call,
     Io,
@@ -18,7 +19,7 @@ from cluster.runtime.vos.kernel import (
     decoded,
     encoded,
 )
-from cluster.runtime.vos.shell import parsing, redirecting, syntax
+from cluster.runtime.vos.shell import assigning, parsing, redirecting, syntax, testing
 from cluster.runtime.vos.shell.expansion import MAX_WORD, Expander, matches
 from cluster.runtime.vos.shell.state import Break, Exit, Return, State
 from cluster.runtime.vos.shell.words import Wrong
@@ -45,6 +46,7 @@ class Shell:
         self.pending: list[int] = []
         self.foreground: Process | None = None
         self.loops = 0
+        self.options_at = (1, 0)
         self.io = process.io
         self._builtins = builtins
         self._depth = depth
@@ -57,7 +59,7 @@ class Shell:
     async def run(self, text: str, io: Io) -> int:
         """Run a script to its end; the exit code. What is wrong with it is told on stderr."""
         try:
-            return await self.sequence(parsing.parse(text), io)
+            return await self.sequence(parsing.parse(text, bash=self.state.bash), io)
         except Wrong as wrong:
             return await self.wrong(wrong, io)
 
@@ -252,9 +254,23 @@ class Shell:
 
     async def _substitute(self, body: syntax.Sequence_) -> str:
         found = Collected(MAX_WORD)
+        if self.state.bash and (read := _only_reads(body)) is not None:
+            return await self._read(read)
         shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
         self.state.status = await shell.subshell(body, Io(self.io.stdin, found, self.io.stderr))
         return decoded(bytes(found.data)).rstrip("\n").replace("\0", "")
+
+    async def _read(self, redirect: syntax.Redirect) -> str:
+        """bash's `$(<FILE)`."""
+        path = await self.expand.text(redirect.word)
+        try:
+            data = self.kernel.files.read(files.absolute(path, self.state.cwd))
+        except OSError as error:
+            text = f"{self.state.name}: {path}: {error.strerror}\n"
+            await self.io.stderr.write(encoded(text))
+            self.state.status = 1
+            return ""
+        return decoded(data[:MAX_WORD]).rstrip("\n").replace("\0", "")
 
     # ---- commands ----------------------------------------------------------------------------
 
@@ -287,6 +303,13 @@ class Shell:
                 return await self._loop(node, io)
             case syntax.For():
                 return await self._for(node, io)
+            case syntax.Count():
+                return await self._count(node, io)
+            case syntax.Calculation():
+                return int(not await self.expand.calculated(await self.expand.text(node.word)))
+            case syntax.Conditional():
+                self.io = io
+                return await testing.status(self, node.test, io)
             case syntax.Case():
                 return await self._case(node, io)
         raise TypeError(f"no command: {node}")
@@ -324,6 +347,20 @@ class Shell:
                 break
         return code
 
+    async def _count(self, node: syntax.Count, io: Io) -> int:
+        async def value(word: syntax.Word, empty: int) -> int:
+            text = await self.expand.text(word)
+            return await self.expand.calculated(text) if text.strip() else empty
+
+        await value(node.start, 0)
+        code = 0
+        while await value(node.condition, 1):
+            going, code = await self._turn(node.body, io)
+            if not going:
+                break
+            await value(node.step, 0)
+        return code
+
     async def _turn(self, body: syntax.Sequence_, io: Io) -> tuple[bool, int]:
         """One turn of a loop: whether the next may follow, and the status."""
         self.loops += 1
@@ -348,23 +385,34 @@ class Shell:
         self.io = io
         before = self.state.status
         words = [text for word in node.words for text in await self.expand.fields(word)]
-        values = [(name, await self.expand.text(word)) for name, word in node.assignments]
-        await self._trace(values, words, io)
+        values = [await assigning.evaluated(self.expand, one) for one in node.assignments]
+        keyed = any(word[:1] == "-" and "A" in word for word in words[1:])
+        declared = [
+            await assigning.evaluated(self.expand, one, keyed=keyed) for one in node.declared
+        ]
+        await self._trace(values, [*words, *(one.shown for one in declared)], io)
 
         async def run(opened: Io) -> int:
+            if declared:
+                return await assigning.declared(self, words, declared, opened)
             if words:
-                return await self._called(words, values, opened)
-            for name, value in values:
-                self.state.put(name, value)
+                scalars = [(one.name, one.appended(self.state)) for one in values]
+                return await self._called(words, scalars, opened)
+            for one in values:
+                one.apply(self.state)
             # The status is that of a substitution, where there was one.
             return self.state.status if self.state.status != before else 0
 
         return await redirecting.applied(self, node.redirects, io, run)
 
-    async def _trace(self, values: Sequence[tuple[str, str]], words: list[str], io: Io) -> None:
+    async def _trace(self, values: Sequence[assigning.Assigned], words: list[str], io: Io) -> None:
         if self.state.options.get("x"):
-            shown = [*(f"{name}={value}" for name, value in values), *words]
+            shown = [*(one.shown for one in values), *words]
             await io.stderr.write(encoded("+ " + " ".join(shown) + "\n"))
+
+    async def called(self, words: list[str], io: Io) -> int:
+        """Run a function, a builtin or a program by its words; its status."""
+        return await self._called(words, [], io)
 
     async def _called(self, words: list[str], values: Sequence[tuple[str, str]], io: Io) -> int:
         name = words[0]
@@ -387,12 +435,14 @@ class Shell:
         kept, self.state.positional = self.state.positional, arguments
         loops, self.loops = self.loops, 0
         self._depth += 1
+        self.state.enter()
         try:
             return await self.command(body, io)
         except Return as returned:
             return returned.code
         finally:
             self._depth -= 1
+            self.state.leave()
             self.state.positional, self.loops = kept, loops
 
     async def program(self, words: Sequence[str], io: Io, environment: Mapping[str, str]) -> int:
@@ -401,13 +451,26 @@ class Shell:
             return await redirecting.file_as_program(self, words, io)
         program = self.kernel.find(words[0])
         if program is None:
-            await io.stderr.write(encoded(f"{self.state.name}: {words[0]}: not found\n"))
+            why = "command not found" if self.state.bash else "not found"
+            await io.stderr.write(encoded(f"{self.state.name}: {words[0]}: {why}\n"))
             return NOT_FOUND
         call = Call(words, self.process, io, environment, self.state.cwd)
         try:
             return await program(call) & 0xFF
         except NotFound:
             return NOT_FOUND
+
+
+def _only_reads(body: syntax.Sequence_) -> syntax.Redirect | None:
+    """The redirection of a list that is nothing else."""
+    if len(body.items) != 1 or len(body.items[0].steps) != 1:
+        return None
+    commands = body.items[0].steps[0][1].commands
+    first = commands[0]
+    if len(commands) != 1 or not isinstance(first, syntax.Simple):
+        return None
+    plain = not first.words and not first.assignments and len(first.redirects) == 1
+    return first.redirects[0] if plain and first.redirects[0].operator == "<" else None
 
 
 def _close_at_end(job: Process, reader: object, pipe: Pipe | None) -> None:

@@ -14,12 +14,18 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`$NAME`, `${NAME}`, and with an operation `${NAME:-WORD}`, `${NAME%WORD}`, `${#NAME}`."""
+    """`$NAME`, `${NAME}`, and with an operation `${NAME:-WORD}`, `${NAME%WORD}`, `${#NAME}`.
+
+    `index` is that of an array's element, `@` and `*` for all; `second` the replacement of
+    `${NAME/WORD/SECOND}` and the length of `${NAME:WORD:SECOND}`.
+    """
 
     name: str
     operation: str = ""
     word: "Word | None" = None
     quoted: bool = False
+    index: "Word | None" = None
+    second: "Word | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,22 @@ class Word:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`NAME=WORD`, in bash also `NAME[INDEX]=WORD`, `NAME+=WORD` and `NAME=(ITEMS)`."""
+
+    name: str
+    word: Word = Word()
+    index: Word | None = None
+    items: "Sequence[tuple[Word | None, Word]] | None" = None
+    append: bool = False
+
+
 @dataclass(slots=True)
 class Redirect:
-    """`2>FILE`: operators `<`, `>`, `>>`, `>|`, `>&`, `<&`, `<<` (the word is the text then)."""
+    """`2>FILE`: operators `<`, `>`, `>>`, `>|`, `>&`, `<&`, `<<` (the word is the text then), in
+    bash `<<<`; `&>` and `&>>` are two of them.
+    """
 
     descriptor: int
     operator: str
@@ -66,11 +85,12 @@ class Redirect:
 
 @dataclass(slots=True)
 class Simple:
-    """`A=1 program words >file`."""
+    """`A=1 program words >file`; `declared` are assignments behind `export`, `local` and so on."""
 
-    assignments: Sequence[tuple[str, Word]] = ()
+    assignments: Sequence[Assignment] = ()
     words: Sequence[Word] = ()
     redirects: Sequence[Redirect] = ()
+    declared: Sequence[Assignment] = ()
 
 
 @dataclass(slots=True)
@@ -123,6 +143,38 @@ class For:
 
 
 @dataclass(slots=True)
+class Count:
+    """bash's `for ((start; condition; step))`."""
+
+    start: Word
+    condition: Word
+    step: Word
+    body: Sequence_
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What `[[` asks: `&&`, `||` and `!` of tests, or an operator of `test`, or `=~`, of words."""
+
+    operator: str
+    operands: "Sequence[Test | Word]"
+
+
+@dataclass(slots=True)
+class Conditional:
+    """`[[ … ]]`."""
+
+    test: Test
+
+
+@dataclass(slots=True)
+class Calculation:
+    """bash's `(( … ))`."""
+
+    word: Word
+
+
+@dataclass(slots=True)
 class Case:
     """`case WORD in PATTERNS) body;; esac`."""
 
@@ -154,4 +206,7 @@ class Redirected:
     redirects: Sequence[Redirect] = field(default_factory=list)
 
 
-Command = Simple | If | Loop | For | Case | Block | Function | Redirected
+Command = (
+    Simple | If | Loop | For | Count | Case | Conditional | Calculation | Block | Function
+    | Redirected
+)  # fmt: skip

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from cluster.runtime.vos.shell import parameters
 from cluster.runtime.vos.shell.syntax import (
     Arithmetic,
+    Assignment,
     Parameter,
     Part,
     Redirect,
@@ -28,19 +30,30 @@ _OPERATORS: Final = ("&&", "||", ";;", "\n", ";", "&", "|", "(", ")")
 _META: Final = frozenset(" \t\n;&|()<>")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+_BASH_ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([^\]\n]{1,1000})\])?(\+?)=")
+_ELEMENT: Final = re.compile(r"\[([^\]\n]{1,1000})\]=")
 _FUNCTION: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\([ \t]*\)")
-_REDIRECT: Final = re.compile(r"(\d?)(<<-|<<|<&|>>|>&|>\||<|>)")
+_BARE_FUNCTION: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)(?=[ \t\n{(])")
+_REDIRECT: Final = re.compile(r"(\d?)(<<-|<<|<&|>>|>&|>\||<|>)|()(&>>?)")
+_BASH_REDIRECT: Final = re.compile(r"(\d?)(<<<|<<-|<<|<&|>>|>&|>\||<|>)|()(&>>?)")
 _PLAIN: Final = re.compile(r"[^\s;&|()<>'\"\\$`]+")
 _PLAIN_QUOTED: Final = re.compile(r'[^"\\$`]+')
 _SPECIAL: Final = "?$#@*!-"
-_OPERATION: Final = re.compile(r":?[-=+?]|##?|%%?")
+_ESCAPE: Final = re.compile(
+    r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|([0-7]{1,3})|([abeEfnrtv\\'\"?]))"
+)
+_ESCAPED: Final = {"a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n",
+                   "r": "\r", "t": "\t", "v": "\v"}  # fmt: skip
 
 
 class Scanner:
     """A place in a script. Every method leaves the place after what it took."""
 
-    def __init__(self, text: str, substitution: Callable[[str], Sequence_]) -> None:
+    def __init__(
+        self, text: str, substitution: Callable[[str], Sequence_], *, bash: bool = False
+    ) -> None:
         self._text = text
+        self._bash = bash
         self._at = 0
         self._substitution = substitution
         self._documents: list[tuple[Redirect, str, bool, bool]] = []
@@ -94,15 +107,25 @@ class Scanner:
         whole = end >= len(self._text) or self._text[end] in _META
         return found[0] if whole else ""
 
+    def letter(self, letter: str) -> bool:
+        """Whether this letter was next, and is taken."""
+        self._blanks()
+        if not self._text.startswith(letter, self._at):
+            return False
+        self._at += 1
+        return True
+
     def take_word(self, word: str) -> None:
         """Go past a word that `reserved` told of."""
         self._blanks()
         self._at += len(word)
 
-    def function(self) -> str | None:
-        """The name of a function that is defined here: `name()` is taken."""
+    def function(self, *, bare: bool = False) -> str | None:
+        """The name of a function that is defined here: `name()` is taken, or `name` if `bare`."""
         self._blanks()
         found = _FUNCTION.match(self._text, self._at)
+        if found is None and bare:
+            found = _BARE_FUNCTION.match(self._text, self._at)
         if found is None:
             return None
         self._at = found.end()
@@ -116,14 +139,69 @@ class Scanner:
 
     # ---- words -------------------------------------------------------------------------------
 
-    def assignment(self) -> tuple[str, Word] | None:
+    def assignment(self) -> Assignment | None:
         """`NAME=word`, or None."""
         self._blanks()
-        found = _ASSIGNMENT.match(self._text, self._at)
+        if not self._bash:
+            found = _ASSIGNMENT.match(self._text, self._at)
+            if found is None:
+                return None
+            self._at = found.end()
+            return Assignment(found[1], self._word() or Word())
+        found = _BASH_ASSIGNMENT.match(self._text, self._at)
         if found is None:
             return None
         self._at = found.end()
-        return found[1], self._word() or Word()
+        index = self._inside(found[2]) if found[2] else None
+        if self._text.startswith("(", self._at) and index is None:
+            return Assignment(found[1], items=self._items(), append=bool(found[3]))
+        return Assignment(found[1], self._word() or Word(), index, None, bool(found[3]))
+
+    def _items(self) -> list[tuple[Word | None, Word]]:
+        """What stands between the parentheses of an array."""
+        self.take("(")
+        found: list[tuple[Word | None, Word]] = []
+        while True:
+            self.skip_lines()
+            element = _ELEMENT.match(self._text, self._at)
+            index = None
+            if element is not None:
+                self._at = element.end()
+                index = self._inside(element[1])
+            word = self._word()
+            if word is None and index is None:
+                self.expect(")")
+                return found
+            found.append((index, word or Word()))
+
+    def enclosed(self, opener: str) -> Word | None:
+        """What stands between an opener such as `((` and what closes it; None for another one."""
+        self._blanks()
+        if not self._text.startswith(opener, self._at):
+            return None
+        self._at += len(opener)
+        return self._inside(self._balanced(opener))
+
+    def parted(self) -> list[Word] | None:
+        """The parts of a `((…;…;…))`; None where something else is next."""
+        self._blanks()
+        if not self._text.startswith("((", self._at):
+            return None
+        self._at += 2
+        return [self._inside(one) for one in self._balanced("((").split(";")]
+
+    def pattern(self) -> Word | None:
+        """A regular expression behind `=~`: up to a blank that is in no parentheses."""
+        self._blanks()
+        parts: list[Part] = []
+        depth = 0
+        while self._at < len(self._text):
+            letter = self._text[self._at]
+            if letter in " \t\n" and not depth:
+                break
+            depth += {"(": 1, ")": -1}.get(letter, 0)
+            parts += self._any()
+        return Word(tuple(parts)) if parts else None
 
     def word(self) -> Word | None:
         """The word that is next; None where something else is."""
@@ -133,16 +211,16 @@ class Scanner:
     def redirect(self) -> Redirect | None:
         """A redirection that is next, or None."""
         self._blanks()
-        found = _REDIRECT.match(self._text, self._at)
+        found = (_BASH_REDIRECT if self._bash else _REDIRECT).match(self._text, self._at)
         if found is None:
             return None
-        operator = found[2]
+        operator = found[2] or found[4]
         self._at = found.end()
         word = self.word()
         if word is None:
             raise Wrong(f'unexpected "{self.shown()}"')
         made = Redirect(int(found[1] or ("0" if operator[0] == "<" else "1")), operator, word)
-        if operator.startswith("<<"):
+        if operator in ("<<", "<<-"):
             quoted = any(isinstance(part, Text) and part.quoted for part in word.parts)
             self._documents.append((made, word.literal or "", operator == "<<-", quoted))
             made.operator = "<<"
@@ -187,8 +265,21 @@ class Scanner:
             self._at += 1
             return [Text(taken, quoted=True)] if taken != "\n" else []
         if letter == "$":
+            if self._text.startswith("'", self._at):
+                return [self._escaped()]
             return [self._dollar(quoted=False)]
         return [self._backquoted(quoted=False)]
+
+    def _escaped(self) -> Text:
+        """`$'…'`, with the escapes of C."""
+        start, text = self._at + 1, self._text
+        self._at = start
+        while self._at < len(text) and text[self._at] != "'":
+            self._at += 2 if text[self._at] == "\\" else 1
+        if self._at >= len(text):
+            raise Incomplete("unterminated quoted string")
+        self._at += 1
+        return Text(_ESCAPE.sub(_unescaped, text[start : self._at - 1]), quoted=True)
 
     def _double(self, ender: str) -> list[Part]:
         """Up to an `ender` that is not escaped; "" is the end of the text."""
@@ -248,32 +339,15 @@ class Scanner:
         return Text("$", quoted)
 
     def _braced(self, quoted: bool) -> Parameter:
-        text = self._text
-        length = text.startswith("#", self._at) and not text.startswith("#}", self._at)
-        if length:
-            self._at += 1
-        found = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[?$#@*!-]").match(text, self._at)
+        inner = self._balanced("{")
+        found = parameters.read(inner, self._inside, quoted=quoted, bash=self._bash)
         if found is None:
-            raise (Incomplete if self._at >= len(text) else Wrong)("bad substitution")
-        self._at = found.end()
-        if length:
-            if not text.startswith("}", self._at):
-                raise Wrong("bad substitution")
-            self._at += 1
-            return Parameter(found[0], "length", None, quoted)
-        operation = _OPERATION.match(text, self._at)
-        if operation is not None:
-            self._at = operation.end()
-            inner = self._balanced("{")
-            return Parameter(found[0], operation[0], self._inside(inner), quoted)
-        if not text.startswith("}", self._at):
-            raise (Incomplete if self._at >= len(text) else Wrong)("bad substitution")
-        self._at += 1
-        return Parameter(found[0], quoted=quoted)
+            raise Wrong(parameters.BAD)
+        return found
 
     def _inside(self, text: str) -> Word:
         """A word that may have blanks in it."""
-        inner = Scanner(text, self._substitution)
+        inner = Scanner(text, self._substitution, bash=self._bash)
         parts: list[Part] = []
         while inner._at < len(text):
             parts += inner._any()
@@ -361,4 +435,12 @@ class Scanner:
         text = "".join(lines)
         if quoted:
             return Word((Text(text, quoted=True),))
-        return Word(tuple(Scanner(text, self._substitution)._double("")))  # noqa: SLF001
+        inner = Scanner(text, self._substitution, bash=self._bash)
+        return Word(tuple(inner._double("")))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    digits = found[1] or found[2]
+    if digits:
+        return chr(int(digits, 16))
+    return chr(int(found[3], 8) & 0xFF) if found[3] else _ESCAPED.get(found[4], found[4])
