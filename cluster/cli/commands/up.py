@@ -115,7 +115,7 @@ def up(
         registry=registry,
         driver=driver,
     )
-    _check_driver(wanted.driver)
+    _check_driver(wanted)
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
@@ -152,14 +152,18 @@ def _topology(
     return wanted
 
 
-def _check_driver(driver: str) -> None:
-    """Say now what this machine lacks, and not in the logs of every node."""
-    if driver == "oci":
-        from cluster.runtime.oci import facts
+def _check_driver(wanted: Topology) -> None:
+    """Say now what this machine lacks, and not in the logs of every node alone."""
+    if wanted.driver == "sim":
+        return
+    from cluster.runtime.oci import facts
 
-        problem = facts.look().problem()
-        if problem:
-            raise click.ClickException(problem)
+    found = facts.look(str(wanted.flags.get("runtime", {}).get("oci-runtime", "")))
+    problem = found.problem()
+    if problem and wanted.driver == "oci":
+        raise click.ClickException(problem)
+    for text in [f"containers are emulated. {problem}"] if problem else found.warnings():
+        click.echo(f"Note: {text}", err=True)
 
 
 def _checked(path: Path | None) -> str | None:
