@@ -2,8 +2,9 @@
 
 Every YAML file under DIR is applied as it is to a cluster of three nodes, in a namespace of its own
 (a file whose objects name their namespaces is applied there). It is well when each pod that comes
-of it is Ready or has done its work. Where the authors mean a pod to fail, `DIR/expected.yaml` says
-how, by file and by the beginning of the pod's name:
+of it is Ready or has done its work, and each workload has all its pods, or its Jobs are complete.
+Where the authors mean a pod to fail, `DIR/expected.yaml` says how, by file and by the beginning of
+the pod's name; a workload of such pods is not asked for the others:
 
     website/memory-demo-2.yaml: {memory-demo-2: OOMKilled}
 """
@@ -77,6 +78,23 @@ class Applied:
         found = [self.cluster.get("pods", "-n", each)["items"] for each in sorted(self.namespaces)]
         return [pod for pod in itertools.chain(*found) if not leaving(pod)]
 
+    def lacking(self, expected: Mapping[str, str]) -> list[str]:
+        """What each workload still lacks."""
+        found = []
+        for one in self.documents:
+            name = (one.get("metadata") or {}).get("name", "")
+            if one.get("kind") not in _MAKES_PODS - {"Pod"} or name.startswith(tuple(expected)):
+                continue
+            live = self.cluster.get(one["kind"].lower(), name, *self._flags, *self._space(one))
+            lack = lacks(live)
+            if lack:
+                found.append(f"{one['kind']} {name}: {lack}")
+        return found
+
+    def _space(self, document: Any) -> tuple[str, ...]:
+        space = document["metadata"].get("namespace")
+        return ("-n", space) if space and not self._flags else ()
+
     def told(self, pod: Any) -> str:
         """What a user would look at next."""
         name, space = pod["metadata"]["name"], pod["metadata"]["namespace"]
@@ -100,6 +118,19 @@ def states(pod: Any) -> set[str]:
         for state in (one.get("state"), one.get("lastState")):
             found |= {each.get("reason", "") for each in (state or {}).values()}
     return (found | {status.get("reason", "")}) - {""}
+
+
+def lacks(workload: Any) -> str:
+    """What a workload has too few of; "" for nothing."""
+    kind, spec, status = workload["kind"], workload["spec"], workload.get("status", {})
+    if kind == "Job":
+        conditions = {
+            one["type"] for one in status.get("conditions", ()) if one["status"] == "True"
+        }
+        return "" if "Complete" in conditions else f"{status.get('succeeded', 0)} pods succeeded"
+    wanted = status.get("desiredNumberScheduled", spec.get("replicas", 1))
+    there = status.get("numberReady" if kind == "DaemonSet" else "readyReplicas", 0)
+    return "" if there >= wanted else f"{there} of {wanted} pods are ready"
 
 
 def well(pod: Any, expected: Mapping[str, str]) -> bool:
@@ -132,13 +163,29 @@ def test_a_manifest_of_others_runs_as_it_is(
 
         def reached() -> bool:
             pods = applied.pods()
-            return bool(pods) and all(well(pod, wanted) for pod in pods)
+            fine = bool(pods) and all(well(pod, wanted) for pod in pods)
+            return fine and not applied.lacking(wanted)
 
         try:
             until("every pod is well", reached, seconds)
         except AssertionError:
             ill = [applied.told(pod) for pod in applied.pods() if not well(pod, wanted)]
+            ill += applied.lacking(wanted)
             pytest.fail("\n".join(ill or ["there is no pod"]), pytrace=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "lack"),
+    [
+        ("StatefulSet", {"replicas": 3}, {"readyReplicas": 1}, "1 of 3 pods are ready"),
+        ("Deployment", {"replicas": 2}, {"readyReplicas": 2}, ""),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 3, "numberReady": 2}, "2 of 3 pods are ready"),
+        ("Job", {}, {"succeeded": 1}, "1 pods succeeded"),
+        ("Job", {}, {"conditions": [{"type": "Complete", "status": "True"}]}, ""),
+    ],
+)
+def test_a_workload_says_what_it_lacks(kind: str, spec: Any, status: Any, lack: str) -> None:
+    assert lacks({"kind": kind, "spec": spec, "status": status}) == lack
 
 
 @pytest.mark.parametrize(

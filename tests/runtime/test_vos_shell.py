@@ -53,6 +53,7 @@ PRINTED = [
     ("timeout 3 sleep 10; echo $?", "143\n"),
     ("echo '#!/bin/sh\necho script $1' > /s; chmod +x /s; /s x", "script x\n"),
     ("exec 2>&1; echo a >&2", "a\n"),
+    ("export A=1 B=2; printenv A B; printenv NONE A; echo $?", "1\n2\n1\n1\n"),
 ]  # fmt: skip
 
 

@@ -47,13 +47,12 @@ async def sleep(call: Call) -> int:
 
 
 async def env(call: Call) -> int:
-    """`env [NAME=VALUE…] [PROGRAM…]`, `printenv [NAME]`."""
+    """`env [NAME=VALUE…] [PROGRAM…]`, `printenv [NAME…]`."""
     words = list(call.argv[1:])
     if call.argv[0].endswith("printenv") and words:
-        value = call.env.get(words[0])
-        if value is not None:
-            await call.out(value + "\n")
-        return int(value is None)
+        found = [call.env.get(word) for word in words]
+        await call.out("".join(f"{value}\n" for value in found if value is not None))
+        return int(None in found)
     values = dict(call.env)
     while words and (words[0] in ("-i", "-", "-u") or "=" in words[0]):
         word = words.pop(0)
