@@ -1,7 +1,9 @@
 """What the images' entrypoints demand of the environment, and how a server is run."""
 
 import datetime
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from cluster.runtime.vos import accepting
 from cluster.runtime.vos.kernel import Call
@@ -38,21 +40,26 @@ def moment(call: Call, form: str = "%Y-%m-%d %H:%M:%S.%f") -> str:
     return datetime.datetime.fromtimestamp(call.kernel.clock.now(), datetime.UTC).strftime(form)
 
 
-async def serve(call: Call, port: int, handle: Handle, ready: Sequence[str]) -> int:
-    """Listen, say so, and serve until the process is ended."""
+async def serve(
+    call: Call, port: int, handle: Handle, ready: Sequence[str], *, most: int = 100
+) -> int:
+    """Listen, say so, and serve `most` clients at once until the process is ended."""
     try:
         listener = call.net.listen(port)
     except OSError as error:
         return await call.complain(f"could not bind 0.0.0.0:{port}: {error.strerror}")
     await call.out("".join(f"{line}\n" for line in ready))
-    await accepting.serve(listener, handle)
+    await accepting.serve(listener, handle, most=most)
     return 0
 
 
-class Reader:
-    """Reads exact numbers of bytes."""
+_LARGEST: Final = 1 << 30
 
-    def __init__(self, stream: Stream, most: int = 1 << 20) -> None:
+
+class Reader:
+    """Reads exact numbers of bytes, `most` at once."""
+
+    def __init__(self, stream: Stream, most: int = 64 << 10) -> None:
         self._stream = stream
         self._data = bytearray()
         self._most = most
@@ -70,6 +77,18 @@ class Reader:
         del self._data[:size]
         return found
 
+    async def body(self, size: int) -> bytes:
+        """The first bytes of so many, of which no more are kept than are looked at; the rest is
+        read and forgotten. ConnectionResetError as above, and for more than a gigabyte.
+        """
+        if size < 0 or size > _LARGEST:
+            raise ConnectionResetError
+        found = await self.exactly(min(size, self._most))
+        left = size - len(found)
+        while left > 0:
+            left -= len(await self.exactly(min(left, self._most)))
+        return found
+
     async def line(self) -> bytes:
         """A line without its end. ConnectionResetError as above."""
         while (end := self._data.find(b"\n")) < 0:
@@ -82,3 +101,24 @@ class Reader:
         found = bytes(self._data[:end])
         del self._data[: end + 1]
         return found.removesuffix(b"\r")
+
+
+async def command(call: Call, words: Sequence[str]) -> int:
+    """What an entrypoint ends with where another program is wanted than its server: `exec "$@"`."""
+    program = call.kernel.find(words[0])
+    if program is None:
+        name = call.argv[0].rpartition("/")[2]
+        await call.io.stderr.write(f"{name}: exec: {words[0]}: not found\n".encode())
+        return 127
+    return await program(Call(words, call.process, call.io, call.env, call.cwd))
+
+
+def version(tag: str, default: str, parts: int) -> str:
+    """The version that an image's tag begins with, of so many numbers."""
+    found = re.match(r"v?(\d{1,4}(?:\.\d{1,4}){0,3})(?![\d.])", tag)
+    if found is None:
+        return default
+    told = found[1].split(".")[:parts]
+    newest = default.split(".")
+    told += newest[len(told) :] if told == newest[: len(told)] else ["0"] * (parts - len(told))
+    return ".".join(told)

@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import random
-import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster.runtime.emulated import serving
-from cluster.runtime.emulated.databases import entrypoints, pgwire
+from cluster.runtime.emulated.databases import entrypoints, pganswers, pgwire, scram
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import resolving
 from cluster.runtime.vos.kernel import Call
@@ -45,8 +44,7 @@ def _serves(argv: Sequence[str]) -> bool:
 
 
 def _version(call: Call) -> str:
-    found = re.match(r"(\d{1,2})(?:\.(\d{1,2}))?", call.kernel.image_tag)
-    return f"{found[1]}.{found[2] or '4'}" if found else "17.2"
+    return entrypoints.version(call.kernel.image_tag, "17.2", 2)
 
 
 @serving.server(when=_serves, starts=_starts)
@@ -54,10 +52,7 @@ async def postgres(call: Call) -> int:
     """`docker-entrypoint.sh postgres`."""
     words = [word for word in call.argv[1:] if word not in ("postgres", "/run.sh")]
     if words and not words[0].startswith("-"):
-        program = call.kernel.find(words[0])
-        if program is None:
-            return await call.complain(f"exec: {words[0]}: not found", 127)
-        return await program(Call(words, call.process, call.io, call.env, call.cwd))
+        return await entrypoints.command(call, words)
     if not _starts(call.argv, call.env):
         await call.io.stderr.write(_UNSET.encode())
         return 1
@@ -76,25 +71,34 @@ class _Server:
         self._users = {user: password}
         self._databases = dict.fromkeys(("postgres", "template1", database))
         self._version = _version(call)
+        self._clients = 100
         # Nonces differ from run to run of a container, and are the same for a seed.
         seed = f"{call.kernel.hostname}/{call.kernel.started}"
         self._random = random.Random(seed)  # noqa: S311
 
     async def run(self) -> int:
         data = self._call.env.get("PGDATA", "/var/lib/postgresql/data")
+        known = self._call.files.exists(f"{data}/PG_VERSION")
         with contextlib.suppress(OSError):
             self._call.files.make_folders(data)
             self._call.files.put(f"{data}/PG_VERSION", f"{self._version.split('.')[0]}\n".encode())
-        port = int(self._call.env.get("PGPORT", "") or PORT)
+        told = self._call.env.get("PGPORT", "")
+        words = self._call.argv
+        told = words[words.index("-p") + 1] if "-p" in words[:-1] else told
+        port = int(told) if told.isdigit() and 0 < int(told[:6]) < 65536 else PORT
         lines = (
             f"LOG:  starting PostgreSQL {self._version} (emulated by kubemu), 64-bit",
             f'LOG:  listening on IPv4 address "0.0.0.0", port {port}',
             f'LOG:  listening on IPv6 address "::", port {port}',
             f'LOG:  listening on Unix socket "/var/run/postgresql/.s.PGSQL.{port}"',
+            f"LOG:  {pganswers.NOT_EMULATED}",
             "LOG:  database system is ready to accept connections",
         )
-        begun = "PostgreSQL init process complete; ready for start up.\n\n"
-        await self._call.out(begun)
+        begun = "PostgreSQL init process complete; ready for start up."
+        if known:
+            begun = "PostgreSQL Database directory appears to contain a database; "
+            begun += "Skipping initialization"
+        await self._call.out(f"\n{begun}\n\n")
         ready = [self._line(line) for line in lines]
         return await entrypoints.serve(self._call, port, self._serve, ready)
 
@@ -105,14 +109,14 @@ class _Server:
         session = pgwire.Session(
             self._users, self._version, self._nonce,
             trust=self._trusted(stream),
-            databases=self._databases,
+            databases=self._databases, number=self._next(),
         )  # fmt: skip
         reader = entrypoints.Reader(stream)
         while not session.closed:
             if session.started:
                 kind = await reader.exactly(1)
                 (size,) = struct.unpack(">I", await reader.exactly(4))
-                answer = session.receive(kind, await reader.exactly(size - 4))
+                answer = session.receive(kind, await reader.body(size - 4))
             else:
                 async with asyncio.timeout(_PATIENCE):  # authentication_timeout
                     size, code = struct.unpack(">II", await reader.exactly(8))
@@ -126,6 +130,10 @@ class _Server:
         """As in the image's pg_hba.conf: the container itself needs no password."""
         local = stream.peer.address in ("127.0.0.1", "::1", stream.local.address)
         return local or _trusts(self._call.env) or not any(self._users.values())
+
+    def _next(self) -> int:
+        self._clients += 1
+        return self._clients
 
     def _nonce(self) -> str:
         return f"{self._random.getrandbits(144):036x}"
@@ -224,7 +232,7 @@ class _Client:
     def __init__(self, stream: Stream, password: str) -> None:
         self._stream = stream
         self._reader = entrypoints.Reader(stream)
-        self._prover = pgwire.Prover(password, "kubemu-psql-nonce")
+        self._prover = scram.Prover(password, "kubemu-psql-nonce")
 
     async def _next(self) -> tuple[bytes, bytes]:
         kind = await self._reader.exactly(1)
@@ -242,13 +250,15 @@ class _Client:
                 return ""
             (code,) = struct.unpack(">I", body[:4]) if kind == b"R" else (0,)
             if code == 10:
-                await self._stream.send(pgwire.message(b"p", self._prover.first()))
+                first = self._prover.first()
+                head = b"SCRAM-SHA-256\0" + struct.pack(">I", len(first))
+                await self._stream.send(pganswers.message(b"p", head + first))
             elif code == 11:
-                await self._stream.send(pgwire.message(b"p", self._prover.final(body[4:])))
+                await self._stream.send(pganswers.message(b"p", self._prover.final(body[4:])))
 
     async def ask(self, query: str) -> list[tuple[bytes, bytes]]:
         """The messages that answer a query. OSError."""
-        await self._stream.send(pgwire.message(b"Q", query.encode() + b"\0"))
+        await self._stream.send(pganswers.message(b"Q", query.encode() + b"\0"))
         found: list[tuple[bytes, bytes]] = []
         while (one := await self._next())[0] != b"Z":
             found.append(one)
