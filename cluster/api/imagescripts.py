@@ -30,6 +30,8 @@ NAMESPACE: Final = "kube-system"
 CONFIG_MAP: Final = "kubemu-images"
 """The ConfigMap whose values are such documents, for a cluster that runs."""
 MAX_RULES: Final = 1000
+MAX_PATTERN: Final = 512
+MAX_WILDCARDS: Final = 16
 LARGEST: Final = 256 << 10
 """Letters of one value."""
 _MOST_KNOWN: Final = 4096
@@ -109,6 +111,10 @@ def joined(all_of: list[Scripts]) -> Scripts:
 def _rule(rule: Any, number: int) -> Rule:
     if not isinstance(rule, dict) or not isinstance(rule.get("image"), str) or not rule["image"]:
         raise ValueError(f"images[{number}]: it needs an image: a pattern such as shop/*")
+    if len(rule["image"]) > MAX_PATTERN:
+        raise ValueError(f"images[{number}].image: it is longer than {MAX_PATTERN} characters")
+    if sum(letter in "*?[" for letter in rule["image"]) > MAX_WILDCARDS:
+        raise ValueError(f"images[{number}].image: it has more than {MAX_WILDCARDS} wildcards")
     return Rule(
         rule["image"],
         {

@@ -56,9 +56,9 @@ def _image_scripts(path: Path) -> Iterator[str]:
     from cluster.cli import imagescriptsflag
 
     try:
-        imagescriptsflag.load(path)
-    except click.UsageError as error:
-        yield error.message
+        imagescriptsflag.read(path)
+    except ValueError as error:
+        yield str(error)
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:

@@ -18,16 +18,22 @@ OPTION = flags.option(
 
 
 def load(file: Path | None) -> Scripts:
-    """What a file says. click.UsageError."""
+    """What a file says, where one is given. click.UsageError."""
     if file is None:
         return imagescripts.NONE
-    complaint = ""
+    try:
+        return read(file)
+    except ValueError as error:
+        raise click.UsageError(f"--{NAME}: {error}") from error
+
+
+def read(file: Path) -> Scripts:
+    """What a file says. ValueError, which names the file."""
     try:
         return imagescripts.parse(file.read_text(encoding="utf-8"))
     except OSError as error:
-        complaint = f"it cannot be read ({error.strerror})"
-    except UnicodeDecodeError:
-        complaint = "it is not a text in UTF-8"
+        raise ValueError(f"{file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not a text in UTF-8") from error
     except ValueError as error:
-        complaint = str(error)
-    raise click.UsageError(f"--{NAME} {file}: {complaint}")
+        raise ValueError(f"{file}: {error}") from error

@@ -65,6 +65,8 @@ def _much(script: str) -> str:
         ("images: []\nmore: 1", "it has to be a mapping with the one key"),
         ("images: [{ports: [1]}]", "images[0]: it needs an image"),
         ("images: [{image: x, port: 1}]", "images[0]: 'port' is none of image, cpu,"),
+        (f"images: [{{image: {'x' * 513}}}]", "images[0].image: it is longer than 512"),
+        (f"images: [{{image: 'a{'*a' * 17}'}}]", "images[0].image: it has more than 16 wildcards"),
         ("images: [{image: x, 1: 1}]", "images[0]: '1' is none of image, cpu,"),
         ("images: [{image: x, image: y}]", 'key "image" already set in map'),
         ("images: [{image: x, cpu: true}]", "images[0].cpu: it has to be a text"),

@@ -20,7 +20,7 @@ COMMANDS = (
 WRONG = (
     (b"images: [{image: x, cpu: fast}]", "images[0].cpu: "),
     (b"images: 1", "it has to be a mapping with the one key"),
-    (b"\xff\xfe\x00", "it is not a text in UTF-8"),
+    (b"\xff\xfe\x00", "images.yaml is not a text in UTF-8"),
 )
 
 
