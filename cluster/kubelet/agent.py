@@ -18,7 +18,7 @@ from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.config import Config
-from cluster.kubelet.cri import Cri, listing, look
+from cluster.kubelet.cri import Cri, Lister, look
 from cluster.kubelet.diskuse import DiskUse
 from cluster.kubelet.eviction import admission as pressures
 from cluster.kubelet.figures import Figures
@@ -64,6 +64,7 @@ class NodeAgent:
         self.figures = Figures()
         """What is counted, for /metrics."""
         cri = self.cri = measured(cri, self.figures)
+        self._lister = Lister(cri)
         self.began = clock.now()
         """When it was built, in seconds since the epoch."""
         self.pods: dict[str, Pod] = {}
@@ -354,7 +355,7 @@ class NodeAgent:
 
         Pods of which it has what was seen last are let alone.
         """
-        by_pod, states = await listing(self.cri)
+        by_pod, states = await self._lister.listing()
         for uid, sandboxes in by_pod.items():
             if uid not in self.pods:
                 seen = await look(self.cri, [one.id for one in sandboxes])

@@ -123,12 +123,30 @@ class EventSource(Protocol):
         ...
 
 
-async def listing(
-    cri: Cri,
-) -> tuple[dict[str, list[pb.PodSandbox]], dict[str, frozenset[tuple[str, int]]]]:
-    """What the runtime has, by uid of pod: sandboxes, and `Seen.states` of them. rpc.Failure."""
-    listed = await cri.list_pod_sandbox(pb.ListPodSandboxRequest())
-    inside = await cri.list_containers(pb.ListContainersRequest())
+Listing = tuple[dict[str, list[pb.PodSandbox]], dict[str, frozenset[tuple[str, int]]]]
+"""What a runtime has, by uid of pod: sandboxes, and `Seen.states` of them."""
+
+
+class Lister:
+    """Lists a runtime, and knows an answer again: one in the same process gives it twice."""
+
+    def __init__(self, cri: Cri) -> None:
+        self._cri = cri
+        self._listed: pb.ListPodSandboxResponse | None = None
+        self._inside: pb.ListContainersResponse | None = None
+        self._found: Listing = {}, {}
+
+    async def listing(self) -> Listing:
+        """What the runtime has: read-only. rpc.Failure."""
+        listed = await self._cri.list_pod_sandbox(pb.ListPodSandboxRequest())
+        inside = await self._cri.list_containers(pb.ListContainersRequest())
+        if listed is not self._listed or inside is not self._inside:
+            self._found = _by_pod(listed, inside)
+            self._listed, self._inside = listed, inside
+        return self._found
+
+
+def _by_pod(listed: pb.ListPodSandboxResponse, inside: pb.ListContainersResponse) -> Listing:
     containers: dict[str, list[tuple[str, int]]] = {}
     for one in inside.containers:
         containers.setdefault(one.pod_sandbox_id, []).append((one.id, int(one.state)))

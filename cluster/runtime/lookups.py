@@ -1,11 +1,31 @@
 """Finding what a client names: by id, or by the begin of one, as people type it."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+import operator
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from cluster.aio import rpc
 
 T = TypeVar("T")
+A = TypeVar("A")
+
+
+class Listed(Generic[T, A]):
+    """The answer to a list, kept as long as it would be made of the same messages.
+
+    A kubelet lists its runtime every few minutes, and most of the time nothing has changed.
+    """
+
+    def __init__(self, make: Callable[[list[T]], A]) -> None:
+        self._make = make
+        self._found: list[T] = []
+        self._answer = make([])
+
+    def of(self, found: list[T]) -> A:
+        """The answer with these messages: shared, not to be changed."""
+        if len(found) != len(self._found) or any(map(operator.is_not, found, self._found)):
+            self._found, self._answer = found, self._make(found)
+        return self._answer
 
 
 def find(known: Mapping[str, T], name: str) -> T | None:

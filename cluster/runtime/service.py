@@ -76,6 +76,12 @@ class CriService(Streaming, Figures):
         self._config = config
         self._clock = clock
         self._state: Keeper | None = None
+        self._sandboxes: lookups.Listed[pb.PodSandbox, pb.ListPodSandboxResponse] = lookups.Listed(
+            lambda items: pb.ListPodSandboxResponse(items=items)
+        )
+        self._containers: lookups.Listed[pb.Container, pb.ListContainersResponse] = lookups.Listed(
+            lambda containers: pb.ListContainersResponse(containers=containers)
+        )
 
     async def recover(self) -> None:
         """Put back what ran before a restart, where that is kept. config.Unusable."""
@@ -211,6 +217,9 @@ class CriService(Streaming, Figures):
         self, request: pb.ListPodSandboxRequest
     ) -> pb.ListPodSandboxResponse:
         """Sandboxes that the filter lets through."""
+        if not request.HasField("filter"):
+            every = self.driver.sandboxes.values()
+            return self._sandboxes.of([messages.sandbox_summary(one) for one in every])
         wanted = request.filter
         labels = dict(wanted.label_selector)
         named = lookups.whole(self.driver.sandboxes, wanted.id)
@@ -269,6 +278,9 @@ class CriService(Streaming, Figures):
 
     async def list_containers(self, request: pb.ListContainersRequest) -> pb.ListContainersResponse:
         """Containers that the filter lets through."""
+        if not request.HasField("filter"):
+            every = self.driver.containers.values()
+            return self._containers.of([messages.container_summary(one) for one in every])
         wanted = request.filter
         labels = dict(wanted.label_selector)
         named = lookups.whole(self.driver.containers, wanted.id)

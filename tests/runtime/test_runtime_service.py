@@ -182,6 +182,40 @@ def test_stopping_a_sandbox_kills_what_runs_in_it_and_removing_forgets_all():
     virtual.run(main())
 
 
+def test_a_list_is_the_same_answer_until_something_changes():
+    async def main():
+        cri = service()
+
+        async def listed():
+            sandboxes = await cri.list_pod_sandbox(pb.ListPodSandboxRequest())
+            containers = await cri.list_containers(pb.ListContainersRequest())
+            return sandboxes, containers
+
+        def states(answer):
+            sandboxes, containers = answer
+            return [one.state for one in sandboxes.items], [
+                one.state for one in containers.containers
+            ]
+
+        box = await sandbox(cri)
+        made = await container(cri, box)
+        first, again = await listed(), await listed()
+        assert first[0] is again[0]
+        assert first[1] is again[1]
+        await start(cri, made)
+        running = await listed()
+        assert running[0] is first[0]
+        assert states(running) == ([pb.SANDBOX_READY], [pb.CONTAINER_RUNNING])
+        await cri.stop_pod_sandbox(pb.StopPodSandboxRequest(pod_sandbox_id=box))
+        assert states(await listed()) == ([pb.SANDBOX_NOTREADY], [pb.CONTAINER_EXITED])
+        await cri.remove_pod_sandbox(pb.RemovePodSandboxRequest(pod_sandbox_id=box))
+        await sandbox(cri, "other")
+        assert states(await listed()) == ([pb.SANDBOX_READY], [])
+        assert states(first) == ([pb.SANDBOX_READY], [pb.CONTAINER_CREATED])
+
+    virtual.run(main())
+
+
 def test_lists_are_filtered():
     async def main():
         cri = service()
