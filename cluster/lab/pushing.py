@@ -87,7 +87,8 @@ class Push:
             batch = self._watch.ready()
             if batch is not None:
                 self._take(self._decoded.events(batch))
-                self._hear()  # there may be more than fits a batch
+                if self._watch.pending:  # more than fits a batch, or new meanwhile
+                    self._hear()
         except Exception as error:  # noqa: BLE001  (it reaches whoever awaits the end)
             if not self._end.done():
                 self._end.set_exception(error)

@@ -118,6 +118,34 @@ def test_events_come_in_order_after_their_delay_and_those_on_the_way_together():
     _run(scenario)
 
 
+def test_a_batch_is_the_last_timer_until_there_is_more():
+    async def scenario(world, client):
+        drawn = []
+
+        def delay():
+            drawn.append(asyncio.get_running_loop().time())
+            return 0.25
+
+        follower = Client(world.socket.transport(_ADMIN, delay))
+        seen = []
+        since = world.registry.revision
+        following = follower.follow("configmaps", revision=since, take=seen.extend)
+        world.group.spawn(following, "follow")
+        await asyncio.sleep(1)
+        drawn.clear()
+        await client.create("configmaps", _map("a"))
+        await asyncio.sleep(1)
+        assert _seen(seen) == [("ADDED", "a")]
+        assert len(drawn) == 1
+        await client.create("namespaces", {"metadata": {"name": "other"}})
+        world.registry.cache.bookmark()
+        await asyncio.sleep(1)
+        assert [event.type for event in seen] == ["ADDED", "BOOKMARK"]
+        assert len(drawn) == 2
+
+    _run(scenario)
+
+
 def test_what_was_missed_comes_first_however_much_it_is():
     async def scenario(world, client):
         since = world.registry.revision

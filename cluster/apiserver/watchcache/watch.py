@@ -64,6 +64,19 @@ class Watch:
         """Whether nothing more will be ready."""
         return self._on_close is None
 
+    @property
+    def pending(self) -> bool:
+        """Whether `ready` has something to give or to say."""
+        feed = self._feed
+        return (
+            feed.end > self._position
+            or feed.bookmarked > self.revision
+            or self._read < len(self._missed)
+            or self._due >= max(self.revision, 1)
+            or feed.ended
+            or self._on_close is None
+        )
+
     def ready(self) -> Batch | None:
         """The next batch if there is one now. errors.Expired."""
         if self._on_close is None:
