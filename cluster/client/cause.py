@@ -4,9 +4,7 @@ A work queue sets it around each reconciliation; every write issued inside carri
 apiserver's ledger keeps it. A context variable, so it follows awaits and child tasks by itself.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 _current: ContextVar[int] = ContextVar("cause", default=0)
 
@@ -16,11 +14,19 @@ def current() -> int:
     return _current.get()
 
 
-@contextmanager
-def because(revision: int) -> Iterator[None]:
-    """Mark everything done inside as caused by `revision`."""
-    token = _current.set(revision)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class because:
+    """Mark everything done inside as caused by `revision`: `with because(revision):`.
+
+    It reads as a function does, and costs less than one that is a context manager.
+    """
+
+    __slots__ = ("_revision", "_token")
+
+    def __init__(self, revision: int) -> None:
+        self._revision = revision
+
+    def __enter__(self) -> None:
+        self._token: Token[int] = _current.set(self._revision)
+
+    def __exit__(self, *exc: object) -> None:
+        _current.reset(self._token)

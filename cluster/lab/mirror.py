@@ -11,13 +11,18 @@ import msgspec
 
 from cluster.api import objects
 from cluster.apiserver import codec
+from cluster.client import decoding
 from cluster.storage import interface as storage
 
 _decode = msgspec.json.Decoder().decode
 
 
 class Change(NamedTuple):
-    """One object at one revision. `old` and `new` are None where there was or is none."""
+    """One object at one revision. `old` and `new` are None where there was or is none.
+
+    They are as components see them, without managedFields, and say no resourceVersion: what all
+    changes of a resource are decoded for has to be cheap.
+    """
 
     revision: int
     resource: str
@@ -32,11 +37,19 @@ Observer = Callable[[Change], None]
 class _Kept:
     """A record, decoded when it is first asked for."""
 
-    __slots__ = ("_object", "record")
+    __slots__ = ("_object", "_shown", "record")
 
     def __init__(self, record: storage.Record) -> None:
         self.record = record
         self._object: objects.Object | None = None
+        self._shown: objects.Object | None = None
+
+    @property
+    def shown(self) -> objects.Object:
+        """The object as a `Change` shows it."""
+        if self._shown is None:
+            self._shown = decoding.lean(self.record.value)
+        return self._shown
 
     @property
     def object(self) -> objects.Object:
@@ -95,7 +108,7 @@ class Mirror:
         observers = self._observers.get(resource)
         if observers:
             key = f"{namespace}/{name}" if namespace else name
-            old = before.object if before else None
-            change = Change(event.revision, resource, key, old, after.object if after else None)
+            old = before.shown if before else None
+            change = Change(event.revision, resource, key, old, after.shown if after else None)
             for observer in observers:
                 observer(change)

@@ -61,6 +61,22 @@ def _pod(name, node="", *, cpu="100m", memory="1Mi", phase="Running", uid="", **
     } | more
 
 
+def test_observers_of_the_mirror_see_what_components_do():
+    store, seen = Store(), []
+    store.mirror.observe("pods", seen.append)
+    made = _pod("p", "a")
+    made["metadata"]["managedFields"] = [{"manager": "me"}]
+    store.put("pods", made)
+    store.delete("pods", "p", "default")
+    assert [(one.revision, one.old, one.new) for one in seen] == [
+        (1, None, _pod("p", "a")),
+        (2, _pod("p", "a"), None),
+    ]
+    store.put("pods", made)
+    whole = store.mirror.get("pods", "p", "default")
+    assert whole["metadata"] == {**made["metadata"], "resourceVersion": "3"}
+
+
 def test_a_pod_that_changes_its_node_is_seen():
     store = Store()
     store.put("nodes", _node("a"))

@@ -55,6 +55,8 @@ class Outcome:
 def zone_of(node: objects.Object) -> str:
     """The zone of a node, with its region; "" for a node of none."""
     labels = objects.labels(node)
+    if not labels:
+        return ""
     region = labels.get(_REGION[0]) or labels.get(_REGION[1]) or ""
     zone = labels.get(_ZONE[0]) or labels.get(_ZONE[1]) or ""
     return f"{region}:\x00:{zone}" if region or zone else ""
