@@ -91,6 +91,17 @@ class GrpcCri:
             self._calls["create_container"], request, self._timeout
         )
 
+    async def update_container_resources(
+        self, request: pb.UpdateContainerResourcesRequest
+    ) -> pb.UpdateContainerResourcesResponse:
+        """Another runtime is asked for what every kubelet asks for."""
+        foreign = await self.foreign()
+        if foreign is not None:
+            request = foreign.resized(request)
+        return await self._unary(  # type: ignore[no-any-return]
+            self._calls["update_container_resources"], request, self._timeout
+        )
+
     async def remove_container(
         self, request: pb.RemoveContainerRequest
     ) -> pb.RemoveContainerResponse:

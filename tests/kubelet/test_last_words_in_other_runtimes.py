@@ -21,6 +21,11 @@ def request(*mounts: pb.Mount, **annotations: str) -> pb.CreateContainerRequest:
     )  # fmt: skip
 
 
+def mounted(root: Path, asked: pb.CreateContainerRequest) -> pb.CreateContainerRequest:
+    endings.mount(str(root), asked)
+    return asked
+
+
 def ended(made: pb.CreateContainerRequest, **fields) -> pb.ContainerStatus:
     return pb.ContainerStatus(
         state=pb.CONTAINER_EXITED, mounts=made.config.mounts,
@@ -34,9 +39,7 @@ def said(root: Path, status: pb.ContainerStatus) -> str:
 
 
 def test_a_file_is_mounted_whose_words_are_told(tmp_path):
-    asked = request()
-    made = endings.mounted(str(tmp_path), asked)
-    assert not asked.config.mounts, "what was asked stays as it is"
+    made = mounted(tmp_path, request())
     (mount,) = made.config.mounts
     file = tmp_path / "pods" / "u-1" / "containers" / "main" / "2.message"
     assert (mount.container_path, mount.host_path) == ("/dev/termination-log", str(file))
@@ -51,7 +54,7 @@ def test_a_file_is_mounted_whose_words_are_told(tmp_path):
 
 
 def test_only_the_end_of_a_long_message_is_told(tmp_path):
-    made = endings.mounted(str(tmp_path), request(**{PATH: "/tmp/why"}))
+    made = mounted(tmp_path, request(**{PATH: "/tmp/why"}))
     (mount,) = made.config.mounts
     assert mount.container_path == "/tmp/why"
     Path(mount.host_path).write_bytes(b"a" * 9000 + b"\xffz")
@@ -62,8 +65,8 @@ def test_a_volume_at_that_path_is_not_read(tmp_path):
     file = tmp_path / "pods" / "u-1" / "volumes" / "kubernetes.io~empty-dir" / "v" / "why"
     file.parent.mkdir(parents=True)
     file.write_text("secret")
-    made = endings.mounted(
-        str(tmp_path), request(pb.Mount(container_path="/dev/termination-log", host_path=str(file)))
+    made = mounted(
+        tmp_path, request(pb.Mount(container_path="/dev/termination-log", host_path=str(file)))
     )
     assert len(made.config.mounts) == 1
     assert said(tmp_path, ended(made)) == ""
@@ -81,12 +84,12 @@ WORDS = [
 @pytest.mark.parametrize(("annotations", "code", "wanted"), WORDS)
 def test_the_end_of_the_log_stands_in_where_asked_for(tmp_path, annotations, code, wanted):
     (tmp_path / "0.log").write_bytes(LOG)
-    made = endings.mounted(str(tmp_path), request(**annotations))
+    made = mounted(tmp_path, request(**annotations))
     status = ended(made, exit_code=code, log_path=str(tmp_path / "0.log"))
     assert said(tmp_path, status) == wanted
 
 
 def test_a_pod_whose_folder_is_gone_said_nothing(tmp_path):
-    made = endings.mounted(str(tmp_path), request())
+    made = mounted(tmp_path, request())
     Path(made.config.mounts[0].host_path).unlink()
     assert said(tmp_path, ended(made)) == ""

@@ -327,3 +327,14 @@ def test_the_folder_of_a_log_is_made(tmp_path):
     wanted = 'create container log directory for container "main" failed'
     with pytest.raises(rpc.Failure, match=wanted):
         Foreign(None).prepared(request(tmp_path / "file"))
+
+
+def test_what_only_kubemu_asks_for_is_left_out():
+    resources = pb.LinuxContainerResources(cpu_shares=5, unified={"memory.min": "1", "x": "y"})
+    asked = pb.CreateContainerRequest(
+        config=pb.ContainerConfig(linux=pb.LinuxContainerConfig(resources=resources))
+    )
+    made = Foreign(None).prepared(asked).config.linux.resources
+    again = Foreign(None).resized(pb.UpdateContainerResourcesRequest(linux=resources)).linux
+    assert made == again == pb.LinuxContainerResources(cpu_shares=5, unified={"x": "y"})
+    assert "memory.min" in asked.config.linux.resources.unified

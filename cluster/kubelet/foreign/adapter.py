@@ -11,6 +11,8 @@ from cluster.pb.cluster.v1 import streaming_pb2
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 _CHUNK: Final = 256 << 10
+_FLOOR: Final = "memory.min"
+"""Only a kubelet with MemoryQoS asks for it, and runc refuses it on cgroups of version 1."""
 
 
 class Foreign:
@@ -58,12 +60,27 @@ class Foreign:
         message; the request that mounts it. rpc.Failure.
         """
         self._make_folder(request)
+        made = pb.CreateContainerRequest()
+        made.CopyFrom(request)
+        if made.config.HasField("linux"):
+            made.config.linux.resources.unified.pop(_FLOOR, None)
         try:
-            return endings.mounted(self._root, request)
+            endings.mount(self._root, made)
+            return made
         except OSError as error:
             whose = f'container "{request.config.metadata.name}"'
             text = f"create termination-log file for {whose} failed: {error}"
             raise rpc.Failure("UNKNOWN", text) from error
+
+    @staticmethod
+    def resized(
+        request: pb.UpdateContainerResourcesRequest,
+    ) -> pb.UpdateContainerResourcesRequest:
+        """The request without what such runtimes may refuse."""
+        made = pb.UpdateContainerResourcesRequest()
+        made.CopyFrom(request)
+        made.linux.unified.pop(_FLOOR, None)
+        return made
 
     @staticmethod
     def _make_folder(request: pb.CreateContainerRequest) -> None:

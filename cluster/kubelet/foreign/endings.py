@@ -23,21 +23,18 @@ _NEAR_END: Final = 64 << 10
 """Bytes of the log that are looked through for so many lines."""
 
 
-def mounted(root: str, request: pb.CreateContainerRequest) -> pb.CreateContainerRequest:
-    """The request with a file for the container's message, which is made under a `--root-dir`."""
+def mount(root: str, request: pb.CreateContainerRequest) -> None:
+    """Have a file for the container's message mounted, which is made under a `--root-dir`."""
     config, pod = request.config, request.sandbox_config.metadata.uid
     path = _path(config.annotations)
     if not root or not pod or any(one.container_path == path for one in config.mounts):
-        return request
+        return
     name, attempt = config.metadata.name, config.metadata.attempt
     file = Path(root).absolute() / "pods" / pod / "containers" / name / f"{attempt}.message"
     file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     file.write_bytes(b"")
     file.chmod(0o666)  # Whatever user the container runs as.
-    made = pb.CreateContainerRequest()
-    made.CopyFrom(request)
-    made.config.mounts.add(container_path=path, host_path=str(file))
-    return made
+    config.mounts.add(container_path=path, host_path=str(file))
 
 
 def file_of(root: str, status: pb.ContainerStatus) -> str:
