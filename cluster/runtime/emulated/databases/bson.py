@@ -1,17 +1,21 @@
-"""As much of BSON and of MongoDB's wire protocol as a hello and a ping need. Sans-IO.
+"""As much of BSON as commands and their answers need: strings, numbers, bytes, truths, documents.
 
-Source: https://bsonspec.org; MongoDB manual, "Wire Protocol".
+Source: https://bsonspec.org
 """
 
 import struct
 from typing import Any, Final
 
-_REPLY, _QUERY, _MESSAGE = 1, 2004, 2013
-NOT_EMULATED: Final = "commands on data are not emulated: this server accepts connections only"
+_DEPTH: Final = 20
+_ELEMENTS: Final = 1000
+_PLAIN: Final = {0x01: ("<d", 8), 0x08: ("<?", 1), 0x09: ("<q", 8), 0x10: ("<i", 4),
+                 0x11: ("<Q", 8), 0x12: ("<q", 8)}  # fmt: skip
+_NAMELESS: Final = {0x06: 0, 0x07: 12, 0x0A: 0, 0x13: 16, 0xFF: 0, 0x7F: 0}
+"""Types of a fixed size whose value nobody asks for."""
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """A document of strings, numbers, truths and documents."""
+    """A document of strings, bytes, numbers, truths, lists and documents."""
     made = b"".join(_element(name, value) for name, value in document.items())
     return struct.pack("<i", len(made) + 5) + made + b"\0"
 
@@ -21,53 +25,61 @@ def _element(name: str, value: Any) -> bytes:
     if isinstance(value, bool):
         return b"\x08" + key + bytes([value])
     if isinstance(value, int):
-        return b"\x10" + key + struct.pack("<i", value)
+        if -(2**31) <= value < 2**31:
+            return b"\x10" + key + struct.pack("<i", value)
+        return b"\x12" + key + struct.pack("<q", value)
     if isinstance(value, float):
         return b"\x01" + key + struct.pack("<d", value)
     if isinstance(value, str):
-        data = value.encode() + b"\0"
+        data = value.encode(errors="replace") + b"\0"
         return b"\x02" + key + struct.pack("<i", len(data)) + data
+    if isinstance(value, bytes):
+        return b"\x05" + key + struct.pack("<iB", len(value), 0) + value
     if isinstance(value, list):
-        inner = encode({str(at): one for at, one in enumerate(value)})
-        return b"\x04" + key + inner
+        return b"\x04" + key + encode({str(at): one for at, one in enumerate(value)})
     return b"\x03" + key + encode(value)
 
 
-def first_name(data: bytes) -> str:
-    """The name of a document's first element: the command. ValueError."""
-    if len(data) < 6 or data[4] == 0:
-        return ""
-    return data[5 : data.index(0, 5)].decode(errors="replace")
+def decode(data: bytes, depth: int = 0) -> dict[str, Any]:
+    """A document; lists are documents by number, and other types None. ValueError."""
+    if depth > _DEPTH or len(data) < 5:
+        raise ValueError("no document")
+    try:
+        (size,) = struct.unpack_from("<i", data)
+        if size < 5 or size > len(data):
+            raise ValueError("a document of no such size")
+        return _elements(data[4 : size - 1], depth)
+    except (struct.error, IndexError) as error:
+        raise ValueError(str(error)) from error
 
 
-def answer(head: bytes, body: bytes, version: str, now: int) -> bytes:
-    """What a request (its 16 bytes of head, and the rest) is answered. ValueError, struct.error."""
-    _, number, _, operation = struct.unpack("<iiii", head)
-    if operation == _QUERY:
-        at = body.index(0, 4) + 1 + 8
-        document = encode(_reply(first_name(body[at:]), version, now))
-        rest = struct.pack("<iqii", 8, 0, 0, 1) + document
-        return struct.pack("<iiii", len(rest) + 16, 0, number, _REPLY) + rest
-    if operation != _MESSAGE or len(body) < 10 or body[4] != 0:
-        raise ValueError("an operation that is not emulated")
-    document = encode(_reply(first_name(body[5:]), version, now))
-    rest = struct.pack("<i", 0) + b"\0" + document
-    return struct.pack("<iiii", len(rest) + 16, 0, number, _MESSAGE) + rest
+def _elements(data: bytes, depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(data):
+        if len(found) >= _ELEMENTS:
+            raise ValueError("too many elements")
+        kind = data[at]
+        end = data.index(0, at + 1)
+        name = data[at + 1 : end].decode(errors="replace")
+        found[name], at = _value(kind, data, end + 1, depth)
+    return found
 
 
-def _reply(command: str, version: str, now: int) -> dict[str, Any]:
-    if command.lower() in ("hello", "ismaster"):
-        return {
-            "isWritablePrimary": True, "ismaster": True, "helloOk": True,
-            "maxBsonObjectSize": 16 << 20, "maxMessageSizeBytes": 48000000,
-            "maxWriteBatchSize": 100000, "logicalSessionTimeoutMinutes": 30, "connectionId": 1,
-            "minWireVersion": 0, "maxWireVersion": 21, "readOnly": False, "ok": 1.0,
-        }  # fmt: skip
-    if command == "ping":
-        return {"ok": 1.0}
-    if command == "buildInfo":
-        parts = [int(part) for part in version.split(".")]
-        return {"version": version, "versionArray": [*parts, 0][:4], "bits": 64, "ok": 1.0}
-    if command == "endSessions":
-        return {"ok": 1.0}
-    return {"ok": 0.0, "errmsg": NOT_EMULATED, "code": 115, "codeName": "CommandNotSupported"}
+def _value(kind: int, data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    """A value, and where the next element begins."""
+    if kind in _PLAIN:
+        form, size = _PLAIN[kind]
+        return struct.unpack_from(form, data, at)[0], at + size
+    if kind in _NAMELESS:
+        return None, at + _NAMELESS[kind]
+    (size,) = struct.unpack_from("<i", data, at)
+    if size < 0 or at + size > len(data):
+        raise ValueError("a value of no such size")
+    if kind in (0x02, 0x0D, 0x0E):
+        return data[at + 4 : at + 3 + size].decode(errors="replace"), at + 4 + size
+    if kind in (0x03, 0x04):
+        return decode(data[at : at + size], depth + 1), at + max(size, 5)
+    if kind == 0x05:
+        return data[at + 5 : at + 5 + size], at + 5 + size
+    raise ValueError(f"a value of type {kind}")

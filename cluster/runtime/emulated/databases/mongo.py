@@ -1,6 +1,7 @@
-"""MongoDB's image: it answers hello and ping, and logs; `mongosh --eval` of health checks."""
+"""MongoDB's image: it accepts, authenticates and logs; `mongosh --eval` of health checks."""
 
 import itertools
+import random
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Final
 import msgspec
 
 from cluster.runtime.emulated import serving
-from cluster.runtime.emulated.databases import bson, entrypoints
+from cluster.runtime.emulated.databases import bson, entrypoints, mongowire
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import resolving
 from cluster.runtime.vos.kernel import Call
@@ -33,8 +34,7 @@ def _serves(argv: Sequence[str]) -> bool:
 
 
 def _version(call: Call) -> str:
-    found = re.match(r"(\d{1,2})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?", call.kernel.image_tag)
-    return ".".join(part or "0" for part in found.groups()) if found else "8.0.3"
+    return entrypoints.version(call.kernel.image_tag, "8.0.3", 3)
 
 
 @serving.server(when=_serves, starts=_starts)
@@ -42,16 +42,12 @@ async def mongod(call: Call) -> int:
     """`docker-entrypoint.sh mongod [--port PORT] [--replSet NAME] [--bind_ip_all]`."""
     words = [word for word in call.argv[1:] if word.rpartition("/")[2] not in _NAMES]
     if words and not words[0].startswith("-"):
-        program = call.kernel.find(words[0])
-        if program is None:
-            return await call.complain(f"exec: {words[0]}: not found", 127)
-        return await program(Call(words, call.process, call.io, call.env, call.cwd))
+        return await entrypoints.command(call, words)
     if not _starts(call.argv, call.env):
         await call.io.stderr.write(_UNSET.encode())
         return 1
-    port = PORT
-    if "--port" in words[:-1] and words[words.index("--port") + 1].isdigit():
-        port = int(words[words.index("--port") + 1][:5])
+    told = dict(itertools.pairwise(words)).get("--port", "")
+    port = int(told) if told.isdigit() and 0 < int(told[:6]) < 65536 else PORT
     version = _version(call)
     lines = [
         _line(call, "CONTROL", 4615611, "MongoDB starting",
@@ -59,12 +55,23 @@ async def mongod(call: Call) -> int:
                "host": call.kernel.hostname}),
         _line(call, "CONTROL", 23403, "Build Info",
               {"buildInfo": {"version": version, "modules": ["emulated by kubemu"]}}),
+        _line(call, "CONTROL", 0, mongowire.NOT_EMULATED, {}),
         _line(call, "NETWORK", 23015, "Listening on", {"address": "0.0.0.0"}),
         _line(call, "NETWORK", 23016, "Waiting for connections", {"port": port, "ssl": "off"}),
     ]  # fmt: skip
 
+    user = entrypoints.secret(call, "MONGO_INITDB_ROOT_USERNAME")
+    password = entrypoints.secret(call, "MONGO_INITDB_ROOT_PASSWORD")
+    users = {user: password} if user else {}
+    seed = f"{call.kernel.hostname}/{call.kernel.started}"
+    chance = random.Random(seed)  # noqa: S311
+    numbers = itertools.count(1)
+
     async def serve(stream: Stream) -> None:
-        await _converse(call, stream, version)
+        def nonce() -> str:
+            return f"{chance.getrandbits(144):036x}"
+
+        await _converse(call, stream, mongowire.Session(users, version, nonce, next(numbers)))
 
     return await entrypoints.serve(call, port, serve, lines)
 
@@ -76,18 +83,22 @@ def _line(call: Call, component: str, number: int, text: str, told: Mapping[str,
     return msgspec.json.encode(row).decode()
 
 
-async def _converse(call: Call, stream: Stream, version: str) -> None:
-    told = {"remote": str(stream.peer), "connectionCount": 1}
+async def _converse(call: Call, stream: Stream, session: mongowire.Session) -> None:
+    told = {"remote": str(stream.peer)}
     await call.out(_line(call, "NETWORK", 22943, "Connection accepted", told) + "\n")
     reader = entrypoints.Reader(stream)
     while True:
         head = await reader.exactly(16)
-        body = await reader.exactly(struct.unpack("<i", head[:4])[0] - 16)
+        body = await reader.body(struct.unpack("<i", head[:4])[0] - 16)
         try:
-            answer = bson.answer(head, body, version, int(call.kernel.clock.now() * 1000))
+            answer = session.answer(head, body, int(call.kernel.clock.now() * 1000))
         except (ValueError, struct.error):
             return
-        await stream.send(answer)
+        for line in session.log:
+            await call.out(_line(call, "COMMAND", 0, line, told) + "\n")
+        session.log.clear()
+        if answer:
+            await stream.send(answer)
 
 
 async def mongosh(call: Call) -> int:
@@ -110,14 +121,19 @@ async def mongosh(call: Call) -> int:
     found = re.search(r"(ping|hello|isMaster|ismaster|buildInfo|version)", text)
     command = found[1].replace("version", "buildInfo") if found else text[:40]
     body = struct.pack("<i", 0) + b"\0" + bson.encode({command: 1, "$db": "admin"})
-    await stream.send(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
-    reader = entrypoints.Reader(stream)
-    head = await reader.exactly(16)
-    answer = await reader.exactly(struct.unpack("<i", head[:4])[0] - 16)
-    stream.close()
-    good = bson.encode({"ok": 1.0})[4:-1] in answer
-    if not good:
-        await call.io.stderr.write(f"MongoServerError: {bson.NOT_EMULATED}\n".encode())
+    try:
+        await stream.send(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
+        reader = entrypoints.Reader(stream)
+        head = await reader.exactly(16)
+        data = await reader.body(struct.unpack("<i", head[:4])[0] - 16)
+        answer = bson.decode(data[5:])
+    except (OSError, ValueError):
+        await call.io.stderr.write(b"MongoNetworkError: connection closed\n")
+        return 1
+    finally:
+        stream.close()
+    if not answer.get("ok"):
+        await call.io.stderr.write(f"MongoServerError: {answer.get('errmsg')}\n".encode())
         return 1
     await call.out("1\n" if ".ok" in text else "{ ok: 1 }\n")
     return 0
