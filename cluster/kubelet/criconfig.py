@@ -11,6 +11,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 
 INIT: Final = "kubemu.dev/init"
 """Tells a simulated runtime that a container is an init container: it is one that ends."""
+JOB: Final = "kubemu.dev/job"
+"""The same of one that does the work of a Job."""
 RESTART_COUNT: Final = "io.kubernetes.container.restartCount"
 _LONGEST_HOSTNAME: Final = 63
 _LEAST_SHARES: Final = 2
@@ -81,6 +83,8 @@ def container(
     annotations |= hints.of(spec)
     if init and not podspec.sidecar(spec):
         annotations[INIT] = "true"
+    elif not init and _of_job(pod):
+        annotations[JOB] = "true"
     return pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=name, attempt=attempt),
         linux=_linux(spec),
@@ -97,6 +101,11 @@ def container(
         stdin_once=bool(spec.get("stdinOnce")),
         tty=bool(spec.get("tty")),
     )
+
+
+def _of_job(pod: objects.Object) -> bool:
+    owners = objects.meta(pod).get("ownerReferences") or ()
+    return any(one.get("controller") and one.get("kind") == "Job" for one in owners)
 
 
 def _linux(spec: Mapping[str, Any]) -> pb.LinuxContainerConfig | None:

@@ -65,7 +65,8 @@ def decide(
         base = _suited(_known(argv, emulated, declared or exposed), argv, emulated, config)
     else:
         exposed = images.exposed(reference) if pulled is None else registryimages.exposed(pulled)
-        base = script.believed(argv, init=init, ports=declared or exposed)
+        job = script.JOB in config.annotations and not declared
+        base = script.believed(argv, init=init, job=job, ports=declared or exposed)
     try:
         told = script.of(
             config.metadata.name, sandbox.config.annotations, base,

@@ -25,6 +25,9 @@ _ENDS: Final = ("run-for", "crash-after")
 INIT: Final = "kubemu.dev/init"
 """Annotation that the kubelet puts on the CRI configuration of an init container."""
 
+JOB: Final = "kubemu.dev/job"
+"""The same, of a container of a Job's pod that is neither an init container nor a sidecar."""
+
 PORTS: Final = "io.kubernetes.container.ports"
 """Annotation in which the kubelet puts the ports that a container declares, as JSON."""
 
@@ -74,6 +77,7 @@ class Script:
 SERVER: Final = Script()
 """A well-behaved server: it serves until it is asked to end, and then ends cleanly."""
 _ONCE: Final = Script(run_for=0.0)
+_WORK: Final = Script(run_for=1.0)
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -113,16 +117,21 @@ def of(
     )
 
 
-def believed(argv: Sequence[str], *, init: bool = False, ports: tuple[int, ...] = ()) -> Script:
+def believed(
+    argv: Sequence[str], *, init: bool = False, job: bool = False, ports: tuple[int, ...] = ()
+) -> Script:
     """What a container does of whose image nothing is known: its command, where every virtual OS
-    has what that names, or else it serves `ports`; in an init container it ends at once.
+    has what that names, or else it serves `ports`; in an init container it ends at once, and where
+    it is a `job` it has done its work after a second.
     """
     found = commandline.course(argv) if argv else None
     if found is not None:
         return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
     if argv and commandline.understood(argv):
         return Script(program=tuple(argv), stop_after=math.inf)
-    return _ONCE if init else _server(ports)
+    if init:
+        return _ONCE
+    return _WORK if job else _server(ports)
 
 
 @lru_cache(256)
