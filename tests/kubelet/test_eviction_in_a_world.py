@@ -6,6 +6,7 @@ from typing import Any
 from kubeletworld import NODE, World, phase, world
 
 from cluster.aio import virtual
+from cluster.api import imagescripts
 from cluster.lab import wire
 
 LEAK = {"kubemu.dev/memory": "0s=64Mi,1m=900Mi"}
@@ -56,6 +57,18 @@ def test_a_leak_is_evicted_and_told_of_and_its_node_heals() -> None:
             found = await node_condition(here, "MemoryPressure", "False", 400)
             assert found["reason"] == "KubeletHasSufficientMemory"
             assert (await here.get("calm"))["status"]["phase"] == "Running"
+
+    virtual.run(scenario())
+
+
+def test_a_leak_that_only_its_image_is_said_to_have_is_evicted() -> None:
+    async def scenario() -> None:
+        scripts = imagescripts.parse("images: [{image: shop/*, memory: '0s=64Mi,10m=900Mi'}]")
+        async with world() as here:
+            here.start_kubelet(here.runtime(image_scripts=scripts).cri, **SMALL)
+            await here.pod("leak", containers=[{"name": "web", "image": "shop/web"}])
+            pod = await here.wait("leak", phase("Failed"), 600)
+            assert pod["status"]["reason"] == "Evicted"
 
     virtual.run(scenario())
 
