@@ -19,6 +19,9 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    # gRPC would let the windows of a quick connection grow to megabytes for each stream, which it
+    # then holds for those that read slowly.
+    ("grpc.http2.bdp_probe", 0),
     # Components reach each other directly, whatever the environment says of proxies.
     ("grpc.enable_http_proxy", 0),
     ("grpc.service_config_disable_resolution", 1),
