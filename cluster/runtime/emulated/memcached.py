@@ -3,8 +3,9 @@
 `Store` and `Session` are sans-IO. Source: memcached's doc/protocol.txt.
 """
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,8 @@ _MOST: Final = 64 << 20
 """-m: megabytes of data; an emulated server takes no more."""
 _ITEM: Final = 1 << 20
 _LINE: Final = 2048
+_ANSWER: Final = 4 << 20
+"""Bytes that are gathered for one get at most; a real server streams them."""
 _EACH: Final = 56
 _MONTH: Final = 60 * 60 * 24 * 30
 """Times of expiry up to this are counted from now."""
@@ -164,12 +167,17 @@ class Session:
         if not keys:
             return b"ERROR\r\n"
         made: list[bytes] = []
+        size = 0
         for key in keys:
+            if size > _ANSWER:
+                self.closed = True
+                return b"".join(made) + b"SERVER_ERROR out of memory writing get response\r\n"
             found = self._store.get(key)
             self._store.counts["cmd_get"] += 1
             self._store.counts["get_hits" if found else "get_misses"] += 1
             if found is None:
                 continue
+            size += len(found.data)
             found.expires = found.expires if expires is None else expires
             unique = b" %d" % found.unique if words[0].endswith(b"s") else b""
             made.append(
@@ -253,15 +261,37 @@ class Session:
         return b"OK\r\n"
 
 
-@serving.server()
+def _serves(argv: Sequence[str]) -> bool:
+    """Whether a command line is the server's, and not another program's of the entrypoint."""
+    own = argv[0].rpartition("/")[2] != "docker-entrypoint.sh"
+    return own or len(argv) < 2 or argv[1].startswith("-") or argv[1].endswith("memcached")
+
+
+def _spread(argv: Sequence[str]) -> Iterator[str]:
+    """Options and their values as words of their own: `-m64` is `-m 64`."""
+    names = {"--port": "-p", "--memory-limit": "-m"}
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if name in names:
+            yield names[name]
+            if equals:
+                yield value
+        elif re.fullmatch(r"-[pm]\d+", word):
+            yield from (word[:2], word[2:])
+        else:
+            yield word
+
+
+@serving.server(when=_serves)
 async def memcached(call: Call) -> int:
-    """`memcached [-m MEGABYTES] [-p PORT]`."""
-    words = [word for word in call.argv[1:] if not word.endswith(("memcached", "run.sh"))]
-    told = {
-        word[:2]: word[2:] or after for word, after in zip(words, [*words[1:], ""], strict=True)
-    }
-    port = int(told["-p"]) if told.get("-p", "x").isdigit() else PORT
-    size = int(told["-m"][:6]) << 20 if told.get("-m", "x").isdigit() else _MOST
+    """`memcached [-m MEGABYTES] [-p PORT]`; the entrypoint runs other programs, too."""
+    if not _serves(call.argv):
+        return await entrypoints.command(call, call.argv[1:])
+    told = dict(itertools.pairwise(_spread(call.argv[1:])))
+    port = int(told["-p"][:6]) if told.get("-p", "").isdigit() else PORT
+    size = int(told["-m"][:6]) << 20 if told.get("-m", "").isdigit() else _MOST
+    if not 0 < port < 65536:
+        return await call.complain(f"bind(): Cannot assign requested address: {port}", 71)
     store = Store(call.kernel.clock.now, min(max(size, 1 << 20), _MOST))
     began = call.kernel.clock.now()
     open_: dict[Stream, None] = {}

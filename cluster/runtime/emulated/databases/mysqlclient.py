@@ -9,6 +9,8 @@ from cluster.runtime.vos import resolving, streams
 from cluster.runtime.vos.kernel import Call
 
 PORT: Final = 3306
+_FLAGS: Final = "NBstrvfAqEL"
+"""Options of one letter without a value, which may be joined: `-Ne`."""
 
 
 class _Refused(Exception):
@@ -40,6 +42,9 @@ def _options(call: Call) -> tuple[dict[str, str], list[str]]:
             takes = not equals and name in names and name != "password" and bool(words)
             found[key] = value if equals else words.pop(0) if takes else ""
         elif word[:1] == "-" and len(word) > 1:
+            while len(word) > 2 and word[1] in _FLAGS:
+                found[word[1]] = ""
+                word = f"-{word[2:]}"
             letter, value = word[1], word[2:]
             takes = letter in "huPeDS" and not value and bool(words)
             found[letter] = words.pop(0) if takes else value

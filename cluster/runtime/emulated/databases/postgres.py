@@ -17,6 +17,8 @@ from cluster.runtime.vos.sockets import Stream
 PORT: Final = 5432
 _PATIENCE: Final = 60.0
 _SHORT: Final = ("-h", "-p", "-U", "-d", "-c", "-v")
+_FLAGS: Final = ("t", "A", "q", "X", "w", "e", "a", "1")
+"""Options of psql of one letter without a value, which may be joined: `-tAc`."""
 _UNSET: Final = """Error: Database is uninitialized and superuser password is not specified.
        You must specify POSTGRES_PASSWORD to a non-empty value for the
        superuser. For example, "-e POSTGRES_PASSWORD=password" on "docker run".
@@ -154,6 +156,9 @@ def _options(call: Call) -> tuple[dict[str, str], list[str]]:
         name, equals, value = word.partition("=")
         if name in names and word != "--quiet":
             found[names[name]] = value if equals else (words.pop(0) if words else "")
+        elif word[:1] == "-" and word[1:2] in _FLAGS and word[2:] and not isready:
+            found[word[1]] = "1"
+            words.insert(0, f"-{word[2:]}")
         elif word[:2] in _SHORT or (word == "-t" and isready):
             found[word[1]] = word[2:] or (words.pop(0) if words else "")
         elif word.startswith("-"):
@@ -273,22 +278,64 @@ def _text(body: bytes) -> str:
 async def _show(
     call: Call, messages: Sequence[tuple[bytes, bytes]], found: Mapping[str, str]
 ) -> int:
-    bare = any(set(one) <= set("tAqX") and "t" in one for one in found)
-    name = ""
+    bare = "t" in found or "tuples-only" in found
+    aligned = "A" not in found and "no-align" not in found
+    columns: list[tuple[str, bool]] = []
     for kind, body in messages:
         if kind == b"E":
             await call.io.stderr.write((_text(body) + "\n").encode())
             return 1
         if kind == b"T":
-            name = body[2 : body.index(b"\0", 2)].decode()
+            columns = _columns(body)
         elif kind == b"D":
-            value = body[6:].decode()
-            width = max(len(name), len(value))
-            shown = f" {name:^{width}} \n{'-' * (width + 2)}\n {value:>{width}}\n(1 row)\n\n"
-            await call.out(f"{value}\n" if bare else shown)
-        elif kind == b"C" and not body.startswith(b"SELECT"):
+            await call.out(_table(columns, _cells(body), bare=bare, aligned=aligned))
+        elif kind == b"C" and not body.startswith((b"SELECT", b"SHOW")):
             await call.out(body.rstrip(b"\0").decode() + "\n")
     return 0
+
+
+def _columns(body: bytes) -> list[tuple[str, bool]]:
+    """The columns of a RowDescription: their names, and whether they hold numbers."""
+    found: list[tuple[str, bool]] = []
+    at = 2
+    for _ in range(struct.unpack(">H", body[:2])[0]):
+        end = body.index(b"\0", at)
+        (kind,) = struct.unpack_from(">I", body, end + 7)
+        found.append((body[at:end].decode(errors="replace"), kind in (20, 21, 23)))
+        at = end + 19
+    return found
+
+
+def _cells(body: bytes) -> list[str]:
+    """The values of a DataRow; NULL is empty."""
+    found: list[str] = []
+    at = 2
+    while at < len(body):
+        (size,) = struct.unpack_from(">i", body, at)
+        found.append(body[at + 4 : at + 4 + max(size, 0)].decode(errors="replace"))
+        at += 4 + max(size, 0)
+    return found
+
+
+def _table(
+    columns: Sequence[tuple[str, bool]], cells: Sequence[str], *, bare: bool, aligned: bool
+) -> str:
+    """A row as psql prints it."""
+    names = [name for name, _ in columns]
+    if not aligned:
+        head = "" if bare else "|".join(names) + "\n"
+        return f"{head}{'|'.join(cells)}\n" + ("" if bare else "(1 row)\n")
+    widths = [max(len(name), len(cell)) for name, cell in zip(names, cells, strict=True)]
+    shown = [
+        f"{cell:>{width}}" if number else f"{cell:<{width}}"
+        for cell, width, (_, number) in zip(cells, widths, columns, strict=True)
+    ]
+    row = f" {' | '.join(shown)}".rstrip()
+    if bare:
+        return f"{row}\n\n"
+    head = " | ".join(f"{name:^{width}}" for name, width in zip(names, widths, strict=True))
+    line = "-+-".join("-" * width for width in widths)
+    return f" {head} \n-{line}-\n{row}\n(1 row)\n\n"
 
 
 _PROGRAMS: Final = {"docker-entrypoint.sh": postgres, "postgres": postgres,

@@ -79,9 +79,9 @@ def _hash(key: bytes, data: bytes) -> bytes:
 class Prover:
     """The client's side."""
 
-    def __init__(self, password: str, nonce: str) -> None:
+    def __init__(self, password: str, nonce: str, user: str = "") -> None:
         self._password = password
-        self._first = f"n=,r={nonce}"
+        self._first = f"n={user.replace('=', '=3D').replace(',', '=2C')},r={nonce}"
 
     def first(self) -> bytes:
         """The first message."""
