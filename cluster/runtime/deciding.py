@@ -19,7 +19,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import commandline, images, registryimages, script
 from cluster.runtime.emulated import catalog, serving
 from cluster.runtime.emulated.image import Image
-from cluster.runtime.records import Sandbox
+from cluster.runtime.records import Container, Sandbox
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.script import Script
 from cluster.runtime.vos.kernel import lookup
@@ -75,6 +75,25 @@ def decide(
     except ValueError as error:
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
     return Decision(reference, told, emulated)
+
+
+def handed_over(container: Container) -> Script | None:
+    """What a container does whose program is not there, but in a volume that it shares with one of
+    an unknown image: that one is believed to have brought it (an installer, an injected agent).
+    None where nobody can have.
+    """
+    path, config = container.script.program[0], container.config
+    hosts = {
+        mount.host_path
+        for mount in config.mounts
+        if path.startswith(mount.container_path.rstrip("/") + "/")
+    }
+    others = [one for one in container.sandbox.containers.values() if one.believed]
+    if not any(mount.host_path in hosts for one in others for mount in one.config.mounts):
+        return None
+    declared = script.ports(config.annotations.get(script.PORTS, ""))
+    job = script.JOB in config.annotations and not declared
+    return script.unknown(init=script.INIT in config.annotations, job=job, ports=declared)
 
 
 def _scripted(config: pb.ContainerConfig, scripts: Scripts) -> Mapping[str, str]:

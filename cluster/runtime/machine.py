@@ -243,8 +243,12 @@ class Machine:
             tty.on_signal = process.signal
         return process
 
+    def lacks(self, path: str) -> bool:
+        """Whether there is neither a program nor a file at this path."""
+        return self.kernel.find(path) is None and not self.kernel.files.exists(path)
+
     def _script(self, words: list[str]) -> list[str]:
-        """A file that is executable is a script. Refused."""
+        """A file that is executable is a script, of the shell that it names. Refused."""
         try:
             found = self.kernel.files.find(words[0])
         except OSError:
@@ -253,4 +257,6 @@ class Machine:
             ) from None
         if not found.mode & 0o111:
             raise Refused(f'exec: "{words[0]}": permission denied')
-        return ["sh", *words]
+        first = self.kernel.files.read(words[0])[:80].partition(b"\n")[0]
+        bash = first.startswith(b"#!") and first.rstrip().endswith(b"bash")
+        return ["bash" if bash else "sh", *words]

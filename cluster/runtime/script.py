@@ -129,6 +129,11 @@ def believed(
         return Script(run_for=found.seconds, exit_code=found.code, stop_after=math.inf)
     if argv and commandline.understood(argv):
         return Script(program=tuple(argv), stop_after=math.inf)
+    return unknown(init=init, job=job, ports=ports)
+
+
+def unknown(*, init: bool = False, job: bool = False, ports: tuple[int, ...] = ()) -> Script:
+    """What a program does of which nothing is known."""
     if init:
         return _ONCE
     return _WORK if job else _server(ports)

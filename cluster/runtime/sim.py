@@ -206,8 +206,7 @@ class Sim(simmachines.Machines):
         told = container.script
         if told.program and not told.sleeps:
             try:
-                await self.made(container)
-                self.begin(container)
+                told = await self._begun(container)
             except rpc.Failure:
                 return  # it has ended, and says why
         if not math.isinf(told.run_for):
@@ -229,16 +228,34 @@ class Sim(simmachines.Machines):
             if self.containers.get(container.id) is not container or not container.sandbox.ready:
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
         if told.program and not told.sleeps:
-            await self.made(container)
-            self.begin(container)
+            told = await self._begun(container)
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)
-        if self._files is not None and told.speaks:
-            self.log(container)
+        if self._files is not None:
+            self._begin_log(container)
         if not math.isinf(told.run_for):
             self._after(container, told.run_for, told.exit_code)
         self._watch_memory(container)
+
+    async def _begun(self, container: Container) -> script.Script:
+        """Start its program, or have what another container brought; what it does. rpc.Failure."""
+        machine = await self.made(container)
+        path = container.script.program[0]
+        if path.startswith("/") and machine.lacks(path):
+            found = deciding.handed_over(container)
+            if found is not None:
+                container.script, container.emulated = found, None
+                return found
+        self.begin(container)
+        return container.script
+
+    def _begin_log(self, container: Container) -> None:
+        path = messages.log_path(container)
+        if path:
+            logs.make(Path(path))
+        if container.script.speaks:
+            self.log(container)
 
     async def update(self, container: Container, resources: pb.LinuxContainerResources) -> None:
         """Change what a running container may use. rpc.Failure in any other state."""
@@ -309,6 +326,8 @@ class Sim(simmachines.Machines):
             self.log(container)
         if container.log is not None:
             container.log.kept.remove()
+        if self._files is not None and (path := messages.log_path(container)):
+            logs.unmake(Path(path))
         if container.sandbox.containers.pop(container.id, None) is not None:
             self._tell(container.sandbox, container.id, Change.DELETED)
 

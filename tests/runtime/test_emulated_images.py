@@ -9,6 +9,7 @@ from podworld import EPOCH, Node, OneImage, on_a_node
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
+from cluster.pb.cri.v1 import api_pb2 as cri
 from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.serving import server
@@ -159,6 +160,42 @@ def test_a_command_of_an_unknown_image_is_believed() -> None:
         cid = await node.run("a", "shop/cart", "./cart", ports=(8080,))
         assert "HTTP/1.1 200 OK" in await node.get("a", 8080)
         assert (await node.exec(cid, "./healthy")).exit_code == 0
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize(
+    ("first", "code"), [("#!/bin/bash", 0), ("#!/usr/bin/env bash", 0), ("#!/bin/sh", 2)]
+)
+def test_a_script_is_run_by_the_shell_that_it_names(first: str, code: int) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", "debian:12", "sleep", "100")
+        await node.sh(cid, f"printf '{first}\\na=(x)\\n' >/s; chmod +x /s")
+        assert (await node.exec(cid, "/s")).exit_code == code
+        assert (await node.exec(cid, "sh", "-c", "/s")).exit_code == code
+
+    on_a_node(story)
+
+
+def _shares(path: str) -> list[cri.Mount]:
+    return [cri.Mount(container_path=path, host_path="/var/lib/kubelet/pods/a/work")]
+
+
+@pytest.mark.parametrize(("image", "brought"), [("pets/installer:1", True), ("busybox", False)])
+def test_a_program_in_a_volume_is_believed_where_an_unknown_image_had_the_volume(
+    image: str, brought: bool
+) -> None:
+    async def story(node: Node) -> None:
+        first = await node.run("a", image, "true", name="install", mounts=_shares("/into"))
+        await node.ended(first)
+        command = ("/work/agent", "--verbose")
+        if not brought:
+            with pytest.raises(rpc.Failure, match="stat /work/agent: no such file or directory"):
+                await node.run("a", "debian:12", *command, mounts=_shares("/work"), ports=(80,))
+            return
+        cid = await node.run("a", "debian:12", *command, mounts=_shares("/work"), ports=(80,))
+        assert "HTTP/1.1 200 OK" in await node.get("a", 80)
+        assert (await node.exec(cid, "/work/agentctl", "status")).exit_code == 0
 
     on_a_node(story)
 
