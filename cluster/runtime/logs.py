@@ -93,6 +93,21 @@ class InMemory:
         self.start = self.end
 
 
+def make(path: Path) -> None:
+    """Make an empty log of a container that has said nothing yet: crictl opens it by its path."""
+    with contextlib.suppress(OSError):  # whoever writes to it will tell
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def unmake(path: Path) -> None:
+    """Remove what `make` has made, and the folders that are left empty."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+        path.parent.parent.rmdir()
+
+
 def clear(folder: Path) -> None:
     """Remove the container logs in a pod's folder, those of an earlier runtime too."""
     for path in (*folder.glob("*/[0-9]*.log"), *folder.glob("*/[0-9]*.log.*")):

@@ -131,3 +131,16 @@ def test_streams_have_their_names(stream: str) -> None:
     log = memory()
     log.write(stream, b"a\n")
     assert all_of(log) == PREFIX + f" {stream} F a\n".encode()
+
+
+def test_a_silent_container_has_an_empty_log(tmp_path: Path) -> None:
+    path = tmp_path / "pod" / "main" / "0.log"
+    logs.make(path)
+    assert path.read_bytes() == b""
+    log = Log(InFiles(path, size=200, files=3, now=lambda: AT), lambda: AT)
+    log.write("stdout", b"word\n")
+    logs.make(path)
+    assert path.read_bytes() == PREFIX + b" stdout F word\n"
+    logs.unmake(path)
+    assert list(tmp_path.iterdir()) == []
+    logs.unmake(path)
