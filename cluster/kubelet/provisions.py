@@ -20,7 +20,7 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, EventSource
 from cluster.kubelet.environment import hostnames, resolvers, services, variables
 from cluster.kubelet.imagescripts import ImageScripts
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import hints, podspec
 from cluster.kubelet.lifecycle.actions import Start
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.volumes import mounting, references
@@ -230,6 +230,9 @@ class Provisions:
         config.linux.security_context.CopyFrom(found)
         memory = int(quantity.value(self._config.memory))
         config.linux.resources.oom_score_adj = security.oom_score(pod.object, spec, memory)
+        volumes = mounting.in_memory(self.keeper, pod, spec)
+        if volumes:
+            config.annotations[hints.MEMORY_VOLUMES] = hints.encoded(volumes)
 
     def quota(self, found: pb.LinuxContainerResources) -> None:
         """Have limits of CPU enforced as the node's configuration says."""

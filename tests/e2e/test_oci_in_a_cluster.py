@@ -49,9 +49,11 @@ spec:
     volumeMounts:
     - {name: data, mountPath: /data}
     - {name: config, mountPath: /config}
+    - {name: quick, mountPath: /quick}
   volumes:
   - {name: data, emptyDir: {}}
   - {name: config, configMap: {name: settings}}
+  - {name: quick, emptyDir: {medium: Memory, sizeLimit: 2Mi}}
 """
 
 
@@ -102,6 +104,14 @@ def test_a_pod_with_volumes_probes_and_a_user_runs(cluster: Cluster, web: str) -
 
 def test_what_run_left_in_the_image_is_there(cluster: Cluster, web: str) -> None:
     assert cluster.kubectl("exec", web, "--", "cat", "/built") == "built in image\n"
+
+
+def test_a_volume_in_memory_is_a_tmpfs_of_its_size(cluster: Cluster, web: str) -> None:
+    lines = cluster.kubectl("exec", web, "--", "cat", "/proc/mounts").splitlines()
+    (found,) = [line.split() for line in lines if " /quick " in line]
+    assert found[0] == "tmpfs"
+    assert {"size=2048k", "gid=70"} <= set(found[3].split(","))
+    cluster.kubectl("exec", web, "--", "sh", "-c", "echo mine > /quick/f")  # by its fsGroup
 
 
 def test_exec_gives_the_exit_code(cluster: Cluster, web: str) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cluster.aio import clock
 from cluster.kubelet import downward
-from cluster.kubelet.volumes import atomic, contents, hostpaths, references, setups
+from cluster.kubelet.pods import Pod
+from cluster.kubelet.volumes import atomic, contents, hostpaths, mounting, references, setups
 from cluster.kubelet.volumes.contents import File
 from cluster.kubelet.volumes.layout import Layout
 from cluster.kubelet.volumes.realdisk import RealDisk
@@ -311,3 +312,23 @@ def test_a_link_in_the_node_leads_nowhere_outside(tmp_path, kind):
         with pytest.raises(contents.Unready, match="leads out of the node's root"):
             prepare(disk, tmp_path, path, kind)
     assert list(outside.iterdir()) == []
+
+
+def test_which_volumes_of_a_container_are_to_be_in_memory():
+    class Keeper:
+        disk = RealDisk()
+
+        def volume_path(self, _pod, volume):
+            return f"/pods/{volume['name']}"
+
+    empties = {
+        "a": {"medium": "Memory", "sizeLimit": "1Mi"}, "b": {"medium": "Memory"},
+        "c": {"sizeLimit": "1Mi"}, "d": {"medium": "Memory"},
+    }  # fmt: skip
+    volumes = [{"name": name, "emptyDir": source} for name, source in empties.items()]
+    first = {"name": "x", "volumeMounts": [{"name": name} for name in "abc"]}
+    second = {"name": "y", "volumeMounts": [{"name": "d"}]}
+    pod = Pod("u", {"spec": {"containers": [first, second], "volumes": volumes}})
+    assert mounting.in_memory(Keeper(), pod, first) == {"/pods/a": 1 << 20, "/pods/b": 0}
+    assert mounting.in_memory(Keeper(), pod, second) == {"/pods/d": 0}
+    assert mounting.in_memory(Keeper(), pod, {"name": "z"}) == {}

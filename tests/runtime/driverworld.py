@@ -23,7 +23,7 @@ from cluster.runtime.service import CriService
 
 CIDR = "10.244.9.0/24"
 _NAMES = """
-sh sleep echo cat ls id hostname head dd tail env touch mkdir rm wc seq yes nc ps test kill
+sh sleep echo cat ls ln id hostname head dd tail env touch mkdir rm wc seq yes nc ps test kill
 mount stat grep
 """
 APPLETS = _NAMES.split()

@@ -1,6 +1,7 @@
 """What only real processes can show: users, memory, namespaces, and who outlives whom."""
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -12,7 +13,7 @@ from driverworld import World
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as kubelet
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime.oci import leaving
+from cluster.runtime.oci import leaving, surroundings
 
 pytestmark = pytest.mark.skipif(bool(driverworld.lacking()), reason=driverworld.lacking())
 LIMIT = 24 << 20
@@ -39,6 +40,10 @@ def linux(**security) -> pb.LinuxContainerConfig:
     if "namespace_options" not in security:
         found.security_context.namespace_options.pid = pb.CONTAINER
     return found
+
+
+def shim_of(world) -> int:
+    return int(world.cri.driver.oci.link._process.pid)
 
 
 def pid_of(world, made) -> int:
@@ -80,6 +85,55 @@ def test_any_user_reads_what_is_mounted_whatever_the_umask_was(tmp_path):
         os.umask(before)
     assert words == "bye\n"
     assert log[:3] == ["stdout 0022", "stdout p", "stdout search svc.cluster.local"]
+
+
+def in_memory(folder: Path, size: int) -> dict[str, str]:
+    return {surroundings.MEMORY_VOLUMES: json.dumps({str(folder): size})}
+
+
+def test_a_volume_in_memory_has_its_size_and_is_shared_and_goes_with_the_pod(play, tmp_path):
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    folder.chmod(0o777)
+    mount = pb.Mount(container_path="/m", host_path=str(folder))
+    part = pb.Mount(container_path="/part", host_path=f"{folder}/a/b")
+    more = {"annotations": in_memory(folder, 1 << 20), "mounts": [mount, part]}
+
+    async def story(world):
+        user = linux(run_as_user=pb.Int64Value(value=1000))
+        script = (
+            "mount | grep -c 'tmpfs on /m .*size=1024k'; echo deep > /part/x; cat /m/a/b/x;"
+            "dd if=/dev/zero of=/m/big bs=1M count=2 2>/dev/null || echo full"
+        )
+        first = await world.run("a", "sh", "-c", script, linux=user, **more)
+        second = await world.run("b", "cat", "/part/x", **more)
+        request = pb.RemovePodSandboxRequest(pod_sandbox_id=world.sandbox)
+        mounts = Path(f"/proc/{shim_of(world)}/mounts")
+        before = str(folder) in mounts.read_text()
+        await world.cri.remove_pod_sandbox(request)
+        return first[1], second[1], before, str(folder) in mounts.read_text()
+
+    first, second, before, after = play(story)
+    assert first == ["stdout 1", "stdout deep", "stdout full"]
+    assert second == ["stdout deep"]
+    assert (before, after) == (True, False)
+    assert list(folder.iterdir()) == []
+
+
+def test_no_link_leads_out_of_a_volume_in_memory(play, tmp_path):
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    mount = pb.Mount(container_path="/m", host_path=str(folder))
+    part = pb.Mount(container_path="/part", host_path=f"{folder}/out")
+
+    async def story(world):
+        said = in_memory(folder, 0)
+        await world.run("a", "sh", "-c", "ln -s / /m/out", mounts=[mount], annotations=said)
+        with pytest.raises(rpc.Failure) as failed:
+            await world.begin("b", "ls", "/part", mounts=[part], annotations=said)
+        return failed.value.message
+
+    assert "out is a symbolic link" in play(story)
 
 
 def test_who_uses_more_memory_than_allowed_is_killed_for_it(play):

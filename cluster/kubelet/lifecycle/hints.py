@@ -3,7 +3,7 @@
 The names are Kubernetes' own where it has any.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,11 +15,18 @@ MESSAGE_PATH: Final = "io.kubernetes.container.terminationMessagePath"
 MESSAGE_POLICY: Final = "io.kubernetes.container.terminationMessagePolicy"
 STOP_SIGNAL: Final = "kubemu.dev/stop-signal"
 """CRI has a field for it since 1.33; ours is of before that."""
+MEMORY_VOLUMES: Final = "kubemu.dev/memory-volumes"
+"""The directories of volumes that are to be in memory, and bytes of each (0: no limit), in JSON."""
 _USUAL: Final = {MESSAGE_PATH: "/dev/termination-log", MESSAGE_POLICY: "File"}
 _encode = msgspec.json.Encoder().encode
 
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _HANDLERS = ("httpGet", "tcpSocket", "grpc")
+
+
+def encoded(volumes: Mapping[str, int]) -> str:
+    """The value of MEMORY_VOLUMES."""
+    return _encode(volumes).decode()
 
 
 def of(spec: objects.Object) -> dict[str, str]:

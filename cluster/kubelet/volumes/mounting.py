@@ -45,6 +45,21 @@ def mounts(
     return found
 
 
+def in_memory(keeper: Keeper, pod: Pod, spec: Mapping[str, Any]) -> dict[str, int]:
+    """Which directories of a container's volumes are to be in memory, and bytes of each (0: no
+    limit): emptyDir of the medium Memory.
+    """
+    asked = {one["name"] for one in spec.get("volumeMounts") or ()}
+    found = {}
+    for volume in references.used(pod.object) if asked and keeper.disk is not None else ():
+        medium = (volume.get("emptyDir") or {}).get("medium")
+        if medium == "Memory" and volume["name"] in asked:
+            setup = setups.of(volume).setup
+            limit = setup.limit if isinstance(setup, setups.Empty) else None
+            found[keeper.volume_path(pod, volume)] = limit or 0
+    return found
+
+
 class _Mounting:
     """One mount of a container."""
 

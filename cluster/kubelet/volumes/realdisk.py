@@ -92,7 +92,9 @@ class RealDisk:
         return str(Path(path).resolve(strict=True))
 
     def limit(self, path: str, size: int) -> None:
-        """Not built: a directory of the real disk grows as long as the disk has room."""
+        """Nothing here: a runtime whose containers are processes lays memory of that size upon it,
+        and elsewhere it grows as long as the disk has room.
+        """
 
     def share(self, path: str, group: int, *, readonly: bool) -> None:
         """Let a group read (and write) all that is there; as far as this user may."""

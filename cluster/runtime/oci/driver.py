@@ -143,7 +143,8 @@ class Oci(Sandboxes, Streams):
         told = await self.link.ask(
             "start", id=container.id, spec=made, tty=config.tty, stdin=config.stdin,
             own_processes=surroundings.processes(container, self._pids) == 0,
-            log=self._log_of(container),
+            log=self._log_of(container), sandbox=sandbox.id,
+            memory=surroundings.in_memory(config),
         )  # fmt: skip
         return int(told["pid"])
 

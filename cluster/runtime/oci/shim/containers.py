@@ -17,7 +17,7 @@ from typing import Any, Final
 from cluster.aio import tasks
 from cluster.runtime import logs
 from cluster.runtime.oci import frames
-from cluster.runtime.oci.shim import cgroups, console, kernel, namespaces, waiting
+from cluster.runtime.oci.shim import cgroups, console, kernel, memory, namespaces, waiting
 from cluster.runtime.oci.shim.command import Failed
 from cluster.runtime.oci.shim.console import Sink
 from cluster.runtime.oci.shim.program import Program
@@ -83,6 +83,7 @@ class Containers:
         self._group = group
         self._now = now
         self._listener = listener
+        self._memory = memory.Memory()
         self.all: dict[str, Container] = {}
 
     def bundle(self, id: str) -> Path:
@@ -134,8 +135,13 @@ class Containers:
         asked = request.get("log")
         if asked:
             path = Path(asked["path"])
+            logs.make(path)
             kept = logs.InFiles(path, size=asked["size"], files=asked["files"], now=self._now)
-        found = await self._begin(request["id"], request, logs.Log(kept, self._now))
+        pod, made = request.get("sandbox", ""), request["spec"]
+        self._memory.lay(pod, request.get("memory") or {})
+        with self._memory.parts(pod, made["mounts"], self.bundle(request["id"])) as mounts:
+            with_parts = {**request, "spec": {**made, "mounts": mounts}}
+            found = await self._begin(request["id"], with_parts, logs.Log(kept, self._now))
         return {"pid": found.pid}
 
     async def _begin(self, id: str, request: Mapping[str, Any], log: logs.Log | None) -> Container:
@@ -238,6 +244,7 @@ class Containers:
         bundle = self.bundle(id)
         with contextlib.suppress(OSError):
             kernel.unmount(str(bundle / "shm"))
+        self._memory.clear(id)
         self._roots.remove(bundle)
 
     async def clear(self) -> None:
