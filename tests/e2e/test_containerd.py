@@ -159,6 +159,8 @@ def test_a_pod_with_volumes_probes_and_a_user_runs(cluster: Cluster, web: str) -
     )
     assert said == "7\nweb\nimage\n"
     assert "up\noops\n" in cluster.kubectl("logs", web)
+    sizes = cluster.kubectl("exec", web, "-c", "main", "--", "wc", "-c", "/proc/keys")
+    assert sizes == "0 /proc/keys\n"
     events = cluster.kubectl("events", "--for", f"pod/{web}")
     assert "Successfully pulled image" in events
 

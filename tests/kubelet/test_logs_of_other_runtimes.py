@@ -338,3 +338,18 @@ def test_what_only_kubemu_asks_for_is_left_out():
     again = Foreign(None).resized(pb.UpdateContainerResourcesRequest(linux=resources)).linux
     assert made == again == pb.LinuxContainerResources(cpu_shares=5, unified={"x": "y"})
     assert "memory.min" in asked.config.linux.resources.unified
+
+
+def test_parts_of_the_machine_are_hidden_from_who_has_no_privileges():
+    def hidden(**context) -> list[str]:
+        linux = pb.LinuxContainerConfig(
+            security_context=pb.LinuxContainerSecurityContext(**context)
+        )
+        config = pb.ContainerConfig(linux=linux)
+        made = Foreign(None).prepared(pb.CreateContainerRequest(config=config))
+        found = made.config.linux.security_context
+        return [*found.masked_paths, *found.readonly_paths]
+
+    assert {"/proc/kcore", "/proc/sys"} < set(hidden())
+    assert hidden(privileged=True) == []
+    assert hidden(masked_paths=["/proc/x"]) == ["/proc/x"]

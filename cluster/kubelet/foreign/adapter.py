@@ -14,6 +14,14 @@ _CHUNK: Final = 256 << 10
 _FLOOR: Final = "memory.min"
 """Only a kubelet with MemoryQoS asks for it, and runc refuses it on cgroups of version 1."""
 
+# pkg/securitycontext: what a container with the usual procMount does not see, and cannot write.
+_MASKED: Final = (
+    "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+    "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+    "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+_READ_ONLY: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
 
 class Foreign:
     """Takes the place of cluster.v1.Streaming and fills answers up; `cri` makes the calls.
@@ -64,6 +72,7 @@ class Foreign:
         made.CopyFrom(request)
         if made.config.HasField("linux"):
             made.config.linux.resources.unified.pop(_FLOOR, None)
+        _hide(made.config.linux.security_context)
         try:
             endings.mount(self._root, made)
             return made
@@ -123,3 +132,10 @@ class Foreign:
                 endings.tell(self._root, status)
                 found.append(status)
         return found
+
+
+def _hide(context: pb.LinuxContainerSecurityContext) -> None:
+    """Other runtimes hide of the machine what they are told to; kubemu's own knows it."""
+    if not context.privileged and not context.masked_paths and not context.readonly_paths:
+        context.masked_paths.extend(_MASKED)
+        context.readonly_paths.extend(_READ_ONLY)
