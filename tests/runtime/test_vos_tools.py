@@ -126,6 +126,21 @@ PRINTED = [
 ]  # fmt: skip
 
 
+SETTINGS = [
+    ("sysctl -w vm.max_map_count=262144; cat /proc/sys/vm/max_map_count",
+     "vm.max_map_count = 262144\n262144\n"),
+    ("sysctl net.core.somaxconn; sysctl -qw net/core/somaxconn=9; sysctl -n net.core.somaxconn",
+     "net.core.somaxconn = 4096\n9\n"),
+    ("sysctl -w no.such=1 2>&1; echo $?", "sysctl: error: 'no.such' is an unknown key\n1\n"),
+    ("ulimit -n; ulimit -n 65536 && umask 077 && umask", "1048576\n0022\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "out"), SETTINGS)
+def test_settings_of_the_kernel_and_limits(script: str, out: str) -> None:
+    assert sh(script).out == out
+
+
 @pytest.mark.parametrize(("script", "out"), PRINTED)
 def test_as_busybox_prints(script: str, out: str) -> None:
     assert sh(FILES + script).out == out

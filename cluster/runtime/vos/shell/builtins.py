@@ -369,6 +369,25 @@ async def true(_shell: Shell, _words: Sequence[str], _io: Io) -> int:
     return 0
 
 
+async def umask(_shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`umask [MODE]`: files are made as the image says, whatever it is."""
+    if len(words) == 1:
+        await io.stdout.write(b"0022\n")
+    return 0
+
+
+async def ulimit(_shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`ulimit [-HS] [-LETTER [LIMIT]]`: what containerd gives; a limit that is set changes nothing
+    that is emulated.
+    """
+    letters = "".join(word[1:] for word in words[1:] if word.startswith("-"))
+    if all(word.startswith("-") for word in words[1:]):
+        limits = {"n": "1048576", "c": "0", "s": "8192"}
+        found = next((limits[letter] for letter in letters if letter in limits), "unlimited")
+        await io.stdout.write(encoded(found + "\n"))
+    return 0
+
+
 async def _say(shell: Shell, io: Io, text: str) -> None:
     with contextlib.suppress(OSError):
         await io.stderr.write(encoded(f"{shell.state.name}: {text}\n"))
@@ -378,6 +397,7 @@ BUILTINS: Final[dict[str, Builtin]] = {
     ":": true, "true": true, ".": dot, "source": dot, "break": break_, "continue": break_, "cd": cd,
     "command": command, "eval": eval_, "exec": exec_, "exit": exit_, "export": export,
     "jobs": jobs, "kill": kill, "pwd": pwd, "read": read, "readonly": export,
-    "return": return_, "set": set_, "shift": shift, "trap": trap, "type": command, "unset": unset,
-    "wait": wait, **declaring.BUILTINS,
+    "return": return_, "set": set_, "shift": shift, "trap": trap, "type": command,
+    "ulimit": ulimit, "umask": umask, "unset": unset, "hash": true, "wait": wait,
+    **declaring.BUILTINS,
 }  # fmt: skip

@@ -20,6 +20,7 @@ _MODULES: Final = {
     f"{_HERE}.running": "watch nice renice setsid pidof pgrep pkill killall usleep su time logger",
     f"{_HERE}.packing": "gzip gunzip zcat",
     f"{_HERE}.expressions": "expr factor",
+    f"{_HERE}.settings": "sysctl",
 }
 """Programs by module."""
 
