@@ -13,17 +13,17 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
-from cluster.api import mirrorpods, objects, quantity, timestamps
+from cluster.api import mirrorpods, objects, timestamps
 from cluster.client import cause
 from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
+from cluster.kubelet.allotments import Allotments
 from cluster.kubelet.config import Config
 from cluster.kubelet.cri import Cri, Lister, look
 from cluster.kubelet.diskuse import DiskUse
-from cluster.kubelet.eviction import admission as pressures
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import Hooks
-from cluster.kubelet.lifecycle import admission, podspec, probes, resizing
+from cluster.kubelet.lifecycle import podspec, probes
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.backoffs import Backoffs
@@ -33,7 +33,7 @@ from cluster.kubelet.pods import Pod
 from cluster.kubelet.probes import asking, prober
 from cluster.kubelet.provisions import Provisions, Shared
 from cluster.kubelet.pullgate import PullGate
-from cluster.kubelet.staticpods.mirrors import is_mirror_of
+from cluster.kubelet.staticpods.names import StaticNames
 from cluster.kubelet.statuswriter import StatusWriter
 from cluster.kubelet.volumes.disk import Disk
 from cluster.kubelet.workers import Workers
@@ -87,30 +87,14 @@ class NodeAgent:
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
             addresses=config.addresses, on_change=self._on_verdict,
         )  # fmt: skip
-        allocatable = config.allocatable
-        self._capacity = admission.Amounts(
-            quantity.milli(allocatable["cpu"]),
-            quantity.value(allocatable["memory"]),
-            quantity.value(allocatable["ephemeral-storage"]),
-            config.pod_limit,
-        )
         self.images = self._worker.images
         self.probe_results = self._prober.results
         self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
-        self.pressures: tuple[str, ...] = ()
-        """What the node is short of: conditions of the Node."""
+        self._allotments = Allotments(config, self._speaker, self.figures, workers.wake)
         self.on_stir: Callable[[], None] = _ignore
         """Told when what its pods use may have changed."""
-        self._used = admission.Amounts()
-        self._admitted: dict[str, admission.Amounts] = {}
-        self._static: dict[str, Pod] = {}
-        self._held: dict[str, objects.Object] = {}
-        """Static pods that wait until the one of their name is gone."""
-        self._mirrors: dict[str, objects.Object] = {}
-        self.on_static: Callable[[str], None] = _not_told
-        """Told the name of a static pod or mirror of which something changed."""
-        self._deferred: dict[str, Pod] = {}
-        """Pods that wait for room to grow."""
+        self.static = StaticNames(self)
+        """The pods of manifests, by name."""
         self._log = structlog.get_logger().bind(component="kubelet", node=config.node_name)
 
     def close(self) -> None:
@@ -123,23 +107,23 @@ class NodeAgent:
         """Hear of a pod of this node: the handler of an informer."""
         obj = change.object
         if mirrorpods.is_mirror(obj):
-            self._on_mirror(obj, change.new)
+            self.static.on_mirror(obj, change.new)
             return
         pod = self.pods.get(objects.uid(obj))
         if change.new is None:
             if pod is not None:
-                self._removed(pod, obj, change.revision)
+                self.removed(pod, obj, change.revision)
         elif pod is None:
-            self._added(change.new, change.revision)
+            self.added(change.new, change.revision)
         else:
-            self._changed(pod, change.new, change.revision)
+            self.changed(pod, change.new, change.revision)
 
     def on_gone(self, pod: Pod) -> None:
         """Hear that the API has no such pod any more, before the informer says so."""
         if pod.static:
-            self.on_static(pod.key)
+            self.static.on_change(pod.key)
         elif not pod.memory.removed:
-            self._removed(pod, pod.object, pod.cause)
+            self.removed(pod, pod.object, pod.cause)
 
     def adopt_orphans(self) -> None:
         """End what the runtime has of pods that the API does not have. Call it once synced."""
@@ -150,87 +134,13 @@ class NodeAgent:
                 pod.memory.removed = True
                 self.pods[uid] = pod
                 self._workers.wake(uid)
-                self._hold(pod)
+                self.static.hold(pod)
         self._found = {}
         self._provisions.keeper.collect(self.pods)
 
-    # ---- from manifests ----------------------------------------------------------------------
+    # ---- about pods --------------------------------------------------------------------------
 
-    def set_static(self, manifests: list[objects.Object]) -> None:
-        """Hear of all static pods of this node; those that are not among them any more end."""
-        wanted = {objects.key(one): one for one in manifests}
-        for name, pod in list(self._static.items()):
-            if name not in wanted or objects.uid(wanted[name]) != pod.uid:
-                del self._static[name]
-                self._removed(pod, pod.object, 0)
-        self._held = {}
-        for name, obj in wanted.items():
-            known = self._static.get(name)
-            if known is not None:
-                kept = {**obj, "status": objects.status(known.object)}
-                if objects.spec(obj) != objects.spec(known.object):
-                    self._changed(known, kept, 0)
-            elif self._leaving(name):
-                self._held[name] = obj
-            else:
-                self._begin_static(name, obj)
-            self.on_static(name)
-
-    def names_of_static(self) -> list[str]:
-        """The names of static pods and of mirrors, as `namespace/name`."""
-        return list({**self._static, **self._held, **self._mirrors})
-
-    def static_of(self, name: str) -> tuple[objects.Object | None, objects.Object | None]:
-        """The static pod of a name, until all of it has ended, and the mirror of that name."""
-        pod = self._static.get(name) or self._leaving(name)
-        return (pod.object if pod is not None else None), self._mirrors.get(name)
-
-    def of_mirror(self, name: str, uid: str) -> Pod | None:
-        """The static pod whose mirror has a name and an uid."""
-        pod = self._static.get(name)
-        shown = pod.mirror if pod is not None else None
-        return pod if shown is not None and objects.uid(shown) == uid else None
-
-    def _leaving(self, name: str) -> Pod | None:
-        """The static pod that had a name and still is on its way out."""
-        for pod in self.pods.values():
-            if pod.memory.removed and pod.key == name:
-                return pod
-        return None
-
-    def _begin_static(self, name: str, obj: objects.Object) -> None:
-        mirror = self._mirrors.get(name)
-        if mirror is not None and is_mirror_of(mirror, obj):
-            obj = {**obj, "status": objects.status(mirror)}
-        else:
-            mirror = None
-        self._static[name] = self._added(obj, 0, static=True, mirror=mirror)
-
-    def _hold(self, leaving: Pod) -> None:
-        """A static pod waits that has the name of one that is still leaving."""
-        pod = self._static.get(leaving.key)
-        if pod is not None and not pod.seen.sandboxes and not self._workers.busy(pod.uid):
-            del self._static[leaving.key]
-            self.pods.pop(pod.uid, None)
-            self._release(pod.uid)
-            self._held[leaving.key] = pod.object
-
-    def _on_mirror(self, obj: objects.Object, new: objects.Object | None) -> None:
-        name = objects.key(obj)
-        if new is None:
-            self._mirrors.pop(name, None)
-        else:
-            self._mirrors[name] = new
-        pod = self._static.get(name)
-        if pod is not None and new is not None and is_mirror_of(new, pod.object):
-            pod.mirror = new
-            pod.object = {**pod.object, "status": objects.status(new)}
-            self._reconcile(pod)
-        elif pod is not None:
-            pod.mirror = pod.written = None
-        self.on_static(name)
-
-    def _added(
+    def added(
         self,
         obj: objects.Object,
         revision: int,
@@ -238,6 +148,7 @@ class NodeAgent:
         static: bool = False,
         mirror: objects.Object | None = None,
     ) -> Pod:
+        """Begin a pod; `revision` is what made the kubelet look at it."""
         uid = objects.uid(obj)
         pod = Pod(uid, obj, cause=revision, static=static, mirror=mirror)
         pod.memory.restarts = Backoffs(*self.config.restart_delays)
@@ -252,14 +163,14 @@ class NodeAgent:
             pod.memory.probing.recall(objects.status(obj), pod.seen)
         self.pods[uid] = pod
         if not podspec.finished(obj):
-            self._admit(pod, known=found is not None or "startTime" in objects.status(obj))
-            if self.config.version.resizes:
-                pod.memory.resizing = resizing.recall(obj)
-                self._allot(pod)
+            known = found is not None or "startTime" in objects.status(obj)
+            self._allotments.admit(pod, known=known)
+            self._allotments.recall(pod)
         self._workers.wake(uid)
         return pod
 
-    def _changed(self, pod: Pod, new: objects.Object, revision: int) -> None:
+    def changed(self, pod: Pod, new: objects.Object, revision: int) -> None:
+        """Hear of another object of a pod."""
         old, pod.object = pod.object, new
         before, after = objects.meta(old), objects.meta(new)
         if before.get("deletionTimestamp") != after.get("deletionTimestamp") or before.get(
@@ -270,21 +181,22 @@ class NodeAgent:
         elif _asks_more(old, new):
             self._provisions.keeper.pod_changed(pod)
             pod.cause = revision
-            self._resize(pod, old)
+            self._allotments.resize(pod, old)
             self._workers.wake(pod.uid)
         else:
-            self._reconcile(pod)
+            self.reconcile(pod)
 
-    def _removed(self, pod: Pod, last: objects.Object, revision: int) -> None:
+    def removed(self, pod: Pod, last: objects.Object, revision: int) -> None:
+        """End a pod, of which `last` is all that is known."""
         pod.object = last
         pod.cause = revision
         pod.memory.removed = True
         self._writer.drop(pod)
         self._prober.drop(pod.uid)
-        self._release(pod.uid)
+        self._allotments.release(pod.uid)
         self._workers.interrupt(pod.uid)
 
-    def _reconcile(self, pod: Pod) -> None:
+    def reconcile(self, pod: Pod) -> None:
         """The API's status changed: it is our own write that comes back, or another's."""
         if pod.status is None or _shows(objects.status(pod.object), pod.status):
             if pod.status is not None:
@@ -302,51 +214,23 @@ class NodeAgent:
         pod.written = None
         self._writer.put(pod)
 
-    def _admit(self, pod: Pod, *, known: bool) -> None:
-        asked = admission.requests(pod.object)
-        if not known and not objects.deleting(pod.object):
-            verdict = pressures.judge(pod.object, self.pressures, static=pod.static)
-            verdict = verdict or admission.judge(asked, self._used, self._capacity)
-            if verdict is not None:
-                pod.memory.rejection = verdict
-                self.figures.count("kubelet_admission_rejections_total", verdict.reason)
-                self._speaker.rejected(pod.object, verdict.reason, verdict.message)
-                return
-        self._admitted[pod.uid] = asked
-        self._used = self._used + asked
+    def untouched(self, pod: Pod) -> bool:
+        """Whether nothing has been done for a pod yet."""
+        return not pod.seen.sandboxes and not self._workers.busy(pod.uid)
 
-    def _release(self, uid: str) -> None:
-        asked = self._admitted.pop(uid, None)
-        self._deferred.pop(uid, None)
-        if asked is not None:
-            self._used = self._used - asked
-            for pod in list(self._deferred.values()):
-                self._allot(pod)
-                self._workers.wake(pod.uid)
+    def drop(self, pod: Pod) -> None:
+        """Forget a pod that is untouched."""
+        self.pods.pop(pod.uid, None)
+        self._allotments.release(pod.uid)
 
-    def _resize(self, pod: Pod, old: objects.Object) -> None:
-        """A pod changed: its containers may ask for other resources."""
-        if not self.config.version.resizes or pod.uid not in self._admitted:
-            return
-        if resizing.resources(old) != resizing.resources(pod.object):
-            if pod.memory.resizing is None:
-                running = {one.id: one.name for one in pod.seen.containers}
-                pod.memory.resizing = resizing.begin(old, running)
-            self._allot(pod)
+    @property
+    def pressures(self) -> tuple[str, ...]:
+        """What the node is short of: conditions of the Node."""
+        return self._allotments.pressures
 
-    def _allot(self, pod: Pod) -> None:
-        """Set aside what a pod asks for, where the node has it."""
-        found, held = pod.memory.resizing, self._admitted.get(pod.uid)
-        if found is None or held is None:
-            return
-        asked, others = admission.requests(pod.object), self._used - held
-        found.pending = resizing.judge(asked, others, self._capacity)
-        self._deferred.pop(pod.uid, None)
-        if found.pending is None:
-            found.allotment = resizing.resources(pod.object)
-            self._admitted[pod.uid], self._used = asked, others + asked
-        elif found.pending[0] == "Deferred":
-            self._deferred[pod.uid] = pod
+    @pressures.setter
+    def pressures(self, found: tuple[str, ...]) -> None:
+        self._allotments.pressures = found
 
     # ---- from the runtime --------------------------------------------------------------------
 
@@ -427,7 +311,7 @@ class NodeAgent:
             if plan.gone:
                 self._provisions.keeper.forget(pod.uid)
                 self.pods.pop(pod.uid, None)
-                self._succeeded(pod.key)
+                self.static.succeed(pod.key)
             return
         self._prober.follow(pod)
         wake_at = self._publish(pod, plan)
@@ -441,14 +325,6 @@ class NodeAgent:
         times = [at for at in (wake_at, plan.wake_at) if at is not None]
         if times:
             self._workers.wake_after(pod.uid, min(times) - self._clock.now())
-
-    def _succeeded(self, name: str) -> None:
-        """A pod is gone: the static pod that waited for its name begins."""
-        held = self._held.pop(name, None)
-        if held is not None:
-            self._begin_static(name, held)
-        if held is not None or name in self._mirrors:
-            self.on_static(name)
 
     def _publish(self, pod: Pod, plan: Plan) -> float | None:
         """Have the pod's status written where it changed; when it changes by itself."""
@@ -469,14 +345,14 @@ class NodeAgent:
             pod.status = report.status
             self.on_stir()
         if report.status["phase"] in ("Succeeded", "Failed"):
-            self._release(pod.uid)
+            self._allotments.release(pod.uid)
         if pod.written is None and _shows(objects.status(pod.object), report.status):
             pod.written = pod.status
         if pod.status != pod.written:
             self._writer.put(pod)
         elif pod.overwritten:
             pod.overwritten = False
-            self._reconcile(pod)
+            self.reconcile(pod)
         return report.wake_at
 
     def _on_verdict(self, pod: Pod) -> None:
@@ -492,10 +368,6 @@ class NodeAgent:
 
 
 def _ignore() -> None:
-    return
-
-
-def _not_told(_name: str) -> None:
     return
 
 

@@ -23,7 +23,7 @@ def agent(agents: Mapping[str, NodeAgent], node: str) -> NodeAgent:
 def pod(agent: NodeAgent, namespace: str, name: str, uid: str) -> Pod:
     """A pod of a node, by its uid or its name. errors.NotFound."""
     if uid:
-        found = agent.pods.get(uid) or agent.of_mirror(f"{namespace}/{name}", uid)
+        found = agent.pods.get(uid) or agent.static.of_mirror(f"{namespace}/{name}", uid)
         if found is not None and found.key == f"{namespace}/{name}":
             return found
     else:

@@ -55,8 +55,8 @@ class StaticPods:
         """Follow the sources until cancelled."""
         async with tasks.Group("static-pods") as group:
             self._workers = Workers(group, self._mirror)
-            self._agent.on_static = self._workers.wake
-            for name in self._agent.names_of_static():
+            self._agent.static.on_change = self._workers.wake
+            for name in list(self._agent.static):
                 self._workers.wake(name)
             try:
                 for number in range(len(self._sources)):
@@ -64,7 +64,7 @@ class StaticPods:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._workers.close()
-                self._agent.on_static = _ignore
+                self._agent.static.on_change = _ignore
 
     async def load(self) -> None:
         """Read all sources once."""
@@ -102,7 +102,7 @@ class StaticPods:
         ]
         for place in taken:
             del self._read[place]
-        self._agent.set_static([pod for each in self._known.values() for pod in each.values()])
+        self._agent.static.set([pod for each in self._known.values() for pod in each.values()])
 
     def _pods_of(self, place: Place, data: bytes) -> list[Object]:
         """The pods of a manifest; none, and a word in the log, where it is not understood."""
@@ -120,7 +120,7 @@ class StaticPods:
 
     async def _mirror(self, name: str) -> None:
         """Bring the mirror of one name up to date; raises, to be tried again later."""
-        static, mirror = self._agent.static_of(name)
+        static, mirror = self._agent.static.of(name)
         todo = mirrors.decide(static, mirror, self._node())
         if isinstance(todo, mirrors.Delete):
             try:
