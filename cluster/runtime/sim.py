@@ -5,6 +5,7 @@ kill) is one timer of the loop; what waits for an end holds a future.
 """
 
 import asyncio
+import dataclasses
 import functools
 import math
 import random
@@ -14,6 +15,7 @@ from pathlib import Path
 from cluster.aio import clock as clocks
 from cluster.aio import rpc, tasks
 from cluster.api import imagescripts
+from cluster.api.curves import Curve
 from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
@@ -263,6 +265,14 @@ class Sim(simmachines.Machines):
             raise rpc.Failure("UNKNOWN", f'container "{container.id}" is not running')
         container.resized = resources
         self._watch_memory(container)
+
+    def hold(self, container: Container, held: Curve) -> None:
+        """See `simmachines.Machines`."""
+        age = max(self.time() - container.started_at, 0) / 1e9
+        told = Curve(tuple(age + at for at in held.times), held.amounts)
+        container.script = dataclasses.replace(container.script, memory=told)
+        if container.state is State.RUNNING:
+            self._watch_memory(container)
 
     async def stats(self, containers: Sequence[Container]) -> list[pb.ContainerStats]:
         """See `driver.Driver`."""

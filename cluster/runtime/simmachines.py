@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
+from cluster.api.curves import Curve
 from cluster.runtime import endings, logs, messages, podspaces, simstreams
 from cluster.runtime.config import LogFiles
 from cluster.runtime.emulated import catalog
@@ -34,6 +35,10 @@ class Machines(simstreams.Streams):
 
     def exit(self, container: Container, code: int, reason: str = "") -> None:
         """A container ends; nothing happens to one that does not run."""
+        raise NotImplementedError
+
+    def hold(self, container: Container, held: Curve) -> None:
+        """Have a container use so much memory (bytes) over the seconds from now on."""
         raise NotImplementedError
 
     def never_began(self, container: Container, why: str) -> None:
@@ -65,6 +70,7 @@ class Machines(simstreams.Streams):
                 programs=catalog.programs(container.emulated), disk=self._disk,
                 network=self.spaces.of(container.sandbox), spool=self._spool,
             )  # fmt: skip
+            container.machine.kernel.hold = functools.partial(self.hold, container)
         return container.machine
 
     async def entered(self, container: Container) -> Machine:

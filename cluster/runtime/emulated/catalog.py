@@ -39,10 +39,14 @@ BUILT_IN: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(
         ("polinux/stress", "progrium/stress", "alexeiled/stress-ng", "polinux/stress-ng",
-         "colinianking/stress-ng", "lorel/docker-stress-ng", "vish/stress", "hpa-example",
-         "google_containers/hpa-example", "google-containers/hpa-example", "resource_consumer",
-         "e2e-test-images/resource-consumer", "kubernetes-e2e-test-images/resource-consumer"),
+         "colinianking/stress-ng", "lorel/docker-stress-ng", "vish/stress"),
         "load",
+    ),
+    **dict.fromkeys(
+        ("hpa-example", "google_containers/hpa-example", "google-containers/hpa-example",
+         "resource_consumer",
+         "e2e-test-images/resource-consumer", "kubernetes-e2e-test-images/resource-consumer"),
+        "consumers",
     ),
     **dict.fromkeys(
         ("library/perl", "perl", "library/hello-world", "docker/whalesay", "bitnami/kubectl",

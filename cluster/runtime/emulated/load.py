@@ -1,6 +1,4 @@
-"""Images that use what they are told to: the stress family, the autoscaler's example, the resource
-consumer of Kubernetes' own tests.
-"""
+"""Images that use what they are told to: the stress family."""
 
 import asyncio
 import math
@@ -12,8 +10,6 @@ from cluster.api import durations, quantity
 from cluster.api.curves import Curve
 from cluster.runtime.emulated.image import Image, Load
 from cluster.runtime.emulated.serving import server
-from cluster.runtime.emulated.web import running
-from cluster.runtime.emulated.web.messages import Handler, Request, Response, text
 from cluster.runtime.vos.kernel import Call
 
 _CORE: Final = 1_000_000_000
@@ -104,7 +100,7 @@ def stress_load(argv: Sequence[str]) -> Load:
     # stress' bytes are a worker's, stress-ng's those of all workers together.
     held = (size if ng else size * memories) * bool(memories) + _BASE
     memory = Curve((0.0, max(held / _FILL, 0.1)), (_BASE, held)) if memories else None
-    return Load(Curve((0.0,), (cores * _CORE,)), memory)
+    return Load(Curve((0.0,), (cores * _CORE,)) if cores else None, memory)
 
 
 def _own_words(argv: Sequence[str]) -> list[str]:
@@ -237,62 +233,6 @@ async def vish(call: Call) -> int:
     return 0
 
 
-# ---- servers whose work grows with what is asked -------------------------------------------------
-
-_A_REQUEST: Final = 0.05
-"""Seconds of a core that a request of hpa-example takes, about."""
-_PATIENCE: Final = 30.0
-
-
-def _php_apache(call: Call) -> Handler:
-    async def handle(_request: Request) -> Response:
-        kernel = call.kernel
-        meter = kernel.metered()
-        if meter.backlog(kernel.clock.now()) > _PATIENCE:
-            return text("503 Service Unavailable\n", 503)
-        wait = meter.work(kernel.clock.now(), _A_REQUEST, max(kernel.cores(), 0.001))
-        await asyncio.sleep(wait)
-        return text("OK!")
-
-    return handle
-
-
-@server()
-async def php_apache(call: Call) -> int:
-    """The server of the autoscaler's walk-through: each request computes for a while."""
-    ready = "[core:notice] [pid 1] AH00094: Command line: 'apache2 -D FOREGROUND'"
-    await call.io.stderr.write(f"{ready}\n".encode())
-    return await running.run(call, {80: _php_apache(call)}, "apache2")
-
-
-def _consumer(call: Call) -> Handler:
-    async def handle(request: Request) -> Response:
-        form = (await request.body()).decode(errors="replace") if request.method == "POST" else ""
-        told = {
-            key: value
-            for key, _, value in (part.partition("=") for part in form.split("&"))
-        }  # fmt: skip
-        if request.path == "/ConsumeCPU":
-            millis, seconds = told.get("millicores", ""), told.get("durationSec", "")
-            if not (re.fullmatch(r"\d{1,6}", millis) and re.fullmatch(r"\d{1,5}", seconds)):
-                return text("not given millicores\n", 400)
-            meter = call.kernel.metered()
-            cores = max(min(int(millis) / 1000, call.kernel.cores()), 0.001)
-            meter.work(call.kernel.clock.now(), cores * int(seconds), cores)
-            return text("ConsumeCPU\n" + f"{millis} millicores\n{seconds} durationSec\n")
-        if request.path in ("/ConsumeMem", "/BumpMetric"):
-            return text(f"{request.path[1:]} is not emulated\n", 501)
-        return text("unknown function\n", 404)
-
-    return handle
-
-
-@server(stop_code=2)
-async def consumer(call: Call) -> int:
-    """`/consumer`: ConsumeCPU of the resource consumer."""
-    return await running.run(call, {8080: _consumer(call)}, "")
-
-
 IMAGES: Final = (
     Image(
         names=("polinux/stress", "progrium/stress"), cmd=("stress",), uses=stress_load,
@@ -307,14 +247,5 @@ IMAGES: Final = (
     Image(
         names=("vish/stress",), entrypoint=("/stress",), uses=vish_load, userland=False,
         programs={"/stress": vish},
-    ),
-    Image(
-        names=("hpa-example", "google_containers/hpa-example", "google-containers/hpa-example"),
-        cmd=("apache2-foreground",), ports=(80,), programs={"apache2-foreground": php_apache},
-    ),
-    Image(
-        names=("resource_consumer", "e2e-test-images/resource-consumer",
-               "kubernetes-e2e-test-images/resource-consumer"),
-        entrypoint=("/consumer",), ports=(8080,), programs={"/consumer": consumer},
     ),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Wr
 from cluster.runtime.vos.tty import Tty
 
 if TYPE_CHECKING:
+    from cluster.api.curves import Curve
     from cluster.runtime.vos.opened import Opened
     from cluster.runtime.vos.sockets import Network
 
@@ -243,6 +244,8 @@ class Kernel:
         """The tag that the image was asked for by, for programs that tell their version."""
         self.cores: Callable[[], float] = _one
         """How many cores its programs may use now."""
+        self.hold: Callable[[Curve], None] = _nothing
+        """Have the container use so much memory from now on: bytes over seconds from now."""
         self.meter: Meter | None = None
         """What its programs have worked, where one of them says so."""
         self.main_argv: Sequence[str] = ()
@@ -341,6 +344,10 @@ def _failed(name: str, error: BaseException) -> None:
 
 def _one() -> float:
     return 1.0
+
+
+def _nothing(_held: "Curve") -> None:
+    return
 
 
 def encoded(text: str) -> bytes:
