@@ -42,6 +42,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 _RECONCILE_PERIOD: Final = 10.0
 """At most so often is a status written again that somebody else changed."""
 _UNREACHABLE_RETRY: Final = 5.0
+_NOTHING_LISTED: Final[frozenset[tuple[str, int]]] = frozenset()
 
 
 class NodeAgent:
@@ -248,9 +249,16 @@ class NodeAgent:
         # The API may have told of pods meanwhile: those are looked at again too.
         for pod in self.pods.values():
             self._found.pop(pod.uid, None)
-            if pod.stale or pod.seen.states != states.get(pod.uid, frozenset()):
+            listed = states.get(pod.uid, _NOTHING_LISTED)
+            if pod.agreed is not None and not pod.stale:
+                seen, before = pod.agreed
+                if seen is pod.seen and before is listed:
+                    continue
+            if pod.stale or pod.seen.states != listed:
                 pod.stale = True
                 self._workers.wake(pod.uid)
+            else:
+                pod.agreed = pod.seen, listed
 
     def on_event(self, uid: str, at: int) -> None:
         """Hear that the runtime has news of a pod, as of its time `at` (nanoseconds)."""

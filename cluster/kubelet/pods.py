@@ -18,6 +18,8 @@ class Pod:
     uid: str
     object: objects.Object
     seen: Seen = NOTHING
+    agreed: tuple[Seen, frozenset[tuple[str, int]]] | None = None
+    """A `seen`, and a list of the runtime that says the same: not to be compared again."""
     stale: bool = False
     """`seen` may be wrong: ask the runtime before deciding."""
     searching: bool = False
