@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-from cluster.api import conditions, cron, objects, timestamps
+from cluster.api import cron, objects, timestamps
 from cluster.client.recorder import NORMAL, WARNING
 from cluster.controllers.cronjob import missed, schedule
 
@@ -54,9 +54,9 @@ class Decision:
 
 def finished(job: objects.Object) -> str:
     """`Complete`, `Failed`, or "" for a Job that has not ended."""
-    for kind in ("Complete", "Failed"):
-        if conditions.is_true(job, kind):
-            return kind
+    for found in objects.status(job).get("conditions") or ():
+        if found.get("status") == "True" and (kind := found.get("type")) in ("Complete", "Failed"):
+            return str(kind)
     return ""
 
 

@@ -265,8 +265,10 @@ def _patching(node: graph.Node, patch: objects.Object) -> Operation:
 
 def _ownership_changed(old: objects.Object, new: objects.Object) -> bool:
     """Whether anything changed that the graph keeps: most changes are of status."""
-    before, after = objects.meta(old), objects.meta(new)
-    return any(
-        before.get(name) != after.get(name)
-        for name in ("ownerReferences", "deletionTimestamp", "finalizers", "uid")
+    before, after = objects.meta(old).get, objects.meta(new).get
+    return bool(  # without a loop: it is asked of every change in the cluster
+        before("ownerReferences") != after("ownerReferences")
+        or before("deletionTimestamp") != after("deletionTimestamp")
+        or before("finalizers") != after("finalizers")
+        or before("uid") != after("uid")
     )

@@ -29,6 +29,8 @@ class NodeLifecycleController:
         self._queue = ctx.queue()
         self._log = structlog.get_logger().bind(controller="nodelifecycle")
         self._known: dict[str, objects.Object] = {}
+        self._zones: dict[str, str] = {}
+        """The zone of each node of `_known`."""
         self._signs: dict[str, health.Signs] = {}
         self._states: dict[str, zones.State] = {}
         self._paces: dict[str, pacing.Pace] = {}
@@ -96,7 +98,7 @@ class NodeLifecycleController:
                 )
                 continue
             if zones.EXCLUDED not in objects.labels(node):
-                by_zone.setdefault(zones.zone_of(node), []).append(current == "True")
+                by_zone.setdefault(self._zone(node), []).append(current == "True")
         await self._handle_disruption(by_zone, nodes)
         if any(pace.queue for pace in self._paces.values()):
             self._wake.set()
@@ -105,7 +107,9 @@ class NodeLifecycleController:
         """Note nodes that came and went."""
         present = {objects.name(node): node for node in nodes}
         for name, node in present.items():
-            self._pace(zones.zone_of(node))
+            if self._known.get(name) is not node:
+                self._zones[name] = zones.zone_of(node)
+            self._pace(self._zones[name])
             if name not in self._known:
                 text = f"Node {name} event: Registered Node {name} in Controller"
                 self._recorder.event(node, recorder.NORMAL, "RegisteredNode", text)
@@ -114,10 +118,15 @@ class NodeLifecycleController:
                 continue
             text = f"Node {name} event: Removing Node {name} from Controller"
             self._recorder.event(node, recorder.NORMAL, "RemovingNode", text)
-            self._pace(zones.zone_of(node)).remove(name)
+            self._pace(self._zones.pop(name)).remove(name)
             self._signs.pop(name, None)
             self._marker.forget(name)
         self._known = present
+
+    def _zone(self, node: objects.Object) -> str:
+        """The zone of a node, which is not read again at every pass."""
+        name = objects.name(node)
+        return self._zones[name] if self._known.get(name) is node else zones.zone_of(node)
 
     def _pace(self, zone: str) -> pacing.Pace:
         found = self._paces.get(zone)
@@ -215,7 +224,7 @@ class NodeLifecycleController:
         if observed == "True":
             await self._reachable(node)
             return
-        pace = self._pace(zones.zone_of(node))
+        pace = self._pace(self._zone(node))
         opposite = taints.UNREACHABLE if observed == "False" else taints.NOT_READY
         if taints.has(node, opposite, "NoExecute"):
             # Its pods are being evicted already: the other taint takes over at once.
@@ -229,7 +238,7 @@ class NodeLifecycleController:
             self._wake.set()
 
     async def _reachable(self, node: objects.Object) -> None:
-        self._pace(zones.zone_of(node)).remove(objects.name(node))
+        self._pace(self._zone(node)).remove(objects.name(node))
         await self._write_evicting(node, "True")
 
     async def _write_evicting(self, node: objects.Object, ready: str) -> None:
