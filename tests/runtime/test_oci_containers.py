@@ -317,6 +317,31 @@ def test_a_runtime_finds_what_ran_while_it_was_away(tmp_path):
     assert asyncio.run(main()) == (9, ["stdout late"], b"still\n", 137)
 
 
+def test_nothing_runs_on_where_the_machine_is_to_have_been_switched_off(tmp_path):
+    state = tmp_path / "state"
+
+    async def main():
+        first = World("oci", tmp_path, state_dir=state, on_restart="resume")
+        await first.open()
+        made = await first.begin("c", "sh", "-c", "echo said; sleep 60")
+        await first.said(made, "stdout said")
+        pids = [pid_of(first, made), pid_of(first, first.sandbox)]
+        first.cri.close()
+        second = World("oci", tmp_path, state_dir=state, on_restart="reboot")
+        second.sandbox = first.sandbox
+        try:
+            await second.open()
+            status = await second.status(made)
+            async with asyncio.timeout(driverworld.DEADLINE):
+                while any(map(alive, pids)):
+                    await asyncio.sleep(0.01)
+            return status.state, status.exit_code, await second.log(made)
+        finally:
+            await second.end()
+
+    assert asyncio.run(main()) == (pb.CONTAINER_EXITED, 255, ["stdout said"])
+
+
 def test_containers_end_soon_after_a_runtime_that_is_not_to_leave_any(tmp_path):
     async def main():
         world = World("oci", tmp_path)

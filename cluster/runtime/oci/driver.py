@@ -32,13 +32,26 @@ class Oci(Sandboxes, Streams):
         for warning in self._facts.warnings():
             self._log.warning(warning)
         for known, told in self.link.known.items():
-            if told["code"] is None:
+            if self._goes_on(known) and told["code"] is None:
                 self._pids[known] = told["pid"]
-            if known not in self.sandboxes and known not in self.containers:
+        # Containers end before the sandboxes whose namespaces they are in.
+        for known, told in self.link.known.items():
+            if known in self.containers and known not in self._pids and told["code"] is None:
+                with contextlib.suppress(link.Refused):  # its log is kept
+                    await self.link.ask("kill", id=known, signal=int(signal.SIGKILL))
+        for known in self.link.known:
+            if known not in self.containers and not self._goes_on(known):
                 await self._delete(known)
         for sandbox in self.sandboxes.values():
             if sandbox.ready and sandbox.id not in self._pids:
                 self._stopped(sandbox)
+
+    def _goes_on(self, known: str) -> bool:
+        """Whether a sandbox or container runs, as the records have it: after a reboot none does."""
+        sandbox, container = self.sandboxes.get(known), self.containers.get(known)
+        if sandbox is not None:
+            return sandbox.ready
+        return container is not None and container.state is State.RUNNING
 
     def close(self) -> None:
         """See `driver.Driver`. Where containers are to outlive the runtime, they do."""
