@@ -26,7 +26,12 @@ _BATCH = 512
 
 
 class Recorder:
-    """Speaks for one source: `component`, on `host` where it runs on a node."""
+    """Speaks for one source: `component`, on `host` where it runs on a node.
+
+    With `by_event_time` it writes events as events.k8s.io has them and kube-scheduler does: with
+    an eventTime and a series in place of first and last timestamps, so that kubectl shows them
+    before what follows in the same second.
+    """
 
     def __init__(
         self,
@@ -35,7 +40,10 @@ class Recorder:
         random: random.Random,
         component: str,
         host: str = "",
+        *,
+        by_event_time: bool = False,
     ) -> None:
+        self._by_event_time = by_event_time
         self._client = client
         self._clock = clock
         self._random = random
@@ -104,11 +112,7 @@ class Recorder:
         subject = series.sighting.subject
         space = subject.namespace or "default"
         if series.stored:
-            patch = {
-                "count": series.count,
-                "lastTimestamp": timestamps.encode(series.last),
-                "message": series.sighting.message,
-            }
+            patch = {**self._times(series), "message": series.sighting.message}
             return _operation(Verb.PATCH, space, series, patch)
         # The clock is coarser than the nanoseconds of the name; chance fills in the rest, so that
         # two sources that speak of one object at one time do not choose one name.
@@ -138,16 +142,29 @@ class Recorder:
             "message": sighting.message,
             "source": {key: value for key, value in source.items() if value},
             "firstTimestamp": timestamps.encode(series.first),
-            "lastTimestamp": timestamps.encode(series.last),
-            "count": series.count,
             "type": sighting.type,
             "eventTime": None,
             "reportingComponent": self._component,
             "reportingInstance": self._host,
+            **self._times(series),
         }
+        if self._by_event_time:
+            body["source"] = {}
+            body["firstTimestamp"] = body["lastTimestamp"] = None
+            body["eventTime"] = timestamps.encode_micro(series.first)
+            body["reportingInstance"] = self._host or self._component
         if sighting.action:
             body["action"] = sighting.action
         return body
+
+    def _times(self, series: Series) -> objects.Object:
+        """How often it was said, and when last."""
+        if not self._by_event_time:
+            return {"count": series.count, "lastTimestamp": timestamps.encode(series.last)}
+        if series.count == 1:
+            return {}
+        last = timestamps.encode_micro(series.last)
+        return {"series": {"count": series.count, "lastObservedTime": last}}
 
     def _settle(self, series: Series, outcome: objects.Object | errors.StatusError) -> bool:
         """Note what became of a write; False where the API should be left alone a while."""

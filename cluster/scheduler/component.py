@@ -68,7 +68,11 @@ class Scheduler:
         events = reporting.Recorders(
             {
                 one.scheduler_name: recorder.Recorder(
-                    self._client, self._clock, self._random, one.scheduler_name
+                    self._client,
+                    self._clock,
+                    self._random,
+                    one.scheduler_name,
+                    by_event_time=True,
                 )
                 for one in self._config.served
             }

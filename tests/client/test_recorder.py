@@ -14,14 +14,16 @@ from cluster.client.client import Client
 EPOCH = 1_800_000_000.0
 
 
-def _record(scenario):
+def _record(scenario, **settings):
     """Run `scenario(recorder, api)` and let the recorder finish; the API as it is then."""
 
     async def main():
         fake = FakeApi()
         async with Client(fake) as client, tasks.Group("g") as group:
             wall = clock.LoopClock(asyncio.get_running_loop(), EPOCH)
-            events = recorder.Recorder(client, wall, random.Random(1), "kubelet", "node-1")
+            events = recorder.Recorder(
+                client, wall, random.Random(1), "kubelet", "node-1", **settings
+            )
             group.spawn(events.run(), "events")
             await scenario(events, fake)
             await asyncio.sleep(100)
@@ -212,3 +214,21 @@ def test_an_event_carries_the_cause_upon_which_it_was_said():
 
     api = _record(scenario)
     assert [operation.cause for batch in api.batches for operation in batch] == [41]
+
+
+def test_a_scheduler_tells_by_event_time_and_counts_in_a_series():
+    async def scenario(events, api):
+        events.event(pod("web"), recorder.NORMAL, "Scheduled", "Assigned", "Binding")
+        await asyncio.sleep(1)
+        (first,) = _events(api)
+        assert first["eventTime"] == "2027-01-15T08:00:00.000000Z"
+        assert first["firstTimestamp"] is first["lastTimestamp"] is None
+        assert first["source"] == {}
+        assert first["reportingComponent"] == "kubelet"
+        assert "count" not in first
+        assert "series" not in first
+        events.event(pod("web"), recorder.NORMAL, "Scheduled", "Assigned", "Binding")
+
+    (event,) = _events(_record(scenario, by_event_time=True))
+    assert event["series"] == {"count": 2, "lastObservedTime": "2027-01-15T08:00:01.000000Z"}
+    assert event["lastTimestamp"] is None

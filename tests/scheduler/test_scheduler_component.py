@@ -130,7 +130,7 @@ def test_a_pod_is_bound_and_an_event_says_so() -> None:
         (event,) = await one.events("web", "Scheduled")
         assert event["message"] == "Successfully assigned default/web to node-1"
         assert event["type"] == "Normal"
-        assert event["source"]["component"] == "default-scheduler"
+        assert event["reportingComponent"] == "default-scheduler"
 
     run(scenario)
 

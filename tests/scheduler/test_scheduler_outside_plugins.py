@@ -295,7 +295,7 @@ def test_each_profile_judges_its_own_pods():
         await asyncio.sleep(20)
         assert "nodeName" not in (await one.get("nobodys"))["spec"]
         events = await one.events("mine", "Scheduled")
-        assert events[0]["source"]["component"] == "picky"
+        assert events[0]["reportingComponent"] == "picky"
 
     picky = ProfileSettings("picky", {MULTI_POINT: PluginSet((("Mine", 1),))},
                             {"Mine": {"only": "b"}})  # fmt: skip
