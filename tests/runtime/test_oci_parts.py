@@ -7,6 +7,7 @@ import pytest
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.oci import capabilities, faults, frames, measuring, pause, spec, users
 from cluster.runtime.oci.facts import Facts
+from cluster.runtime.oci.shim import cgroups
 from cluster.runtime.oci.users import Identity
 
 PASSWD = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\nbroken\nodd:x:no:0::/:\n"
@@ -210,6 +211,24 @@ def test_a_sandbox_has_the_name_and_the_sysctls_of_the_pod():
     assert found["linux"]["sysctl"] == {
         "net.core.somaxconn": "9", "net.ipv4.ip_unprivileged_port_start": "0",
     }  # fmt: skip
+
+
+# ---- cgroups -----------------------------------------------------------------------------------
+
+
+def test_the_cgroup_of_who_has_ended_is_found_by_its_path(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for name in ("memory/k/p", "cpu/k/p", "pids/other"):
+        (old / name).mkdir(parents=True)
+    (old / "memory/k/p/memory.oom_control").write_text("under_oom 0\noom_kill 1\n")
+    (new / "k/p").mkdir(parents=True)
+    (new / "cgroup.controllers").write_text("memory\n")
+    (new / "k/p/memory.events").write_text("oom 2\noom_kill 2\n")
+    place = cgroups.at("/k/p", old)
+    assert list(place.folders) == ["cpu", "memory"]
+    assert cgroups.oom_kills(place) == 1
+    assert cgroups.oom_kills(cgroups.at("/k/p", new)) == 2
+    assert cgroups.at("", old).folders == cgroups.at("/k/none", new).folders == {}
 
 
 # ---- faults, facts, frames ---------------------------------------------------------------------

@@ -53,6 +53,19 @@ def of(pid: int, wanted: str) -> Place:
     return Place(found)
 
 
+def at(path: str, mount: Path = MOUNT) -> Place:
+    """The cgroup of a path from the root of the trees, so far as it is there. Who has ended is in
+    none any more, but the cgroup still tells what happened.
+    """
+    if not path:
+        return Place()
+    roots = {"": mount}
+    if version(mount) == 1:
+        roots = {one.name: one for one in sorted(mount.iterdir()) if one.is_dir()}
+    folders = {name: root / path.lstrip("/") for name, root in roots.items()}
+    return Place({name: folder for name, folder in folders.items() if folder.is_dir()})
+
+
 def oom_kills(place: Place) -> int:
     """How many processes were killed because the memory was used up."""
     new, old = place.file("", "memory.events"), place.file("memory", "memory.oom_control")

@@ -160,6 +160,8 @@ class Containers:
             raise
         found = Container(id, bundle, pid, streams, log)
         found.place = cgroups.of(pid, id)
+        if not found.place.folders:
+            found.place = cgroups.at(request["spec"]["linux"].get("cgroupsPath", ""))
         found.own_processes = request.get("own_processes", True)
         self.all[id] = found
         self._group.spawn(self._live(found, readers), f"container/{id[:12]}")
