@@ -94,6 +94,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "nginx",
     ),
     "library/httpd": "httpd",
+    "alpine/socat": "relays",
     **dict.fromkeys(("library/node", "node"), "node"),
     **dict.fromkeys(
         ("e2e-test-images/agnhost", "kubernetes-e2e-test-images/agnhost", "agnhost",
