@@ -40,6 +40,8 @@ class StreamPipe:
 
     async def write(self, data: bytes) -> None:
         """See `Pipe.write`."""
+        if self._writer.is_closing():  # uvloop fails by no ConnectionError there
+            raise ConnectionResetError("the connection is closed")
         self._writer.write(data)
         await self._writer.drain()
 

@@ -102,6 +102,17 @@ def test_pings_of_the_client_come_back_and_its_answers_do_not() -> None:
     assert peer.hears() == [frames.Ping(7)]
 
 
+def test_a_client_says_no_word_of_windows() -> None:
+    """A server that has hung up would reset the connection for it, with its own last words."""
+    client, server = pair()
+    number = client.open(())
+    carry(client, server)
+    server.send(number, b"x" * 200_000)
+    carry(server, client)
+    client.consumed(number, 200_000)
+    assert client.take() == b""
+
+
 def test_windows_are_opened_as_data_is_consumed() -> None:
     peer = Peer()
     peer.says(frames.SynStream(1, ()))

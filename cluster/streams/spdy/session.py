@@ -1,8 +1,10 @@
 """A SPDY connection as a state machine without I/O: bytes in, events and bytes out.
 
 Docker's spdystream, which kubectl and all of client-go use, neither keeps windows nor opens them.
-So the window of a peer binds us only from when it has said a word of windows; ours are opened as
-data is consumed, for peers that do keep them.
+So the window of a peer binds us only from when it has said a word of windows; those of a server are
+opened as data is consumed, for clients that do keep them. A client says nothing of windows: servers
+are all of spdystream, and one that hangs up while a word to it is under way resets the connection,
+with what it said last.
 """
 
 from collections.abc import Iterator
@@ -153,7 +155,9 @@ class Session:
         self._streams.pop(stream, None)
 
     def consumed(self, stream: int, size: int) -> None:
-        """So many bytes of a stream are out of the way: tell the peer, once in a while."""
+        """So many bytes of a stream are out of the way: a server tells its client, at times."""
+        if self._client:
+            return
         self._unacknowledged += size
         if self._unacknowledged >= WINDOW // 2:
             self._write(frames.WindowUpdate(0, self._unacknowledged))
