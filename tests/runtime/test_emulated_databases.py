@@ -26,6 +26,7 @@ PORTS = {
     "library/postgres": 5432, "library/mysql": 3306, "library/mariadb": 3306,
     "library/mongo": 27017, "library/rabbitmq": 5672, "library/zookeeper": 2181,
     "library/nats": 4222, "apache/kafka": 9092, "library/memcached": 11211,
+    "coreos/etcd": 2379, "library/cassandra": 9042,
 }  # fmt: skip
 NEEDED = {"POSTGRES_PASSWORD": "secret", "MYSQL_ROOT_PASSWORD": "secret"}
 
@@ -301,6 +302,8 @@ def test_hostile_bytes_end_a_connection_and_nothing_else(image: str) -> None:
         struct.pack("<iiii", 2**30, 1, 0, 2013), struct.pack("<iiii", -1, 1, 0, 2004),
         struct.pack("<iiii", 30, 1, 0, 2013) + bytes(14), b"get " + b"k " * 900 + b"\r\n",
         b"set k 0 0 99999999999999\r\n", b"PING\r\nSUB x\r\n", b"AMQP\0\0\x09\1" + bytes(40),
+        b"AMQP\0\0\x09\1\1\0\0\0\0\0\4\0\x0a\0\x0b\xce", b"\4\0\0\0\7\0\0\0\0" * 9,
+        b"\x05\0\0\0\1\xff\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n",
         *(chance.randbytes(chance.choice((3, 40, 4000))) for _ in range(30)),
     ]  # fmt: skip
 

@@ -81,6 +81,11 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "databases.brokers",
     ),
     **dict.fromkeys(
+        ("coreos/etcd", "etcd", "etcd-development/etcd", "google_containers/etcd",
+         "google-containers/etcd", "bitnami/etcd", "bitnamilegacy/etcd", "library/cassandra"),
+        "databases.stores",
+    ),
+    **dict.fromkeys(
         ("library/redis", "redis", "redis/redis-stack-server", "redis/redis-stack",
          "valkey/valkey", "bitnami/redis", "bitnamilegacy/redis",
          "google_samples/gb-redis-follower", "google-samples/gb-redis-follower",
@@ -95,6 +100,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
     ),
     "library/httpd": "httpd",
     "alpine/socat": "relays",
+    "library/wordpress": "wordpress",
     **dict.fromkeys(("library/node", "node"), "node"),
     **dict.fromkeys(
         ("e2e-test-images/agnhost", "kubernetes-e2e-test-images/agnhost", "agnhost",

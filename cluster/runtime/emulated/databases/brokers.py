@@ -1,17 +1,17 @@
 """Brokers: RabbitMQ, Kafka, ZooKeeper, NATS as ports that accept, say what they are, and log.
 
-ZooKeeper's four-letter words and NATS' greeting and ping are answered as they are; of the others
-nothing is emulated but the port.
+RabbitMQ's connections and channels, ZooKeeper's four-letter words and NATS' greeting and ping are
+answered as they are; of Kafka nothing is emulated but the port.
 """
 
-import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from cluster.runtime.emulated import serving
-from cluster.runtime.emulated.databases import entrypoints
+from cluster.runtime.emulated.databases import amqp, entrypoints
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos.kernel import Call, Program
 from cluster.runtime.vos.sockets import Stream
@@ -33,10 +33,7 @@ async def _other(call: Call) -> int | None:
     if _serves(call.argv):
         return None
     words = [word for word in call.argv[1:] if word.rpartition("/")[2] not in _SCRIPTS]
-    program = call.kernel.find(words[0])
-    if program is None:
-        return await call.complain(f"exec: {words[0]}: not found", 127)
-    return await program(Call(words, call.process, call.io, call.env, call.cwd))
+    return await entrypoints.command(call, words)
 
 
 @serving.server(when=_serves)
@@ -45,31 +42,57 @@ async def _rabbitmq(call: Call) -> int:
     ended = await _other(call)
     if ended is not None:
         return ended
-    found = re.match(r"\d{1,2}(\.\d{1,2}){0,2}", call.kernel.image_tag)
-    version = found[0] if found else "4.0.3"
+    version = entrypoints.version(call.kernel.image_tag, "4.0.3", 3)
     at = entrypoints.moment(call)
     lines = [
         f"  ##  ##      RabbitMQ {version} (emulated by kubemu)",
         f"{at}+00:00 [info] <0.9.0>  Starting RabbitMQ {version}",
+        f"{at}+00:00 [warning] <0.9.0> {amqp.NOT_EMULATED}",
         f"{at}+00:00 [info] <0.9.0> started TCP listener on [::]:{_RABBIT}",
         f"{at}+00:00 [info] <0.9.0> Server startup complete; 0 plugins started.",
     ]
 
+    user = entrypoints.secret(call, "RABBITMQ_DEFAULT_USER", "RABBITMQ_USERNAME") or "guest"
+    password = entrypoints.secret(call, "RABBITMQ_DEFAULT_PASS", "RABBITMQ_PASSWORD") or "guest"
+    vhost = call.env.get("RABBITMQ_DEFAULT_VHOST", "/")
+
+    async def say(text: str) -> None:
+        await call.out(f"{entrypoints.moment(call)}+00:00 [info] {text}\n")
+
     async def serve(stream: Stream) -> None:
-        await call.out(
-            f"{entrypoints.moment(call)}+00:00 [info] accepting AMQP connection "
-            f"({stream.peer} -> {stream.local})\n"
-        )
-        head = await entrypoints.Reader(stream).exactly(8)
-        # A server that does not speak what is asked for says what it speaks, and hangs up
-        # (AMQP 0-9-1, 4.2.2): nothing here speaks it.
-        await stream.send(b"AMQP\0\0\x09\1" if head[:4] != b"AMQP" else b"AMQP\0\0\0\0")
-        await call.out(
-            f"{entrypoints.moment(call)}+00:00 [warning] closing AMQP connection: AMQP is not "
-            "emulated\n"
-        )
+        where = f"({stream.peer} -> {stream.local})"
+        await say(f"accepting AMQP connection {where}")
+        session = amqp.Session({user: password}, vhost, version)
+        try:
+            await _amqp(stream, session, say)
+        except amqp.Malformed as bad:
+            await say(f"closing AMQP connection {where}: {str(bad)[:200]}")
 
     return await entrypoints.serve(call, _RABBIT, serve, lines)
+
+
+async def _amqp(
+    stream: Stream, session: amqp.Session, say: Callable[[str], Awaitable[None]]
+) -> None:
+    """One connection. amqp.Malformed."""
+    reader = entrypoints.Reader(stream, amqp.FRAME_MAX)
+    if await reader.exactly(8) != amqp.HEADER:
+        # A server that does not speak what is asked for says what it speaks, and hangs up
+        # (AMQP 0-9-1, 4.2.2).
+        await stream.send(amqp.HEADER)
+        raise amqp.Malformed("bad header")
+    await stream.send(session.greeting())
+    while not session.closed:
+        kind, channel, size = struct.unpack(">BHI", await reader.exactly(7))
+        payload = await reader.exactly(size + 1)
+        if payload[-1] != 0xCE:
+            raise amqp.Malformed("a frame without an end")
+        answer = session.receive(kind, channel, payload[:-1])
+        for line in session.log:
+            await say(line)
+        session.log.clear()
+        if answer:
+            await stream.send(answer)
 
 
 async def _diagnostics(call: Call) -> int:
