@@ -141,7 +141,8 @@ def well(pod: Any, expected: Mapping[str, str]) -> bool:
 
 
 def _documents(path: Path) -> Iterator[Any]:
-    for one in yaml.safe_load_all(path.read_text()):
+    # kubectl's parser takes \' between double quotes, PyYAML does not.
+    for one in yaml.safe_load_all(path.read_text().replace("\\'", "'")):
         yield from one["items"] if isinstance(one, dict) and "items" in one else [one]
 
 

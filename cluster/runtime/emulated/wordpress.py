@@ -6,6 +6,7 @@ logs in.
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from typing import Final
 
 from cluster.runtime.emulated.image import Image
@@ -14,6 +15,7 @@ from cluster.runtime.emulated.web import names, running
 from cluster.runtime.emulated.web.messages import Headers, Request, Response, text
 from cluster.runtime.vos.kernel import Call
 
+_CMD: Final = ("apache2-foreground",)
 _PORT: Final = 3306
 _DEADLINE: Final = 10.0
 _SERVER: Final = "Apache/2.4.56 (Debian)"
@@ -83,9 +85,19 @@ class _Pages:
             return False
 
 
-@server(stop_code=0)
-async def apache2_foreground(call: Call) -> int:
-    """`docker-entrypoint.sh apache2-foreground`, with WordPress' pages."""
+def _serves(argv: Sequence[str]) -> bool:
+    return tuple(argv[1:2]) == _CMD
+
+
+@server(stop_code=0, when=_serves)
+async def entrypoint(call: Call) -> int:
+    """`docker-entrypoint.sh apache2-foreground`, with WordPress' pages; or another program."""
+    if not _serves(call.argv):
+        words = call.argv[1:]
+        program = call.kernel.find(words[0]) if words else None
+        if program is None:
+            return await call.complain(f"exec: {' '.join(words[:1])}: not found", 127)
+        return await program(Call(words, call.process, call.io, call.env, call.cwd))
     given = sorted(name for name in call.env if name.startswith("WORDPRESS_"))
     lines = [
         "WordPress not found in /var/www/html - copying now...",
@@ -109,10 +121,10 @@ IMAGES: Final = (
     Image(
         names=("library/wordpress",),
         entrypoint=("docker-entrypoint.sh",),
-        cmd=("apache2-foreground",),
+        cmd=_CMD,
         working_dir="/var/www/html",
         ports=(80,),
         stop_signal="SIGWINCH",
-        programs={"docker-entrypoint.sh": apache2_foreground},
+        programs={"docker-entrypoint.sh": entrypoint},
     ),
 )
