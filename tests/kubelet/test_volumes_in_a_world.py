@@ -9,6 +9,7 @@ import kubeletworld as kw
 import pytest
 
 from cluster.aio import virtual
+from cluster.kubelet.volumes.realdisk import RealDisk
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 
@@ -247,6 +248,29 @@ def test_another_kubelet_keeps_the_files_true(root):
     lab(scenario, root)
 
 
+def test_what_is_left_of_a_pod_and_cannot_be_removed_does_not_end_the_kubelet(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "pods" / "stuck").mkdir(parents=True)
+    (tmp_path / "pods" / "other").mkdir()
+    remove = RealDisk.remove
+
+    def refusing(disk, path):
+        if path.endswith("/stuck"):
+            raise PermissionError(1, "Operation not permitted", path)
+        remove(disk, path)
+
+    monkeypatch.setattr(RealDisk, "remove", refusing)
+
+    async def scenario(world):
+        await world.pod("p", containers=[one()])
+        await world.wait("p", kw.phase("Running"))
+        assert not world.task.done()
+        assert not (tmp_path / "pods" / "other").exists()
+
+    lab(scenario, tmp_path)
+
+
 def test_a_volume_in_memory_has_its_limit():
     async def scenario(world):
         volumes = [{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "4Ki"}}]
@@ -290,6 +314,19 @@ def test_a_container_that_cannot_be_configured_says_why_and_recovers(fields, why
             secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
             await world.client.create("secrets", secret)
         await world.wait("p", kw.phase("Running"), 20)
+
+    lab(scenario)
+
+
+def test_a_mount_that_the_runtime_cannot_make_so_says_why():
+    async def scenario(world):
+        volume = {"name": "v", "emptyDir": {}}
+        more = {"readOnly": True, "recursiveReadOnly": "Enabled"}
+        await world.pod("p", containers=[one(mounts=[("v", "/v", more)])], volumes=[volume])
+        pod = await world.wait("p", kw.waiting("CreateContainerConfigError"))
+        assert kw.container(pod)["state"]["waiting"]["message"] == (
+            'volume "v" requested recursive read-only mode, but it is not supported by the runtime'
+        )
 
     lab(scenario)
 

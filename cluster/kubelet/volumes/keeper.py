@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
+
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, objects
@@ -88,6 +90,9 @@ class Keeper:
         self._find = find
         self._wake_after = wake_after
         self._hosts = hosts
+        self._stuck: dict[str, None] = {}
+        """Orphans that could not be removed."""
+        self._log = structlog.get_logger().bind(component="kubelet")
         if disk is not None:
             disk.on_demand(self.demand)
 
@@ -356,7 +361,20 @@ class Keeper:
         here = dict.fromkeys(known)
         for uid in self.disk.names(f"{self.layout.root}/pods"):
             if uid not in here:
-                self.forget(uid)
+                self._drop_orphan(uid)
+
+    def _drop_orphan(self, uid: str) -> None:
+        """What cannot be removed (it is another user's, or is written to) is told of once, and
+        tried again at the next collection.
+        """
+        try:
+            self.forget(uid)
+        except OSError as error:
+            if uid not in self._stuck:
+                self._log.warning("orphaned pod: its volumes stay", pod=uid, error=str(error))
+            self._stuck[uid] = None
+        else:
+            self._stuck.pop(uid, None)
 
 
 def copy(disk: Disk, source: str, target: str) -> None:
