@@ -101,7 +101,6 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "library/httpd": "httpd",
     "alpine/socat": "relays",
     "library/wordpress": "wordpress",
-    "library/wordpress": "wordpress",
     **dict.fromkeys(("library/node", "node"), "node"),
     **dict.fromkeys(
         ("e2e-test-images/agnhost", "kubernetes-e2e-test-images/agnhost", "agnhost",
