@@ -5,6 +5,9 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+import structlog
+
+from cluster.aio import rpc
 from cluster.runtime import addresses
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.machine import Machine
@@ -126,10 +129,11 @@ class Occupant:
         """See there. Those who declare the port are woken, all others only where none does."""
         asleep = [one for one in self._running() if _beginning(one)]
         declared = [one for one in asleep if port in one.script.ports]
-        machines = [await self._wake(one) for one in declared or asleep]
+        woken = [await self._woken(one) for one in declared or asleep]
+        machines = [machine for machine in woken if machine is not None]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (WAKE_SECONDS if declared else 0.0)
-        while loop.time() < deadline and not self.space.listens(port):
+        while machines and loop.time() < deadline and not self.space.listens(port):
             if not any(one.state is State.RUNNING for one in declared):
                 break
             if any(machine.settled for machine in machines):
@@ -137,6 +141,16 @@ class Occupant:
             await self._change(deadline - loop.time())
         for machine in machines:
             await begun(machine)
+
+    async def _woken(self, container: Container) -> Machine | None:
+        """One that cannot start now (its volumes cannot be made) listens nowhere."""
+        try:
+            return await self._wake(container)
+        except rpc.Failure as failure:
+            structlog.get_logger().warning(
+                "a container that sleeps cannot be woken", id=container.id, error=failure.text
+            )
+            return None
 
     async def _change(self, seconds: float) -> None:
         """Wait for somebody to listen."""

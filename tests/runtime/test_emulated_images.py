@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 from podworld import EPOCH, Node, OneImage, on_a_node
 
 from cluster.aio import rpc
@@ -232,6 +233,23 @@ def test_a_server_sleeps_until_somebody_connects() -> None:
         assert await node.said(cid) == ["started 0 v3", "greeted at 100"]
         times = [line[:23] for line in await node.log(cid)]
         assert times == ["2026-01-01T00:00:00.000", "2026-01-01T00:01:40.000"]
+
+    on_a_node(story)
+
+
+def test_a_server_whose_volumes_cannot_be_made_refuses_who_connects() -> None:
+    async def refused(_path: str) -> None:
+        raise rpc.Failure("UNKNOWN", "failed to make the pod's volumes: no such thing")
+
+    async def story(node: Node) -> None:
+        node.cri.disk.on_demand(refused)
+        await node.run("greeter", "team/greeter", mounts=_shares("/conf"))
+        client = await node.run("client", "busybox", "sleep", "9999")
+        with structlog.testing.capture_logs() as logs:
+            said = await node.sh(client, f"nc {node.address('greeter')} 8000; echo $?")
+        assert said.endswith("Connection refused\n1\n")
+        assert [one["log_level"] for one in logs] == ["warning"]
+        assert "no such thing" in logs[0]["error"]
 
     on_a_node(story)
 
