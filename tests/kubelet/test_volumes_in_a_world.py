@@ -318,19 +318,6 @@ def test_a_container_that_cannot_be_configured_says_why_and_recovers(fields, why
     lab(scenario)
 
 
-def test_a_mount_that_the_runtime_cannot_make_so_says_why():
-    async def scenario(world):
-        volume = {"name": "v", "emptyDir": {}}
-        more = {"readOnly": True, "recursiveReadOnly": "Enabled"}
-        await world.pod("p", containers=[one(mounts=[("v", "/v", more)])], volumes=[volume])
-        pod = await world.wait("p", kw.waiting("CreateContainerConfigError"))
-        assert kw.container(pod)["state"]["waiting"]["message"] == (
-            'volume "v" requested recursive read-only mode, but it is not supported by the runtime'
-        )
-
-    lab(scenario)
-
-
 def test_containers_know_services_hosts_and_resolvers(root):
     async def scenario(world):
         spec = {"clusterIP": "10.96.0.44", "ports": [{"port": 80}]}
