@@ -28,7 +28,9 @@ class Version:
 
     @property
     def shows_handlers(self) -> bool:
-        """RecursiveReadOnlyMounts is on by default (1.31): nodes list the runtime's handlers."""
+        """RecursiveReadOnlyMounts is on by default (1.31): nodes list the runtime's handlers, and
+        containers what they mount.
+        """
         return (self.major, self.minor) >= (1, 31)
 
     @property

@@ -119,10 +119,49 @@ def test_a_running_pod_in_full():
                 "imageID": "docker.io/library/nginx@sha256:1",
                 "containerID": "kubemu://id-web-0",
                 "started": True,
+                "resources": {},
             }
         ],
         "qosClass": "BestEffort",
     }
+
+
+MOUNTS = [
+    {"name": "data", "mountPath": "/data"},
+    {"name": "conf", "mountPath": "/conf", "readOnly": True, "recursiveReadOnly": "IfPossible"},
+]
+SHOWN = [
+    {"name": "data", "mountPath": "/data"},
+    {"name": "conf", "mountPath": "/conf", "readOnly": True, "recursiveReadOnly": "Disabled"},
+]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("v1.30.0", {}),
+        ("v1.31.0", {"volumeMounts": SHOWN}),
+        (
+            "v1.33.0",
+            {
+                "volumeMounts": SHOWN,
+                "allocatedResources": {"cpu": "1"},
+                "resources": {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}},
+            },
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [State.RUNNING, State.EXITED])
+def test_what_a_container_mounts_and_has_is_told_by_kubelets_that_do(named, expected, state):
+    given = {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}}
+    web = {"name": "web", "image": "nginx", "volumeMounts": MOUNTS, "resources": given}
+    host = status.Host(("192.168.0.1",), version.parse(named))
+    wanted = pod()
+    wanted["spec"]["containers"] = [web]
+    found = status.generate(wanted, seen(one(state=state)), Memory(), host, NOW).status
+    (only,) = found["containerStatuses"]
+    keys = ("volumeMounts", "allocatedResources", "resources")
+    assert {key: only[key] for key in keys if key in only} == expected
 
 
 def test_a_pod_that_initializes_says_so():

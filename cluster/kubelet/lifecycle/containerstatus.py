@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cluster.api import objects, timestamps
-from cluster.kubelet.lifecycle import podspec, resizing, restarts
+from cluster.kubelet.lifecycle import mountstatus, podspec, resizing, restarts
 from cluster.kubelet.lifecycle.model import Container, Memory, Seen, State, Waiting
 from cluster.kubelet.lifecycle.probes import Probing
 
@@ -30,6 +30,8 @@ class Facts:
     pod: objects.Object
     memory: Memory
     resizes: bool = False
+    mounts: bool = False
+    """Whether statuses tell of volumes."""
     scheme: str = SCHEME
     probing: Probing | None = None
 
@@ -79,7 +81,7 @@ def _of(
         return _of_records(spec, records, old, facts, init=init)
     if old and (old.get("containerID") or old.get("lastState")):
         return _of_lost(spec, old, facts)
-    return {
+    status = {
         "name": name,
         "state": {"waiting": _waiting(facts.waiting.get(name) or _default(facts))},
         "lastState": {},
@@ -89,6 +91,8 @@ def _of(
         "imageID": "",
         "started": False,
     }
+    _mounts(status, spec, facts)
+    return status
 
 
 def _of_records(
@@ -134,9 +138,16 @@ def _of_records(
     signal = (spec.get("lifecycle") or {}).get("stopSignal")
     if signal:
         status["stopSignal"] = signal
-    if facts.resizes and (spec.get("resources") or facts.memory.resizing is not None):
+    if facts.resizes:
         resizing.shown(status, spec, facts.memory.resizing)
+    _mounts(status, spec, facts)
     return status
+
+
+def _mounts(status: objects.Object, spec: objects.Object, facts: Facts) -> None:
+    """Tell which volumes the container mounts, where its kubelet does (1.31)."""
+    if facts.mounts and spec.get("volumeMounts"):
+        status["volumeMounts"] = mountstatus.of(spec)
 
 
 def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects.Object:

@@ -16,6 +16,7 @@ from cluster.kubelet.lifecycle.admission import Amounts
 PENDING: Final = "PodResizePending"
 IN_PROGRESS: Final = "PodResizeInProgress"
 _KINDS: Final = ("cpu", "memory")
+_PARTS: Final = ("limits", "requests", "claims")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,13 @@ def shown(status: objects.Object, spec: objects.Object, resizing: Resizing | Non
     allotted = spec.get("resources") or {}
     has = allotted
     if resizing is not None:
-        allotted = resizing.allotment.get(spec["name"], allotted)
-        id_ = str(status.get("containerID") or "").partition("://")[2]
-        has = resizing.given.get(id_, allotted)
+        has = allotted = resizing.allotment.get(spec["name"], allotted)
+        if "running" in status["state"]:
+            id_ = str(status.get("containerID") or "").partition("://")[2]
+            has = resizing.given.get(id_, allotted)
     if allotted.get("requests"):
         status["allocatedResources"] = allotted["requests"]
-    if has and "running" in status["state"]:
-        status["resources"] = {key: has[key] for key in ("limits", "requests") if key in has}
+    status["resources"] = {key: has[key] for key in _PARTS if key in has}
 
 
 def conditions(resizing: Resizing | None) -> Sequence[tuple[str, str, str]]:

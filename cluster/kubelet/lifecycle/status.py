@@ -66,6 +66,7 @@ def generate(
         pod=pod,
         memory=memory,
         resizes=host.version.resizes,
+        mounts=host.version.shows_handlers,
         scheme=host.scheme,
         probing=memory.probing,
     )

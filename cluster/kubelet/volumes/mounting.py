@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cluster.kubelet.environment import expansion
 from cluster.kubelet.environment.variables import Wrong
+from cluster.kubelet.lifecycle import mountstatus
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.volumes import hostpaths, references, setups
 from cluster.kubelet.volumes.contents import Unready
@@ -77,6 +78,9 @@ class _Mounting:
 
     def made(self, volume: Mapping[str, Any], environment: Mapping[str, str]) -> pb.Mount:
         """The mount. Wrong."""
+        why = mountstatus.refused(self._mount)
+        if why:
+            raise Wrong(why)
         record = self._keeper.records.get(self._pod.uid)
         what = record.volumes.get(volume["name"]) if record is not None else None
         if record is None or what is None:
