@@ -130,6 +130,18 @@ def test_uploads_are_bounded_in_number_and_size(tmp_path):
     against(tmp_path, story, max_uploads=2, max_blob=100)
 
 
+def test_a_push_in_one_request_that_fails_leaves_no_upload(tmp_path):
+    async def story(world: World) -> None:
+        begin = "/v2/a/blobs/uploads/"
+        for _ in range(3):
+            path = f"{begin}?digest={digests.of(b'small')}"
+            assert await world.code("POST", path, b"x" * 101) == (413, "SIZE_INVALID")
+        assert not list(tmp_path.glob("ingest/*"))
+        assert (await world.ask("POST", begin))[0] == 202
+
+    against(tmp_path, story, max_uploads=2, max_blob=100)
+
+
 def test_a_client_that_sends_no_more_does_not_hold_an_upload_for_ever(tmp_path):
     async def story(world: World) -> None:
         _, headers, _ = await world.ask("POST", "/v2/a/blobs/uploads/")
@@ -370,6 +382,22 @@ def test_everybody_pulls_and_users_push_by_tokens(tmp_path):
         assert (await world.ask("POST", "/v2/a/blobs/uploads/", Authorization=direct))[0] == 202
 
     against(tmp_path, story, users=users, anonymous="pull")
+
+
+@pytest.mark.parametrize("header", [b"Bearer \xff.\xff", b"Bearer .", b"Basic \xff", b"\xff \xff"])
+def test_credentials_that_are_no_text_are_nobodys(tmp_path, header):
+    async def story(world: World) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.registry.port)
+        writer.write(
+            b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %b\r\n\r\n"
+            % header
+        )
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 401 ")
+
+    against(tmp_path, story, users=htpasswd("alice", "secret"), anonymous="pull")
 
 
 def test_two_registries_do_not_share_a_folder(tmp_path):

@@ -22,7 +22,11 @@ async def begin(exchange: Exchange) -> web.StreamResponse:
         checked_digest(digest)
     upload = exchange.shelf.uploads.begin(repository.name)
     if digest:
-        return await _finish(exchange, repository, upload, digest)
+        try:
+            return await _finish(exchange, repository, upload, digest)
+        finally:
+            # Nobody was told of it: where it failed, nobody can go on with it.
+            exchange.shelf.uploads.end(upload)
     return answer(202, _where(upload))
 
 
