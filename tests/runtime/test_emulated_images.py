@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -477,3 +479,20 @@ def test_every_built_in_image_is_where_the_catalog_says(path: str) -> None:
     from cluster.runtime.vos.kernel import lookup
 
     assert lookup(catalog.programs(found), first) is not None or first in found.files
+
+
+def test_containers_that_only_sleep_import_no_userland() -> None:
+    script = """
+import sys
+import cluster.runtime.service
+from cluster.runtime.emulated import catalog
+for name in ("library/busybox", "library/alpine", "pause", "curlimages/curl", "library/postgres",
+             "library/mysql", "library/mongo", "library/rabbitmq", "polinux/stress",
+             "library/memcached", "library/perl"):
+    assert catalog.find(name)
+print([name for name in sys.modules if name.startswith("cluster.runtime.vos.programs")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -4,7 +4,6 @@ from typing import Final
 
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos.kernel import Call
-from cluster.runtime.vos.programs import network
 
 
 async def entrypoint(call: Call) -> int:
@@ -12,7 +11,10 @@ async def entrypoint(call: Call) -> int:
     words = list(call.argv[1:]) or ["curl"]
     program = None if words[0].startswith("-") else call.kernel.find(words[0])
     if program is None:
-        program = network.PROGRAMS["curl"]
+        # Imported here, for with it all of the userland is.
+        from cluster.runtime.vos.programs.network.curl import curl
+
+        program = curl
         words.insert(0, "curl")
     return await program(Call(words, call.process, call.io, call.env, call.cwd))
 

@@ -9,8 +9,7 @@ from typing import Final
 
 from cluster.runtime.emulated.image import Content, Image
 from cluster.runtime.emulated.serving import server
-from cluster.runtime.vos.kernel import Call
-from cluster.runtime.vos.programs.tools import packages
+from cluster.runtime.vos.kernel import Call, Program
 
 _RELEASE: Final = "/etc/os-release"
 ByTag = Callable[[str], Mapping[str, Content]]
@@ -101,8 +100,25 @@ _DISTROLESSES: Final = tuple(
     f"distroless/{kind}{system}"
     for kind in ("static", "base", "cc") for system in ("", "-debian12", "-debian11")
 )  # fmt: skip
-_APT: Final = {"apt": packages.apt, "apt-get": packages.apt}
-_DNF: Final = {"dnf": packages.yum, "yum": packages.yum}
+
+
+def _manager(name: str) -> Program:
+    """A package manager. It is imported when it runs, for with it all of the userland is; most
+    containers of these images only sleep.
+    """
+
+    async def run(call: Call) -> int:
+        from cluster.runtime.vos.programs.tools import packages
+
+        return await packages.PROGRAMS[name](call)
+
+    run.__name__ = name
+    return run
+
+
+_APK: Final = {"apk": _manager("apk")}
+_APT: Final = dict.fromkeys(("apt", "apt-get"), _manager("apt"))
+_DNF: Final = dict.fromkeys(("dnf", "yum"), _manager("yum"))
 
 
 def _waits(argv: Sequence[str]) -> bool:
@@ -137,7 +153,7 @@ IMAGES: Final = (
         cmd=("sh",),
     ),
     Image(names=("library/alpine", "alpine"), cmd=("/bin/sh",), by_tag=_alpine,
-          programs={"apk": packages.apk}),
+          programs=_APK),
     Image(names=("library/bash",), entrypoint=("docker-entrypoint.sh",), cmd=("bash",),
           programs={"docker-entrypoint.sh": _bash}),
     Image(names=("library/debian", "bitnami/minideb"), cmd=("bash",), by_tag=_debian,
