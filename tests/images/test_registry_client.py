@@ -234,6 +234,40 @@ def test_a_manifest_of_another_digest_than_was_asked_for_is_not_taken(tmp_path):
     assert "unexpected commit digest" in failure(tmp_path, other, f"app@sha256:{'a' * 64}")
 
 
+@pytest.mark.parametrize(("pieces", "pause"), [(4, 0.2), (2, 5.0)])
+def test_a_body_may_take_long_to_send_as_long_as_it_goes_on(pieces, pause):
+    """Its deadline is half a second: the first goes beyond it in all, the second at once."""
+    came: list[bytes] = []
+
+    async def taken(request: web.BaseRequest) -> web.StreamResponse:
+        came.append(await request.read())
+        return web.Response(status=201)
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield b"x"
+            await asyncio.sleep(pause)
+
+    async def send(registry: remote.Remote) -> int:
+        async with registry.ask("PUT", "/x", scope="", data=body(), repeatable=False) as answer:
+            return answer.status
+
+    async def main() -> None:
+        settings = remote.Settings(connect=0.2, idle=0.3)
+        async with (
+            asyncio.timeout(20),
+            server(taken) as host,
+            remote.opened(host, None, settings) as registry,
+        ):
+            if pause < 0.5:
+                assert (await send(registry), came) == (201, [b"x" * pieces])
+            else:
+                with pytest.raises(remote.Unreachable, match="sends nothing"):
+                    await send(registry)
+
+    asyncio.run(main())
+
+
 def test_nobody_listens(tmp_path):
     async def main() -> None:
         async with server(hang) as host:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -121,9 +121,11 @@ class Remote:
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], data: Any
     ) -> aiohttp.ClientResponse:
-        verb = method.capitalize()
+        verb, seconds = method.capitalize(), self.settings.idle + self.settings.connect
         try:
-            async with asyncio.timeout(self.settings.idle + self.settings.connect):
+            async with asyncio.timeout(seconds) as deadline:
+                if isinstance(data, AsyncIterator):
+                    data = _prolonging(data, deadline, seconds)
                 return await self.session.request(
                     method, URL(url, encoded=True), headers=headers, data=data, max_redirects=5,
                     skip_auto_headers=("Content-Type",),
@@ -226,6 +228,17 @@ async def opened(
         headers={"User-Agent": "kubemu", "Accept-Encoding": "identity"},
     ) as session:  # fmt: skip
         yield Remote(host, session, settings, credentials)
+
+
+async def _prolonging(
+    data: AsyncIterator[bytes], deadline: asyncio.Timeout, seconds: float
+) -> AsyncIterator[bytes]:
+    """A body that is sent: with each piece that is taken there is as much time again."""
+    loop = asyncio.get_running_loop()
+    async for piece in data:
+        yield piece
+        with suppress(RuntimeError):  # it was answered before its end
+            deadline.reschedule(loop.time() + seconds)
 
 
 async def bounded(answer: aiohttp.ClientResponse, limit: int, remote: Remote) -> bytes:
