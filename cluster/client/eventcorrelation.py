@@ -9,6 +9,7 @@ Pure, after client-go's EventCorrelator (tools/record/events_cache.go), with its
 """
 
 import dataclasses
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -79,9 +80,9 @@ class Correlator:
     """Remembers the newest `MAX_ENTRIES` series, groups and buckets of one source."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[object, ...], Series] = {}
-        self._similar: dict[tuple[object, ...], _Similar] = {}
-        self._buckets: dict[tuple[str, ...], _Bucket] = {}
+        self._series: OrderedDict[tuple[object, ...], Series] = OrderedDict()
+        self._similar: OrderedDict[tuple[object, ...], _Similar] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, ...], _Bucket] = OrderedDict()
 
     def observe(self, sighting: Sighting, now: float) -> Series | None:
         """The series that this sighting belongs to, counted; None: dropped as spam."""
@@ -133,8 +134,8 @@ class Correlator:
         return True
 
 
-def _remember(kept: dict[_K, _V], key: _K, value: _V) -> None:
-    """Put the newest last, and let go of the oldest."""
+def _remember(kept: OrderedDict[_K, _V], key: _K, value: _V) -> None:
+    """Put the newest last, and let go of the oldest, which a plain dict would search for."""
     kept[key] = value
     if len(kept) > MAX_ENTRIES:
-        del kept[next(iter(kept))]
+        kept.popitem(last=False)
