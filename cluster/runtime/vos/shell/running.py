@@ -19,7 +19,7 @@ from cluster.runtime.vos.kernel import (
     decoded,
     encoded,
 )
-from cluster.runtime.vos.shell import assigning, parsing, redirecting, syntax, testing
+from cluster.runtime.vos.shell import assigning, parsing, redirecting, shapes, syntax, testing
 from cluster.runtime.vos.shell.expansion import MAX_WORD, Expander, matches
 from cluster.runtime.vos.shell.state import Break, Exit, Return, State
 from cluster.runtime.vos.shell.words import Wrong
@@ -174,7 +174,7 @@ class Shell:
 
     async def _in_background(self, node: syntax.AndOr, io: Io) -> int:
         inner = syntax.Sequence_([syntax.AndOr(node.steps)])
-        job = await self._fork(_title(node), inner, Io(stdout=io.stdout, stderr=io.stderr))
+        job = await self._fork(shapes.title(node), inner, Io(stdout=io.stdout, stderr=io.stderr))
         if job is None:
             return 1
         self.jobs[job.pid] = job
@@ -197,7 +197,7 @@ class Shell:
             pipe = None if last else Pipe()
             inner = Io(reader, pipe or io.stdout, io.stderr, io.more)
             one = syntax.Sequence_([syntax.AndOr([("", syntax.Pipeline([command]))])])
-            job = await self._fork(_named(command), one, inner)
+            job = await self._fork(shapes.named(command), one, inner)
             if job is None:
                 break
             _close_at_end(job, reader if number else None, pipe)
@@ -254,7 +254,7 @@ class Shell:
 
     async def _substitute(self, body: syntax.Sequence_) -> str:
         found = Collected(MAX_WORD)
-        if self.state.bash and (read := _only_reads(body)) is not None:
+        if self.state.bash and (read := shapes.only_reads(body)) is not None:
             return await self._read(read)
         shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
         self.state.status = await shell.subshell(body, Io(self.io.stdin, found, self.io.stderr))
@@ -461,18 +461,6 @@ class Shell:
             return NOT_FOUND
 
 
-def _only_reads(body: syntax.Sequence_) -> syntax.Redirect | None:
-    """The redirection of a list that is nothing else."""
-    if len(body.items) != 1 or len(body.items[0].steps) != 1:
-        return None
-    commands = body.items[0].steps[0][1].commands
-    first = commands[0]
-    if len(commands) != 1 or not isinstance(first, syntax.Simple):
-        return None
-    plain = not first.words and not first.assignments and len(first.redirects) == 1
-    return first.redirects[0] if plain and first.redirects[0].operator == "<" else None
-
-
 def _close_at_end(job: Process, reader: object, pipe: Pipe | None) -> None:
     """Let a stage's neighbours know when it has ended."""
 
@@ -483,14 +471,3 @@ def _close_at_end(job: Process, reader: object, pipe: Pipe | None) -> None:
             pipe.end()
 
     job.on_end(ended)
-
-
-def _title(node: syntax.AndOr) -> Sequence[str]:
-    return _named(node.steps[0][1].commands[0])
-
-
-def _named(command: syntax.Command) -> Sequence[str]:
-    """What `ps` shows of a command."""
-    if isinstance(command, syntax.Simple) and command.words:
-        return [word.literal or "…" for word in command.words]
-    return ["sh"]
