@@ -118,6 +118,20 @@ def test_images_outlive_the_runtime_and_are_listed_and_removed(tmp_path):
     against(tmp_path / "registry", story)
 
 
+def test_a_store_that_is_damaged_says_so_when_an_image_is_removed(tmp_path):
+    async def story(world: World) -> None:
+        await push(world, tmp_path)
+        cri = runtime(world, tmp_path)
+        ref = await pull(cri, f"{world.host}/app:v1")
+        (tmp_path / "node" / "index.json").write_bytes(b"{")
+        with pytest.raises(rpc.Failure, match=r"index\.json is no JSON") as caught:
+            await cri.remove_image(pb.RemoveImageRequest(image=pb.ImageSpec(image=ref)))
+        assert caught.value.code == "UNKNOWN"
+        cri.close()
+
+    against(tmp_path / "registry", story)
+
+
 def test_a_failed_pull_is_worded_as_containerd_words_it(tmp_path):
     async def story(world: World) -> None:
         cri = runtime(world, tmp_path)

@@ -110,17 +110,23 @@ class NodeStore:
         manifest = pulled.manifest
         flat = self._flat(manifest.config.digest)
         if not flat.exists():
-            # Unpacking takes long for a large image: not on the loop.
-            await asyncio.to_thread(rootfs.flatten, self._store.blobs, manifest.layers, flat)
+            try:
+                # Unpacking takes long for a large image: not on the loop.
+                await asyncio.to_thread(rootfs.flatten, self._store.blobs, manifest.layers, flat)
+            except OSError as error:
+                raise faults.Fault(f"failed to extract layer: {error}") from error
         return self._take(Named(reference.name, pulled.target))
 
     async def remove(self, id: str) -> None:
-        """Forget an image by all its names."""
-        for image in [one for one in self.all() if one.id == id]:
-            del self._images[image.name]
-            await self._store.unname(image.name)
-            image.flat.unlink(missing_ok=True)
-        await self._store.collect()
+        """Forget an image by all its names. rpc.Failure where something of it stays."""
+        try:
+            for image in [one for one in self.all() if one.id == id]:
+                del self._images[image.name]
+                await self._store.unname(image.name)
+                image.flat.unlink(missing_ok=True)
+            await self._store.collect()
+        except (faults.Fault, OSError) as error:
+            raise rpc.Failure("UNKNOWN", f'failed to delete image "{id}": {error}') from error
 
     def _read(self) -> None:
         """Find what an earlier run pulled. What is damaged is pulled anew."""
