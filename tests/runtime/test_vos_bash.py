@@ -22,6 +22,8 @@ PRINTED = [
     ("i=1; a=(p q r); a[i+1]=z; echo ${a[$i]} ${a[i+1]}; unset 'a[0]'; echo ${!a[*]}",
      "q z\n1 2\n"),
     ("for x in \"$@\"; do echo \"<$x>\"; done; set -- ''; printf '[%s]' 1 \"$@\"", "[1][]"),
+    ("a=(x y z); IFS=,; echo \"${a[*]}\" \"${a[@]}\"; set -- p q; echo \"$*\"; IFS=; echo \"$*\"",
+     "x,y,z x y z\np,q\npq\n"),
     ("a=(); echo \"${#a[@]}\"; printf '<%s>' x \"${a[@]}\" y", "0\n<x><y>"),
     ("declare -A m=([a]=1 [b c]=2); m[d]=3; echo ${m[b c]} ${#m[@]} ${!m[@]}", "2 3 a b c d\n"),
     ("a=(a.txt b.txt); echo ${a[@]%.txt} ${a[@]/b/c}", "a b a.txt c.txt\n"),

@@ -120,7 +120,8 @@ class Expander:
     async def _parameter(self, part: syntax.Parameter, joined: bool) -> list[Piece]:
         values = await self._several(part)
         if values is not None:
-            return _all(values, part, joined)
+            found = self._host.element("IFS", 0)
+            return _all(values, part, joined, " " if found is None else found[:1])
         if part.operation == "length":
             return [(str(len(await self._value(part) or "")), part.quoted)]
         if not part.operation:
@@ -258,7 +259,7 @@ class Expander:
         return _glob(self._tree(), pattern, self._host.cwd) or [text]
 
 
-def _all(values: list[str], part: syntax.Parameter, joined: bool) -> list[Piece]:
+def _all(values: list[str], part: syntax.Parameter, joined: bool, separator: str) -> list[Piece]:
     every = part.name if part.index is None else part.index.literal
     if every == "@" and part.quoted and not joined and part.operation != "length":
         pieces: list[Piece] = []
@@ -268,7 +269,8 @@ def _all(values: list[str], part: syntax.Parameter, joined: bool) -> list[Piece]
             pieces.append((value, True))
         # Nothing at all becomes no word, not an empty one.
         return pieces or [_NO_WORDS]
-    return [(" ".join(values), part.quoted)]
+    between = separator if every == "*" and part.quoted else " "
+    return [(between.join(values), part.quoted)]
 
 
 def matches(text: str, pattern: str) -> bool:
