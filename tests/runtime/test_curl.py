@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import ipaddress
+import random
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from dataworld import Box, World
 
-from cluster.aio import virtual
+from cluster.aio import tasks, virtual
 from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import accepting
@@ -26,6 +27,9 @@ ANSWERS = {
     "/kept": b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n",
     "/loop": b"HTTP/1.1 301 Moved Permanently\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n",
     "/away": b"HTTP/1.1 302 Found\r\nLocation: http://other:80/echo\r\nContent-Length: 0\r\n\r\n",
+    "/bad": b"HTTP/1.1 302 Found\r\nLocation: http://[x/\r\nContent-Length: 0\r\n\r\n",
+    "/tel": b"HTTP/1.1 302 Found\r\nLocation: telnet://web\r\nContent-Length: 0\r\n\r\n",
+    "/none": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     "/404": b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nnone\n",
     "/cut": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhell",
     "/empty": b"",
@@ -174,6 +178,14 @@ FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
         ("-d @/none web", "curl: (26) Failed to open /none: No such file or directory\n", 26),
         ("-o /no/such/folder web/ok",
          "curl: (23) client returned ERROR on write: No such file or directory\n", 23),
+        ("-o /no/such/folder web/none",
+         "curl: (23) client returned ERROR on write: No such file or directory\n", 23),
+        ("-o /tmp/none web/none; wc -c /tmp/none", "0 /tmp/none\n", 0),
+        ("web/bad", "curl: (3) URL rejected: Bad IPv6 address\n", 3),
+        ("-L web/tel",
+         'curl: (1) Protocol "telnet" not supported or disabled in redirects\n', 1),
+        ("http://[::1/", "curl: (3) URL rejected: Bad IPv6 address\n", 3),
+        ("-H 'a b: c' web/ok", "curl: (43) bad request: Illegal header name b'a b'\n", 43),
         ("-O web/", "curl: (23) Remote file name has no length\n", 23),
         ("--resolve www.example:80:10.244.0.2 http://www.example/ok", "hello\n", 0),
         ("-sS -o /tmp/got web/ok; cat /tmp/got", "hello\n", 0),
@@ -294,5 +306,32 @@ def test_https_to_a_plain_server_fails() -> None:
         assert result.code in (28, 35)
         result = await client.run("curl", "-sSk", "https://web:81/")
         assert result.code == 7
+
+    between(story)
+
+
+def test_whatever_a_server_sends_curl_ends_with_a_code_of_its_own() -> None:
+    chance = random.Random(7)
+    heads = (b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+             b"chunked\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+             b"HTTP/1.1 302 Found\r\nLocation: ", b"HTTP/1.1 100 Continue\r\n\r\n")  # fmt: skip
+    answers = [head + chance.randbytes(chance.choice((0, 1, 30, 3000)))
+               for head in heads for _ in range(6)]  # fmt: skip
+
+    async def story(client: Box) -> None:
+        async def serve(stream: Stream) -> None:
+            await stream.receive()
+            await stream.send(answers[at])
+
+        async with tasks.Group("server") as group:
+            listener = client.net.listen(8080)
+            group.spawn(accepting.serve(listener, serve), "server")
+            for at in range(len(answers)):
+                result = await client.run(
+                    "curl", "-sSL", "-m", "9", "-o", "/tmp/x", "localhost:8080"
+                )
+                assert result.code in (0, 1, 3, 6, 7, 8, 18, 28, 52, 56), (at, result)
+                assert result.err.startswith(f"curl: ({result.code}) ") or result.code == 0
+            group.cancel()
 
     between(story)

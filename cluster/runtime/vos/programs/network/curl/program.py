@@ -102,7 +102,10 @@ class _Run:
         result = await self._tried(url, body, media, output)
         result.filename = "" if output.path == "-" else output.path
         if result.code == 0 and output.path not in ("-", "/dev/null") and not result.size:
-            await output.write(b"")
+            try:
+                await output.write(b"")
+            except Failed as failed:
+                result.code, result.error = failed.code, str(failed)
         if self._metered:
             await self._complain(results.meter(result) + "\n")
         if result.error and (not options.has("silent") or options.has("show-error")):

@@ -111,6 +111,8 @@ class Transfer:
                 body = None
                 method = options.values.get("request") or ("HEAD" if method == "HEAD" else "GET")
             where = sending.place(after)
+            if where.parts.scheme == "telnet":
+                raise Failed(1, 'Protocol "telnet" not supported or disabled in redirects')
             await self._tell(f"Issue another request to this URL: '{where.url}'")
 
     def _method(self, body: bytes | None) -> str:
@@ -180,13 +182,16 @@ class Transfer:
             context.verify_mode = ssl.CERT_NONE
         else:
             self._trust(context)
-        tls = Tls(stream, context, where.host)
         try:
+            tls = Tls(stream, context, where.host)
             await tls.handshake()
         except ssl.SSLCertVerificationError as error:
             stream.close()
             raise Failed(60, _unverified(error.verify_message)) from None
-        except (ssl.SSLError, OSError) as error:
+        except ValueError:
+            stream.close()
+            raise Failed(35, "TLS connect error: the host's name cannot be sent") from None
+        except OSError as error:  # ssl.SSLError is one, and has a reason.
             stream.close()
             why = getattr(error, "reason", None) or reaching.why(error)
             raise Failed(35, f"TLS connect error: {str(why).replace('_', ' ').lower()}") from None
@@ -275,7 +280,7 @@ class Transfer:
         result.expected = int(length) if length.isdigit() and len(length) < 19 else None
         location = result.header("location")
         if 300 <= event.status_code < 400 and location:
-            result.redirect_url = urljoin(where.url, location)
+            result.redirect_url = _joined(where.url, location)
             if options.has("location"):
                 await self._tell("Ignoring the response-body")
                 return result.redirect_url
@@ -337,6 +342,14 @@ class Transfer:
 
     async def _tell(self, text: str) -> None:
         await self._say("* ", f"{text}\n".encode(errors="surrogateescape"))
+
+
+def _joined(url: str, location: str) -> str:
+    """Where an answer redirects to. Failed."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise Failed(3, "URL rejected: Bad IPv6 address") from None
 
 
 def _unverified(why: str) -> str:
