@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from dataworld import Box, World
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from cluster.aio import virtual
@@ -404,3 +406,51 @@ def test_memcached_does_not_answer_one_line_with_a_gigabyte() -> None:
         assert 4_000_000 < size < 7_000_000
 
     told(story)
+
+
+JUNK = st.binary(max_size=200) | st.sampled_from(
+    [b"select $1\0", b"s\0select 1\0\0\1\0\0\0\x17", b"\0\0\0\0\0\0\0\0", b"Ss\0", b"Pp\0"]
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list("QPBDECSHXdcfz")), JUNK), max_size=12))
+def test_any_messages_of_a_postgres_client_are_answered(
+    sent: list[tuple[str, bytes]],
+) -> None:
+    session = postgres()
+    for kind, body in sent:
+        if session.closed:
+            return
+        messages(session.receive(kind.encode(), body))
+
+
+QUERIES = st.text(max_size=60).map(lambda one: b"\3" + one.encode())
+
+
+@given(st.lists(st.binary(max_size=100) | QUERIES, max_size=6))
+def test_any_commands_of_a_mysql_client_are_answered(sent: list[bytes]) -> None:
+    known = dict(mysqlanswers.variables("8", "h")) | {"database()": None}
+    answers = mysqlanswers.Answers(known, ("mysql",))
+    for body in sent:
+        data = answers.command(1, body)
+        while data:
+            data = data[4 + int.from_bytes(data[:3], "little") :]
+
+
+@given(st.binary(max_size=80))
+def test_bson_of_anything_is_a_document_or_none(data: bytes) -> None:
+    try:
+        found = bson.decode(data)
+    except ValueError:
+        return
+    assert isinstance(found, dict)
+
+
+def test_bson_that_is_written_is_read() -> None:
+    told = {"a": 1, "b": -(2**40), "c": 1.5, "d": True, "e": "ä", "f": b"\0\1", "g": {"h": {}}}
+    assert bson.decode(bson.encode(told)) == told
+    deep: dict[str, object] = {}
+    for _ in range(30):
+        deep = {"x": deep}
+    with pytest.raises(ValueError, match="no document"):
+        bson.decode(bson.encode(deep))
