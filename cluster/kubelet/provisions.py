@@ -118,6 +118,7 @@ class Provisions:
         disk: Disk | None = None,
     ) -> None:
         self._config = config
+        self._cri = cri
         self._shared = shared
         self._speaker = speaker
         self._node_resolver = resolvers.parse(config.resolv_conf)
@@ -190,6 +191,11 @@ class Provisions:
     async def container(self, pod: Pod, action: Start) -> pb.ContainerConfig:
         """The configuration of a container. variables.Wrong where it cannot be."""
         obj, spec = pod.object, action.spec
+        if security.not_root(obj, spec):
+            request = pb.ImageStatusRequest(image=pb.ImageSpec(image=spec.get("image") or ""))
+            why = security.breach(obj, spec, (await self._cri.image_status(request)).image)
+            if why:
+                raise variables.Wrong(why)
         wanted = references.of_environment(objects.namespace(obj), spec)
         try:
             known = await self._shared.objects.read(wanted) if wanted else {}

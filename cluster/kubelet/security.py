@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cluster.api import objects, qos, quantity
+from cluster.kubelet.lifecycle import podspec
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 _GUARANTEED: Final = -997
@@ -76,6 +77,35 @@ def container(
         if profile.get("localhostProfile"):
             found.seccomp.localhost_ref = f"{profiles}/{profile['localhostProfile']}"
     return found
+
+
+def not_root(pod: objects.Object, spec: Mapping[str, Any]) -> bool:
+    """Whether a container is not to run as root."""
+    whole = objects.spec(pod).get("securityContext") or {}
+    return bool((spec.get("securityContext") or {}).get("runAsNonRoot", whole.get("runAsNonRoot")))
+
+
+def breach(pod: objects.Object, spec: Mapping[str, Any], image: pb.Image) -> str:
+    """Why a container that is not to run as root would, or might; "" where it does not.
+
+    Where the pod names no user it is the image's, which is root where that names none either.
+    Source: verifyRunAsNonRoot and getImageUser of pkg/kubelet/kuberuntime.
+    """
+    whole = objects.spec(pod).get("securityContext") or {}
+    user = (spec.get("securityContext") or {}).get("runAsUser", whole.get("runAsUser"))
+    what = f'(pod: "{podspec.title(pod)}", container: {spec["name"]})'
+    if user is not None:
+        return "" if user else f"container's runAsUser breaks non-root policy {what}"
+    if image.HasField("uid"):
+        root = image.uid.value == 0
+    elif image.username:
+        return (
+            f"container has runAsNonRoot and image has non-numeric user ({image.username}), "
+            f"cannot verify user is non-root {what}"
+        )
+    else:
+        root = True
+    return f"container has runAsNonRoot and image will run as root {what}" if root else ""
 
 
 def oom_score(pod: objects.Object, spec: Mapping[str, Any], memory: int) -> int:

@@ -14,6 +14,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images, registryimages
 from cluster.runtime.registryimages import Registries, RegistryImage
 
+_SOMEBODY: Final = "65532"
+"""The user of images of which nothing is known: pods that forbid root may run them."""
 _SHORT_ID: Final = re.compile("[0-9a-f]{3,64}")
 
 
@@ -109,7 +111,13 @@ def _nothing() -> None:
 def describe(reference: images.Reference) -> pb.Image:
     """The image as CRI has it. Shared: it is not to be changed."""
     tags = [f"{reference.repository}:{reference.tag}"] if reference.tag else []
+    from cluster.runtime.emulated import catalog  # late: who only keeps a list needs none of it
+
+    known = catalog.find(reference.path)
+    user = known.user.partition(":")[0] if known is not None else _SOMEBODY
     return pb.Image(
+        uid=pb.Int64Value(value=int(user)) if user.isdecimal() else None,
+        username="" if user.isdecimal() else user,
         id=images.image_id(reference),
         repo_tags=tags,
         repo_digests=[f"{reference.repository}@{images.digest(reference)}"],

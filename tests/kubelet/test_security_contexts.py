@@ -1,7 +1,9 @@
 """Security contexts of pods and containers, as a runtime is told of them."""
 
+import kubeletworld as kw
 import pytest
 
+from cluster.aio import virtual
 from cluster.kubelet import security
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -97,3 +99,61 @@ def test_a_sandbox_has_sysctls_and_is_privileged_where_a_container_is():
     security.sandbox(linux, one)
     assert dict(linux.sysctls) == {"net.core.somaxconn": "9"}
     assert linux.security_context.privileged
+
+
+ROOT = "image will run as root"
+TITLE = '(pod: "p_d(u)", container: c)'
+
+
+@pytest.mark.parametrize(
+    ("whole", "own", "image", "why"),
+    [
+        ({}, {"runAsUser": 0}, {}, None),
+        ({"runAsNonRoot": True}, {"runAsNonRoot": False}, {}, None),
+        ({"runAsNonRoot": True}, {}, {}, f"container has runAsNonRoot and {ROOT} {TITLE}"),
+        (
+            {}, {"runAsNonRoot": True}, {"uid": pb.Int64Value(value=0)},
+            f"container has runAsNonRoot and {ROOT} {TITLE}",
+        ),
+        ({}, {"runAsNonRoot": True}, {"uid": pb.Int64Value(value=7)}, ""),
+        (
+            {}, {"runAsNonRoot": True}, {"username": "web"},
+            "container has runAsNonRoot and image has non-numeric user (web), "
+            f"cannot verify user is non-root {TITLE}",
+        ),
+        ({"runAsUser": 9}, {"runAsNonRoot": True}, {}, ""),
+        (
+            {"runAsUser": 9, "runAsNonRoot": True}, {"runAsUser": 0}, {},
+            f"container's runAsUser breaks non-root policy {TITLE}",
+        ),
+    ],
+)  # fmt: skip
+def test_who_must_not_be_root_is_not(whole, own, image, why):
+    spec = {"name": "c", "securityContext": own}
+    one = {
+        "metadata": {"name": "p", "namespace": "d", "uid": "u"},
+        "spec": {"securityContext": whole, "containers": [spec]},
+    }
+    asked = security.not_root(one, spec)
+    assert (security.breach(one, spec, pb.Image(**image)) if asked else None) == why
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [("busybox", "CreateContainerConfigError"), ("nobody/knows:1", ""), ("curlimages/curl", "non")],
+)
+def test_an_image_says_who_runs_it(image, reason):
+    async def scenario():
+        async with kw.world() as world:
+            world.start_kubelet(world.runtime().cri)
+            strict = {"runAsNonRoot": True}
+            await world.pod("p", image=image, command=["sleep", "1000"], securityContext=strict)
+            if not reason:
+                await world.wait("p", kw.phase("Running"))
+                return
+            pod = await world.wait("p", kw.waiting("CreateContainerConfigError"))
+            message = kw.container(pod)["state"]["waiting"]["message"]
+            assert message.startswith("container has runAsNonRoot and image ")
+            assert ("non-numeric user (curl_user)" in message) is (reason == "non")
+
+    virtual.run(scenario())
