@@ -179,7 +179,7 @@ class NodeAgent:
         ) != after.get("deletionGracePeriodSeconds"):
             pod.cause = revision
             self._workers.interrupt(pod.uid)
-        elif _asks_more(old, new):
+        elif pods.asks_more(old, new):
             self._provisions.keeper.pod_changed(pod)
             pod.cause = revision
             self._allotments.resize(pod, old)
@@ -322,6 +322,7 @@ class NodeAgent:
                 self.static.succeed(pod.key)
             return
         self._prober.follow(pod)
+        self._allotments.settled(pod)
         wake_at = self._publish(pod, plan)
         if plan.stopped:
             self._provisions.keeper.forget(pod.uid)
@@ -385,19 +386,6 @@ def _began(pod: objects.Object) -> float:
         return timestamps.decode(objects.status(pod).get("startTime") or "")
     except ValueError:
         return 0.0
-
-
-def _asks_more(old: objects.Object, new: objects.Object) -> bool:
-    """Whether the pod changed in anything that the kubelet acts upon."""
-    before, after = objects.meta(old), objects.meta(new)
-    return (
-        before.get("generation") != after.get("generation")
-        or before.get("annotations") != after.get("annotations")
-        or before.get("labels") != after.get("labels")
-        or ("generation" not in after and objects.spec(old) != objects.spec(new))
-        or podspec.ephemeral_containers(old) != podspec.ephemeral_containers(new)
-        or bool(objects.spec(new).get("readinessGates"))
-    )
 
 
 def _shows(actual: objects.Object, wanted: objects.Object) -> bool:

@@ -8,6 +8,7 @@ from cluster.kubelet.config import Config
 from cluster.kubelet.eviction import admission as pressures
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.lifecycle import admission, resizing
+from cluster.kubelet.lifecycle.model import State
 from cluster.kubelet.pods import Pod
 
 
@@ -81,16 +82,32 @@ class Allotments:
                 pod.memory.resizing = resizing.begin(old, running)
             self._allot(pod)
 
+    def settled(self, pod: Pod) -> None:
+        """All was done for a pod that can be done now: a resize may be complete."""
+        found = pod.memory.resizing
+        if found is None or not found.untold or found.pending is not None:
+            return
+        running = {one.id: one.name for one in pod.seen.containers if one.state is State.RUNNING}
+        if running and found.finished(running):
+            found.untold = False
+            self._speaker.resized(pod.object, "completed")
+
     def _allot(self, pod: Pod) -> None:
         """Set aside what a pod asks for, where the node has it."""
         found, held = pod.memory.resizing, self._admitted.get(pod.uid)
         if found is None or held is None:
             return
         asked, others = admission.requests(pod.object), self._used - held
-        found.pending = resizing.judge(asked, others, self._capacity)
+        before, found.pending = found.pending, resizing.judge(asked, others, self._capacity)
         self._deferred.pop(pod.uid, None)
+        if found.pending is not None and found.pending != before:
+            self._speaker.resized(pod.object, *found.pending)
         if found.pending is None:
-            found.allotment = resizing.resources(pod.object)
+            wanted = resizing.resources(pod.object)
+            if wanted != found.allotment:
+                found.untold = True
+                self._speaker.resized(pod.object, "started")
+            found.allotment = wanted
             self._admitted[pod.uid], self._used = asked, others + asked
         elif found.pending[0] == "Deferred":
             self._deferred[pod.uid] = pod

@@ -3,6 +3,7 @@
 from typing import Final, Protocol
 
 from cluster.api import durations, objects
+from cluster.kubelet import resizemessages
 from cluster.kubelet.lifecycle import deadlines, podspec
 from cluster.kubelet.version import Version
 
@@ -166,6 +167,19 @@ class Speaker:
     def evicted(self, pod: objects.Object, reason: str, message: str) -> None:
         """The node ends the pod for its own sake."""
         self._recorder.event(pod, WARNING, reason, message[:_LONGEST])
+
+    def resized(self, pod: objects.Object, what: str, error: str = "") -> None:
+        """A resize is `started`, `completed`, `Deferred` or `Infeasible`: 1.34 tells of its end
+        alone, and later ones of all.
+        """
+        told = self._version
+        if what != "completed" and not told.tells_of_resizes:
+            return
+        if not told.tracks_generation or (error == "" and not self.normal):
+            return
+        text = resizemessages.message(what, pod, error, generation=told.tells_of_resizes)
+        kind = WARNING if error else NORMAL
+        self._recorder.event(pod, kind, f"Resize{what[0].upper()}{what[1:]}", text[:_LONGEST])
 
     def rejected(self, pod: objects.Object, reason: str, message: str) -> None:
         """The node would not take the pod."""

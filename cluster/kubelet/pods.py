@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from cluster.api import objects
+from cluster.kubelet.lifecycle import podspec
 from cluster.kubelet.lifecycle.model import NOTHING, Memory, Seen, Waiting
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -82,3 +83,16 @@ def stand_in(sandbox: pb.PodSandbox) -> objects.Object:
         "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
         "spec": {},
     }
+
+
+def asks_more(old: objects.Object, new: objects.Object) -> bool:
+    """Whether the pod changed in anything that the kubelet acts upon."""
+    before, after = objects.meta(old), objects.meta(new)
+    return (
+        before.get("generation") != after.get("generation")
+        or before.get("annotations") != after.get("annotations")
+        or before.get("labels") != after.get("labels")
+        or ("generation" not in after and objects.spec(old) != objects.spec(new))
+        or podspec.ephemeral_containers(old) != podspec.ephemeral_containers(new)
+        or bool(objects.spec(new).get("readinessGates"))
+    )

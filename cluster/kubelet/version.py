@@ -43,6 +43,11 @@ class Version:
         """PodObservedGenerationTracking is on by default (1.34)."""
         return (self.major, self.minor) >= (1, 34)
 
+    @property
+    def tells_of_resizes(self) -> bool:
+        """There are events for the beginning of a resize, and for one that waits (1.35)."""
+        return (self.major, self.minor) >= (1, 35)
+
     def created(self, container: str) -> str:
         """The message of the event Created."""
         if (self.major, self.minor) >= (1, 35):

@@ -162,3 +162,36 @@ def test_a_node_allots_what_it_has(asked, others, reason):
         Amounts(cpu=4, memory=4),
     )  # fmt: skip
     assert (found[0] if found else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("v1.33.0", []),
+        ("v1.34.0", ["ResizeCompleted"]),
+        ("v1.35.0", ["ResizeInfeasible", "ResizeStarted", "ResizeCompleted"]),
+    ],
+)
+def test_a_resize_is_told_of_by_kubelets_that_do(version, expected):
+    async def scenario():
+        async with kw.world() as world:
+            world.start_kubelet(world.runtime().cri, kubernetes_version=version)
+            await world.pod("p", containers=web())
+            await world.wait("p", has(cpu="500m"))
+            await resize(world, "p", cpu="99")
+            await world.wait("p", lambda pod: condition(pod, resizing.PENDING))
+            await resize(world, "p", cpu="2")
+            await world.wait("p", has(cpu="2"))
+            await asyncio.sleep(2)
+            found = (await world.client.list("events")).items
+            told = [one for one in found if one["reason"].startswith("Resize")]
+            assert sorted(one["reason"] for one in told) == sorted(expected)
+            for one in told:
+                assert one["message"].startswith("Pod resize ")
+                assert ('"generation":' in one["message"]) is (version == "v1.35.0")
+                refused = one["reason"] == "ResizeInfeasible"
+                assert one["type"] == ("Warning" if refused else "Normal")
+                assert ('"error":"Node didn' in one["message"]) is refused
+                assert ('"cpu":"99"' in one["message"]) is refused
+
+    virtual.run(scenario())

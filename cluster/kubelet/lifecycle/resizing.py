@@ -38,6 +38,16 @@ class Resizing:
     given: dict[str, objects.Object] = field(default_factory=dict)
     failed: dict[str, tuple[objects.Object, str]] = field(default_factory=dict)
     pending: tuple[str, str] | None = None
+    untold: bool = False
+    """It was begun, and that it is done has not been said."""
+
+    def finished(self, running: Mapping[str, str]) -> bool:
+        """Whether all running containers (names by id) have what they were allotted."""
+        return all(
+            self.given.get(one) == self.allotment[name]
+            for one, name in running.items()
+            if name in self.allotment
+        )
 
     def allotted(self, spec: objects.Object) -> objects.Object:
         """The spec of a container with what it was allotted."""
