@@ -96,7 +96,9 @@ def test_a_script_prints(code: str, out: str) -> None:
         ("require('express')", "Error: Cannot find module 'express'\nRequire stack:\n", 1),
         ("require('crypto')", "Error: Cannot find module 'crypto' (not built in the emulated", 1),
         ("for (;;) {}", "FATAL ERROR: it computed for more than 0.25 seconds at once\n", 134),
-        ("const a = []; for (;;) a.push(new Array(9999).fill(a))", "InternalError: out of mem", 1),
+        ("const a = []; for (;;) a.push('x'.repeat(1 << 20))", "InternalError: out of mem", 1),
+        ("globalThis.a = []; for (let i = 0; i < 60; i++) a.push('x'.repeat(1 << 20))",
+         "FATAL ERROR: JavaScript heap out of memory (the emulated node has 48 MiB)\n", 134),
         ("(function f() { f() })()", "InternalError: stack overflow", 1),
         ("if (", "SyntaxError: ", 1),
         ("require('http').get('https://x')", 'TypeError: Protocol "https:" not supported', 1),
@@ -105,6 +107,33 @@ def test_a_script_prints(code: str, out: str) -> None:
 def test_a_script_that_fails_says_why(code: str, err: str, status: int) -> None:
     found = run(code)
     assert (found.err[: len(err)], found.code) == (err, status)
+
+
+def test_a_script_whose_heap_grows_for_ever_does_not_take_the_runtime_with_it() -> None:
+    found = run(
+        "const kept = new Map(); let n = 0;"
+        "setInterval(() => { for (let i = 0; i < 500; i++)"
+        " kept.set(n, ['x'.repeat(2000) + n++]) }, 1)"
+    )
+    said = "FATAL ERROR: JavaScript heap out of memory (the emulated node has 48 MiB)\n"
+    assert (found.err, found.code) == (said, 134)
+
+
+def test_a_script_that_asks_too_much_at_once_says_so() -> None:
+    found = run(
+        "const http = require('http');"
+        "setInterval(() => { for (let i = 0; i < 3000; i++)"
+        " http.get('http://10.1.1.1:9/').on('error', () => {}) }, 1)"
+    )
+    assert found.err.startswith("Error: more than 1000 requests at once\n")
+    assert found.code == 1
+
+
+def test_a_script_that_listens_without_end_is_ended() -> None:
+    found = run("const h = require('http'); for (let i = 0; i < 3000; i++) h.createServer()"
+                ".on('error', () => {}).listen(80)")  # fmt: skip
+    assert found.err == "FATAL ERROR: more than 2000 events wait for the script\n"
+    assert found.code == 134
 
 
 def test_requests_are_routed_read_and_streamed() -> None:

@@ -2,6 +2,10 @@
 
 The engine is QuickJS (the extra `node` of the project), in the same thread, with limits: memory,
 stack, and CPU time an event. A script that goes beyond one of them has ended (`Overrun`).
+
+The heap is weighed between events. QuickJS' own limit is what one event cannot go beyond, and may
+not be what ends scripts: where it has no room for an error that a built-in function throws, it
+calls itself until the process has no stack left, and the whole machine is gone.
 """
 
 import importlib.resources
@@ -11,6 +15,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 MEMORY: Final = 48 << 20
+"""Bytes of a script's heap between two events."""
+_MOST: Final = 2 * MEMORY
+"""And within one."""
+_SELDOM: Final = 64
+"""Events after which a heap is weighed that does not grow: it takes as long as two or three."""
+_FULL: Final = f"JavaScript heap out of memory (the emulated node has {MEMORY >> 20} MiB)"
 STACK: Final = 512 << 10
 SECONDS: Final = 0.25
 """CPU time that one event may take: as long do all other containers of the node wait."""
@@ -41,12 +51,14 @@ class Engine:
         except ImportError as error:
             raise Missing from error
         self._context = quickjs.Context()
-        self._context.set_memory_limit(MEMORY)
+        self._context.set_memory_limit(_MOST)
         self._context.set_max_stack_size(STACK)
         self._context.set_time_limit(SECONDS)
         self._faults = (quickjs.JSException,)
         made = self._context.eval(_source())
         self._event = made(self._context.parse_json(json.dumps(given)))
+        self._size = self._unweighed = 0
+        self._due = 1
 
     def event(self, now: float, name: str, *args: Any) -> Sequence[Sequence[Any]]:
         """Tell the script what happened; the commands that it gives. Overrun."""
@@ -60,15 +72,29 @@ class Engine:
             text = self._event("")
         except self._faults as fault:
             raise Overrun(_reason(str(fault))) from fault
+        self._weigh()
         if len(text) > _MAX_COMMANDS:
             raise Overrun(f"it said more than {_MAX_COMMANDS >> 20} MiB at once")
         found: Sequence[Sequence[Any]] = json.loads(text)
         return found
+
+    def _weigh(self) -> None:
+        """See how large the heap is, the sooner again the faster it grows. Overrun."""
+        self._unweighed += 1
+        if self._unweighed < self._due:
+            return
+        size = self._context.memory()["malloc_size"]
+        if size > MEMORY:
+            raise Overrun(_FULL)
+        growth = (size - self._size) / self._unweighed
+        soon = int((MEMORY - size) / (2 * growth)) if growth > 0 else _SELDOM
+        self._due = min(max(soon, 1), _SELDOM)
+        self._size, self._unweighed = size, 0
 
 
 def _reason(text: str) -> str:
     if "interrupted" in text:
         return f"it computed for more than {SECONDS} seconds at once"
     if "out of memory" in text or "null" in text:
-        return f"JavaScript heap out of memory (the emulated node has {MEMORY >> 20} MiB)"
+        return _FULL
     return text.splitlines()[0] if text else "the engine failed"

@@ -22,6 +22,10 @@ from cluster.runtime.vos.sockets import Listener
 
 VERSION: Final = "20.19.5"
 _MAX_TIMERS: Final = 1000
+_MAX_ASKS: Final = 1000
+"""Requests that a script makes at once: as many as it may have sockets, nearly."""
+_MAX_EVENTS: Final = 2000
+"""What happened and the script has not been told of; one of its servers has 512 clients."""
 _MAX_FILE: Final = 256 << 10
 _MAX_FILES: Final = 4 << 20
 _MAX_NUMBER: Final = 2000
@@ -137,13 +141,14 @@ class _Node:
         self._main = main
         self._engine = engine
         self._group = group
-        self._events: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
+        self._events: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue(_MAX_EVENTS)
         self._timers: dict[int, tuple[asyncio.TimerHandle, bool]] = {}
         self._listeners: dict[int, tuple[Listener, Server]] = {}
         self._answers: dict[int, _Answer] = {}
         self._pending = 0
         self._next = 1
         self._code: int | None = None
+        self._flooded = False
 
     async def run(self) -> int:
         """Run until nothing is left to be done, or it ends itself; the exit code."""
@@ -152,8 +157,21 @@ class _Node:
             if self._events.empty() and not self._alive():
                 await self._happened("exit", 0)
                 return self._code or 0
-            await self._happened(*await self._events.get())
+            if self._flooded:
+                await self._end(f"more than {_MAX_EVENTS} events wait for the script")
+            else:
+                await self._happened(*await self._events.get())
         return self._code
+
+    def _tell(self, *event: Any) -> None:
+        """Have the script told of something, in its turn."""
+        self._flooded = self._flooded or self._events.full()
+        if not self._flooded:
+            self._events.put_nowait(event)
+
+    async def _end(self, why: str) -> None:
+        await self._call.io.stderr.write(encoded(f"FATAL ERROR: {why}\n"))
+        self._code = 134
 
     def _alive(self) -> bool:
         timers = any(kept for _, kept in self._timers.values())
@@ -165,8 +183,7 @@ class _Node:
         try:
             commands = self._engine.event(self._call.kernel.clock.now(), name, *args)
         except Overrun as overrun:
-            await self._call.io.stderr.write(encoded(f"FATAL ERROR: {overrun}\n"))
-            self._code = 134
+            await self._end(str(overrun))
             return
         for word, *rest in commands:
             if self._code is None or word in ("out", "err"):
@@ -203,7 +220,7 @@ class _Node:
 
     def _due(self, number: int, seconds: float, repeat: bool) -> None:
         if self._events.qsize() < _MAX_TIMERS:
-            self._events.put_nowait(("timer", number))
+            self._tell("timer", number)
         if repeat:
             self._set(number, seconds, repeat=True)
         else:
@@ -220,8 +237,8 @@ class _Node:
     async def _do_heed(self, name: str) -> None:
         number = getattr(signal, name, None)
         if isinstance(number, int) and number != signal.SIGKILL:
-            self._call.process.handlers[int(number)] = lambda _number: self._events.put_nowait(
-                ("signal", name, int(number))
+            self._call.process.handlers[int(number)] = lambda _number: self._tell(
+                "signal", name, int(number)
             )
 
     async def _do_kill(self, pid: int, name: str) -> None:
@@ -244,7 +261,7 @@ class _Node:
             listener = self._call.net.listen(port, where)
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, "EADDRINUSE")
-            self._events.put_nowait(("refused", number, port, name, error.errno))
+            self._tell("refused", number, port, name, error.errno)
             return
 
         async def handle(request: Request) -> Response:
@@ -254,7 +271,7 @@ class _Node:
         server = Server(site, self._group)
         self._listeners[number] = (listener, server)
         server.listen(listener)
-        self._events.put_nowait(("listening", number, host, listener.local.port))
+        self._tell("listening", number, host, listener.local.port)
 
     async def _do_unlisten(self, number: int) -> None:
         if number in self._listeners:
@@ -271,12 +288,12 @@ class _Node:
             "minor": request.minor, "peer": [f"::ffff:{request.peer.address}", request.peer.port],
             "local": [f"::ffff:{request.local.address}", request.local.port],
         }  # fmt: skip
-        self._events.put_nowait(("request", server, number, about, body.decode("latin-1")))
+        self._tell("request", server, number, about, body.decode("latin-1"))
         try:
             return await answer.head
         except BaseException:
             self._answers.pop(number, None)
-            self._events.put_nowait(("closed", number))
+            self._tell("closed", number)
             raise
 
     async def _do_respond(
@@ -296,6 +313,9 @@ class _Node:
     # ---- asking others ---------------------------------------------------------------------------
 
     async def _do_ask(self, number: int, *question: Any) -> None:
+        if self._pending >= _MAX_ASKS:
+            await self._do_uncaught(f"Error: more than {_MAX_ASKS} requests at once")
+            return
         self._pending += 1
         self._group.spawn(self._ask(number, _Question(*question)), f"ask-{number}")
 
@@ -331,7 +351,7 @@ class _Node:
             code = errno.errorcode.get(value, "EIO")
             event = ("failed", number, code, f"connect {code} {host}:{port}", value)
         self._pending -= 1
-        self._events.put_nowait(event)
+        self._tell(*event)
 
 
 async def node(call: Call) -> int:
