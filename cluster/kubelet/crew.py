@@ -6,10 +6,13 @@ pod, and only a runtime elsewhere costs one for its node.
 
 import asyncio
 import contextlib
+import functools
 import random as randoms
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
@@ -194,6 +197,7 @@ class Crew:
         self, config: Config, cri: Cri, workers: Workers, group: tasks.Group, shared: Shared
     ) -> Member:
         name = config.node_name
+        spawn = functools.partial(_spawn, group)
         agent = NodeAgent(
             config,
             cri,
@@ -201,7 +205,7 @@ class Crew:
             workers=workers,
             writer=self._writer,
             recorder=self._recorder,
-            spawn=group.spawn,
+            spawn=spawn,
             shared=shared,
             disk=self._disk,
         )
@@ -211,12 +215,12 @@ class Crew:
         node = Node(config, _configurer(link, group, name), pod_cidr=config.pod_cidr)
         speaker = NodeSpeaker(self._recorder, config)
         images = ImageKeeper(
-            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=group.spawn,
+            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=spawn,
             publish=lambda found: self._keeper.set_images(name, found),
         )  # fmt: skip
         agent.images.on_pulled = images.stir
         watch = Watch(
-            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=group.spawn,
+            agent, clock=self._clock, used=self._used, speaker=speaker, spawn=spawn,
             report=lambda found: self._keeper.set_pressures(name, found), reclaim=images.reclaim,
             measured=link.streams,
         )  # fmt: skip
@@ -256,6 +260,23 @@ class Crew:
         agent = self._of_pod.get(pod.uid)
         if agent is not None:
             agent.on_gone(pod)
+
+
+def _spawn(group: tasks.Group, coro: Coroutine[Any, Any, Any], name: str) -> object:
+    """Begin what a node does beside its pods: a fault in it does not end all nodes of a process."""
+    try:
+        return group.spawn(_guarded(coro, name), name)
+    except RuntimeError:  # the kubelet ends
+        coro.close()
+        raise
+
+
+async def _guarded(coro: Coroutine[Any, Any, Any], name: str) -> None:
+    try:
+        await coro
+    except Exception:  # each of these is begun again
+        log = structlog.get_logger().bind(component=COMPONENT)
+        log.exception("a task of a node failed", task=name)
 
 
 def _configurer(link: RuntimeLink, group: tasks.Group, name: str) -> Callable[[str], None]:

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import kubeletworld as kw
+import structlog
 
 from cluster.aio import tasks, virtual
 from cluster.api import conditions, errors
@@ -39,6 +40,31 @@ def test_a_sandbox_that_goes_while_the_runtime_is_listed_disturbs_nothing():
             await kubelet.ready.wait()
             await asyncio.sleep(5)
             assert conditions.is_true(await world.client.get("nodes", kw.NODE), "Ready")
+
+    virtual.run(main())
+
+
+class Odd(Haunted):
+    """A runtime that answers, asked for its images, what no kubelet is prepared for."""
+
+    async def list_pod_sandbox(self, request):
+        return await self.cri.list_pod_sandbox(request)
+
+    async def list_images(self, _request):
+        raise ZeroDivisionError("odd")
+
+
+def test_a_fault_in_what_a_kubelet_does_beside_its_pods_does_not_end_it():
+    async def main():
+        async with kw.world() as world:
+            kubelet, task = world.start_kubelet(Odd(world.runtime().cri))
+            await kubelet.ready.wait()
+            with structlog.testing.capture_logs() as logs:
+                await asyncio.sleep(400)
+            assert {one["task"] for one in logs if one.get("exc_info")} == {"images", "image-gc"}
+            assert not task.done()
+            await world.pod("p")
+            await world.wait("p", kw.phase("Running"))
 
     virtual.run(main())
 
