@@ -117,6 +117,23 @@ def test_a_workload_is_asked_once_for_all_its_pods_and_not_too_often():
     run(story, api)
 
 
+def test_an_api_that_hangs_is_waited_for_once_and_not_for_each_workload():
+    class Hanging(Api):
+        async def get(self, _resource, _name, _namespace):
+            self.asked += 1
+            await asyncio.Event().wait()
+
+    async def story(loads):
+        pods = [pod(f"p{number}", load_from=f"deployment/w{number}") for number in range(20)]
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert (await loads.added(agent(*pods), {"p0-c": BASE}))["p0-c"] == BASE
+        assert (loop.time() - began, api.asked) == (3.0, 1)
+
+    api = Hanging()
+    run(story, api)
+
+
 @pytest.mark.parametrize("runtime", ["containerd", None])
 def test_containers_that_are_not_simulated_are_left_alone(runtime):
     async def story(loads):

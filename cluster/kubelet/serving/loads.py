@@ -53,6 +53,8 @@ class Loads:
         self._client = client
         self._clock = clock
         self._workloads: dict[Source, tuple[float, Object | None]] = {}
+        self._silent_until = 0.0
+        """The API did not answer just now: it is left alone so long, in seconds of the loop."""
         self._lock = asyncio.Lock()
         self._gathered: dict[str, dict[str, _Gathered]] = {}
         self._log = structlog.get_logger().bind(component="kubelet")
@@ -97,12 +99,16 @@ class Loads:
             if known is not None and time() - known[0] < FRESH:
                 return known[1]
             found = known[1] if known is not None else None
+            if time() < self._silent_until:
+                return found
             try:
                 async with asyncio.timeout(_SECONDS):
                     found = await self._client.get(source.resource, source.name, source.namespace)
             except errors.NotFound:
                 found = None
             except (errors.StatusError, TimeoutError) as error:
+                if isinstance(error, TimeoutError):
+                    self._silent_until = time() + FRESH
                 self._log.info("a workload's load is not known", name=source.name, error=str(error))
             if len(self._workloads) >= _KEPT:
                 self._workloads.clear()
