@@ -203,7 +203,8 @@ class GrpcCri:
         foreign = await self.foreign()
         if foreign is not None:
             return await foreign.read_log(request)
-        return await self._unary(self._streaming.ReadLog, request, self._timeout)
+        seconds = self._timeout + request.wait_seconds
+        return await self._unary(self._streaming.ReadLog, request, seconds)
 
     async def _unary(self, call: Any, request: Any, seconds: float) -> Any:
         try:

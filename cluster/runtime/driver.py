@@ -82,8 +82,17 @@ class Driver(Protocol):
     async def stats(self, containers: Sequence[Container]) -> list[pb.ContainerStats]:
         """What they use now."""
 
-    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
-        """At most `limit` bytes of a log. A negative offset counts from the end."""
+    async def read_log(
+        self, container: Container, offset: int, limit: int, wait: float = 0.0
+    ) -> logs.Part:
+        """At most `limit` bytes of a log. A negative offset counts from the end. Who follows waits
+        so many seconds at most for more of it, or for its end (see `following`).
+        """
+
+    async def read_left_log(self, container: str, offset: int, limit: int) -> logs.Part | None:
+        """The same of a container that was removed while somebody followed; None where nothing is
+        kept of it.
+        """
 
     async def reopen_log(self, container: Container) -> None:
         """Begin the log file anew, where somebody renamed it."""

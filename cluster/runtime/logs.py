@@ -7,6 +7,7 @@ Source: k8s.io/cri-api, "CRI: Log Management". Places in a log are counted from 
 when that is long gone.
 """
 
+import asyncio
 import contextlib
 import datetime
 import os
@@ -14,7 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
+
+from cluster.runtime.vos.waiting import Waiters
 
 LINE_BYTES: Final = 16 << 10
 READ_BYTES: Final = 256 << 10
@@ -38,18 +41,24 @@ class Kept(Protocol):
     def read(self, offset: int, limit: int) -> bytes:
         """Bytes from a place that is kept; not always as many as asked for."""
 
+    def hold(self) -> None:
+        """Take its names away: what is kept can be read until `remove`, as of an open file."""
+
     def remove(self) -> None:
         """Forget all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes from place `offset` of a log, which is kept from `start` to `end`."""
+    """Bytes from place `offset` of a log, which is kept from `start` to `end`; `ended` where a
+    driver says that no more will come.
+    """
 
     data: bytes
     offset: int
     start: int
     end: int
+    ended: bool = False
 
 
 def part(kept: Kept, offset: int, limit: int) -> Part:
@@ -87,6 +96,9 @@ class InMemory:
             at += len(piece)
         return b"".join(found)
 
+    def hold(self) -> None:
+        """See `Kept`: it has none."""
+
     def remove(self) -> None:
         """See `Kept`."""
         self._pieces.clear()
@@ -120,11 +132,12 @@ def clear(folder: Path) -> None:
 
 @dataclass(slots=True)
 class _Segment:
-    """A file, and the place of its first byte."""
+    """A file, and the place of its first byte. `held` where it has no name any more."""
 
     path: Path
     start: int
     size: int = 0
+    held: IO[bytes] | None = None
 
 
 class InFiles:
@@ -182,16 +195,35 @@ class InFiles:
         """See `Kept`."""
         for segment in self._segments:
             if segment.start <= offset < segment.start + segment.size:
-                with contextlib.suppress(OSError), segment.path.open("rb") as file:
-                    file.seek(offset - segment.start)
-                    return file.read(min(limit, segment.start + segment.size - offset))
+                place, most = offset - segment.start, segment.start + segment.size - offset
+                with contextlib.suppress(OSError):
+                    if segment.held is not None:
+                        return os.pread(segment.held.fileno(), min(limit, most), place)
+                    with segment.path.open("rb") as file:
+                        file.seek(place)
+                        return file.read(min(limit, most))
         return b""
+
+    def hold(self) -> None:
+        """See `Kept`."""
+        for segment in self._segments:
+            with contextlib.suppress(OSError):
+                segment.held = segment.path.open("rb", buffering=0)
+        self._unlink()
 
     def remove(self) -> None:
         """See `Kept`."""
+        if any(segment.held for segment in self._segments):
+            for segment in self._segments:
+                if segment.held is not None:
+                    segment.held.close()
+        else:
+            self._unlink()
+        self._segments.clear()
+
+    def _unlink(self) -> None:
         for segment in self._segments:
             segment.path.unlink(missing_ok=True)
-        self._segments.clear()
         for folder in (self._path.parent, self._path.parent.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -247,6 +279,7 @@ class Log:
         self.kept = kept
         self._now = now
         self._open: dict[str, bytes] = {}
+        self._followers = Waiters()
 
     def write(self, stream: str, data: bytes) -> None:
         """Take what was written to `stdout` or `stderr`."""
@@ -271,6 +304,17 @@ class Log:
         """The container has ended: what it began to write is a line."""
         for stream in list(self._open):
             self.write(stream, b"\n")
+        self.wake()
+
+    async def grown(self, seconds: float) -> None:
+        """Until something is kept or the container has ended; so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._followers.wait()
+
+    def wake(self) -> None:
+        """Who follows is to look again."""
+        self._followers.wake()
 
     def _keep(self, lines: list[bytes]) -> None:
         batch: list[bytes] = []
@@ -283,6 +327,7 @@ class Log:
                 batch, size = [], 0
         if batch:
             self.kept.add(b"".join(batch))
+        self._followers.wake()
 
 
 def _formatted(prefix: bytes, line: bytes) -> list[bytes]:

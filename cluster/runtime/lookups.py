@@ -43,9 +43,14 @@ def need(known: Mapping[str, T], name: str, kind: str) -> T:
     """The same; rpc.Failure NOT_FOUND, in containerd's words, where there is none."""
     found = find(known, name)
     if found is None:
-        text = f'an error occurred when try to find {kind} "{name}": not found'
-        raise rpc.Failure("NOT_FOUND", text)
+        raise missing(kind, name)
     return found
+
+
+def missing(kind: str, name: str) -> rpc.Failure:
+    """There is none, in containerd's words."""
+    text = f'an error occurred when try to find {kind} "{name}": not found'
+    return rpc.Failure("NOT_FOUND", text)
 
 
 def whole(known: Mapping[str, T], name: str) -> str:

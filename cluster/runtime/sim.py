@@ -32,6 +32,7 @@ from cluster.runtime import (
 )
 from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import Listener
+from cluster.runtime.following import Following
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
@@ -64,6 +65,7 @@ class Sim(simmachines.Machines):
         self.containers: dict[str, Container] = {}
         self._names: dict[str, str] = {}
         self.spaces = podspaces.Spaces(self.woken, self.emit, clock.now)
+        self.following = Following()
         self.inputs = tasks.Background("streams", simstreams.input_ended)
         if self._addresses.cidrs:
             self.spaces.set_networks(self._addresses.networks)
@@ -335,7 +337,7 @@ class Sim(simmachines.Machines):
         if container.restored:
             self.log(container)
         if container.log is not None:
-            container.log.kept.remove()
+            self.following.removed(container.id, container.log)
         if self._files is not None and (path := messages.log_path(container)):
             logs.unmake(Path(path))
         if container.sandbox.containers.pop(container.id, None) is not None:
@@ -350,8 +352,11 @@ class Sim(simmachines.Machines):
             _release(container)
             if container.machine is not None:
                 container.machine.end()
+            elif container.log is not None:
+                container.log.wake()
         self.spaces.close()
         self.inputs.cancel()
+        self.following.close()
 
     def never_began(self, container: Container, why: str) -> None:
         """See Machines."""
@@ -359,6 +364,8 @@ class Sim(simmachines.Machines):
         container.exit_code = endings.START_ERROR_CODE
         container.reason, container.message = endings.START_ERROR, why
         container.finished_at = self.time()
+        if container.log is not None:
+            container.log.wake()
         self._tell(container.sandbox, container.id, Change.STOPPED)
 
     def _after(self, container: Container, seconds: float, code: int) -> None:
@@ -379,6 +386,8 @@ class Sim(simmachines.Machines):
         if container.machine is not None:
             container.machine.end()
             container.message = simmachines.last_words(container, container.machine)
+        elif container.log is not None:
+            container.log.wake()
         self._tell(container.sandbox, container.id, Change.STOPPED)
 
     def _tell(self, sandbox: Sandbox, container: str, change: Change) -> None:

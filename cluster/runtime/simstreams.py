@@ -14,6 +14,7 @@ from cluster.aio import rpc, tasks
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.runtime import commandline, logs, podsockets
 from cluster.runtime.driver import Ran
+from cluster.runtime.following import Following
 from cluster.runtime.machine import ERR, OUT, Machine, Refused
 from cluster.runtime.podspaces import Spaces
 from cluster.runtime.records import Container, Sandbox, State
@@ -29,6 +30,7 @@ class Streams:
     """The part of the sim driver that streams."""
 
     spaces: Spaces
+    following: Following
     inputs: tasks.Background
     """Carries clients' input, beside the generators that carry their output. (No tasks.Group: a
     generator's steps may be taken by one task and its end by another.)"""
@@ -73,11 +75,20 @@ class Streams:
             return _forward_answered(stream, inputs)
         return _forward(self.inputs, stream, inputs)
 
-    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
+    async def read_log(
+        self, container: Container, offset: int, limit: int, wait: float = 0.0
+    ) -> logs.Part:
         """See `driver.Driver`."""
         if container.script.sleeps and container.state is State.RUNNING:
             await self.entered(container)
-        return logs.part(self.log(container).kept, offset, limit)
+        return await self.following.read(
+            container.id, self.log(container), offset, limit, wait=wait,
+            ended=lambda: container.state is State.EXITED,
+        )  # fmt: skip
+
+    async def read_left_log(self, container: str, offset: int, limit: int) -> logs.Part | None:
+        """See `driver.Driver`."""
+        return self.following.read_left(container, offset, limit)
 
     async def reopen_log(self, container: Container) -> None:
         """See `driver.Driver`."""

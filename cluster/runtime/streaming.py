@@ -12,7 +12,7 @@ from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams_pb
 from cluster.pb.cri.v1 import api_pb2 as cri
-from cluster.runtime import logs, lookups
+from cluster.runtime import following, logs, lookups
 from cluster.runtime.driver import Driver
 from cluster.runtime.records import Container, State
 
@@ -60,15 +60,22 @@ class Streaming:
 
     async def read_log(self, request: streams_pb.ReadLogRequest) -> streams_pb.ReadLogResponse:
         """Part of a container's log. rpc.Failure."""
-        container = self._known(request.container_id)
         limit = min(request.limit or logs.READ_BYTES, logs.READ_BYTES)
-        part = await self.driver.read_log(container, request.offset, limit)
+        container = lookups.find(self.driver.containers, request.container_id)
+        if container is not None:
+            wait = min(max(request.wait_seconds, 0), following.MOST_SECONDS)
+            part = await self.driver.read_log(container, request.offset, limit, wait)
+        else:
+            left = await self.driver.read_left_log(request.container_id, request.offset, limit)
+            if left is None:
+                raise lookups.missing("container", request.container_id)
+            part = left
         return streams_pb.ReadLogResponse(
             data=part.data,
             offset=part.offset,
             start=part.start,
             end=part.end,
-            ended=container.state is State.EXITED,
+            ended=part.ended,
         )
 
     # ---- CRI's own ---------------------------------------------------------------------------

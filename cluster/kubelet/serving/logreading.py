@@ -12,9 +12,12 @@ from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.pb.cluster.v1 import streaming_pb2 as streams
 
 _CHUNK: Final = 256 << 10
+_WAIT: Final = 30
+"""Seconds for which the runtime is asked to wait for more of a log that is followed."""
 _SOON: Final = 0.05
+"""Seconds from one look that found something to the next: a flood is read in large pieces."""
 _LATER: Final = 0.5
-"""Seconds between looks at a log that does not grow: the first, and the longest."""
+"""The longest between looks at the log of a runtime that does not wait."""
 
 
 async def read(
@@ -24,9 +27,11 @@ async def read(
     left = request.limit_bytes if request.HasField("limit_bytes") else None
     reading = logtext.Reading(wanted)
     place = await _start(cri, container, request)
-    pause = _SOON
+    pause, wait = _SOON, _WAIT if request.follow else 0
+    loop = asyncio.get_running_loop()
     while left is None or left > 0:
-        answer = await _ask(cri, container, place)
+        asked = loop.time()
+        answer = await _ask(cri, container, place, wait)
         if answer is None:
             return
         place = answer.offset + len(answer.data)
@@ -40,8 +45,11 @@ async def read(
             pause = _SOON
         elif not request.follow or answer.ended:
             return
-        else:
-            pause = _SOON if answer.data else min(pause * 1.5, _LATER)
+        elif answer.data:
+            pause = _SOON
+            await asyncio.sleep(_SOON)
+        elif loop.time() - asked < _SOON:
+            pause = min(pause * 1.5, _LATER)
             await asyncio.sleep(pause)
 
 
@@ -76,9 +84,13 @@ async def _start(cri: Cri, container: str, request: pb.LogsRequest) -> int:
     return last.start
 
 
-async def _ask(cri: Cri, container: str, offset: int) -> streams.ReadLogResponse | None:
+async def _ask(
+    cri: Cri, container: str, offset: int, wait: int = 0
+) -> streams.ReadLogResponse | None:
     """Part of the log; None where the container is gone."""
-    request = streams.ReadLogRequest(container_id=container, offset=offset, limit=_CHUNK)
+    request = streams.ReadLogRequest(
+        container_id=container, offset=offset, limit=_CHUNK, wait_seconds=wait
+    )
     try:
         return await cri.read_log(request)
     except rpc.Failure as failure:

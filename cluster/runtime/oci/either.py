@@ -146,9 +146,16 @@ class Either:
 
     # ---- streams -----------------------------------------------------------------------------
 
-    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
+    async def read_log(
+        self, container: Container, offset: int, limit: int, wait: float = 0.0
+    ) -> logs.Part:
         """See `driver.Driver`."""
-        return await self._of(container.sandbox).read_log(container, offset, limit)
+        return await self._of(container.sandbox).read_log(container, offset, limit, wait)
+
+    async def read_left_log(self, container: str, offset: int, limit: int) -> logs.Part | None:
+        """See `driver.Driver`."""
+        found = await self.sim.read_left_log(container, offset, limit)
+        return found or await self.oci.read_left_log(container, offset, limit)
 
     async def reopen_log(self, container: Container) -> None:
         """See `driver.Driver`."""

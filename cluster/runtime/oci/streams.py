@@ -5,6 +5,7 @@ Backpressure goes all the way: no more is read from one side than the other take
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from cluster.runtime import logs, messages
 from cluster.runtime.driver import MAX_SYNC, Ran
 from cluster.runtime.oci import faults, frames, link, spec
 from cluster.runtime.oci.node import Node
-from cluster.runtime.records import Container, Sandbox
+from cluster.runtime.records import Container, Sandbox, State
 
 MAX_ATTACHED: Final = 16
 
@@ -24,21 +25,41 @@ MAX_ATTACHED: Final = 16
 class Streams(Node):
     """The part of the oci driver that streams."""
 
-    async def read_log(self, container: Container, offset: int, limit: int) -> logs.Part:
+    async def read_log(
+        self, container: Container, offset: int, limit: int, wait: float = 0.0
+    ) -> logs.Part:
         """See `driver.Driver`."""
         if container.started_at and container.id not in self._forgotten:
             try:
-                async with self.link.stream("log", id=container.id, offset=offset, limit=limit) as (
-                    told,
-                    reader,
-                    _,
-                ):
-                    frame = await frames.read(reader)
-                data = frame[1] if frame is not None else b""
-                return logs.Part(data, told["offset"], told["start"], told["end"])
+                over = container.state is State.EXITED
+                return await self._shims_log(container.id, offset, limit, wait, over=over)
             except (link.Refused, rpc.Failure, frames.Broken):
-                self._forgotten.add(container.id)
-        return logs.part(self._left_log(container), offset, limit)
+                if self.containers.get(container.id) is container:
+                    self._forgotten.add(container.id)
+        over = container.state is State.EXITED
+        return dataclasses.replace(logs.part(self._left_log(container), offset, limit), ended=over)
+
+    async def read_left_log(self, container: str, offset: int, limit: int) -> logs.Part | None:
+        """See `driver.Driver`."""
+        if self._opened:
+            with contextlib.suppress(link.Refused, rpc.Failure, frames.Broken):
+                return await self._shims_log(container, offset, limit, 0.0, over=True)
+        return None
+
+    async def _shims_log(
+        self, container: str, offset: int, limit: int, wait: float, *, over: bool
+    ) -> logs.Part:
+        """What the shim says; `over` where it is of an earlier kubemu, and does not say whether
+        the container had ended. link.Refused, rpc.Failure, frames.Broken.
+        """
+        async with self.link.stream("log", id=container, offset=offset, limit=limit, wait=wait) as (
+            told,
+            reader,
+            _,
+        ):
+            frame = await frames.read(reader)
+        data = frame[1] if frame is not None else b""
+        return logs.Part(data, told["offset"], told["start"], told["end"], told.get("ended", over))
 
     def _left_log(self, container: Container) -> logs.Kept:
         """The log that a shim left which is gone."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from cluster.pb.cluster.v1 import kubelet_pb2 as cluster_dot_v1_dot_kubelet__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63luster/v1/streaming.proto\x12\ncluster.v1\x1a\x18\x63luster/v1/kubelet.proto\"E\n\x0eReadLogRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\"Z\n\x0fReadLogResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05start\x18\x03 \x01(\x03\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x03\x12\r\n\x05\x65nded\x18\x05 \x01(\x08\x32\xb1\x02\n\tStreaming\x12\x43\n\nStreamExec\x12\x17.cluster.v1.StreamInput\x1a\x18.cluster.v1.StreamOutput(\x01\x30\x01\x12\x45\n\x0cStreamAttach\x12\x17.cluster.v1.StreamInput\x1a\x18.cluster.v1.StreamOutput(\x01\x30\x01\x12T\n\x11StreamPortForward\x12\x1c.cluster.v1.PortForwardInput\x1a\x1d.cluster.v1.PortForwardOutput(\x01\x30\x01\x12\x42\n\x07ReadLog\x12\x1a.cluster.v1.ReadLogRequest\x1a\x1b.cluster.v1.ReadLogResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63luster/v1/streaming.proto\x12\ncluster.v1\x1a\x18\x63luster/v1/kubelet.proto\"[\n\x0eReadLogRequest\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x14\n\x0cwait_seconds\x18\x04 \x01(\x05\"Z\n\x0fReadLogResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05start\x18\x03 \x01(\x03\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x03\x12\r\n\x05\x65nded\x18\x05 \x01(\x08\x32\xb1\x02\n\tStreaming\x12\x43\n\nStreamExec\x12\x17.cluster.v1.StreamInput\x1a\x18.cluster.v1.StreamOutput(\x01\x30\x01\x12\x45\n\x0cStreamAttach\x12\x17.cluster.v1.StreamInput\x1a\x18.cluster.v1.StreamOutput(\x01\x30\x01\x12T\n\x11StreamPortForward\x12\x1c.cluster.v1.PortForwardInput\x1a\x1d.cluster.v1.PortForwardOutput(\x01\x30\x01\x12\x42\n\x07ReadLog\x12\x1a.cluster.v1.ReadLogRequest\x1a\x1b.cluster.v1.ReadLogResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cluster.v1.streaming_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_READLOGREQUEST']._serialized_start=68
-  _globals['_READLOGREQUEST']._serialized_end=137
-  _globals['_READLOGRESPONSE']._serialized_start=139
-  _globals['_READLOGRESPONSE']._serialized_end=229
-  _globals['_STREAMING']._serialized_start=232
-  _globals['_STREAMING']._serialized_end=537
+  _globals['_READLOGREQUEST']._serialized_end=159
+  _globals['_READLOGRESPONSE']._serialized_start=161
+  _globals['_READLOGRESPONSE']._serialized_end=251
+  _globals['_STREAMING']._serialized_start=254
+  _globals['_STREAMING']._serialized_end=559
 # @@protoc_insertion_point(module_scope)

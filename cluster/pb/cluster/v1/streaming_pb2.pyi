@@ -6,14 +6,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ReadLogRequest(_message.Message):
-    __slots__ = ("container_id", "offset", "limit")
+    __slots__ = ("container_id", "offset", "limit", "wait_seconds")
     CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     container_id: str
     offset: int
     limit: int
-    def __init__(self, container_id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+    wait_seconds: int
+    def __init__(self, container_id: _Optional[str] = ..., offset: _Optional[int] = ..., limit: _Optional[int] = ..., wait_seconds: _Optional[int] = ...) -> None: ...
 
 class ReadLogResponse(_message.Message):
     __slots__ = ("data", "offset", "start", "end", "ended")

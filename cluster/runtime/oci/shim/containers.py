@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cluster.aio import tasks
-from cluster.runtime import logs
+from cluster.runtime import following, logs
 from cluster.runtime.oci import frames
 from cluster.runtime.oci.shim import cgroups, console, kernel, memory, namespaces, waiting
 from cluster.runtime.oci.shim.command import Failed
@@ -85,6 +85,7 @@ class Containers:
         self._listener = listener
         self._memory = memory.Memory()
         self.all: dict[str, Container] = {}
+        self.following = following.Following()
 
     def bundle(self, id: str) -> Path:
         """The directory of a container."""
@@ -242,7 +243,7 @@ class Containers:
         await self._clear(id)
         self.all.pop(id, None)
         if found is not None and found.log is not None:
-            found.log.kept.remove()
+            self.following.removed(id, found.log)
         bundle = self.bundle(id)
         with contextlib.suppress(OSError):
             kernel.unmount(str(bundle / "shm"))

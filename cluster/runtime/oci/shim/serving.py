@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cluster.aio import tasks
 from cluster.runtime import logs
+from cluster.runtime.following import MOST_SECONDS
 from cluster.runtime.oci import frames
 from cluster.runtime.oci.shim import carrying, cgroups, console, namespaces, waiting
 from cluster.runtime.oci.shim.command import Failed
@@ -181,13 +182,28 @@ class Serving:
     async def _log(
         self, request: dict[str, Any], _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        log = self._containers.get(request["id"]).log
-        if log is None:
-            raise Failed("a sandbox has no log")
-        part = logs.part(log.kept, request["offset"], request["limit"])
-        told = {"offset": part.offset, "start": part.start, "end": part.end}
+        part = await self._part(request)
+        told = {
+            "offset": part.offset, "start": part.start, "end": part.end, "ended": part.ended,
+        }  # fmt: skip
         writer.write(frames.document(told) + frames.pack(frames.DATA, part.data))
         await writer.drain()
+
+    async def _part(self, request: dict[str, Any]) -> logs.Part:
+        """What was asked for of a log; who follows waits for it. Failed."""
+        name, offset, limit = request["id"], request["offset"], request["limit"]
+        following = self._containers.following
+        if name not in self._containers.all:
+            left = following.read_left(name, offset, limit)
+            if left is not None:
+                return left
+        found = self._containers.get(name)
+        if found.log is None:
+            raise Failed("a sandbox has no log")
+        wait = min(float(request.get("wait", 0)), MOST_SECONDS)
+        return await following.read(
+            name, found.log, offset, limit, wait=wait, ended=lambda: found.code is not None
+        )
 
     async def _exec(
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
