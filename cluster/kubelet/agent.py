@@ -19,7 +19,7 @@ from cluster.client.informer import Change
 from cluster.kubelet import events, pods, podworker
 from cluster.kubelet.allotments import Allotments
 from cluster.kubelet.config import Config
-from cluster.kubelet.cri import Cri, Lister, look
+from cluster.kubelet.cri import UNREACHABLE, Cri, Lister, look
 from cluster.kubelet.diskuse import DiskUse
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import Hooks
@@ -302,7 +302,7 @@ class NodeAgent:
             with cause.because(pod.cause):
                 plan = await self._worker.settle(pod)
         except rpc.Failure as failure:
-            if failure.code not in podworker.UNREACHABLE:
+            if failure.code not in UNREACHABLE:
                 raise
             pod.stale = True
             self._log.warning("runtime not reached", pod=pod.key, error=failure.text)

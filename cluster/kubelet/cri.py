@@ -16,6 +16,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 
 OURS: Final = "kubemu"
 """The name of a runtime that streams by cluster.v1.Streaming, and turns its logs over itself."""
+UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+"""Codes that say nothing about what was asked for: the runtime could not be reached."""
 READY_AFTER: Final = "kubemu.dev/ready-after"
 """By which a runtime says how long after its start a container is ready."""
 VARIES: Final = "kubemu.dev/varies"

@@ -8,7 +8,7 @@ from cluster.aio import rpc
 from cluster.api import objects
 from cluster.api.dockerconfig import Credentials
 from cluster.kubelet import events
-from cluster.kubelet.cri import Cri
+from cluster.kubelet.cri import UNREACHABLE, Cri
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
 from cluster.kubelet.pods import Pod
@@ -22,7 +22,6 @@ _SIZES: Final = (
     (1 << 30, "500MB-1GB"), (10 << 30, "1GB-10GB"), (100 << 30, "10GB-100GB"),
 )  # fmt: skip
 _LARGEST: Final = "100GB+"
-_UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 
 
 class Images:
@@ -84,7 +83,7 @@ class Images:
             finally:
                 self._gate.leave()
         except rpc.Failure as failure:
-            if failure.code in _UNREACHABLE or failure.code == "INVALID_ARGUMENT":
+            if failure.code in UNREACHABLE or failure.code == "INVALID_ARGUMENT":
                 raise
             self._failed(pod, name, image, failure, init=init)
             return False
@@ -109,7 +108,7 @@ class Images:
                 await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=way))
                 return
             except rpc.Failure as failure:
-                if failure.code in _UNREACHABLE:
+                if failure.code in UNREACHABLE:
                     raise
         auth = ways[-1] if ways else None
         await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=auth))

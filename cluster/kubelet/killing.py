@@ -55,11 +55,11 @@ class Killer:
         ended.set()
 
     async def _kill(self, pod: Pod, kill: Kill, before: Sequence[asyncio.Event] | None) -> None:
-        spec = next((one for one in podspec.every(pod.object) if one["name"] == kill.name), None)
+        spec = podspec.find(pod.object, kill.name)
         begun = self._clock.now()
         if kill.id not in pod.killing:
             pod.killing[kill.id] = False
-            init = any(one["name"] == kill.name for one in podspec.init_containers(pod.object))
+            init = podspec.is_init(pod.object, kill.name)
             self._speaker.killing(pod.object, kill.name, kill.message, init=init)
         if spec is not None and kill.grace > 0 and not pod.killing[kill.id]:
             await self._pre_stop(pod, spec, kill)
@@ -77,7 +77,7 @@ class Killer:
             return
         failure = await self._hooks.run(pod, spec, kill.id, PRE_STOP, kill.grace)
         if failure:
-            init = any(one["name"] == kill.name for one in podspec.init_containers(pod.object))
+            init = podspec.is_init(pod.object, kill.name)
             self._speaker.hook_failed(pod.object, kill.name, "FailedPreStopHook", init=init)
 
 

@@ -7,7 +7,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import objects
 from cluster.kubelet import criconfig, events, images
-from cluster.kubelet.cri import Cri, look, sandboxes_of
+from cluster.kubelet.cri import UNREACHABLE, Cri, look, sandboxes_of
 from cluster.kubelet.environment.variables import Wrong
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
@@ -33,8 +33,6 @@ from cluster.kubelet.pullgate import PullGate
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 MAX_ROUNDS: Final = 32
-UNREACHABLE: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
-"""Codes that say nothing about what was asked for: the runtime could not be reached."""
 
 
 class Restless(RuntimeError):
@@ -301,14 +299,11 @@ class PodWorker:
 
     @staticmethod
     def _is_init(pod: Pod, name: str) -> bool:
-        return any(spec["name"] == name for spec in podspec.init_containers(pod.object))
+        return podspec.is_init(pod.object, name)
 
     @staticmethod
     def _image(pod: Pod, name: str) -> str:
-        for spec in (*podspec.containers(pod.object), *podspec.init_containers(pod.object)):
-            if spec["name"] == name:
-                return str(spec.get("image") or "")
-        return ""
+        return str((podspec.find(pod.object, name) or {}).get("image") or "")
 
 
 def _kind(pod: Pod, name: str, *, init: bool) -> str:

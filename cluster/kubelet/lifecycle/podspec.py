@@ -1,6 +1,6 @@
 """Readings of a pod's spec that several parts of the core need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster.api import objects
@@ -27,6 +27,22 @@ def ephemeral_containers(pod: objects.Object) -> Sequence[objects.Object]:
 def every(pod: objects.Object) -> Sequence[objects.Object]:
     """All containers of whatever kind."""
     return (*containers(pod), *init_containers(pod), *ephemeral_containers(pod))
+
+
+def find(pod: objects.Object, name: str) -> objects.Object | None:
+    """The container of a name, whatever its kind."""
+    return next((one for one in every(pod) if one["name"] == name), None)
+
+
+def is_init(pod: objects.Object, name: str) -> bool:
+    """Whether a name is an init container's."""
+    return any(one["name"] == name for one in init_containers(pod))
+
+
+def limits(pod: objects.Object, name: str) -> Mapping[str, str]:
+    """The limits that a container declares, by resource."""
+    container = find(pod, name) or {}
+    return (container.get("resources") or {}).get("limits") or {}
 
 
 def sidecar(container: objects.Object) -> bool:

@@ -152,7 +152,7 @@ class Prober:
 def place_of(pod: Pod, name: str, container: str, addresses: tuple[str, ...]) -> Place | None:
     """Where container `name` of a pod is asked; None where its pod has no sandbox."""
     sandbox = pod.seen.sandbox
-    found = next((one for one in podspec.every(pod.object) if one["name"] == name), None)
+    found = podspec.find(pod.object, name)
     if sandbox is None or found is None:
         return None
     own = addresses if podspec.host_network(pod.object) else sandbox.addresses

@@ -20,6 +20,8 @@ from cluster.api.loads import Source
 from cluster.api.objects import Object
 from cluster.client.client import Client
 from cluster.kubelet.agent import NodeAgent
+from cluster.kubelet.cri import OURS
+from cluster.kubelet.lifecycle import podspec
 from cluster.kubelet.lifecycle.model import State
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.serving.usage import Usage, Used
@@ -28,7 +30,6 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 FRESH: Final = 5.0
 """Seconds for which what a workload tells is taken for what it tells now."""
 _SECONDS: Final = 3.0
-_SIMULATED: Final = "kubemu"
 _KEPT: Final = 4096
 
 
@@ -127,7 +128,7 @@ async def _simulated(agent: NodeAgent) -> bool:
             answer = await agent.cri.version(pb.VersionRequest())
     except (rpc.Failure, TimeoutError):
         return False
-    return bool(answer.runtime_name == _SIMULATED)
+    return bool(answer.runtime_name == OURS)
 
 
 def _is_ready(pod: Pod) -> bool:
@@ -150,7 +151,7 @@ def _burdened(pod: Pod, name: str, base: Used, share: float, known: _Gathered) -
         held = loads.per_load(annotations, name, loads.MEMORY_PER_LOAD, 1) * share
     except ValueError:  # changed since the runtime made sure that it can be read
         cores = held = 0.0
-    limits = _limits(pod, name)
+    limits = podspec.limits(pod.object, name)
     cpu, memory = (base.cpu or 0) + int(cores), base.memory + int(held)
     if "cpu" in limits:
         cpu = min(cpu, quantity.milli(limits["cpu"]) * 1_000_000)
@@ -163,12 +164,3 @@ def _burdened(pod: Pod, name: str, base: Used, share: float, known: _Gathered) -
         min(memory, quantity.LARGEST),
         base.rootfs,
     )
-
-
-def _limits(pod: Pod, name: str) -> Mapping[str, str]:
-    spec = objects.spec(pod.object)
-    for one in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        if one.get("name") == name:
-            found: Mapping[str, str] = (one.get("resources") or {}).get("limits") or {}
-            return found
-    return {}

@@ -6,6 +6,7 @@ from typing import Any, Final
 from cluster.api import objects, quantity
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.eviction import signals
+from cluster.kubelet.lifecycle import podspec
 from cluster.kubelet.lifecycle.model import Container, State
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.serving import usage
@@ -212,7 +213,7 @@ def _specs(page: Page, held: list[Any], at: int) -> None:
     memory: list[Row] = []
     quota: list[Row] = []
     for labels, one, _, pod in held:
-        limits = _limits(pod, one.name)
+        limits = podspec.limits(pod.object, one.name)
         memory.append((labels, quantity.value(limits["memory"]) if "memory" in limits else 0))
         if "cpu" in limits:
             quota.append((labels, quantity.milli(limits["cpu"]) * 100))
@@ -261,11 +262,3 @@ def _pod_labels(pod: Pod) -> dict[str, str]:
 def _together(pod: Pod, used: usage.Usage) -> usage.Used:
     machines = [used[one.id] for one in pod.seen.sandboxes if one.id in used]
     return usage.together([its for _, its in running(pod, used)] + machines)
-
-
-def _limits(pod: Pod, name: str) -> dict[str, str]:
-    spec = objects.spec(pod.object)
-    for one in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        if one.get("name") == name:
-            return (one.get("resources") or {}).get("limits") or {}
-    return {}
