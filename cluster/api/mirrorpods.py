@@ -19,11 +19,6 @@ def is_mirror(pod: Object) -> bool:
     return MIRROR in objects.annotations(pod)
 
 
-def is_static(pod: Object) -> bool:
-    """Whether its kubelet has the pod from a file or a URL."""
-    return objects.annotations(pod).get(SOURCE, "api") != "api"
-
-
 def referred(spec: Object) -> str:
     """The first kind of object that a pod's spec refers to, as messages call it; "": none."""
     if spec.get("serviceAccountName"):

@@ -57,9 +57,6 @@ _EXPOSED: Final = {
     "nginxinc/nginx-unprivileged": 8080, "google-samples/hello-app": 8080,
     "hashicorp/http-echo": 5678, "echoserver": 8080,
 }  # fmt: skip
-_SYSTEMS: Final = frozenset(
-    f"library/{name}" for name in ("busybox", "alpine", "ubuntu", "debian", "fedora", "centos")
-)
 
 
 @lru_cache(1024)
@@ -67,11 +64,6 @@ def exposed(reference: Reference) -> tuple[int, ...]:
     """The ports that a well-known web server's image is known to listen on."""
     found = _EXPOSED.get(reference.path)
     return (found,) if found else ()
-
-
-def is_system(reference: Reference) -> bool:
-    """Whether an image's own program is a shell."""
-    return reference.path in _SYSTEMS
 
 
 def _hash(text: str) -> str:

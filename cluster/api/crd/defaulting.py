@@ -19,11 +19,6 @@ def compiled(schema: Schema) -> Default:
     return _of(schema) or _nothing
 
 
-def has_defaults(schema: Schema) -> bool:
-    """Whether the schema gives any default."""
-    return _of(schema) is not None
-
-
 def _nothing(value: Any) -> None:
     """No field has a default."""
 

@@ -12,7 +12,6 @@ from cluster.api.crd.found import Found, Path
 from cluster.api.crd.pruning import note
 from cluster.api.crd.structure import Schema
 
-Visit = Callable[[Any, Path], None]
 _KIND = "may have mixed case, but should otherwise match: "
 
 

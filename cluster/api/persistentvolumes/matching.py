@@ -6,7 +6,7 @@ so that a claim looks at those alone that may suit it.
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from cluster.api import objects, quantity, selectors
@@ -16,8 +16,6 @@ from cluster.api.persistentvolumes import facts
 _Place = tuple[str, str, tuple[str, ...]]
 _Sized = tuple[quantity.Amount, str]
 _AVAILABLE: Final = "Available"
-
-Suits = Callable[[Object], bool]
 
 
 class Volumes:

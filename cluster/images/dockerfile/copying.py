@@ -3,7 +3,7 @@
 import io
 import posixpath
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -109,8 +109,3 @@ def _number(text: str, table: bytes, what: str, file: str) -> tuple[int, int]:
     if text == "root":
         return 0, 0
     raise ValueError(f"unable to find {what} {text}: no matching entries in {file} file")
-
-
-def bases(names: Sequence[str]) -> list[str]:
-    """The last part of each source's name."""
-    return [posixpath.basename(posixpath.normpath("/" + name)) for name in names]
