@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
 MAX_HEAD: Final = 16 << 10
 _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]{1,8000}) HTTP/1\.([01])")
+_MOST: Final = 1 << 20
+"""Bytes of answers to what came at once: who has asked for more by then is cut off."""
 _REASONS: Final = {200: "OK", 400: "Bad Request", 431: "Request Header Fields Too Large"}
 
 
@@ -59,6 +61,7 @@ class Connection:
             return answer
         self._data += data
         made: list[bytes] = []
+        room = _MOST
         while not self.closed:
             if not self._skip_body():
                 break
@@ -70,6 +73,8 @@ class Connection:
             head = bytes(self._data[:end])
             del self._data[: end + 4]
             made.append(self._answer(head) if len(head) <= MAX_HEAD else self._refuse(431))
+            room -= len(made[-1])
+            self.closed = self.closed or (room < 0 and bool(self._data))
         if self.closed:
             self._data.clear()
         return b"".join(made)

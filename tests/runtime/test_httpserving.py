@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.api.httpanswers import Answer
 from cluster.runtime.httpserving import MAX_HEAD, Connection, Site
 
 
@@ -34,6 +35,16 @@ def test_pieces_make_no_difference(size: int) -> None:
     answer = b"".join(server.receive(data[at : at + size]) for at in range(0, len(data), size))
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert len(lines) == 3
+    assert server.closed
+
+
+def test_who_asks_for_very_much_at_once_is_cut_off() -> None:
+    site = Site("web-0", "web", lambda _line: None, (Answer("/*", body="x" * 200_000),))
+    request = b"GET / HTTP/1.1\r\n\r\n"
+    server = Connection(site)
+    assert len(server.receive(request * 5)) > 1_000_000
+    assert not server.closed
+    assert len(server.receive(request * 3000)) < 2_000_000
     assert server.closed
 
 
