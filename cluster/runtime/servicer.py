@@ -4,6 +4,7 @@ The handlers are made from the proto's own description: each RPC calls the metho
 Python's spelling, and an `aio.rpc.Failure` becomes the status of the call.
 """
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -72,12 +73,12 @@ def _unary(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]
 
 def _streaming(call: Callable[..., Awaitable[Any]]) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-        stream = await call(request)
-        # Tells the caller that it hears of everything from now on: it may list.
-        await context.send_initial_metadata(())
         try:
-            async for item in stream:
-                yield item
+            async with contextlib.aclosing(await call(request)) as stream:
+                # Tells the caller that it hears of everything from now on: it may list.
+                await context.send_initial_metadata(())
+                async for item in stream:
+                    yield item
         except rpc.Failure as failure:
             await context.abort(_code(failure), failure.message)
 
