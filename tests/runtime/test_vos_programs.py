@@ -133,6 +133,15 @@ def test_a_joint_keeps_the_order_of_its_writers() -> None:
     virtual.run(main())
 
 
+def test_a_joint_holds_few_pieces_however_small_they_are() -> None:
+    joint = Joint(limit=10_000)
+    taken = 0
+    while joint.offer("out", b"x"):
+        taken += 1
+        assert taken < 200
+    assert taken > 50
+
+
 TYPED = [
     (b"echo hi\r", b"echo hi\r\n", b"echo hi\n"),
     (b"exhi\x7f\x7f\x7fcho\r", b"exhi\b \b\b \b\b \bcho\r\n", b"echo\n"),

@@ -7,6 +7,8 @@ from cluster.runtime.vos.waiting import Waiters
 
 PIPE_BYTES: Final = 64 << 10
 """What a pipe holds before its writer waits (pipe(7))."""
+_PIECE: Final = 100
+"""Bytes that a piece takes beside its content, of which a writer may give one at a time."""
 
 
 class BrokenPipe(Exception):
@@ -120,7 +122,7 @@ class Joint:
                 raise BrokenPipe
             piece = data[start : start + PIPE_BYTES]
             self._pieces.append((name, piece))
-            self._size += len(piece)
+            self._size += len(piece) + _PIECE
             self._waiters.wake()
 
     async def get(self) -> tuple[str, bytes] | None:
@@ -130,7 +132,7 @@ class Joint:
                 return None
             await self._waiters.wait()
         name, data = self._pieces.popleft()
-        self._size -= len(data)
+        self._size -= len(data) + _PIECE
         self._waiters.wake()
         return name, data
 
@@ -150,7 +152,7 @@ class Joint:
         if self._size >= self._limit or self._broken or self._ended:
             return False
         self._pieces.append((name, data))
-        self._size += len(data)
+        self._size += len(data) + _PIECE
         self._waiters.wake()
         return True
 
