@@ -108,6 +108,8 @@ class GrpcCri:
         """Another runtime leaves its files to the kubelet."""
         foreign = await self.foreign()
         known = None if foreign is None else await foreign.status(request.container_id)
+        if foreign is not None and known is not None:
+            foreign.removing(known)
         answer = await self._unary(self._calls["remove_container"], request, self._timeout)
         if foreign is not None and known is not None:
             foreign.remove_files(known)
@@ -119,6 +121,9 @@ class GrpcCri:
         """It takes its containers with it, whose files another runtime leaves to the kubelet."""
         foreign = await self.foreign()
         left = [] if foreign is None else await foreign.containers(request.pod_sandbox_id)
+        for one in left:
+            if foreign is not None:
+                foreign.removing(one)
         answer = await self._unary(self._calls["remove_pod_sandbox"], request, self._timeout)
         for one in left:
             if foreign is not None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.aio import clock, rpc, virtual
-from cluster.kubelet.foreign import logfiles
+from cluster.kubelet.foreign import following, logfiles
 from cluster.kubelet.foreign.adapter import Foreign
 from cluster.kubelet.foreign.logfiles import LogFiles, Part
 from cluster.kubelet.foreign.rotation import PERIOD, Plan, Rotation, plan
@@ -205,6 +205,63 @@ def test_following_goes_over_a_turn_and_ends_with_the_container(containers):
     said, ended = virtual.run(main())
     assert said == b"1\n2\n3\n4\n5\n"
     assert 5 <= ended <= 6
+
+
+@pytest.mark.parametrize("slow", [0.0, 9.0])
+def test_a_log_that_is_removed_with_its_container_is_read_to_its_end(containers, slow):
+    foreign = Foreign(containers)
+
+    class Cri:
+        read_log = foreign.read_log
+
+    async def main():
+        containers.write(1)
+
+        async def remove():
+            containers.write(3)
+            known = await foreign.status("c-1")
+            known.id = "c-1"
+            foreign.removing(known)
+            containers.write(4)
+            containers.gone.add("c-1")
+            foreign.remove_files(known)
+            assert not containers.path.exists()
+            assert not containers.path.parent.exists()
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            loop = asyncio.get_running_loop()
+            loop.call_later(1, lambda: (containers.write(2), containers.turn_over("a")))
+            loop.call_later(5, lambda: group.create_task(remove()))
+            request, found = asked.LogsRequest(follow=True), b""
+            async for part in logreading.read(Cri(), "c-1", request, logtext.Wanted()):
+                found += part
+                await asyncio.sleep(slow)
+        await asyncio.sleep(following.LINGER + 1)
+        with pytest.raises(rpc.Failure):
+            await foreign.read_log(streaming_pb2.ReadLogRequest(container_id="c-1"))
+        return found
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert virtual.run(main()) == b"1\n2\n3\n4\n"
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_files_of_who_is_not_followed_are_not_held(containers):
+    foreign = Foreign(containers)
+
+    async def main():
+        containers.write(1)
+        asked_once = streaming_pb2.ReadLogRequest(container_id="c-1")
+        assert (await foreign.read_log(asked_once)).data == lines(1)
+        known = await foreign.status("c-1")
+        known.id = "c-1"
+        foreign.removing(known)
+        containers.gone.add("c-1")
+        foreign.remove_files(known)
+        with pytest.raises(rpc.Failure):
+            await foreign.read_log(asked_once)
+
+    virtual.run(main())
 
 
 def test_the_log_of_a_container_that_is_gone_ends(containers):

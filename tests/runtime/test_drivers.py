@@ -9,7 +9,8 @@ import driverworld
 import pytest
 from driverworld import World
 
-from cluster.aio import rpc
+from cluster.aio import rpc, tasks
+from cluster.pb.cluster.v1 import streaming_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import endings
 
@@ -82,6 +83,41 @@ def test_stopping_asks_first_and_kills_when_the_grace_is_over(play):
         return [(await world.stop(first, 10)).exit_code, (await world.stop(second, 1)).exit_code]
 
     assert play(story) == [5, 137]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_who_follows_hears_what_a_removed_container_said_last(play, tmp_path, slow):
+    async def story(world):
+        says = "trap 'echo last; echo words; exit' TERM; echo up; while :; do sleep 0.02; done"
+        made = await world.begin("c", "sh", "-c", says)
+        up, removed = asyncio.Event(), asyncio.Event()
+
+        async def follow():
+            found = b""
+            while True:
+                asked = streams.ReadLogRequest(
+                    container_id=made, offset=len(found), limit=60, wait_seconds=30
+                )
+                part = await world.cri.read_log(asked)
+                assert part.offset == len(found)
+                found += part.data
+                if b"up" in found:
+                    up.set()
+                if part.ended and not part.data:
+                    return [line.rpartition(b" ")[2] for line in found.splitlines()]
+                if slow and up.is_set():
+                    await removed.wait()
+
+        async with asyncio.timeout(driverworld.DEADLINE), tasks.Group("follower") as group:
+            following = group.spawn(follow(), "follow")
+            await up.wait()
+            await world.stop(made, 10)
+            await world.cri.remove_container(pb.RemoveContainerRequest(container_id=made))
+            left = [path for path in tmp_path.glob("logs-p/**/*") if path.is_file()]
+            removed.set()
+            return left, await following
+
+    assert play(story) == ([], [b"up", b"last", b"words"])
 
 
 def test_a_command_is_run_in_a_container(play):

@@ -1,16 +1,21 @@
 """A runtime that speaks CRI and nothing else, with what kubemu's own does beside it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 from cluster.aio import rpc
 from cluster.kubelet.cri import Cri
-from cluster.kubelet.foreign import endings, logfiles, streams
+from cluster.kubelet.foreign import endings, following, logfiles, streams
 from cluster.pb.cluster.v1 import streaming_pb2
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 _CHUNK: Final = 256 << 10
+_STATE: Final = 1.0
+"""Seconds between two questions whether a container runs whose log is followed. Kubernetes waits
+five (stateCheckPeriod of pkg/kubelet/kuberuntime/logs).
+"""
 _FLOOR: Final = "memory.min"
 """Only a kubelet with MemoryQoS asks for it, and runc refuses it on cgroups of version 1."""
 
@@ -33,6 +38,7 @@ class Foreign:
         self._cri = cri
         self._root = root
         self._logs = logfiles.LogFiles()
+        self._following = following.Following(self._logs)
 
     async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
@@ -50,18 +56,41 @@ class Foreign:
         self, request: streaming_pb2.ReadLogRequest
     ) -> streaming_pb2.ReadLogResponse:
         """See `cri.Cri`: out of the file that the runtime writes."""
+        loop = asyncio.get_running_loop()
+        wait = min(max(request.wait_seconds, 0), following.MOST_SECONDS)
+        until = loop.time() + wait
+        if wait:
+            self._following.came(request.container_id, until)
+        while True:
+            path, answer = await self._part(request)
+            left = until - loop.time()
+            if answer.data or answer.ended or left <= 0:
+                return answer
+            await self._following.grown(path, min(_STATE, left))
+
+    async def _part(
+        self, request: streaming_pb2.ReadLogRequest
+    ) -> tuple[str, streaming_pb2.ReadLogResponse]:
+        """The path of a log, and what it has of what was asked for. rpc.Failure."""
         asked = pb.ContainerStatusRequest(container_id=request.container_id)
-        status = (await self._cri.container_status(asked)).status
+        try:
+            status = (await self._cri.container_status(asked)).status
+            path, ended = status.log_path, status.state == pb.CONTAINER_EXITED
+        except rpc.Failure as failure:
+            path, ended = self._following.held(request.container_id), True
+            if failure.code != "NOT_FOUND" or not path:
+                raise
         limit = min(request.limit or _CHUNK, _CHUNK)
         # The state is older than the bytes: what an ended container said is in its file.
-        part = self._logs.read(status.log_path, request.offset, limit)
-        return streaming_pb2.ReadLogResponse(
-            data=part.data,
-            offset=part.offset,
-            start=part.start,
-            end=part.end,
-            ended=status.state == pb.CONTAINER_EXITED,
+        part = self._logs.read(path, request.offset, limit)
+        return path, streaming_pb2.ReadLogResponse(
+            data=part.data, offset=part.offset, start=part.start, end=part.end, ended=ended
         )
+
+    def removing(self, status: pb.ContainerStatus) -> None:
+        """A container is about to be removed: who follows its log is to read it to its end."""
+        if status.log_path:
+            self._following.removing(status.id, status.log_path)
 
     def prepared(self, request: pb.CreateContainerRequest) -> pb.CreateContainerRequest:
         """Make the folder of a container's log, which runtimes expect, and the file of its last
@@ -115,7 +144,8 @@ class Foreign:
     def remove_files(self, status: pb.ContainerStatus) -> None:
         """A container is gone: so are its log and its message."""
         if status.log_path:
-            self._logs.forget(status.log_path)
+            if not self._following.held(status.id):
+                self._logs.forget(status.log_path)
             logfiles.remove(status.log_path)
         message = endings.file_of(self._root, status)
         if message:

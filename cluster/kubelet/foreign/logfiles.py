@@ -5,11 +5,12 @@ Places are counted from the first byte of the file that was current when somebod
 rest is read under its new name before the next one.
 """
 
+import contextlib
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _MOST: Final = 256
 """Containers whose files are known at once."""
@@ -24,6 +25,8 @@ class _Segment:
     start: int
     size: int = 0
     """As far as it is known: a file that was turned over has its last size."""
+    held: IO[bytes] | None = None
+    """It itself, where its container is about to be removed and somebody reads it still."""
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ class LogFiles:
         known = self._known.setdefault(path, _Known())
         self._known.move_to_end(path)
         while len(self._known) > _MOST:
-            self._known.popitem(last=False)
+            self.forget(next(iter(self._known)))
         self._look(Path(path), known)
         if not known.segments:
             return Part(b"", 0, 0, 0)
@@ -72,14 +75,44 @@ class LogFiles:
                 place = segment.start + segment.size
         return Part(b"", place, first.start, end)
 
+    def grown(self, path: str) -> bool:
+        """Whether there is more, or another file, than at the last reading."""
+        known = self._known.get(path)
+        if known is None or not known.segments:
+            return Path(path).exists()
+        last = known.segments[-1]
+        try:
+            now = Path(path).stat()
+        except OSError:
+            return False
+        return (now.st_ino, now.st_size) != (last.inode, last.size)
+
+    def hold(self, path: str) -> None:
+        """Keep the files open: they are about to be removed, and somebody reads them."""
+        known = self._known.get(path)
+        if known is None:
+            return
+        self._look(Path(path), known)
+        for segment in known.segments:
+            found = _named(Path(path), segment.inode)
+            if found is not None and segment.held is None:
+                with contextlib.suppress(OSError):
+                    segment.held = found.open("rb", buffering=0)
+
     def forget(self, path: str) -> None:
         """The container is gone."""
-        self._known.pop(path, None)
+        known = self._known.pop(path, None)
+        for segment in known.segments if known is not None else ():
+            if segment.held is not None:
+                segment.held.close()
 
     @staticmethod
     def _look(path: Path, known: _Known) -> None:
         """See how far the current file is, and whether it is another one."""
         segments = known.segments
+        if segments and segments[-1].held is not None:
+            segments[-1].size = os.fstat(segments[-1].held.fileno()).st_size
+            return
         try:
             now = path.stat()
         except OSError:
@@ -115,6 +148,8 @@ def _named(path: Path, inode: int) -> Path | None:
 
 
 def _bytes(path: Path, segment: _Segment, offset: int, size: int) -> bytes:
+    if segment.held is not None:
+        return os.pread(segment.held.fileno(), size, offset)
     found = _named(path, segment.inode)
     if found is None:
         return b""
