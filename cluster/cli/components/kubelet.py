@@ -14,6 +14,7 @@ from cluster.kubelet import config as configs
 if TYPE_CHECKING:
     from cluster.aio.grpcserver import ServerTls
     from cluster.api.imagescripts import Scripts
+    from cluster.client.client import Client
     from cluster.kubelet.cri import Cri
     from cluster.kubelet.serving.server import Serving
 
@@ -136,27 +137,42 @@ def kubelet(
         serving = _serving(address, config.kubelet_port, tls)
         async with connected.client("kubelet") as client:
             if hollow:
-                from cluster.kubelet.hollow import HollowNodes
-
-                runtimes = _Runtimes(seams, scripts)
-                made = HollowNodes(
-                    nodes, client=client, cri_factory=runtimes.make, clock=seams.clock,
-                    random=seams.random, serving=serving,
-                )  # fmt: skip
-                await process.serve(made)
-            else:
-                from cluster.kubelet import grpc_cri
-                from cluster.kubelet.component import Kubelet
-
-                async with connected.channel(container_runtime_endpoint) as runtime:
-                    cri = grpc_cri.connect(runtime, config.runtime_request_timeout, root)
-                    one = Kubelet(
-                        config, client=client, cri=cri, clock=seams.clock, random=seams.random,
-                        serving=serving,
-                    )  # fmt: skip
-                    await process.serve(one)
+                await _serve_hollow(nodes, scripts, client, seams, serving)
+                return
+            async with connected.channel(container_runtime_endpoint) as runtime:
+                await _serve(config, client, runtime, seams, serving)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
+
+
+async def _serve(
+    config: configs.Config, client: "Client", runtime: Any, seams: process.Seams,
+    serving: "Serving | None",
+) -> None:  # fmt: skip
+    """Be the kubelet of a node whose runtime is at the other end of a channel."""
+    from cluster.kubelet import grpc_cri
+    from cluster.kubelet.component import Kubelet
+
+    cri = grpc_cri.connect(runtime, config.runtime_request_timeout, config.root_dir)
+    one = Kubelet(
+        config, client=client, cri=cri, clock=seams.clock, random=seams.random, serving=serving
+    )
+    await process.serve(one)
+
+
+async def _serve_hollow(
+    nodes: list[configs.Config], scripts: "Scripts", client: "Client", seams: process.Seams,
+    serving: "Serving | None",
+) -> None:  # fmt: skip
+    """Be the kubelets of many nodes, and their runtimes."""
+    from cluster.kubelet.hollow import HollowNodes
+
+    runtimes = _Runtimes(seams, scripts)
+    made = HollowNodes(
+        nodes, client=client, cri_factory=runtimes.make, clock=seams.clock, random=seams.random,
+        serving=serving,
+    )  # fmt: skip
+    await process.serve(made)
 
 
 def _tls(values: dict[str, Any]) -> "ServerTls | None":
