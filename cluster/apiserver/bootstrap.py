@@ -17,6 +17,7 @@ import structlog
 from cluster.api import errors, identity, objects, timestamps
 from cluster.api.objects import Object
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.api.persistentvolumes import local
 from cluster.apiserver import codec
 from cluster.apiserver.authz.policy import ensuring
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 STORAGE_CLASS = "standard"
-PROVISIONER = "kubemu.dev/local"
 """The controller manager's local-volume-provisioner."""
 RUNTIME_CLASSES = {
     "container": {"cpu": "5m", "memory": "16Mi"},
@@ -166,7 +166,7 @@ def _classes(*, first: bool) -> Iterator[Object]:
             "name": STORAGE_CLASS,
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
-        "provisioner": PROVISIONER,
+        "provisioner": local.NAME,
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "WaitForFirstConsumer",
         "allowVolumeExpansion": True,

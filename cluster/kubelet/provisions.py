@@ -102,6 +102,8 @@ class Shared:
         for node in self._nodes:
             if uid in node.keeper.records:
                 await node.keeper.refresh(uid)
+            elif node.keeper.local is not None and node.keeper.local.holds(uid):
+                await node.keeper.local.review(uid)
 
 
 class Provisions:

@@ -227,3 +227,40 @@ def test_pods_and_volumes_meet_whoever_dies_meanwhile(seed):
         assert {objects.name(one) for one in cluster.list(VOLUMES)} == {*map(objects.name, found)}
 
     run(scenario, seed=seed)
+
+
+def test_the_data_of_a_deleted_volume_leaves_its_node():
+    container = {
+        "name": "c", "image": "busybox",
+        "command": ["sh", "-c", "echo mine > /data/file; exec sleep 99999"],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }  # fmt: skip
+    everything = {"name": "all", "hostPath": {"path": "/var/lib/kubemu"}}
+    looking = container | {"command": ["sleep", "99999"],
+                           "volumeMounts": [{"name": "all", "mountPath": "/all"}]}  # fmt: skip
+
+    async def files(cluster):
+        done = await cluster.exec("looker", "find", "/all/local-volumes", "-type", "f")
+        return done.out.split()
+
+    async def scenario(cluster):
+        looker = pod("looker", volumes=[everything], containers=[looking])
+        await cluster.apply([claim(), pod(containers=[container]), looker])
+        await cluster.until(lambda: all(map(running, cluster.list("pods", "default"))), within=60)
+        await cluster.sleep(5)
+        held = volume_of(cluster)
+        place = held["spec"]["hostPath"]["path"].rpartition("/")[2]
+        assert await files(cluster) == [f"/all/local-volumes/{place}/file"]
+        await cluster.client.delete("pods", "web", "default", grace=1)
+        await cluster.until(lambda: cluster.get("pods", "web", "default") is None, within=60)
+        assert len(await files(cluster)) == 1
+        await cluster.client.delete(CLAIMS, "data", "default")
+        await cluster.until(lambda: cluster.get(VOLUMES, objects.name(held)) is None, within=60)
+        await cluster.sleep(5)
+        done = await cluster.exec("looker", "ls", "/all/local-volumes")
+        assert (done.code, done.out) == (0, "")
+
+    def running(found):
+        return objects.status(found).get("phase") == "Running"
+
+    Lab(seed=3, nodes=1).run(scenario)

@@ -50,7 +50,7 @@ class Node:
             ("", "secrets"): self._read,
             ("", "configmaps"): self._read,
             ("", "persistentvolumeclaims"): self._claim,
-            ("", "persistentvolumes"): self._get,
+            ("", "persistentvolumes"): self._volume,
             ("storage.k8s.io", "volumeattachments"): self._get,
             ("resource.k8s.io", "resourceclaims"): self._get,
             ("", "serviceaccounts"): self._service_account,
@@ -115,6 +115,16 @@ class Node:
         if asked.subresource:
             return _no("cannot get subresource")
         return self._related(node, asked)
+
+    def _volume(self, node: str, asked: Attributes) -> Decision:
+        """Beyond what Kubernetes allows, kubemu's own: a node may follow the volumes whose data it
+        holds until it knows that they are gone.
+        """
+        if asked.verb in _READ and asked.name and not asked.subresource:
+            gone = asked.verb == "get" and self._references.gone(asked.name)
+            if gone or self._references.holds(node, asked.name):
+                return ALLOWED
+        return self._get(node, asked)
 
     def _claim(self, node: str, asked: Attributes) -> Decision:
         if asked.subresource != "status":

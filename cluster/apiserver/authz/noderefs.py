@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cluster.api import loads, objects, selectors
 from cluster.api.objects import Object
+from cluster.api.persistentvolumes import local
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.selection import Selection
@@ -41,6 +42,15 @@ class NodeReferences:
         if any(wanted in references for references in self._of(node)):
             return True
         return plural == "secrets" and self._volume_secret(node, namespace, name)
+
+    def holds(self, node: str, name: str) -> bool:
+        """Whether a PersistentVolume is one that kubemu's provisioner put on the node."""
+        volume = self._cache.get("persistentvolumes", "", name)
+        return volume is not None and local.is_on(volume.document(), node)
+
+    def gone(self, name: str) -> bool:
+        """Whether a name may have been such a volume's: all there is to learn is that."""
+        return name.startswith("pvc-") and self._cache.get("persistentvolumes", "", name) is None
 
     def _volume(self, node: str, name: str) -> bool:
         volume = self._cache.get("persistentvolumes", "", name)

@@ -5,7 +5,7 @@ from typing import Final
 from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.api.objects import Object
-from cluster.api.persistentvolumes import facts
+from cluster.api.persistentvolumes import facts, local
 from cluster.client import informer, reconciler, recorder
 from cluster.controllers import context
 from cluster.controllers.localprovisioner import decision, resizing
@@ -63,7 +63,7 @@ class LocalProvisioner:
             return
         volume = self._volumes.store.get(objects.spec(claim).get("volumeName") or "")
         if volume is not None:
-            if decision.is_ours(volume) and resizing.wanted(claim, volume):
+            if local.is_ours(volume) and resizing.wanted(claim, volume):
                 await self._resize(claim, volume)
             return
         kind = self._classes.store.get(facts.class_of(claim))

@@ -7,13 +7,10 @@ from typing import Any, Final
 
 from cluster.api import objects
 from cluster.api.objects import Object
-from cluster.api.persistentvolumes import facts
+from cluster.api.persistentvolumes import facts, local
 from cluster.client import indexer
 
-NAME: Final = "kubemu.dev/local"
-PATH: Final = "/var/lib/kubemu/local-volumes"
-"""Where the volumes are in a node's file system."""
-HOSTNAME: Final = "kubernetes.io/hostname"
+NAME: Final = local.NAME
 _MODES: Final = ("ReadWriteOnce", "ReadWriteOncePod")
 
 
@@ -96,8 +93,10 @@ def _within(node: Object, term: Mapping[str, Any]) -> bool:
 def _volume(claim: Object, storage_class: Object, node: Object) -> Object:
     name, spec = volume_name(claim), objects.spec(claim)
     directory = f"{name}_{objects.namespace(claim)}_{objects.name(claim)}"
-    hostname = objects.labels(node).get(HOSTNAME) or objects.name(node)
-    terms = [{"matchExpressions": [{"key": HOSTNAME, "operator": "In", "values": [hostname]}]}]
+    hostname = objects.labels(node).get(local.HOSTNAME) or objects.name(node)
+    terms = [
+        {"matchExpressions": [{"key": local.HOSTNAME, "operator": "In", "values": [hostname]}]}
+    ]
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -106,7 +105,7 @@ def _volume(claim: Object, storage_class: Object, node: Object) -> Object:
             "accessModes": list(spec.get("accessModes") or ()),
             "capacity": {"storage": spec["resources"]["requests"]["storage"]},
             "claimRef": facts.reference_to(claim),
-            "hostPath": {"path": f"{PATH}/{directory}", "type": "DirectoryOrCreate"},
+            "hostPath": {"path": f"{local.PATH}/{directory}", "type": "DirectoryOrCreate"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
             "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy") or "Delete",
             "storageClassName": objects.name(storage_class),
@@ -115,13 +114,10 @@ def _volume(claim: Object, storage_class: Object, node: Object) -> Object:
     }
 
 
-def is_ours(volume: Object) -> bool:
-    """Whether this provisioner made the volume."""
-    return objects.annotations(volume).get(facts.PROVISIONED_BY) == NAME
-
-
 def to_delete(volume: Object) -> bool:
     """Whether a volume has served its purpose."""
     released = objects.status(volume).get("phase") == "Released"
     policy = objects.spec(volume).get("persistentVolumeReclaimPolicy")
-    return is_ours(volume) and released and policy == "Delete" and not objects.deleting(volume)
+    return (
+        local.is_ours(volume) and released and policy == "Delete" and not objects.deleting(volume)
+    )

@@ -24,6 +24,7 @@ from cluster.kubelet.volumes import atomic, contents, hostpaths, references, set
 from cluster.kubelet.volumes.contents import TokenWanted, Unready
 from cluster.kubelet.volumes.disk import Disk
 from cluster.kubelet.volumes.layout import PLUGINS, Layout
+from cluster.kubelet.volumes.localvolumes import LocalVolumes
 from cluster.kubelet.volumes.sources import Objects
 from cluster.kubelet.volumes.tokens import Token, Tokens
 
@@ -93,8 +94,11 @@ class Keeper:
         self._stuck: dict[str, None] = {}
         """Orphans that could not be removed."""
         self._log = structlog.get_logger().bind(component="kubelet")
+        self.local: LocalVolumes | None = None
+        """The directories of kubemu's provisioner."""
         if disk is not None:
             disk.on_demand(self.demand)
+            self.local = LocalVolumes(layout, disk, objects_, wake_after, self._in_use)
 
     # ---- setting up --------------------------------------------------------------------------
 
@@ -176,6 +180,8 @@ class Keeper:
         what = await self._what(pod, volume)
         try:
             if isinstance(what.setup, setups.Host):
+                if what.setup.reclaim and self.local is not None:
+                    self.local.note(what.title, what.setup)
                 hostpaths.prepare(self.disk, self.layout, what.setup)
             elif isinstance(what.setup, setups.Files):
                 await self._files(pod, volume, record, make=not self.disk.lazy)
@@ -351,6 +357,8 @@ class Keeper:
             return
         if record is not None:
             self._objects.release(uid)
+            if self.local is not None:
+                self.local.stir(_claimed(record))
         if record is not None or not self.disk.lazy or self.disk.kind(self.layout.pod(uid)):
             self.disk.remove(self.layout.pod(uid))
 
@@ -362,6 +370,12 @@ class Keeper:
         for uid in self.disk.names(f"{self.layout.root}/pods"):
             if uid not in here:
                 self._drop_orphan(uid)
+        if self.local is not None:
+            self.local.recall()
+
+    def _in_use(self, volume: str) -> bool:
+        """Whether a pod has what is to be a PersistentVolume."""
+        return any(volume in _claimed(record) for record in self.records.values())
 
     def _drop_orphan(self, uid: str) -> None:
         """What cannot be removed (it is another user's, or is written to) is told of once, and
@@ -388,6 +402,15 @@ def copy(disk: Disk, source: str, target: str) -> None:
     for name in disk.names(true):
         if not name.startswith(".."):
             copy(disk, f"{true}/{name}", f"{target}/{name}")
+
+
+def _claimed(record: Record) -> list[str]:
+    """The volumes of kubemu's provisioner that a pod has, by PersistentVolume."""
+    return [
+        one.title
+        for one in record.volumes.values()
+        if isinstance(one.setup, setups.Host) and one.setup.reclaim
+    ]
 
 
 def _group(pod: Object) -> int | None:

@@ -12,6 +12,7 @@ from cluster.kubelet.lifecycle import podspec
 
 CONFIG_MAPS: Final = "configmaps"
 SECRETS: Final = "secrets"
+VOLUMES: Final = "persistentvolumes"
 RUNTIME_CLASSES: Final = "runtimeclasses.node.k8s.io"
 BUNDLES: Final = "clustertrustbundles.certificates.k8s.io"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cluster.api import objects, quantity
 from cluster.api.objects import Object
-from cluster.api.persistentvolumes import facts
+from cluster.api.persistentvolumes import facts, local
 from cluster.kubelet.volumes.contents import SOURCES, Unready
 
 
@@ -31,12 +31,15 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A path of the node. `type` is hostPath's; `local`: a local volume, which has to be there."""
+    """A path of the node. `type` is hostPath's; `local`: a local volume, which has to be there;
+    `reclaim`: the policy of a volume that kubemu's provisioner made, "" for others.
+    """
 
     path: str
     type: str = ""
     readonly: bool = False
     local: bool = False
+    reclaim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def of_claim(
             f"volume {volume['name']} has volumeMode {mode}, but kubemu has no block devices"
         )
     readonly = bool((volume.get("persistentVolumeClaim") or {}).get("readOnly"))
-    return Volume(_of_held(objects.spec(held), readonly=readonly), name)
+    return Volume(_of_held(held, readonly=readonly), name)
 
 
 def _unbound(pod: Object, volume: Mapping[str, Any], claim: Object | str) -> str:
@@ -131,14 +134,22 @@ def _unheld(claim: Object, held: Object | str, name: str) -> str:
     return ""
 
 
-def _of_held(spec: Mapping[str, Any], *, readonly: bool) -> Host:
+def _of_held(held: Object, *, readonly: bool) -> Host:
+    spec = objects.spec(held)
     if "hostPath" in spec:
-        return Host(spec["hostPath"]["path"], spec["hostPath"].get("type") or "", readonly)
+        source = spec["hostPath"]
+        reclaim = reclaim_of(held) if local.is_ours(held) else ""
+        return Host(source["path"], source.get("type") or "", readonly, reclaim=reclaim)
     if "local" in spec:
         return Host(spec["local"]["path"], "", readonly, local=True)
     if "csi" in spec:
         raise Unready(_no_driver(spec["csi"].get("driver") or ""))
     raise Unready("no volume plugin matched: kubemu has hostPath and local volumes alone")
+
+
+def reclaim_of(held: Object) -> str:
+    """What becomes of a volume's data when it is not needed: Retain where it does not say."""
+    return objects.spec(held).get("persistentVolumeReclaimPolicy") or "Retain"
 
 
 def _no_driver(driver: str) -> str:

@@ -113,6 +113,46 @@ def test_what_a_node_may_do(text, namespace, name, allowed, reason) -> None:
     virtual.run(main())
 
 
+def local_volume(name: str, node: str, by: str = "kubemu.dev/local"):
+    hostname = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "apiVersion": "v1", "kind": "PersistentVolume",
+        "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": by}},
+        "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/x"}, "persistentVolumeReclaimPolicy": "Delete",
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [hostname]}]}},
+        },
+    }  # fmt: skip
+
+
+def test_a_node_follows_the_volumes_whose_data_it_holds_until_they_are_gone() -> None:
+    async def main() -> None:
+        registry = await world()
+        for made in (
+            local_volume("pvc-1", "n1"), local_volume("pvc-2", "n2"),
+            local_volume("pvc-3", "n1", "example.com/csi"),
+        ):  # fmt: skip
+            name, body = made["metadata"]["name"], codec.document(made)
+            await registry.one(
+                Operation(Verb.CREATE, "persistentvolumes", "", name, body=body), USER
+            )
+        node = Node(NodeReferences(registry.cache))
+
+        def allowed(verb: str, name: str) -> bool:
+            return node.authorize(asks(N1, f"{verb} core persistentvolumes", "", name)).allowed
+
+        assert [allowed(verb, "pvc-1") for verb in ("get", "list", "watch")] == [True] * 3
+        assert not any(allowed(verb, "pvc-1") for verb in ("update", "patch", "delete"))
+        for name in ("pvc-2", "pvc-3", "other", ""):
+            assert not any(allowed(verb, name) for verb in ("get", "list", "watch"))
+        # Of one that is gone, a node learns that it is gone, and nothing about later ones.
+        assert [allowed(verb, "pvc-9") for verb in ("get", "list", "watch")] == [True, False, False]
+        await registry.close()
+
+    virtual.run(main())
+
+
 def test_who_is_no_node_is_none_of_its_business() -> None:
     async def main() -> None:
         registry = await world()
