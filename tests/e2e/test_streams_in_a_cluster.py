@@ -84,6 +84,31 @@ def test_a_log_is_followed_to_the_end_of_its_container(cluster: Cluster) -> None
     assert said == "word 1\nword 2\nword 3\n"
 
 
+def test_the_last_words_of_a_deleted_pod_are_heard(cluster: Cluster) -> None:
+    words = "trap 'echo last; echo -n words; exit' TERM; echo up; while :; do sleep 0.05; done"
+    says = ("--image=busybox", "--restart=Never", "--", "sh", "-c", words)
+    cluster.kubectl("run", "leaving", *says)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/leaving", "--timeout=30s")
+    with following(cluster, "leaving") as process:
+        assert process.stdout.readline() == "up\n"
+        cluster.kubectl("delete", "pod", "leaving", "--grace-period=1")
+        assert process.communicate(timeout=20)[0] == "last\nwords\n"
+        assert process.returncode == 0
+
+
+@contextlib.contextmanager
+def following(cluster: Cluster, pod: str) -> Iterator["subprocess.Popen[str]"]:
+    """`kubectl logs -f` of a pod, killed at the end."""
+    with subprocess.Popen(
+        ("kubectl", "logs", "-f", pod), env=cluster.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_pod_that_is_run_to_talk_with(cluster: Cluster) -> None:
     said = run(
         cluster, "kubectl", "run", "echoes", "-i", "--rm", "--quiet", "--restart=Never",
@@ -135,6 +160,16 @@ def test_who_reads_slowly_does_not_fill_memory(cluster: Cluster) -> None:
         assert cluster.kubectl("exec", "web", "--", "echo", "hello") == "hello\n"
     assert after - before < 60, f"{before:.0f} MB were {after:.0f} MB"
     cluster.kubectl("delete", "pod", "flood", "--grace-period=1", "--wait=false")
+
+
+def test_a_runtime_that_is_killed_ends_who_follows(cluster: Cluster) -> None:
+    cluster.kubectl("run", "quiet", "--image=busybox", "--", "sh", "-c", "echo up; sleep 1000")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/quiet", "--timeout=30s")
+    with following(cluster, "quiet") as process:
+        assert process.stdout.readline() == "up\n"
+        cluster.kubemu("kill", "runtime-node-1")
+        assert process.communicate(timeout=20) == ("", "error: unexpected EOF\n")
+        assert process.returncode == 1
 
 
 def test_a_stopped_kubelet_is_told_of(cluster: Cluster) -> None:
