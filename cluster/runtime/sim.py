@@ -24,6 +24,7 @@ from cluster.runtime import (
     handlers,
     logs,
     messages,
+    naming,
     podspaces,
     registryimages,
     script,
@@ -63,7 +64,7 @@ class Sim(simmachines.Machines):
         self._addresses = addresses or Addresses()
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
-        self._names: dict[str, str] = {}
+        self._names = naming.SandboxNames()
         self.spaces = podspaces.Spaces(self.woken, self.emit, clock.now)
         self.following = Following()
         self.inputs = tasks.Background("streams", simstreams.input_ended)
@@ -91,17 +92,14 @@ class Sim(simmachines.Machines):
         if kind is None:
             text = f'failed to get sandbox runtime: no runtime for "{handler}" is configured'
             raise rpc.Failure("UNKNOWN", text)
-        name = _name(config)
-        if name in self._names:
-            holder = self._names[name]
-            raise rpc.Failure("UNKNOWN", f'sandbox name "{name}" is reserved for "{holder}"')
+        self._names.check(config)
         sandbox = Sandbox(self._new_id(), config, handler, 0, self._addresses.take(config))
-        self._names[name] = sandbox.id
+        self._names.hold(config, sandbox.id)
         try:
             await self._boot(sandbox, kind)
         except BaseException:
             # Who asked has given up, or it cannot boot: nothing of it is left.
-            del self._names[name]
+            self._names.free(config)
             self._addresses.give_back(sandbox.addresses)
             raise
         self.sandboxes[sandbox.id] = sandbox
@@ -137,7 +135,7 @@ class Sim(simmachines.Machines):
         for container in list(sandbox.containers.values()):
             await self.remove(container)
         del self.sandboxes[sandbox.id]
-        del self._names[_name(sandbox.config)]
+        self._names.free(sandbox.config)
         folder = sandbox.config.log_directory
         if self._files is not None and folder:
             others = (one.config.log_directory for one in self.sandboxes.values())
@@ -156,15 +154,7 @@ class Sim(simmachines.Machines):
             config = registryimages.completed(config, pulled)
         if not sandbox.ready:
             raise rpc.Failure("UNKNOWN", f'sandbox "{sandbox.id}" is not running')
-        meta = config.metadata
-        for other in sandbox.containers.values():
-            theirs = other.config.metadata
-            if theirs.name == meta.name and theirs.attempt == meta.attempt:
-                raise rpc.Failure(
-                    "UNKNOWN",
-                    f'container name "{meta.name}", attempt {meta.attempt}, is reserved for '
-                    f'"{other.id}"',
-                )
+        naming.check_container(sandbox, config)
         decided = deciding.decide(sandbox, config, pulled, self._scripts)
         container = Container(
             self._new_id(), sandbox, config, decided.image, decided.script, self.time(),
@@ -179,7 +169,7 @@ class Sim(simmachines.Machines):
     def restore_sandbox(self, sandbox: Sandbox) -> None:
         """Have a sandbox as it was before the runtime was restarted."""
         self.sandboxes[sandbox.id] = sandbox
-        self._names[_name(sandbox.config)] = sandbox.id
+        self._names.hold(sandbox.config, sandbox.id)
         if sandbox.ready:
             self.spaces.joined(sandbox)
             self._addresses.claim(sandbox.addresses)
@@ -394,15 +384,7 @@ class Sim(simmachines.Machines):
         self._listener(Event(sandbox, container, change, self.time()))
 
     def _new_id(self) -> str:
-        while True:
-            found = f"{self._random.getrandbits(256):064x}"
-            if found not in self.sandboxes and found not in self.containers:
-                return found
-
-
-def _name(config: pb.PodSandboxConfig) -> str:
-    meta = config.metadata
-    return f"{meta.name}_{meta.namespace}_{meta.uid}_{meta.attempt}"
+        return naming.new_id(self._random, self.sandboxes, self.containers)
 
 
 def _release(container: Container) -> None:

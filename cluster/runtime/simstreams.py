@@ -6,14 +6,13 @@ early ends what it began: a command that nobody listens to is killed.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
 
 import structlog
 
 from cluster.aio import rpc, tasks
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.runtime import commandline, logs, podsockets
-from cluster.runtime.driver import Ran
+from cluster.runtime.driver import MAX_SYNC, Ran
 from cluster.runtime.following import Following
 from cluster.runtime.machine import ERR, OUT, Machine, Refused
 from cluster.runtime.podspaces import Spaces
@@ -22,8 +21,6 @@ from cluster.runtime.vos.kernel import Io
 from cluster.runtime.vos.sockets import Stream
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Collected, Joint, Pipe
 from cluster.runtime.vos.tty import Tty
-
-_SYNC_BYTES: Final = 16 << 20
 
 
 class Streams:
@@ -105,7 +102,7 @@ class Streams:
         if container.believed and not commandline.understood(argv):
             return Ran(0, b"", b"")
         machine = await self.entered(container)
-        out, err = Collected(_SYNC_BYTES, cut=True), Collected(_SYNC_BYTES, cut=True)
+        out, err = Collected(MAX_SYNC, cut=True), Collected(MAX_SYNC, cut=True)
         try:
             process = machine.execute(argv, Io(NOTHING, out, err), None)
         except Refused as refused:

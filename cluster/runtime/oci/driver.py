@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import endings, messages, registryimages
+from cluster.runtime import endings, messages, naming, registryimages
 from cluster.runtime.oci import faults, link, ownfiles, spec, surroundings, users
 from cluster.runtime.oci.node import record_of
 from cluster.runtime.oci.sandboxes import Sandboxes
@@ -89,7 +89,7 @@ class Oci(Sandboxes, Streams):
         """See `driver.Driver`."""
         if not sandbox.ready:
             raise rpc.Failure("UNKNOWN", f'sandbox "{sandbox.id}" is not running')
-        _check_name(sandbox, config)
+        naming.check_container(sandbox, config)
         if pulled is None or not pulled.layers:
             raise rpc.Failure(
                 "UNKNOWN",
@@ -282,15 +282,3 @@ class Oci(Sandboxes, Streams):
         container.reason, container.message = endings.START_ERROR, why
         container.finished_at = self.time()
         self._tell(container.sandbox, container.id, Change.STOPPED)
-
-
-def _check_name(sandbox: Sandbox, config: pb.ContainerConfig) -> None:
-    meta = config.metadata
-    for other in sandbox.containers.values():
-        theirs = other.config.metadata
-        if theirs.name == meta.name and theirs.attempt == meta.attempt:
-            raise rpc.Failure(
-                "UNKNOWN",
-                f'container name "{meta.name}", attempt {meta.attempt}, is reserved for '
-                f'"{other.id}"',
-            )

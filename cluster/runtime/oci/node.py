@@ -11,7 +11,7 @@ import structlog
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import images, script
+from cluster.runtime import images, naming, script
 from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import Listener
 from cluster.runtime.oci import link, measuring, ownfiles
@@ -45,7 +45,7 @@ class Node(abc.ABC):
         self._last_time = 0
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
-        self._names: dict[str, str] = {}
+        self._names = naming.SandboxNames()
         self.link = link.Link(settings, self._on_end, self._on_loss)
         self._own = ownfiles.OwnFiles(settings.folder / "files")
         self._opened = False
@@ -84,7 +84,7 @@ class Node(abc.ABC):
     def restore_sandbox(self, sandbox: Sandbox) -> None:
         """Have a sandbox as it was before the runtime was restarted."""
         self.sandboxes[sandbox.id] = sandbox
-        self._names[full_name(sandbox.config)] = sandbox.id
+        self._names.hold(sandbox.config, sandbox.id)
         if sandbox.ready:
             self._addresses.claim(sandbox.addresses)
 
@@ -136,16 +136,7 @@ class Node(abc.ABC):
         self._listener(Event(sandbox, container, change, self.time()))
 
     def _new_id(self) -> str:
-        while True:
-            found = f"{self._random.getrandbits(256):064x}"
-            if found not in self.sandboxes and found not in self.containers:
-                return found
-
-
-def full_name(config: pb.PodSandboxConfig) -> str:
-    """The name that a sandbox has alone, as containerd makes it."""
-    meta = config.metadata
-    return f"{meta.name}_{meta.namespace}_{meta.uid}_{meta.attempt}"
+        return naming.new_id(self._random, self.sandboxes, self.containers)
 
 
 def record_of(

@@ -10,7 +10,7 @@ from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import logs
 from cluster.runtime.oci import faults, link, spec
-from cluster.runtime.oci.node import Node, full_name
+from cluster.runtime.oci.node import Node
 from cluster.runtime.records import Change, Container, Sandbox, State
 
 HANDLER: Final = "oci"
@@ -33,16 +33,13 @@ class Sandboxes(Node):
             text = f'failed to get sandbox runtime: no runtime for "{handler}" is configured'
             raise rpc.Failure("UNKNOWN", text)
         await self._connect()
-        name = full_name(config)
-        if name in self._names:
-            holder = self._names[name]
-            raise rpc.Failure("UNKNOWN", f'sandbox name "{name}" is reserved for "{holder}"')
+        self._names.check(config)
         sandbox = Sandbox(self._new_id(), config, handler, 0, self._addresses.take(config))
-        self._names[name] = sandbox.id
+        self._names.hold(config, sandbox.id)
         try:
             await self._boot(sandbox)
         except BaseException:
-            del self._names[name]
+            self._names.free(config)
             self._addresses.give_back(sandbox.addresses)
             raise
         sandbox.created_at = self.time()
@@ -92,7 +89,7 @@ class Sandboxes(Node):
         if sandbox.id not in self.sandboxes:
             return  # somebody else was asked, too
         del self.sandboxes[sandbox.id]
-        del self._names[full_name(sandbox.config)]
+        self._names.free(sandbox.config)
         self._own.clear(sandbox.id)
         cgroup = self._cgroup(sandbox, "")
         if cgroup:
