@@ -66,12 +66,16 @@ class RuntimeLink:
     async def run(self) -> None:
         """Stay connected to a runtime elsewhere, until cancelled."""
         pause = backoff.Backoff(self._random, initial=0.05, maximum=1.0)
+        faults = backoff.Backoff(self._random, initial=1.0, maximum=60.0)
         while True:
             try:
                 async with tasks.Group("runtime") as group:
                     await self._follow(group, pause)
             except rpc.Failure as failure:
                 self._lost(failure)
+            except Exception:  # noqa: BLE001  (it is logged, and followed again)
+                self._log.exception("following the runtime failed")
+                await faults.wait()
             await pause.wait()
 
     async def set_pod_cidr(self, cidr: str) -> None:

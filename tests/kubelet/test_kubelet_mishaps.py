@@ -44,6 +44,37 @@ def test_a_sandbox_that_goes_while_the_runtime_is_listed_disturbs_nothing():
     virtual.run(main())
 
 
+class Confusing(Haunted):
+    """A runtime that says twice what no kubelet is prepared for."""
+
+    times = 0
+
+    async def list_pod_sandbox(self, request):
+        self.times += 1
+        if self.times in (3, 4):
+            raise ZeroDivisionError("odd")
+        return await self.cri.list_pod_sandbox(request)
+
+
+def test_a_fault_in_following_the_runtime_does_not_end_the_kubelet():
+    async def main():
+        async with kw.world() as world:
+            cri = Confusing(world.runtime().cri)
+            kubelet, task = world.start_kubelet(cri, relist_period=1.0)
+            await kubelet.ready.wait()
+            with structlog.testing.capture_logs() as logs:
+                await asyncio.sleep(30)
+            failed = [one for one in logs if one["event"] == "following the runtime failed"]
+            assert (len(failed), task.done()) == (2, False)
+            before = cri.times
+            await world.pod("p")
+            await world.wait("p", kw.phase("Running"))
+            await asyncio.sleep(5)
+            assert cri.times > before
+
+    virtual.run(main())
+
+
 class Odd(Haunted):
     """A runtime that answers, asked for its images, what no kubelet is prepared for."""
 
