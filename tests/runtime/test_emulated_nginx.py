@@ -112,6 +112,22 @@ def test_files_are_served_whole_in_part_and_only_when_they_changed() -> None:
     serve(check, **{"__usr__share__nginx__html__a.txt": "0123456789"})
 
 
+@pytest.mark.parametrize(("told", "seconds", "said"), [("5", 5, False), ("0", 0, True)])
+def test_connections_are_kept_as_long_as_the_configuration_says(
+    told: str, seconds: float, said: bool
+) -> None:
+    conf = f"server {{ listen 80; keepalive_timeout {told}; location / {{ return 200 ok; }} }}"
+
+    async def check(world: World, box: Box) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        found = await world.raw(box, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert round(loop.time() - began, 2) == seconds
+        assert (b"\r\nConnection: close\r\n" in found) == said
+
+    serve(check, conf)
+
+
 def test_locations_are_chosen_as_nginx_chooses() -> None:
     answers(
         """server {

@@ -17,6 +17,8 @@ from cluster.runtime.emulated.web.serving import Sent, Server
 from cluster.runtime.vos.kernel import Call
 
 _MAX_HOPS: Final = 10
+_HEADER_SECONDS: Final = 60.0
+"""client_header_timeout, where nobody says otherwise."""
 
 
 class Site:
@@ -40,6 +42,14 @@ class Site:
         shown = found is None or found[0].own.settings.tokens
         return f"nginx/{self._version}" if shown else "nginx"
 
+    def patience(self, port: int, address: str) -> tuple[float, float]:
+        """Seconds for which it waits at an address of this host: for the next request of a client,
+        and for more of a body. Where connections end with each answer, the first is for a request.
+        """
+        found = routing.server_of(self.configuration.servers, address, port, "")
+        told = (found[0] if found else self.configuration.servers[0]).own.settings
+        return told.keepalive or _HEADER_SECONDS, told.body_timeout
+
     async def handle(self, request: Request) -> Response:
         """Answer a request."""
         exchange = self._exchange(request)
@@ -48,6 +58,7 @@ class Site:
         except Fault as fault:
             response = await self._failed(exchange, fault)
         responding.finish(exchange, response)
+        response.close = response.close or not exchange.settings.keepalive
         return response
 
     async def heard(self, _request: Request | None, sent: Sent) -> None:

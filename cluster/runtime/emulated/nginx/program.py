@@ -353,12 +353,15 @@ class _Master:
             await self._logs.error("emerg", text)
             await self._call.io.stderr.write(encoded(f"nginx: [emerg] {text}\n"))
             return False
+        idle, stall = site.patience(port, address)
         made = serving.Server(
             serving.Site(
                 handler=site.handle,
                 now=self._call.kernel.clock.now,
                 heard=site.heard,
                 refused=site.refused,
+                idle=idle,
+                stall=stall,
             ),
             group,
         )

@@ -206,8 +206,13 @@ class Connection:
             if not began and self._http.trailing_data[0]:
                 began = True
                 deadline = asyncio.get_running_loop().time() + self._site.head
-            async with asyncio.timeout_at(deadline):
-                data = await self.stream.receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data = await self.stream.receive()
+            except TimeoutError:
+                if began:
+                    raise
+                return None  # it was kept for long enough
             if not data and not self._http.trailing_data[0]:
                 return None
             self._http.receive_data(data)
