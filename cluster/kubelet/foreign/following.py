@@ -14,6 +14,7 @@ MOST_SECONDS: Final = 30
 LINGER: Final = 30.0
 """Seconds for which a follower who does not ask is waited for: he may be slow."""
 MOST_HELD: Final = 64
+_MOST_KNOWN: Final = 256
 _LOOK: Final = 0.1
 """Seconds between two looks at a file: a stat(2)."""
 
@@ -29,6 +30,9 @@ class Following:
 
     def came(self, container: str, until: float) -> None:
         """Somebody follows, and waits until then on the loop's clock."""
+        if len(self._until) >= _MOST_KNOWN:  # some went that this kubelet did not remove
+            now = asyncio.get_running_loop().time()
+            self._until = {one: at for one, at in self._until.items() if at > now}
         self._until[container] = until + LINGER
 
     async def grown(self, path: str, seconds: float) -> None:
