@@ -53,7 +53,7 @@ class Shared:
         self.objects = Objects(client, random, group.spawn, self._refreshing.wake)
         self.refresh_after = self._refreshing.wake_after
         self._nodes: list[Provisions] = []
-        self.scripts = ImageScripts(client)
+        self.scripts = ImageScripts(client, random)
         self.services = Informer(client, "services", generator=random)
         self._spaces: dict[str, dict[str, Object]] = {}
         self._links: dict[str, dict[str, str]] = {}
@@ -61,8 +61,9 @@ class Shared:
         self.services.on_change(self._on_service)
 
     def start(self) -> None:
-        """Follow the Services."""
+        """Follow the Services, and what images do."""
         self._group.spawn(self.services.run(), "informer/services")
+        self._group.spawn(self.scripts.informer.run(), "informer/imagescripts")
 
     def close(self) -> None:
         """Begin nothing more."""

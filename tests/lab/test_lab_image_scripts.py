@@ -1,14 +1,15 @@
 """The ConfigMap kube-system/kubemu-images: what images do, said while a cluster runs."""
 
 import asyncio
+import random
 from typing import Any, cast
 
 import pytest
 
 from cluster.aio import virtual
 from cluster.api import conditions, errors, objects
-from cluster.client.client import Client
-from cluster.kubelet.imagescripts import FRESH, ImageScripts
+from cluster.client.client import Client, Event
+from cluster.kubelet.imagescripts import ImageScripts
 from cluster.lab.lab import Lab
 from cluster.lab.world import Cluster
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -53,7 +54,7 @@ def test_pods_that_start_do_what_the_config_map_says_of_their_images() -> None:
         await cluster.apply(_pod("before", "shop/web"))
         await cluster.until(lambda: ready("before"), within=10)
         await cluster.apply(_map(SCRIPTS))
-        await cluster.sleep(FRESH)
+        await cluster.sleep(0.05)
         await cluster.apply([
             _pod("web", "shop/web"), _pod("own", "shop/web", ready_after="1s"),
             _pod("job", "batch/import:v1"), _pod("other", "team/web"),
@@ -66,7 +67,7 @@ def test_pods_that_start_do_what_the_config_map_says_of_their_images() -> None:
         assert await cluster.logs("web") == "warming up\n"
         await cluster.until(lambda: ready("web"), within=30)
         await cluster.client.delete("configmaps", "kubemu-images", "kube-system")
-        await cluster.sleep(FRESH)
+        await cluster.sleep(0.05)
         await cluster.apply(_pod("after", "shop/web"))
         await cluster.until(lambda: ready("after"), within=10)
 
@@ -110,27 +111,24 @@ def test_a_container_that_is_made_anew_does_what_is_said_by_then() -> None:
     Lab(seed=1, nodes=1).run(scenario)
 
 
-def test_pods_start_as_said_last_while_the_api_is_away() -> None:
+def test_containers_start_as_said_last_while_the_api_is_away() -> None:
     async def story() -> None:
-        api = _Api(_map("images: [{image: shop/*, log: [right]}]"))
-        scripts = ImageScripts(cast("Client", api))
-        assert await _told(scripts) == "right"
-        assert await asyncio.gather(*(_told(scripts) for _ in range(9))) == ["right"] * 9
-        assert api.asked == 1
-        api.failure = errors.ServiceUnavailable("away")
-        await asyncio.sleep(1)
-        assert await _told(scripts) == "right"
-        api.failure = None
-        api.found = _map("images: 1")  # of an API server that lets it through
-        await asyncio.sleep(10)
-        assert await _told(scripts) == "right"
-        assert api.asked == 3
-        api.found = _map("images: []")
-        await asyncio.sleep(1)
+        scripts = ImageScripts(cast("Client", None), random.Random(1))
+        began = asyncio.get_running_loop().time()
+        assert await _told(scripts) == ""  # nobody ever answered: three seconds, once
         assert await _told(scripts) == ""
-        api.failure = errors.NotFound("gone")
-        api.found = _map("images: [{image: shop/*, log: [right]}]")
-        await asyncio.sleep(1)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(3)
+        informer = scripts.informer
+        informer.replace([_map("images: [{image: shop/*, log: [right]}]")], 1)
+        assert await _told(scripts) == "right"
+        # Of an API server that lets it through:
+        informer.apply([Event("MODIFIED", _map("images: 1"), 2)])
+        assert await _told(scripts) == "right"
+        informer.apply([Event("MODIFIED", _map("images: []"), 3)])
+        assert await _told(scripts) == ""
+        informer.apply([Event("MODIFIED", _map("images: [{image: shop/*, log: [more]}]"), 4)])
+        assert await _told(scripts) == "more"
+        informer.apply([Event("DELETED", _map("images: [{image: shop/*, log: [more]}]"), 5)])
         assert await _told(scripts) == ""
 
     virtual.run(story())
@@ -140,24 +138,6 @@ async def _told(scripts: ImageScripts) -> str:
     config = pb.ContainerConfig(image=pb.ImageSpec(image="shop/web:v1"))
     await scripts.apply(config)
     return config.annotations.get("images.kubemu.dev/log", "")
-
-
-class _Api:
-    """What is asked for the ConfigMap."""
-
-    def __init__(self, found: dict[str, Any]) -> None:
-        self.found = found
-        self.failure: Exception | None = None
-        self.asked = 0
-
-    async def get(self, resource: str, name: str, namespace: str) -> dict[str, Any]:
-        self.asked += 1
-        await asyncio.sleep(0.01)
-        assert (resource, name, namespace) == ("configmaps", "kubemu-images", "kube-system")
-        if self.failure is not None:
-            raise self.failure
-        self.found["metadata"]["resourceVersion"] = str(self.asked)
-        return self.found
 
 
 def _runs(cluster: Cluster, name: str) -> bool:
