@@ -84,6 +84,10 @@ class Speaker:
         self._say(pod, "BackOff", f'Back-off pulling image "{image}"', name, init=init)
         self._say(pod, "Failed", "Error: ImagePullBackOff", name, init=init, warning=True)
 
+    def never_pulled(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
+        """An image is not there, and may not be pulled."""
+        self._say(pod, "ErrImageNeverPull", message, name, init=init, warning=True)
+
     def inspect_failed(self, pod: objects.Object, name: str, message: str, *, init: bool) -> None:
         """An image could not be looked at."""
         self._say(pod, "InspectFailed", message, name, init=init, warning=True)

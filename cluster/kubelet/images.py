@@ -130,6 +130,7 @@ class Images:
         message = f'Container image "{image}" is not present with pull policy of Never'
         pod.memory.failures[name] = Waiting("ErrImageNeverPull", message)
         pod.memory.retry[name] = self._clock.now() + RETRY_PERIOD
+        self._speaker.never_pulled(pod.object, name, message, init=init)
         self._speaker.failed(pod.object, name, "ErrImageNeverPull", init=init)
 
     def _misnamed(

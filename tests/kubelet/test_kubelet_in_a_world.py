@@ -203,6 +203,8 @@ def test_what_cannot_be_made_says_why(fields, reason, said):
         assert said in kw.container(pod)["state"]["waiting"]["message"]
         await asyncio.sleep(30)
         assert (await world.get("bad"))["status"]["phase"] == "Pending"
+        if reason == "ErrImageNeverPull":
+            assert await world.events(reason) == [said]
 
     lab(scenario)
 

@@ -1,10 +1,13 @@
 """The HTTP and gRPC of probes against whatever answers."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.kubelet.probes import health, http
+from cluster.kubelet.probes.tls import Tls
 from cluster.runtime.httpserving import Connection, Site
 
 HERE = http.Target("http", "10.0.0.2", 8080, "/a")
@@ -54,6 +57,34 @@ def test_a_response_is_read_as_it_comes(pieces, status, body):
 def test_what_is_no_http_says_so(pieces):
     with pytest.raises(http.Malformed):
         exchanged(*pieces)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "http: server gave HTTP response to HTTPS client"),
+        (b"SSH-2.0-OpenSSH\r\n", "tls: first record does not look like a TLS handshake"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "remote error: tls: handshake failure"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "remote error: tls: protocol version not supported"),
+        (b"", "EOF"),
+    ],
+)
+def test_a_server_that_speaks_no_tls_is_told_of_as_go_does(answer, why):
+    class Server:
+        """Answers whatever it is asked, and hangs up."""
+
+        def __init__(self):
+            self.pieces = [answer] if answer else []
+
+        def send(self, data):
+            pass
+
+        async def receive(self):
+            return self.pieces.pop() if self.pieces else b""
+
+    with pytest.raises(http.Malformed) as raised:
+        asyncio.run(Tls.over(Server()))
+    assert str(raised.value) == why
 
 
 def test_a_body_without_end_is_cut():

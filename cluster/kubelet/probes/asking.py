@@ -14,7 +14,8 @@ from cluster.aio import rpc
 from cluster.api import durations, objects
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.probes import http
-from cluster.kubelet.probes.connection import Connection, Refused, connect
+from cluster.kubelet.probes.connection import Refused, connect
+from cluster.kubelet.probes.tls import Tls
 from cluster.pb.cri.v1 import api_pb2 as pb
 
 _TAKEN: Final = 10 << 10
@@ -158,7 +159,7 @@ class Asker:
     async def _exchange(self, place: Place, target: http.Target) -> http.Exchange:
         exchange = http.Exchange(target, self._agent)
         async with connect(self._cri, place.sandbox, target.port) as plain:
-            channel = await _Tls.over(plain) if target.scheme == "https" else plain
+            channel = await Tls.over(plain) if target.scheme == "https" else plain
             channel.send(exchange.outgoing)
             while not exchange.complete:
                 exchange.feed(await channel.receive())
@@ -194,58 +195,6 @@ class Asker:
             return _unconnected(address, took)
         failure = check.failure()
         return Answer(Result.FAILURE, failure) if failure else Answer(Result.SUCCESS)
-
-
-class _Tls:
-    """TLS over a connection; as with the kubelet no certificate is checked."""
-
-    def __init__(self, plain: Connection) -> None:
-        self._plain = plain
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing)
-
-    @classmethod
-    async def over(cls, plain: Connection) -> "_Tls":
-        """Shake hands. ssl.SSLError, http.Malformed."""
-        made = cls(plain)
-        while True:
-            try:
-                made._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                made._flush()
-                if not await made._more():
-                    raise http.Malformed("EOF") from None
-            else:
-                made._flush()
-                return made
-
-    def send(self, data: bytes) -> None:
-        """See Connection."""
-        self._tls.write(data)
-        self._flush()
-
-    async def receive(self) -> bytes:
-        """See Connection."""
-        while True:
-            try:
-                return self._tls.read(_TAKEN)
-            except ssl.SSLWantReadError:
-                if not await self._more():
-                    return b""
-            except ssl.SSLZeroReturnError:
-                return b""
-
-    async def _more(self) -> bool:
-        data = await self._plain.receive()
-        # What is no TLS at all says so when it is read.
-        self._incoming.write(data)
-        return bool(data)
-
-    def _flush(self) -> None:
-        self._plain.send(self._outgoing.read())
 
 
 def _judged(response: http.Exchange) -> Answer:
