@@ -13,9 +13,6 @@ from typing import Final
 
 _SHELLS: Final = ("sh", "ash", "bash", "dash")
 _WAITING: Final = ("sleep", "true", "false", "sh", "ash", "bash", "dash")
-_TALKING: Final = frozenset(
-    ("curl", "dig", "getent", "host", "nc", "nslookup", "ping", "telnet", "wget")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,6 @@ def _only_words(argv: tuple[str, ...]) -> tuple[str, ...]:
     plain = [word for word in words if word is not None and not set(word) & set("*?[~")]
     whole = len(plain) == len(words) and not command.assignments and not command.redirects
     return tuple(plain) if whole else ()
-
-
-def networked(argv: Sequence[str]) -> bool:
-    """Whether a command line names a program that talks to others: `until nslookup db; do …`."""
-    named = _named(tuple(argv)) if argv else None
-    return named is not None and any(one in _TALKING for one in named)
 
 
 @lru_cache(1024)

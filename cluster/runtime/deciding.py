@@ -53,11 +53,7 @@ def decide(
         emulated = None  # It adds a program of its own.
     init = script.INIT in config.annotations
     declared = script.ports(config.annotations.get(script.PORTS, ""))
-    if init and commandline.networked(argv):
-        # It waits for another pod or for a name, and most of them are not reached so far: what
-        # comes after it is.
-        base = Script(run_for=0.0)
-    elif emulated is not None:
+    if emulated is not None:
         if not argv:
             text = f'failed to generate container "{config.metadata.name}" spec'
             raise rpc.Failure("UNKNOWN", f"{text}: failed to generate spec: no command specified")

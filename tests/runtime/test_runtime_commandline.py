@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from cluster.runtime import commandline
 from cluster.runtime.commandline import Course, course, understood
 
 WAITING = [
@@ -57,22 +56,6 @@ def test_a_script_of_known_programs_is_run(argv):
 def test_a_program_of_the_image_is_left_to_the_image(argv):
     assert course(argv) is None
     assert not understood(argv)
-
-
-@pytest.mark.parametrize(
-    ("argv", "networked"),
-    [
-        (["sh", "-c", "until nslookup db; do sleep 1; done"], True),
-        (["/usr/bin/wget", "-q", "http://web"], True),
-        (["sh", "-c", "until /bin/nc -z db 5432; do echo waiting; done; ./migrate"], True),
-        (["sh", "-c", "wget() { echo no; }; wget"], False),
-        (["sh", "-c", "echo wget"], False),
-        (["./migrate"], False),
-        ([], False),
-    ],
-)
-def test_a_command_that_talks_to_others_is_known(argv, networked):
-    assert commandline.networked(argv) is networked
 
 
 @pytest.mark.parametrize("argv", [["sleep"], ["sleep", "-1"], ["sleep", "soon"]])
