@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.runtime import handlers, mounting, registryimages, usage
+from cluster.runtime import containeruser, handlers, mounting, registryimages, usage
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container
+from cluster.runtime.vos.accounts import GROUP, PASSWD, Accounts
+from cluster.runtime.vos.credentials import SEARCH
 from cluster.runtime.vos.files import FileSystem
-from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany
+from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany, decoded
 from cluster.runtime.vos.sockets import Network
 from cluster.runtime.vos.spool import Spool
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
@@ -99,6 +101,10 @@ class Machine:
         self._cwd = config.working_dir or (image.working_dir if image is not None else "") or "/"
         self.started = False
         """Whether the main program was started."""
+        self._known = False
+        """Whether it is known who its processes are."""
+        self._passwd: tuple[str, ...] = ("", "")
+        self._housed = any(one.key == "HOME" for one in config.envs) or "HOME" in theirs
         self.settled = False
         """Whether it waits for somebody to come."""
         self.kernel = Kernel(
@@ -121,10 +127,13 @@ class Machine:
         """Lay the image's files under the volumes."""
         container = self._container
         files.space.spool = spool
+        for path, text in containeruser.names(container).items():
+            files.put(path, text.encode())
         if container.emulated is not None:
             container.emulated.fill(files, container.image.tag)
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
+        self._passwd = tuple(decoded(files.read(path)) for path in (PASSWD, GROUP))
         if not files.exists(self._cwd):
             files.make_folders(self._cwd)
         _show_kernel(files, handlers.kernel(container.sandbox.handler))
@@ -137,7 +146,7 @@ class Machine:
         self.started = True
         config = self._container.config
         out = _Console(self, OUT)
-        environment = dict(self.kernel.environment)
+        environment = self._environment()
         if config.tty:
             self.tty = Tty(out)
             environment.setdefault("TERM", "xterm")
@@ -215,10 +224,26 @@ class Machine:
 
     def execute(self, argv: Sequence[str], io: Io, tty: Tty | None) -> Process:
         """Run a command beside the main process. Refused."""
-        environment = dict(self.kernel.environment)
+        environment = self._environment()
         if tty is not None:
             environment.setdefault("TERM", "xterm")
         return self._start(argv, io, tty, environment)
+
+    def _environment(self) -> dict[str, str]:
+        """What a program begins with, where its user lives included. Refused."""
+        kernel = self.kernel
+        if not self._known:
+            self._known = True
+            files = kernel.files
+            try:
+                kernel.who = containeruser.of(self._container, *self._passwd)
+            except containeruser.Unknown as unknown:
+                raise Refused(str(unknown)) from None
+            if kernel.who.uid and not self._housed:
+                uid = kernel.who.uid
+                homes = (one.home for one in Accounts(files).users if one.uid == uid)
+                kernel.environment["HOME"] = next(homes, "/")
+        return dict(kernel.environment)
 
     def _start(
         self,
@@ -231,6 +256,9 @@ class Machine:
         if not argv:
             raise Refused("no command specified")
         words = list(argv)
+        if not self.kernel.files.seen_by(self.kernel.who).allows(self._cwd, SEARCH):
+            text = f'chdir to cwd ("{self._cwd}") set in config.json failed: permission denied'
+            raise Refused(text)
         if "/" in words[0] and self.kernel.find(words[0]) is None:
             words = self._script(words)
         try:
@@ -255,7 +283,7 @@ class Machine:
             raise Refused(
                 f'exec: "{words[0]}": stat {words[0]}: no such file or directory'
             ) from None
-        if not found.mode & 0o111:
+        if not self.kernel.who.may_execute(found):
             raise Refused(f'exec: "{words[0]}": permission denied')
         first = self.kernel.files.read(words[0])[:80].partition(b"\n")[0]
         bash = first.startswith(b"#!") and first.rstrip().endswith(b"bash")

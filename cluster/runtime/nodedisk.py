@@ -123,8 +123,8 @@ class MemoryDisk:
             found.space = Space(size)
 
     def share(self, path: str, group: int, *, readonly: bool) -> None:
-        """Let a group read (and write) all that is there. There are no owners here, only modes."""
-        _shared(self._files.find(path), readonly=readonly)
+        """Make all that is there a group's, who may read (and write) it."""
+        _shared(self._files.find(path), group, readonly=readonly)
 
     def used(self, path: str) -> int:
         """Bytes that a file or directory takes, with all in it."""
@@ -134,11 +134,12 @@ class MemoryDisk:
             return 0
 
 
-def _shared(node: Node, *, readonly: bool) -> None:
+def _shared(node: Node, group: int, *, readonly: bool) -> None:
+    node.own(node.uid, group)
     if isinstance(node, Folder):
         node.mode |= 0o2550 if readonly else 0o2770
         for each in node.entries.values():
-            _shared(each, readonly=readonly)
+            _shared(each, group, readonly=readonly)
     elif isinstance(node, File):
         node.mode |= 0o440 if readonly else 0o660
 

@@ -19,6 +19,7 @@ from cluster.api.curves import Curve
 from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import (
+    containeruser,
     deciding,
     endings,
     handlers,
@@ -160,6 +161,11 @@ class Sim(simmachines.Machines):
             self._new_id(), sandbox, config, decided.image, decided.script, self.time(),
             pulled=pulled, emulated=decided.emulated,
         )  # fmt: skip
+        try:
+            containeruser.check(container)
+        except containeruser.Unknown as unknown:
+            text = f"failed to create containerd container: {unknown}"
+            raise rpc.Failure("UNKNOWN", text) from unknown
         self.containers[container.id] = sandbox.containers[container.id] = container
         self._tell(sandbox, container.id, Change.CREATED)
         return container

@@ -132,7 +132,7 @@ SETTINGS = [
     ("sysctl net.core.somaxconn; sysctl -qw net/core/somaxconn=9; sysctl -n net.core.somaxconn",
      "net.core.somaxconn = 4096\n9\n"),
     ("sysctl -w no.such=1 2>&1; echo $?", "sysctl: error: 'no.such' is an unknown key\n1\n"),
-    ("ulimit -n; ulimit -n 65536 && umask 077 && umask", "1048576\n0022\n"),
+    ("ulimit -n; ulimit -n 65536 && umask 077 && umask", "1048576\n0077\n"),
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from cluster.api import fileowners
 from cluster.kubelet.volumes.disk import Demand
 
 _MAX_READ: Final = 1 << 20
@@ -121,8 +122,7 @@ def _share(path: Path, group: int, *, readonly: bool) -> None:
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
             return
-        with contextlib.suppress(PermissionError):
-            os.chown(path, -1, group, follow_symlinks=False)
+        fileowners.give(str(path), fileowners.KEEP, group)
         more = 0o440 if readonly else 0o660
         if stat.S_ISDIR(mode):
             more |= 0o2110

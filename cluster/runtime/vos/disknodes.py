@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, MutableMapping
 from typing import Final
 
+from cluster.api import fileowners
 from cluster.runtime.vos.nodes import File, Folder, Link, Node, Space, error
 
 MAX_FILE: Final = 256 << 20
@@ -47,11 +48,45 @@ class Directory:
             os.close(here)
 
 
+def _within(folder: int, name: str) -> str:
+    """A path of an entry of an opened directory: attributes take no such pair."""
+    return f"/proc/self/fd/{folder}/{name}"
+
+
+class DiskLink(Link):
+    """A symbolic link of the disk."""
+
+    __slots__ = ("_folder", "_name")
+
+    def __init__(
+        self, folder: Directory, name: str, target: str, found: os.stat_result, who: tuple[int, int]
+    ) -> None:
+        super().__init__(target, mtime=found.st_mtime, uid=who[0], gid=who[1])
+        self._folder = folder
+        self._name = name
+
+    def own(self, uid: int, gid: int) -> None:
+        """See `Link`."""
+        with self._folder.opened() as folder:
+            fileowners.give(_within(folder, self._name), uid, gid)
+        self.uid, self.gid = uid, gid
+
+
 class DiskFile(File):
     """A file of the disk. `data` is not used."""
 
-    def __init__(self, space: Space, folder: Directory, name: str, found: os.stat_result) -> None:
-        super().__init__(space, bytearray(), stat.S_IMODE(found.st_mode), found.st_mtime)
+    def __init__(
+        self,
+        space: Space,
+        folder: Directory,
+        name: str,
+        found: os.stat_result,
+        who: tuple[int, int] = (0, 0),
+    ) -> None:
+        super().__init__(
+            space, bytearray(), stat.S_IMODE(found.st_mode), found.st_mtime,
+            uid=who[0], gid=who[1],
+        )  # fmt: skip
         self._folder = folder
         self._name = name
         self._size = found.st_size
@@ -103,6 +138,12 @@ class DiskFile(File):
             os.ftruncate(file, 0)
         self._size = 0
 
+    def own(self, uid: int, gid: int) -> None:
+        """See `File`."""
+        with self._folder.opened() as folder:
+            fileowners.give(_within(folder, self._name), uid, gid)
+        self.uid, self.gid = uid, gid
+
     @contextlib.contextmanager
     def _open(self, how: int) -> Iterator[int]:
         with self._folder.opened() as folder:
@@ -127,12 +168,19 @@ class DiskFolder(Folder):
 
     __slots__ = ("directory", "ready")
 
-    def __init__(self, space: Space, directory: Directory, found: os.stat_result | None) -> None:
+    def __init__(
+        self,
+        space: Space,
+        directory: Directory,
+        found: os.stat_result | None,
+        who: tuple[int, int] = (0, 0),
+    ) -> None:
         if found is None:
             with directory.opened() as opened:
                 found = os.fstat(opened)
+                who = fileowners.of(_within(opened, "."), found)
         mode, mtime = stat.S_IMODE(found.st_mode), found.st_mtime
-        super().__init__(space, _Entries(space, directory), mode, mtime)
+        super().__init__(space, _Entries(space, directory), mode, mtime, who[0], who[1])
         self.directory = directory
         self.ready = True
 
@@ -141,6 +189,12 @@ class DiskFolder(Folder):
             with self.directory.opened() as opened:
                 os.fchmod(opened, int(str(value)))
         super().__setattr__(name, value)
+
+    def own(self, uid: int, gid: int) -> None:
+        """See `Folder`."""
+        with self.directory.opened() as opened:
+            fileowners.give(_within(opened, "."), uid, gid)
+        self.uid, self.gid = uid, gid
 
     def make_file(self, name: str, now: float, path: str = "") -> File:
         """See `Folder`."""
@@ -152,7 +206,8 @@ class DiskFolder(Folder):
             finally:
                 os.close(file)
             found = os.stat(name, dir_fd=opened, follow_symlinks=False)
-        return DiskFile(self.space, self.directory, name, found)
+            who = fileowners.of(_within(opened, name), found)
+        return DiskFile(self.space, self.directory, name, found, who)
 
     def make_folder(self, name: str, now: float, path: str = "") -> Folder:
         """See `Folder`."""
@@ -162,10 +217,13 @@ class DiskFolder(Folder):
         made.mode = 0o755 | (made.mode & 0o2000)
         return made
 
-    def make_link(self, name: str, target: str, now: float, path: str = "") -> None:
+    def make_link(self, name: str, target: str, now: float, path: str = "") -> Link:
         """See `Folder`."""
         with self.directory.opened() as opened:
             os.symlink(target, name, dir_fd=opened)
+            found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+            who = fileowners.of(_within(opened, name), found)
+        return DiskLink(self.directory, name, target, found, who)
 
     def drop(self, name: str) -> None:
         """See `Folder`."""
@@ -193,14 +251,15 @@ class _Entries(MutableMapping[str, Node]):
         try:
             with self._directory.opened() as opened:
                 found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                who = fileowners.of(_within(opened, name), found)
+                if stat.S_ISDIR(found.st_mode):
+                    return DiskFolder(self._space, self._directory.at(name), found, who)
                 if stat.S_ISLNK(found.st_mode):
                     target = os.readlink(name, dir_fd=opened)
-                    return Link(target, mtime=found.st_mtime)
+                    return DiskLink(self._directory, name, target, found, who)
         except FileNotFoundError:
             raise KeyError(name) from None
-        if stat.S_ISDIR(found.st_mode):
-            return DiskFolder(self._space, self._directory.at(name), found)
-        return DiskFile(self._space, self._directory, name, found)
+        return DiskFile(self._space, self._directory, name, found, who)
 
     def __iter__(self) -> Iterator[str]:
         with self._directory.opened() as opened:
@@ -222,9 +281,12 @@ def at(path: str) -> DiskFolder | DiskFile:
     found = os.stat(path)  # noqa: PTH116  (as all here)
     space = Space(0)
     if stat.S_ISDIR(found.st_mode):
-        return DiskFolder(space, Directory(path), found)
-    head, name = os.path.split(os.path.realpath(path))
-    return DiskFile(space, Directory(head), name, found)
+        return DiskFolder(
+            space, Directory(path), found, fileowners.of(os.path.realpath(path), found)
+        )
+    true = os.path.realpath(path)
+    head, name = os.path.split(true)
+    return DiskFile(space, Directory(head), name, found, fileowners.of(true, found))
 
 
 def _remove(directory: Directory, name: str) -> None:

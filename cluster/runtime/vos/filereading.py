@@ -12,7 +12,7 @@ _PIECE: Final = 1 << 18
 
 def opened(files: FileSystem, path: str) -> Reader:
     """What reads the file at a path. OSError."""
-    found = files.find(path)
+    found = files.open(path)
     if isinstance(found, File) and found.size > _WHOLE:
         return FileReader(found)
     return Bytes(files.read(path))
@@ -20,7 +20,7 @@ def opened(files: FileSystem, path: str) -> Reader:
 
 def regular(files: FileSystem, path: str) -> File:
     """The file at a path. OSError EISDIR."""
-    found = files.find(path)
+    found = files.open(path)
     if not isinstance(found, File):
         raise error(errno.EISDIR, path)
     return found

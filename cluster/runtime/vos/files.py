@@ -5,11 +5,14 @@ followed here, step by step, whatever the tree is made of: a symbolic link is re
 container's own tree, and never leads out of it.
 """
 
+import copy
 import errno
 import posixpath
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from cluster.runtime.vos import credentials
+from cluster.runtime.vos.credentials import READ, SEARCH, SETGID, STICKY, WRITE, Credentials
 from cluster.runtime.vos.nodes import MAX_BYTES, File, Folder, Link, Node, Space, error
 
 __all__ = ["MAX_BYTES", "File", "FileSystem", "Folder", "Link", "Node", "absolute", "error"]
@@ -50,6 +53,8 @@ class FileSystem:
         self.root = Folder(self.space)
         self.readonly = False
         """Whether nothing outside mounts can be changed."""
+        self.who = credentials.ROOT
+        """Who looks and works."""
         self._now = now
         self._mounts: dict[str, _Mount] = {}
 
@@ -57,6 +62,14 @@ class FileSystem:
     def used(self) -> int:
         """Bytes taken of its own room."""
         return self.space.used
+
+    def seen_by(self, who: Credentials) -> "FileSystem":
+        """The same files, for somebody: what modes refuse him fails, what he makes is his."""
+        if who is self.who:
+            return self
+        view = copy.copy(self)
+        view.who = who
+        return view
 
     # ---- looking -----------------------------------------------------------------------------
 
@@ -86,13 +99,33 @@ class FileSystem:
     def writable(self, path: str) -> bool:
         """Whether what is there may be changed."""
         try:
-            return not self._walk(path).readonly
+            place = self._walk(path)
         except OSError:
             return False
+        return not place.readonly and self.who.may(place.node, WRITE)
+
+    def allows(self, path: str, bits: int) -> bool:
+        """Whether what is there may be read (4), written (2), executed or searched (1)."""
+        try:
+            place = self._walk(path)
+        except OSError:
+            return False
+        if bits & WRITE and place.readonly:
+            return False
+        if bits & SEARCH and isinstance(place.node, File) and not place.node.mode & 0o111:
+            return False
+        return self.who.may(place.node, bits)
+
+    def open(self, path: str) -> Node:
+        """What is at a path, to be read. OSError EACCES and the like."""
+        found = self.find(path)
+        if not self.who.may(found, READ):
+            raise error(errno.EACCES, path)
+        return found
 
     def read(self, path: str) -> bytes:
-        """A file's content. OSError EISDIR and the like."""
-        found = self.find(path)
+        """A file's content. OSError EISDIR, EACCES and the like."""
+        found = self.open(path)
         if isinstance(found, File):
             return found.content()
         raise error(errno.EISDIR, path)
@@ -102,6 +135,8 @@ class FileSystem:
         place = self._walk(path)
         if not isinstance(place.node, Folder):
             raise error(errno.ENOTDIR, path)
+        if not self.who.may(place.node, READ):
+            raise error(errno.EACCES, path)
         found = set(place.node.entries)
         base = place.path.rstrip("/") + "/"
         found.update(
@@ -136,7 +171,9 @@ class FileSystem:
             raise error(errno.ELOOP, path)
         if place is None:
             self._check(parent, path)
-            return folder.make_file(name, self._now(), path)
+            made = folder.make_file(name, self._now(), path)
+            self._belongs(made, folder, 0o666)
+            return made
         if not isinstance(place.node, File):
             raise error(errno.EISDIR, path)
         self._check(place, path)
@@ -152,7 +189,8 @@ class FileSystem:
         """Make a file with this content. OSError."""
         file = self.create(path)
         self.write(file, data, path)
-        file.mode = mode
+        if self.who.owns(file):
+            file.mode = mode
 
     def show(self, path: str, content: Callable[[], bytes]) -> None:
         """Make a file whose content is made when it is read; and its directories."""
@@ -160,22 +198,36 @@ class FileSystem:
         self.create(path).virtual = content
 
     def change_mode(self, path: str, mode: int) -> None:
-        """Set permissions. OSError."""
-        place = self._walk(path)
-        self._check(place, path)
-        place.node.mode = mode
+        """Set permissions. OSError EPERM, EROFS."""
+        node = self._changeable(path).node
+        if not self.who.owns(node):
+            raise error(errno.EPERM, path)
+        if not (self.who.root or self.who.belongs(node.gid)):
+            mode &= ~SETGID
+        node.mode = mode
+
+    def change_owner(self, path: str, uid: int, gid: int, *, follow: bool = True) -> None:
+        """Give what is there to a user and group; -1 leaves the one there. OSError EPERM, EROFS."""
+        node = self._changeable(path, follow=follow).node
+        uid, gid = node.uid if uid < 0 else uid, node.gid if gid < 0 else gid
+        mine = self.who.owns(node) and uid == node.uid
+        if not (self.who.root or (mine and (gid == node.gid or self.who.belongs(gid)))):
+            raise error(errno.EPERM, path)
+        node.own(uid, gid)
+        if isinstance(node, File) and node.mode & 0o6000:
+            node.mode &= ~0o6000 if node.mode & 0o010 else ~0o4000
 
     def link(self, target: str, path: str) -> None:
         """Make a symbolic link. OSError."""
         folder, name = self._vacant(path)
-        folder.make_link(name, target, self._now(), path)
+        self._belongs(folder.make_link(name, target, self._now(), path), folder, None)
 
     def make_folder(self, path: str) -> None:
         """Make one directory. OSError EEXIST, ENOENT."""
         if path == "/":
             raise error(errno.EEXIST, path)
         folder, name = self._vacant(path)
-        folder.make_folder(name, self._now(), path)
+        self._belongs(folder.make_folder(name, self._now(), path), folder, 0o777)
 
     def make_folders(self, path: str) -> None:
         """Make a directory and all above it that are not there. OSError."""
@@ -195,6 +247,9 @@ class FileSystem:
             raise error(errno.EISDIR, path)
         self._check_unmounted(place.path, path)
         self._check(parent, path)
+        self._check_sticky(folder, place.node, path)
+        if not self.who.root:
+            self._check_below(place.node, path)
         folder.drop(name)
 
     def remove_folder(self, path: str) -> None:
@@ -217,6 +272,7 @@ class FileSystem:
         self._check(came, source)
         self._check(went, target)
         self._check_unmounted(place.path, source)
+        self._check_sticky(old, place.node, source)
         there = self._entry(went, new, other)
         if there is not None:
             if isinstance(there.node, Folder):
@@ -230,9 +286,10 @@ class FileSystem:
 
     def _copy(self, node: Node, folder: Folder, name: str, path: str) -> None:
         if isinstance(node, Link):
-            folder.make_link(name, node.target, self._now(), path)
+            self._takes(folder.make_link(name, node.target, self._now(), path), node)
         elif isinstance(node, File):
             made = folder.make_file(name, self._now(), path)
+            self._takes(made, node)
             place = 0
             while data := node.piece(place, _COPIED):
                 made.append(data, self._now(), path)
@@ -240,9 +297,16 @@ class FileSystem:
             made.mode = node.mode
         else:
             inside = folder.make_folder(name, self._now(), path)
+            self._takes(inside, node)
             inside.mode = node.mode
             for each in sorted(node.entries):
                 self._copy(node.entries[each], inside, each, path)
+
+    def _takes(self, made: Node, node: Node) -> None:
+        """A copy is whose the other is, where root made it, and else its maker's."""
+        owner = (node.uid, node.gid) if self.who.root else (self.who.uid, self.who.gid)
+        if (made.uid, made.gid) != owner:
+            made.own(*owner)
 
     def _walk(self, path: str, *, follow: bool = True) -> _Place:
         """Follow a path from the root, and the links on its way."""
@@ -252,9 +316,12 @@ class FileSystem:
                 raise error(errno.ENAMETOOLONG, path)
             place = _Place("/", self.root, self.readonly)
             parts = [part for part in path.split("/") if part]
+            who = self.who
             for number, part in enumerate(parts):
                 if not isinstance(place.node, Folder):
                     raise error(errno.ENOTDIR, path)
+                if who.uid and not who.may(place.node, SEARCH):
+                    raise error(errno.EACCES, path)
                 step = self._entry(place, place.node, part)
                 if step is None:
                     raise error(errno.ENOENT, path)
@@ -313,10 +380,49 @@ class FileSystem:
         self.make_folders(path)
         return self.true_path(path)
 
-    @staticmethod
-    def _check(place: _Place, path: str) -> None:
+    def _check(self, place: _Place, path: str) -> None:
         if place.readonly:
             raise error(errno.EROFS, path)
+        bits = WRITE | SEARCH if isinstance(place.node, Folder) else WRITE
+        if self.who.uid and not self.who.may(place.node, bits):
+            raise error(errno.EACCES, path)
+
+    def _changeable(self, path: str, *, follow: bool = True) -> _Place:
+        """What is at a path, where it is not read-only; its owner may change it. OSError."""
+        place = self._walk(path, follow=follow)
+        if place.readonly:
+            raise error(errno.EROFS, path)
+        return place
+
+    def _check_sticky(self, folder: Folder, node: Node, path: str) -> None:
+        """In a directory like /tmp only owners remove. OSError EPERM."""
+        if folder.mode & STICKY and not (self.who.owns(node) or self.who.owns(folder)):
+            raise error(errno.EPERM, path)
+
+    def _check_below(self, node: Node, path: str) -> None:
+        """Whether a directory may be removed with all in it. OSError EACCES, EPERM."""
+        if not isinstance(node, Folder) or not node.entries:
+            return
+        if not self.who.may(node, READ | WRITE | SEARCH):
+            raise error(errno.EACCES, path)
+        for name in sorted(node.entries):
+            inside = node.entries[name]
+            self._check_sticky(node, inside, f"{path}/{name}")
+            self._check_below(inside, f"{path}/{name}")
+
+    def _belongs(self, made: Node, folder: Folder, mode: int | None) -> None:
+        """What was just made is its maker's, or of the group of a directory that says so."""
+        who = self.who
+        gid = folder.gid if folder.mode & SETGID else who.gid
+        if (made.uid, made.gid) != (who.uid, gid):
+            made.own(who.uid, gid)
+        if mode is None:
+            return
+        mode &= ~who.umask
+        if isinstance(made, Folder) and folder.mode & SETGID:
+            mode |= SETGID
+        if made.mode != mode:
+            made.mode = mode
 
     def _check_unmounted(self, true_path: str, path: str) -> None:
         if self._mounts and any(

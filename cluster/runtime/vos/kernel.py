@@ -15,7 +15,8 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
-from cluster.runtime.vos import files, skeleton
+from cluster.runtime.vos import credentials, files, skeleton
+from cluster.runtime.vos.credentials import Credentials
 from cluster.runtime.vos.metering import Meter
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
 from cluster.runtime.vos.tty import Tty
@@ -72,8 +73,8 @@ class Call:
 
     @property
     def files(self) -> files.FileSystem:
-        """The files."""
-        return self.process.kernel.files
+        """The files, as far as the process may look at and change them."""
+        return self.process.files
 
     @property
     def net(self) -> "Network":
@@ -110,9 +111,18 @@ class Process:
     """A process. `handlers` are called with the number of a signal, instead of ending it."""
 
     def __init__(
-        self, kernel: "Kernel", pid: int, argv: Sequence[str], io: Io, tty: Tty | None
+        self,
+        kernel: "Kernel",
+        pid: int,
+        argv: Sequence[str],
+        io: Io,
+        tty: Tty | None,
+        *,
+        who: Credentials = credentials.ROOT,
     ) -> None:
         self.kernel = kernel
+        self.who = who
+        """Who it is, and its umask."""
         self.pid = pid
         self.argv = argv
         self.io = io
@@ -120,6 +130,7 @@ class Process:
         self.code: int | None = None
         """How it ended."""
         self.handlers: MutableMapping[int, Callable[[int], None]] = {}
+        self._view: files.FileSystem | None = None
         self._signal = 0
         self._exit: int | None = None
         self._opened: Opened | None = None
@@ -131,6 +142,13 @@ class Process:
         """Start it. The kernel's own."""
         self._task = self.kernel.tasks.spawn(self._run(body), self.argv[0][:40])
         self._task.add_done_callback(self._done)
+
+    @property
+    def files(self) -> files.FileSystem:
+        """The container's files, as far as this process may look at and change them."""
+        if self._view is None or self._view.who is not self.who:
+            self._view = self.kernel.files.seen_by(self.who)
+        return self._view
 
     @property
     def net(self) -> "Network":
@@ -184,6 +202,10 @@ class Process:
         except SystemExit as ended:
             # Of somebody's program; asyncio would end the whole loop by it.
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        except PermissionError as refused:
+            text = f"{self.argv[0]}: {refused.filename or ''}: {refused.strerror}\n"
+            await self.io.stderr.write(encoded(text))
+            return 1
         except (TooMuch, RecursionError, MemoryError):
             await self.io.stderr.write(encoded(f"{self.argv[0]}: out of memory\n"))
             return 1
@@ -240,6 +262,8 @@ class Kernel:
         self.started = clock.now()
         self.processes: dict[int, Process] = {}
         self.tasks = tasks.Background(f"sim/{hostname}", _failed)
+        self.who = credentials.ROOT
+        """Who its processes are, unless something else is said."""
         self.image_tag = image_tag
         """The tag that the image was asked for by, for programs that tell their version."""
         self.cores: Callable[[], float] = _one
@@ -284,8 +308,9 @@ class Kernel:
         tty: Tty | None = None,
         pid: int = 0,
         env: Mapping[str, str] | None = None,
+        who: Credentials | None = None,
     ) -> Process:
-        """Run a program. NotFound, TooMany."""
+        """Run a program; `who` is its user, if not the container's. NotFound, TooMany."""
         program = self.find(argv[0])
         if program is None:
             raise NotFound(argv[0])
@@ -294,7 +319,7 @@ class Kernel:
         async def body(process: Process) -> int:
             return await program(Call(argv, process, io, variables, cwd))
 
-        return self.fork(argv, io, body, tty=tty, pid=pid)
+        return self.fork(argv, io, body, tty=tty, pid=pid, who=who)
 
     def fork(
         self,
@@ -304,13 +329,14 @@ class Kernel:
         *,
         tty: Tty | None = None,
         pid: int = 0,
+        who: Credentials | None = None,
     ) -> Process:
-        """Run a coroutine as a process. TooMany."""
+        """Run a coroutine as a process; `who` is its user, if not the container's. TooMany."""
         if len(self.processes) >= MAX_PROCESSES:
             raise TooMany
         if not pid:
             pid, self._next_pid = self._next_pid, self._next_pid + 1
-        process = self.processes[pid] = Process(self, pid, argv, io, tty)
+        process = self.processes[pid] = Process(self, pid, argv, io, tty, who=who or self.who)
         process.begin(body)
         return process
 

@@ -54,6 +54,12 @@ class File:
     virtual: Callable[[], bytes] | None = None
     spooled: Spooled | None = None
     """Where its content is, once it is too large for memory; `data` is empty then."""
+    uid: int = 0
+    gid: int = 0
+
+    def own(self, uid: int, gid: int) -> None:
+        """Make it somebody's. OSError."""
+        self.uid, self.gid = uid, gid
 
     @property
     def size(self) -> int:
@@ -107,6 +113,12 @@ class Link:
     target: str
     mode: int = 0o777
     mtime: float = 0.0
+    uid: int = 0
+    gid: int = 0
+
+    def own(self, uid: int, gid: int) -> None:
+        """Make it somebody's."""
+        self.uid, self.gid = uid, gid
 
 
 @dataclass(slots=True, eq=False)
@@ -117,6 +129,12 @@ class Folder:
     entries: MutableMapping[str, "Node"] = field(default_factory=dict)
     mode: int = 0o755
     mtime: float = 0.0
+    uid: int = 0
+    gid: int = 0
+
+    def own(self, uid: int, gid: int) -> None:
+        """Make it somebody's. OSError."""
+        self.uid, self.gid = uid, gid
 
     def make_file(self, name: str, now: float, path: str = "") -> File:
         """An empty file in it. OSError."""
@@ -130,10 +148,11 @@ class Folder:
         made = self.entries[name] = Folder(self.space, mtime=now)
         return made
 
-    def make_link(self, name: str, target: str, now: float, path: str = "") -> None:
+    def make_link(self, name: str, target: str, now: float, path: str = "") -> "Link":
         """A symbolic link in it. OSError."""
         self.space.charge(ENTRY_BYTES + len(name) + len(target), path)
-        self.entries[name] = Link(target, mtime=now)
+        made = self.entries[name] = Link(target, mtime=now)
+        return made
 
     def drop(self, name: str) -> None:
         """Remove an entry and all below it. OSError."""

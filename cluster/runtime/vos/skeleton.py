@@ -21,6 +21,8 @@ def fill(
     target.put("/etc/hosts", ("# Kubernetes-managed hosts file.\n" + "\n".join(hosts)).encode())
     target.put("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     target.put("/etc/group", b"root:x:0:\n")
+    target.change_mode("/tmp", 0o1777)
+    target.change_mode("/root", 0o700)
     target.put("/etc/os-release", b'NAME="kubemu"\nID=kubemu\nPRETTY_NAME="kubemu virtual OS"\n')
     for name in ("null", "zero", "stdin", "stdout", "stderr", "tty"):
         target.put(f"/dev/{name}", b"", 0o666)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from cluster.runtime.vos import filereading, files, streams
+from cluster.runtime.vos.accounts import Accounts
 from cluster.runtime.vos.kernel import Call
 from cluster.runtime.vos.programs import tarstream
 from cluster.runtime.vos.shell.redirecting import FileWriter
@@ -34,6 +35,9 @@ async def tar(call: Call) -> int:
         return await call.complain(f"invalid tar header: {error}", 2)
 
 
+_LONG: Final = {"--no-same-owner": "o"}
+
+
 def _read(words: Sequence[str]) -> tuple[str, dict[str, str], list[str]]:
     rest = list(words)
     flags, names = "", list[str]()
@@ -45,7 +49,8 @@ def _read(words: Sequence[str]) -> tuple[str, dict[str, str], list[str]]:
             names += rest
             break
         if word.startswith("--"):
-            continue  # --no-same-owner and its like change nothing here
+            flags += _LONG.get(word, "")
+            continue
         if word.startswith("-") and len(word) > 1:
             letters = word[1:]
         elif first:
@@ -94,10 +99,13 @@ def _target(call: Call, name: str) -> streams.Writer:
 
 async def _add(call: Call, sink: tarstream.Sink, path: str, name: str, told: bool) -> None:
     await call.kernel.step()
+    accounts = Accounts(call.files)
     node = call.files.find(path, follow=False)
     info = tarfile.TarInfo(name)
     info.mode, info.mtime = node.mode, node.mtime
-    info.uname = info.gname = "root"
+    info.uid, info.gid = node.uid, node.gid
+    info.uname = accounts.user_name(node.uid) or ""
+    info.gname = accounts.group_name(node.gid) or ""
     if told:
         await call.io.stderr.write(f"{name}\n".encode(errors="replace"))
     if isinstance(node, files.Folder):
@@ -144,14 +152,14 @@ async def _extract(call: Call, flags: str, valued: dict[str, str], names: list[s
             if "t" in flags or "v" in flags:
                 await call.out(member.name + "\n")
             if "x" in flags:
-                await _place(call, pieces, member, base)
+                await _place(call, pieces, member, base, kept="o" not in flags)
         async for _ in pieces:
             pass
     return 0
 
 
 async def _place(
-    call: Call, pieces: AsyncIterator[bytes], member: tarfile.TarInfo, base: str
+    call: Call, pieces: AsyncIterator[bytes], member: tarfile.TarInfo, base: str, *, kept: bool
 ) -> None:
     """Put one member where it belongs; never above `base`."""
     inside = posixpath.normpath("/" + member.name).lstrip("/")
@@ -167,6 +175,8 @@ async def _place(
         call.files.make_folders(posixpath.dirname(path))
         file = call.files.create(path)
         file.mode = member.mode & 0o777
+        if kept and call.process.who.root:
+            call.files.change_owner(path, member.uid, member.gid)
         async for data in pieces:
             call.files.write(file, data, path)
         file.mtime = float(member.mtime)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from cluster.runtime.vos import files
+from cluster.runtime.vos.credentials import EXECUTE, READ, SETGID, STICKY, WRITE
 from cluster.runtime.vos.kernel import Call, Program, encoded
 
 _ESCAPE: Final = re.compile(r"\\(0[0-7]{0,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
@@ -246,6 +247,13 @@ def _mode(call: Call, text: str, bit: int) -> bool:
         return False
 
 
+def _owner(call: Call, text: str, whose: str, number: int) -> bool:
+    try:
+        return bool(getattr(call.files.find(call.path(text)), whose) == number)
+    except OSError:
+        return False
+
+
 def _link(call: Call, text: str) -> bool:
     try:
         return isinstance(call.files.find(call.path(text), follow=False), files.Link)
@@ -262,9 +270,14 @@ _UNARY: Final[dict[str, Callable[[Call, str], bool]]] = {
     "-L": _link,
     "-h": _link,
     "-s": _filled,
-    "-r": lambda call, text: call.files.exists(call.path(text)),
-    "-w": lambda call, text: call.files.writable(call.path(text)),
-    "-x": lambda call, text: _mode(call, text, 0o111),
+    "-r": lambda call, text: call.files.allows(call.path(text), READ),
+    "-w": lambda call, text: call.files.allows(call.path(text), WRITE),
+    "-x": lambda call, text: call.files.allows(call.path(text), EXECUTE),
+    "-u": lambda call, text: _mode(call, text, 0o4000),
+    "-g": lambda call, text: _mode(call, text, SETGID),
+    "-k": lambda call, text: _mode(call, text, STICKY),
+    "-O": lambda call, text: _owner(call, text, "uid", call.process.who.uid),
+    "-G": lambda call, text: _owner(call, text, "gid", call.process.who.gid),
     "-t": lambda call, text: call.io.stdin is call.process.tty and call.process.tty is not None,
 }
 _BINARY: Final = (

@@ -1,4 +1,4 @@
-"""Programs about the machine and its processes: sleep, env, date, ps, kill, id, uname and so on."""
+"""Programs about the machine and its processes: sleep, env, date, ps, kill, uname and so on."""
 
 import asyncio
 import datetime
@@ -7,8 +7,9 @@ import signal as signals
 from collections.abc import Sequence
 from typing import Final
 
-from cluster.runtime.vos.kernel import Call, Program
-from cluster.runtime.vos.programs import times
+from cluster.runtime.vos import accounts
+from cluster.runtime.vos.kernel import Call, Program, decoded
+from cluster.runtime.vos.programs import options, times
 from cluster.runtime.vos.shell.builtins import signal_number
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -94,12 +95,35 @@ async def nohup(call: Call) -> int:
 
 
 async def hostname(call: Call) -> int:
-    """`hostname [-i]`."""
-    if "-i" in call.argv[1:]:
-        await call.out(" ".join(call.kernel.addresses) + "\n")
-    else:
-        await call.out(call.kernel.hostname + "\n")
+    """`hostname [-fsdi]`: the long name is that of /etc/hosts, as resolvers find it."""
+    try:
+        found, names = options.split(call.argv, "fsdiAI")
+    except options.Unknown as unknown:
+        return await call.complain(str(unknown))
+    name = call.kernel.hostname
+    if names:
+        return await call.complain("sethostname: Operation not permitted")
+    if "i" in found or "I" in found:
+        name = " ".join(call.kernel.addresses)
+    elif "f" in found or "A" in found:
+        name = _canonical(call)
+    elif "d" in found:
+        name = _canonical(call).partition(".")[2]
+    elif "s" in found:
+        name = name.partition(".")[0]
+    await call.out(name + "\n")
     return 0
+
+
+def _canonical(call: Call) -> str:
+    """The first name of the first line of /etc/hosts that has the host's name."""
+    name = call.kernel.hostname
+    try:
+        lines = decoded(call.files.read("/etc/hosts")).splitlines()
+    except OSError:
+        return name
+    rows = (line.partition("#")[0].split()[1:] for line in lines)
+    return next((row[0] for row in rows if name in row), name)
 
 
 async def date(call: Call) -> int:
@@ -160,28 +184,20 @@ def _release(call: Call) -> str:
         return _RELEASE
 
 
-async def identity(call: Call) -> int:
-    """`id [-u|-g|-un|-gn]`, `whoami`: root."""
-    flags = "".join(call.argv[1:])
-    if call.argv[0].endswith("whoami") or "n" in flags:
-        await call.out("root\n")
-    elif flags:
-        await call.out("0\n")
-    else:
-        await call.out("uid=0(root) gid=0(root) groups=0(root)\n")
-    return 0
-
-
 async def ps(call: Call) -> int:
     """`ps`: every process of the container."""
     kernel = call.kernel
     rows = [(pid, process.argv) for pid, process in kernel.processes.items()]
     if kernel.main_argv and 1 not in kernel.processes:
         rows.append((1, kernel.main_argv))
+    names = accounts.Accounts(call.files)
     await call.out("PID   USER     TIME  COMMAND\n")
     for pid, argv in sorted(rows):
         shown = call.argv if pid == call.process.pid and pid != 1 else argv
-        await call.out(f"{pid:5d} root      0:00 {' '.join(shown)[:200]}\n")
+        found = kernel.processes.get(pid)
+        uid = kernel.who.uid if found is None else found.who.uid
+        user = (names.user_name(uid) or str(uid))[:8]
+        await call.out(f"{pid:5d} {user:<8}  0:00 {' '.join(shown)[:200]}\n")
     return 0
 
 
@@ -260,8 +276,8 @@ async def network(call: Call) -> int:
 
 
 PROGRAMS: Final[dict[str, Program]] = {
-    "clear": clear, "date": date, "env": env, "hostname": hostname, "id": identity, "kill": kill,
+    "clear": clear, "date": date, "env": env, "hostname": hostname, "kill": kill,
     "nohup": nohup, "printenv": env, "ps": ps, "pwd": pwd, "sleep": sleep, "stty": stty,
     "timeout": timeout, "tty": tty, "uname": uname, "uptime": uptime, "which": which,
-    "whoami": identity, **dict.fromkeys(NETWORK, network),
+    **dict.fromkeys(NETWORK, network),
 }  # fmt: skip

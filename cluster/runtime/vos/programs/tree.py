@@ -5,12 +5,12 @@ import datetime
 import errno
 import os
 import posixpath
-import re
 import stat
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from cluster.runtime.vos import files
+from cluster.runtime.vos import files, modes
+from cluster.runtime.vos.accounts import Accounts
 from cluster.runtime.vos.kernel import Call, Program
 from cluster.runtime.vos.programs import options, times
 
@@ -41,10 +41,13 @@ def _told(verb: str) -> Callable[[Program], Program]:
 async def ls(call: Call) -> int:
     """`ls [-1aAlRd] [FILE…]`."""
     try:
-        found, names = options.split(call.argv, "1aAlRdhtrFnSC")
+        found, names = options.split(call.argv, "1aAlRdhtrFnSCgo")
     except options.Unknown as unknown:
         return await call.complain(str(unknown))
+    if "n" in found:
+        found["l"] = "1"
     code = 0
+    named = _names(call, found)
     for place, name in enumerate(names or ["."]):
         try:
             node = call.files.find(call.path(name), follow="l" not in found)
@@ -52,31 +55,43 @@ async def ls(call: Call) -> int:
             code = await call.complain(f"{name}: {error.strerror}")
             continue
         if not isinstance(node, files.Folder) or "d" in found:
-            await call.out(_entry(name, node, found))
+            await call.out(_entry(name, node, found, named))
             continue
         if len(names) > 1:
             await call.out(("\n" if place else "") + f"{name}:\n")
-        await call.out(_listing(call, call.path(name), found))
+        try:
+            text = _listing(call, call.path(name), found, named)
+        except OSError as error:
+            code = await call.complain(f"can't open '{name}': {error.strerror}")
+            continue
+        await call.out(text)
     return code
 
 
-def _listing(call: Call, path: str, found: dict[str, str]) -> str:
+def _names(call: Call, found: dict[str, str]) -> Accounts | None:
+    """Who is shown by name; nobody with `-n`."""
+    return Accounts(call.files) if "l" in found and "n" not in found else None
+
+
+def _listing(call: Call, path: str, found: dict[str, str], named: Accounts | None) -> str:
     hidden = "a" in found or "A" in found
     inside = {
         name: call.files.find(posixpath.join(path, name), follow=False)
         for name in call.files.names(path)
         if hidden or not name.startswith(".")
     }
-    lines = [_entry(name, node, found) for name, node in inside.items()]
+    lines = [_entry(name, node, found, named) for name, node in inside.items()]
     if "a" in found:
         folder = call.files.find(path)
-        lines = [_entry(name, folder, found) for name in (".", "..")] + lines
+        lines = [_entry(name, folder, found, named) for name in (".", "..")] + lines
     if "l" in found:
         lines.insert(0, f"total {sum(_size(one) for one in inside.values()) // 1024}\n")
     return "".join(lines)
 
 
-def _entry(name: str, node: files.Node, found: dict[str, str]) -> str:
+def _entry(
+    name: str, node: files.Node, found: dict[str, str], named: Accounts | None = None
+) -> str:
     if "l" not in found:
         return name + "\n"
     kind = stat.S_IFLNK if isinstance(node, files.Link) else stat.S_IFREG
@@ -86,7 +101,10 @@ def _entry(name: str, node: files.Node, found: dict[str, str]) -> str:
     when = f"{_MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M}"
     arrow = f" -> {node.target}" if isinstance(node, files.Link) else ""
     mode = stat.filemode(kind | node.mode)
-    return f"{mode}    1 root     root     {_size(node):9d} {when} {name}{arrow}\n"
+    user = named.user_name(node.uid) if named is not None else None
+    group = named.group_name(node.gid) if named is not None else None
+    who = f"{(user or str(node.uid))[:8]:<8} {(group or str(node.gid))[:8]:<8}"
+    return f"{mode}    1 {who} {_size(node):9d} {when} {name}{arrow}\n"
 
 
 def _size(node: files.Node) -> int:
@@ -95,13 +113,18 @@ def _size(node: files.Node) -> int:
 
 @_told("can't create directory")
 async def mkdir(call: Call) -> int:
-    """`mkdir [-p] DIR…`."""
+    """`mkdir [-p] [-m MODE] DIR…`."""
     found, names = options.split(call.argv, "p", "m")
+    mode = modes.parsed(found["m"], 0o777, folder=True) if "m" in found else None
+    if "m" in found and mode is None:
+        return await call.complain(f"invalid mode '{found['m'][:40]}'")
     for name in names:
         if "p" in found:
             call.files.make_folders(call.path(name))
         else:
             call.files.make_folder(call.path(name))
+        if mode is not None:
+            call.files.change_mode(call.path(name), mode)
     return 0
 
 
@@ -163,26 +186,40 @@ async def cp(call: Call) -> int:
             return await call.complain(f"omitting directory '{name}'")
         if place == source or place.startswith(source.rstrip("/") + "/"):
             return await call.complain(f"'{name}' and '{names[-1]}' are the same file")
-        await _copy(call, source, place)
+        await _copy(call, source, place, kept=bool({"p", "a"} & set(found)))
     return 0
 
 
-async def _copy(call: Call, source: str, target: str) -> None:
+async def _copy(call: Call, source: str, target: str, *, kept: bool) -> None:
     await call.kernel.step()
-    node = call.files.find(source)
+    node = call.files.open(source)
     if isinstance(node, files.Folder):
         call.files.make_folders(target)
+        if kept:
+            _keep(call, node, target)
         for name in call.files.names(source):
-            await _copy(call, posixpath.join(source, name), posixpath.join(target, name))
+            inside = posixpath.join(target, name)
+            await _copy(call, posixpath.join(source, name), inside, kept=kept)
         return
     if not isinstance(node, files.File):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), source)
+    fresh = not call.files.exists(target)
     file, at = call.files.create(target), 0
     while data := node.piece(at, _PIECE):
         call.files.write(file, data, target)
         at += len(data)
         await asyncio.sleep(0)
-    file.mode = node.mode
+    if kept:
+        _keep(call, node, target)
+    elif fresh:
+        file.mode = node.mode & 0o777 & ~call.process.who.umask
+
+
+def _keep(call: Call, node: files.Node, target: str) -> None:
+    """Have a copy be whose the other is, as far as its maker may; and as it is."""
+    if call.process.who.root:
+        call.files.change_owner(target, node.uid, node.gid)
+    call.files.change_mode(target, node.mode)
 
 
 @_told("can't rename")
@@ -219,16 +256,21 @@ async def chmod(call: Call) -> int:
     if len(words) < 2:
         return await call.complain("usage: chmod MODE FILE...")
     deep = "-R" in call.argv[1:]
+    code = 0
     for name in words[1:]:
-        if not await _change(call, words[0], call.path(name), deep=deep):
-            return await call.complain(f"invalid mode '{words[0][:40]}'")
-    return 0
+        try:
+            if not await _change(call, words[0], call.path(name), deep=deep):
+                return await call.complain(f"invalid mode '{words[0][:40]}'")
+        except OSError as error:
+            code = await call.complain(f"{name}: {error.strerror}")
+    return code
 
 
 async def _change(call: Call, mode: str, path: str, *, deep: bool) -> bool:
     await call.kernel.step()
     node = call.files.find(path)
-    bits = _mode(mode, node.mode, folder=isinstance(node, files.Folder))
+    folder = isinstance(node, files.Folder)
+    bits = modes.parsed(mode, node.mode, folder=folder, umask=call.process.who.umask)
     if bits is None:
         return False
     call.files.change_mode(path, bits)
@@ -236,27 +278,6 @@ async def _change(call: Call, mode: str, path: str, *, deep: bool) -> bool:
         for name in call.files.names(path):
             await _change(call, mode, posixpath.join(path, name), deep=deep)
     return True
-
-
-def _mode(text: str, old: int, *, folder: bool) -> int | None:
-    """The permissions that a mode makes of old ones; None for what is no mode."""
-    if re.fullmatch(r"[0-7]{1,4}", text):
-        return int(text, 8)
-    for part in text.split(","):
-        found = re.fullmatch(r"([ugoa]*)([-+=])([rwxXst]*)", part)
-        if found is None:
-            return None
-        who, sign, letters = found.groups()
-        one = sum({"r": 4, "w": 2, "x": 1}.get(letter, 0) for letter in dict.fromkeys(letters))
-        if "X" in letters and (folder or old & 0o111):
-            one |= 1
-        places = {"u": 6, "g": 3, "o": 0}
-        whom = [places[at] for at in "ugo" if at in who or "a" in who or not who]
-        bits = sum(one << at for at in whom)
-        bits |= 0o1000 if "t" in letters else 0
-        mask = sum(7 << at for at in whom)
-        old = old | bits if sign == "+" else old & ~bits if sign == "-" else (old & ~mask) | bits
-    return old
 
 
 @_told("can't read")

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import errno
 import re
 import signal as signals
 from collections.abc import Sequence
 from typing import Final
 
-from cluster.runtime.vos import files
+from cluster.runtime.vos import files, modes
+from cluster.runtime.vos.credentials import SEARCH
 from cluster.runtime.vos.kernel import Io, decoded, encoded
 from cluster.runtime.vos.shell import declaring
 from cluster.runtime.vos.shell.running import Builtin, Shell
@@ -49,6 +52,15 @@ async def break_(shell: Shell, words: Sequence[str], _io: Io) -> int:
     return 0
 
 
+def _entered(tree: files.FileSystem, place: str) -> None:
+    """OSError where one cannot go there."""
+    found = tree.find(place)
+    if not isinstance(found, files.Folder):
+        raise files.error(errno.ENOTDIR, place)
+    if not tree.who.may(found, SEARCH):
+        raise files.error(errno.EACCES, place)
+
+
 async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
     """`cd [DIR]`."""
     state = shell.state
@@ -57,7 +69,7 @@ async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
         named = state.get("OLDPWD") or state.cwd
     place = files.absolute(named, state.cwd)
     try:
-        shell.kernel.files.names(place)
+        _entered(shell.process.files, place)
     except OSError as error:
         await _say(shell, io, f"cd: can't cd to {named}: {error.strerror}")
         return 2
@@ -203,7 +215,7 @@ async def dot(shell: Shell, words: Sequence[str], io: Io) -> int:
     if len(words) < 2:
         return 0
     try:
-        text = shell.kernel.files.read(files.absolute(words[1], shell.state.cwd))
+        text = shell.process.files.read(files.absolute(words[1], shell.state.cwd))
     except OSError as error:
         await _say(shell, io, f".: can't open '{words[1]}': {error.strerror}")
         return 2
@@ -369,10 +381,25 @@ async def true(_shell: Shell, _words: Sequence[str], _io: Io) -> int:
     return 0
 
 
-async def umask(_shell: Shell, words: Sequence[str], io: Io) -> int:
-    """`umask [MODE]`: files are made as the image says, whatever it is."""
-    if len(words) == 1:
-        await io.stdout.write(b"0022\n")
+async def umask(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`umask [-S] [MODE]`."""
+    process = shell.process
+    old = process.who.umask
+    named = [word for word in words[1:] if word != "-S"]
+    if named:
+        bits = modes.parsed(named[0], 0o777 & ~old, folder=False, octal=False)
+        if re.fullmatch(r"[0-7]{1,4}", named[0]):
+            fresh = int(named[0], 8) & 0o777
+        elif bits is None:
+            await _say(shell, io, f"umask: invalid mode '{named[0][:40]}'")
+            return 1
+        else:
+            fresh = 0o777 & ~bits
+        process.who = dataclasses.replace(process.who, umask=fresh)
+    elif "-S" in words:
+        await io.stdout.write(encoded(modes.symbolic(0o777 & ~old) + "\n"))
+    else:
+        await io.stdout.write(encoded(f"{old:04o}\n"))
     return 0
 
 

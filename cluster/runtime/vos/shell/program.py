@@ -164,7 +164,9 @@ class _Interactive:
                 return ended.code
 
         try:
-            self._job = shell.kernel.fork(["sh"], io, body, tty=shell.process.tty)
+            self._job = shell.kernel.fork(
+                ["sh"], io, body, tty=shell.process.tty, who=shell.process.who
+            )
         except TooMany:
             await io.stderr.write(b"sh: can't fork: Resource temporarily unavailable\n")
             return

@@ -1,5 +1,6 @@
 """Redirections of a command: files, duplicates, here-documents."""
 
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +99,7 @@ def reader(shell: "Shell", path: str, io: Io) -> Any:
     """What reads a file, a device included. OSError."""
     if path in ("/dev/stdin", "/dev/tty"):
         return io.stdin
-    return NOTHING if path == "/dev/null" else filereading.opened(shell.kernel.files, path)
+    return NOTHING if path == "/dev/null" else filereading.opened(shell.process.files, path)
 
 
 def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:
@@ -111,7 +112,7 @@ def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:
         return io.stderr
     if path in _CONSOLE:
         return shell.kernel.console
-    tree = shell.kernel.files
+    tree = shell.process.files
     return FileWriter(tree, tree.create(path, append=append), path)
 
 
@@ -119,16 +120,15 @@ async def file_as_program(shell: "Shell", words: Sequence[str], io: Io) -> int:
     """Run a script that is a file; its exit code."""
     path = files.absolute(words[0], shell.state.cwd)
     try:
-        found = shell.kernel.files.find(path)
-        text = decoded(shell.kernel.files.read(path))
+        found = shell.process.files.find(path)
+        if not shell.process.who.may_execute(found):
+            raise files.error(errno.EACCES, path)
+        text = decoded(shell.process.files.read(path))
     except OSError as error:
         code = _NOT_FOUND if error.errno == 2 else _NOT_EXECUTABLE
         why = "not found" if error.errno == 2 else "Permission denied"
         await io.stderr.write(encoded(f"{shell.state.name}: {words[0]}: {why}\n"))
         return code
-    if not found.mode & 0o111:
-        await io.stderr.write(encoded(f"{shell.state.name}: {words[0]}: Permission denied\n"))
-        return _NOT_EXECUTABLE
     first = text.partition("\n")[0]
     bash = first.startswith("#!") and first.rstrip().endswith("bash")
     state = State(

@@ -52,7 +52,7 @@ class Shell:
         self._depth = depth
         self._tested = 0
         self._signal: asyncio.Future[None] | None = None
-        self.expand = Expander(state, lambda: self.kernel.files, self._substitute)
+        self.expand = Expander(state, lambda: self.process.files, self._substitute)
 
     # ---- entries -----------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Shell:
             return await shell.subshell(body, io)
 
         try:
-            return self.kernel.fork(argv, io, run, tty=self.process.tty)
+            return self.kernel.fork(argv, io, run, tty=self.process.tty, who=self.process.who)
         except TooMany:
             await io.stderr.write(
                 encoded(f"{self.state.name}: can't fork: Resource temporarily unavailable\n")
@@ -250,21 +250,33 @@ class Shell:
     async def child(self, state: State, text: str, io: Io) -> int:
         """Run a script in a shell of its own; its exit code."""
         state.pid = self.state.pid
-        return await Shell(self.process, state, self._builtins, self._depth).script(text, io)
+        who = self.process.who
+        try:
+            return await Shell(self.process, state, self._builtins, self._depth).script(text, io)
+        finally:
+            self.process.who = who  # its umask was its own
 
     async def _substitute(self, body: syntax.Sequence_) -> str:
         found = Collected(MAX_WORD)
         if self.state.bash and (read := shapes.only_reads(body)) is not None:
             return await self._read(read)
-        shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
-        self.state.status = await shell.subshell(body, Io(self.io.stdin, found, self.io.stderr))
+        self.state.status = await self._inside(body, Io(self.io.stdin, found, self.io.stderr))
         return decoded(bytes(found.data)).rstrip("\n").replace("\0", "")
+
+    async def _inside(self, body: syntax.Sequence_, io: Io) -> int:
+        """Run a subshell that needs no process of its own; its exit code."""
+        who = self.process.who
+        shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
+        try:
+            return await shell.subshell(body, io)
+        finally:
+            self.process.who = who  # its umask was its own
 
     async def _read(self, redirect: syntax.Redirect) -> str:
         """bash's `$(<FILE)`."""
         path = await self.expand.text(redirect.word)
         try:
-            data = self.kernel.files.read(files.absolute(path, self.state.cwd))
+            data = self.process.files.read(files.absolute(path, self.state.cwd))
         except OSError as error:
             text = f"{self.state.name}: {path}: {error.strerror}\n"
             await self.io.stderr.write(encoded(text))
@@ -286,8 +298,7 @@ class Shell:
                     self, node.redirects, io, lambda opened: self.command(inner, opened)
                 )
             case syntax.Block(body, subshell=True):
-                shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
-                return await shell.subshell(body, io)
+                return await self._inside(body, io)
             case syntax.Block(body):
                 return await self.sequence(body, io)
             case syntax.Function(name, body):

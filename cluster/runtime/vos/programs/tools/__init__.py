@@ -15,8 +15,8 @@ _MODULES: Final = {
     f"{_HERE}.sums": "md5sum sha1sum sha256sum sha512sum cksum base64 od hexdump xxd",
     f"{_HERE}.figures": "df du free top nproc arch vmstat mount",
     f"{_HERE}.lines": "tac rev nl paste comm fold expand shuf cmp diff strings less more",
-    f"{_HERE}.names": "mktemp stat chown chgrp truncate unlink realpath install sync dd getent "
-    "groups logname",
+    f"{_HERE}.names": "mktemp stat chown chgrp truncate unlink realpath install sync dd getent",
+    f"{_HERE}.identity": "id whoami groups logname",
     f"{_HERE}.running": "watch nice renice setsid pidof pgrep pkill killall usleep su time logger",
     f"{_HERE}.packing": "gzip gunzip zcat",
     f"{_HERE}.expressions": "expr factor",

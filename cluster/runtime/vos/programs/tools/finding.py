@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from cluster.runtime.vos import files, streams
+from cluster.runtime.vos.accounts import Accounts
 from cluster.runtime.vos.kernel import Call, Program, decoded
 from cluster.runtime.vos.programs import options, regular
 
@@ -266,15 +267,25 @@ def _permitted(_call: Call, text: str) -> Callable[[str, files.Node], bool]:
     return lambda _path, node: node.mode & 0o7777 == bits
 
 
-def _anyone(_call: Call, _text: str) -> Callable[[str, files.Node], bool]:
-    return lambda _path, _node: _text in ("root", "0")
+def _owned(call: Call, text: str) -> Callable[[str, files.Node], bool]:
+    uid = Accounts(call.files).uid(text)
+    if uid is None:
+        raise options.Unknown(f"unknown user {text[:40]}")
+    return lambda _path, node: node.uid == uid
+
+
+def _grouped(call: Call, text: str) -> Callable[[str, files.Node], bool]:
+    gid = Accounts(call.files).gid(text)
+    if gid is None:
+        raise options.Unknown(f"unknown group {text[:40]}")
+    return lambda _path, node: node.gid == gid
 
 
 _TESTS: Final[dict[str, Callable[[Call, str], Callable[[str, files.Node], bool]]]] = {
     "-name": _named, "-iname": _small_named, "-path": _pathed, "-wholename": _pathed,
     "-regex": _regexed, "-type": _typed, "-size": _sized, "-mtime": _aged(86400.0),
     "-mmin": _aged(60.0), "-newer": _newer, "-empty": _empty, "-perm": _permitted,
-    "-user": _anyone, "-group": _anyone,
+    "-user": _owned, "-group": _grouped,
 }  # fmt: skip
 
 

@@ -5,9 +5,11 @@ import posixpath
 import random
 import re
 import stat as stats
+from collections.abc import Mapping
 from typing import Final
 
 from cluster.runtime.vos import filereading, files, streams
+from cluster.runtime.vos.accounts import Accounts
 from cluster.runtime.vos.kernel import Call, Program, decoded
 from cluster.runtime.vos.programs import options
 
@@ -66,25 +68,29 @@ async def stat(call: Call) -> int:
         except OSError as error:
             code = await call.complain(f"can't stat '{name}': {error.strerror}")
             continue
-        await call.out(_told(name, node, found.get("c")))
+        await call.out(_told(name, node, found.get("c"), Accounts(call.files)))
     return code
 
 
-def _told(name: str, node: files.Node, form: str | None) -> str:
+def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> str:
     kind, bits = _kind(node)
     size = node.size if isinstance(node, files.File) else 4096
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}000 +0000"
     mode = stats.filemode(bits | node.mode)
+    user = accounts.user_name(node.uid) or "UNKNOWN"
+    group = accounts.group_name(node.gid) or "UNKNOWN"
     if form is None:
         return (
             f"  File: {name}\n  Size: {size:<10}\tBlocks: {-(-size // 512):<10} IO Block: 4096   "
-            f"{kind}\nAccess: ({node.mode & 0o7777:04o}/{mode})  Uid: (    0/    root)   "
-            f"Gid: (    0/    root)\nAccess: {when}\nModify: {when}\nChange: {when}\n"
+            f"{kind}\nAccess: ({node.mode & 0o7777:04o}/{mode})  "
+            f"Uid: ({node.uid:5d}/{user:>8})   Gid: ({node.gid:5d}/{group:>8})\n"
+            f"Access: {when}\nModify: {when}\nChange: {when}\n"
         )
     values = {
-        "n": name, "s": size, "a": f"{node.mode & 0o7777:o}", "A": mode, "F": kind, "U": "root",
-        "G": "root", "u": 0, "g": 0, "Y": int(node.mtime), "y": when, "X": int(node.mtime),
+        "n": name, "s": size, "a": f"{node.mode & 0o7777:o}", "A": mode, "F": kind, "U": user,
+        "G": group, "u": node.uid, "g": node.gid,
+        "Y": int(node.mtime), "y": when, "X": int(node.mtime),
         "Z": int(node.mtime), "z": when, "x": when, "i": 1, "h": 1, "b": -(-size // 512),
         "B": 512, "f": f"{bits | node.mode:x}", "N": f"'{name}'", "d": 0, "o": 4096, "%": "%",
     }  # fmt: skip
@@ -92,18 +98,44 @@ def _told(name: str, node: files.Node, form: str | None) -> str:
 
 
 async def chown(call: Call) -> int:
-    """`chown [-R] OWNER FILE…`, `chgrp`: every file is root's, whatever is said."""
-    _, names = options.split(call.argv, "RhfvcLHP")
+    """`chown [-Rh] [USER][:[GROUP]] FILE…`, `chgrp GROUP FILE…`."""
+    found, names = options.split(call.argv, "RhfvcLHP")
     if len(names) < 2:
         return await call.complain("missing operand")
-    owner = names[0]
-    if not re.fullmatch(r"[\w.$-]*(?:[:.][\w.$-]*)?", owner, re.ASCII):
-        return await call.complain(f"unknown user/group {owner}")
+    accounts = Accounts(call.files)
+    place = re.search("[:.]", names[0])
+    user, separator, group = names[0].partition(place[0] if place else ":")
+    if call.argv[0].endswith("chgrp"):
+        user, separator, group = "", ":", names[0]
+    elif separator == "." and accounts.uid(names[0]) is not None:
+        user, group = names[0], ""  # a name with a dot in it
+    uid = accounts.uid(user) if user else -1
+    gid = accounts.gid(group) if group else -1
+    if uid is None:
+        return await call.complain(f"unknown user {user[:40]}")
+    if gid is None:
+        return await call.complain(f"unknown group {group[:40]}")
+    if separator and user and not group:
+        known = accounts.user(user)
+        gid = known.gid if known is not None else -1
+    code = 0
     for name in names[1:]:
-        if not call.files.writable(call.path(name)) and call.files.exists(call.path(name)):
-            return await call.complain(f"{name}: Read-only file system")
-        call.files.find(call.path(name))
-    return 0
+        code = await _give(call, name, (uid, gid), found) or code
+    return code
+
+
+async def _give(call: Call, name: str, owner: tuple[int, int], found: Mapping[str, str]) -> int:
+    await call.kernel.step()
+    path, code = call.path(name), 0
+    try:
+        node = call.files.find(path, follow="h" not in found and "R" not in found)
+        if "R" in found and isinstance(node, files.Folder):
+            for each in call.files.names(path):
+                code = await _give(call, f"{name.rstrip('/')}/{each}", owner, found) or code
+        call.files.change_owner(path, *owner, follow="h" not in found and "R" not in found)
+    except OSError as error:
+        return code if "f" in found else await call.complain(f"{name}: {error.strerror}")
+    return code
 
 
 async def truncate(call: Call) -> int:
@@ -136,11 +168,16 @@ async def realpath(call: Call) -> int:
 async def install(call: Call) -> int:
     """`install [-d] [-m MODE] SOURCE… TARGET`."""
     found, names = options.split(call.argv, "dDcpv", "mog")
+    accounts = Accounts(call.files)
+    owner = (accounts.uid(found["o"]) if "o" in found else -1,
+             accounts.gid(found["g"]) if "g" in found else -1)  # fmt: skip
+    if None in owner:
+        return await call.complain("unknown user or group")
     mode = int(found["m"], 8) if re.fullmatch(r"[0-7]{1,4}", found.get("m", "")) else 0o755
     if "d" in found:
         for name in names:
             call.files.make_folders(call.path(name))
-            call.files.change_mode(call.path(name), mode)
+            _installed(call, call.path(name), mode, owner)
         return 0
     if len(names) < 2:
         return await call.complain("missing file operand")
@@ -150,8 +187,15 @@ async def install(call: Call) -> int:
         place = inside if call.files.is_folder(target) else target
         if "D" in found:
             call.files.make_folders(posixpath.dirname(place))
-        call.files.put(place, call.files.read(call.path(name)), mode)
+        call.files.put(place, call.files.read(call.path(name)))
+        _installed(call, place, mode, owner)
     return 0
+
+
+def _installed(call: Call, path: str, mode: int, owner: tuple[int | None, int | None]) -> None:
+    call.files.change_mode(path, mode)
+    if owner != (-1, -1):
+        call.files.change_owner(path, owner[0] or 0, owner[1] or 0)
 
 
 async def dd(call: Call) -> int:
@@ -252,12 +296,6 @@ async def getent(call: Call) -> int:
     return await call.complain(f"Unknown database: {what}")
 
 
-async def groups(call: Call) -> int:
-    """`groups`, `logname`: root."""
-    await call.out("root\n")
-    return 0
-
-
 async def sync(_call: Call) -> int:
     """`sync`."""
     return 0
@@ -280,6 +318,6 @@ PROGRAMS: Final[dict[str, Program]] = {
     for name, body in {
         "mktemp": mktemp, "stat": stat, "chown": chown, "chgrp": chown, "truncate": truncate,
         "unlink": unlink, "realpath": realpath, "install": install, "sync": sync, "dd": dd,
-        "getent": getent, "groups": groups, "logname": groups,
+        "getent": getent,
     }.items()
 }  # fmt: skip

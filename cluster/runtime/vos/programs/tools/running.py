@@ -1,12 +1,16 @@
 """Programs that run or end others: watch, nice, setsid, pgrep, pkill, time, su."""
 
 import asyncio
+import dataclasses
 import datetime
 import signal as signals
 from typing import Final
 
+from cluster.runtime.vos.accounts import Accounts
+from cluster.runtime.vos.credentials import Credentials
 from cluster.runtime.vos.kernel import Call, Program
-from cluster.runtime.vos.programs.tools import finding
+from cluster.runtime.vos.programs import options
+from cluster.runtime.vos.programs.tools import finding, identity
 from cluster.runtime.vos.shell.builtins import signal_number
 
 
@@ -128,11 +132,29 @@ async def pkill(call: Call) -> int:
 
 
 async def su(call: Call) -> int:
-    """`su [-] [USER] [-c COMMAND]`: one is root already."""
-    words = list(call.argv[1:])
-    if "-c" in words[:-1]:
-        return await finding.run(call, ["sh", "-c", words[words.index("-c") + 1]])
-    return await finding.run(call, ["sh"])
+    """`su [-lm] [-s SHELL] [-c COMMAND] [USER [WORD…]]`: for root, who is asked no password."""
+    try:
+        found, names = options.split(call.argv, "lmp", "sc")
+    except options.Unknown as unknown:
+        return await call.complain(str(unknown))
+    names = [name for name in names if name != "-"]
+    process, wanted = call.process, names[0] if names else "root"
+    user = Accounts(call.files).user(wanted)
+    if user is None:
+        return await call.complain(f"unknown user {wanted[:40]}")
+    if not process.who.root:
+        return await call.complain("must be suid to work properly")
+    before = process.who
+    groups = identity.member_of(call, user.name, user.gid)
+    process.who = Credentials(user.uid, user.gid, groups, before.umask)
+    env = {**call.env, "HOME": user.home}
+    if user.uid:
+        env |= {"USER": user.name, "LOGNAME": user.name}
+    try:
+        argv = ["sh", *(["-c", found["c"]] if "c" in found else []), *names[1:]]
+        return await finding.run(dataclasses.replace(call, env=env), argv)
+    finally:
+        process.who = before
 
 
 async def logger(call: Call) -> int:
