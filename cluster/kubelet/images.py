@@ -8,7 +8,7 @@ from cluster.aio import rpc
 from cluster.api import objects
 from cluster.api.dockerconfig import Credentials
 from cluster.kubelet import events
-from cluster.kubelet.cri import UNREACHABLE, Cri
+from cluster.kubelet.cri import EMULATED, UNREACHABLE, Cri
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
 from cluster.kubelet.pods import Pod
@@ -76,12 +76,13 @@ class Images:
         self._speaker.pulling(pod.object, name, image, init=init)
         asked = self._clock.now()
         try:
-            await self._gate.enter()
+            emulated = self._gate.takes_turns and await self._emulated(image)
+            await self._gate.enter(emulated=emulated)
             begun = self._clock.now()
             try:
                 await self._ask(pod, image)
             finally:
-                self._gate.leave()
+                self._gate.leave(emulated=emulated)
         except rpc.Failure as failure:
             if failure.code in UNREACHABLE or failure.code == "INVALID_ARGUMENT":
                 raise
@@ -97,6 +98,11 @@ class Images:
             self._figures.observe("kubelet_image_pull_duration_seconds", times[1], name_of_size)
             self._speaker.pulled(pod.object, name, image, times, size, init=init)
         return True
+
+    async def _emulated(self, image: str) -> bool:
+        """Whether the runtime says that no registry is asked for an image."""
+        request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image), verbose=True)
+        return EMULATED in (await self._cri.image_status(request)).info
 
     async def _ask(self, pod: Pod, image: str) -> None:
         """Pull with each of the pod's credentials until it works, or without any. rpc.Failure."""

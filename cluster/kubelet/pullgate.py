@@ -1,6 +1,7 @@
 """How many pulls a node does at once, and how many in a second.
 
-Source: pkg/kubelet/images (serial and parallel pullers, throttled image service).
+Source: pkg/kubelet/images (serial and parallel pullers, throttled image service). Emulated images
+have a lane of their own: no registry can hold them up.
 """
 
 import asyncio
@@ -15,24 +16,36 @@ class PullGate:
     """`parallel` pulls at once (0: any number); `qps` a second with `burst` at once (0: any)."""
 
     def __init__(self, parallel: int, qps: int = 0, burst: int = 0) -> None:
-        self._turns = asyncio.Semaphore(parallel) if parallel else None
+        self._parallel = parallel
+        self._lanes: dict[bool, asyncio.Semaphore] = {}
         self._qps = float(qps)
         self._burst = float(max(burst, 1))
         self._tokens = self._burst
         self._at = 0.0
 
-    async def enter(self) -> None:
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a pull may have to wait for others."""
+        return self._parallel > 0
+
+    async def enter(self, *, emulated: bool = False) -> None:
         """Wait for a turn; `leave` gives it back. rpc.Failure where there were too many."""
-        if self._turns is not None:
-            await self._turns.acquire()
+        if self._parallel:
+            await self._lane(emulated=emulated).acquire()
         if not self._admitted():
-            self.leave()
+            self.leave(emulated=emulated)
             raise rpc.Failure("UNKNOWN", QPS_EXCEEDED)
 
-    def leave(self) -> None:
+    def leave(self, *, emulated: bool = False) -> None:
         """The pull is done."""
-        if self._turns is not None:
-            self._turns.release()
+        if self._parallel:
+            self._lane(emulated=emulated).release()
+
+    def _lane(self, *, emulated: bool) -> asyncio.Semaphore:
+        lane = self._lanes.get(emulated)
+        if lane is None:
+            lane = self._lanes[emulated] = asyncio.Semaphore(self._parallel)
+        return lane
 
     def _admitted(self) -> bool:
         if not self._qps:

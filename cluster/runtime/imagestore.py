@@ -16,6 +16,8 @@ from cluster.runtime.registryimages import Registries, RegistryImage
 
 _SOMEBODY: Final = "65532"
 """The user of images of which nothing is known: pods that forbid root may run them."""
+EMULATED: Final = "kubemu.dev/emulated"
+"""What is told of an image that no registry is asked for."""
 _SHORT_ID: Final = re.compile("[0-9a-f]{3,64}")
 
 
@@ -90,6 +92,10 @@ class ImageStore:
             self._names[reference.name] = reference
             self.on_change()
         return describe(reference)
+
+    def emulates(self, text: str) -> bool:
+        """Whether no registry is asked for an image. rpc.Failure."""
+        return not text.startswith("sha256:") and not self._registries.serves(_parse(text))
 
     async def remove(self, text: str) -> None:
         """Forget an image, by every name that it has; one that is not here is no error."""

@@ -16,7 +16,7 @@ from cluster.runtime import handlers, lookups, messages
 from cluster.runtime.config import Config, Unusable
 from cluster.runtime.crifigures import Figures
 from cluster.runtime.driver import Driver
-from cluster.runtime.imagestore import ImageStore
+from cluster.runtime.imagestore import EMULATED, ImageStore
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Container, Event, Sandbox
@@ -336,9 +336,14 @@ class CriService(Streaming, Figures):
 
     async def image_status(self, request: pb.ImageStatusRequest) -> pb.ImageStatusResponse:
         """One image, or an answer without one."""
-        found = self.images.find(request.image.image)
-        told = request.verbose and found is not None
-        return pb.ImageStatusResponse(image=found, info=_verbose("image", found) if told else None)
+        name = request.image.image
+        found = self.images.find(name)
+        if not request.verbose:
+            return pb.ImageStatusResponse(image=found)
+        told = _verbose("image", found) if found is not None else {}
+        if self.images.emulates(name):
+            told[EMULATED] = "true"
+        return pb.ImageStatusResponse(image=found, info=told)
 
     async def pull_image(self, request: pb.PullImageRequest) -> pb.PullImageResponse:
         """Get an image."""

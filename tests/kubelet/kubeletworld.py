@@ -42,7 +42,7 @@ class World:
         self.client = Client(self.transport, manager="test")
         self.starts = 0
 
-    def runtime(self, **settings: Any) -> Runtime:
+    def runtime(self, registries: Any = None, **settings: Any) -> Runtime:
         """A runtime; it is not run: its CRI is called directly."""
         config = RuntimeConfig(node_name=NODE, **settings)
         return Runtime(
@@ -50,6 +50,7 @@ class World:
             clock=self.clock,
             random=random.Random(f"{self.seed}/runtime"),
             disk=self.disk,
+            registries=registries,
         )
 
     def start_kubelet(self, cri: Any, **settings: Any) -> tuple[Kubelet, asyncio.Task[Any]]:
