@@ -8,9 +8,7 @@ def parsed(text: str, old: int, *, folder: bool, umask: int = 0, octal: bool = T
     where nobody is named (`+w`), as chmod(1) has it.
     """
     if octal and re.fullmatch(r"[0-7]{1,4}", text):
-        # A directory keeps what is inherited, unless it is named.
-        kept = old & 0o6000 if folder and len(text) < 4 else 0
-        return int(text, 8) | kept
+        return int(text, 8)
     for part in text.split(","):
         found = re.fullmatch(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)", part)
         if found is None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from cluster.runtime.vos import filereading, streams
+from cluster.runtime.vos.credentials import READ
 from cluster.runtime.vos.kernel import Call
 from cluster.runtime.vos.streams import Reader
 
@@ -27,8 +28,10 @@ async def each(call: Call, names: Sequence[str]) -> AsyncIterator[tuple[str, Rea
 
 
 def missing(call: Call, names: Sequence[str]) -> int:
-    """1 where one of the files is not there, 0 otherwise."""
-    return int(any(name != "-" and not call.files.exists(call.path(name)) for name in names))
+    """1 where one of the files is not there, or cannot be read; 0 otherwise."""
+    tree = call.files
+    paths = [call.path(name) for name in names if name != "-"]
+    return int(any(tree.is_folder(path) or not tree.allows(path, READ) for path in paths))
 
 
 async def lines(reader: Reader) -> AsyncIterator[bytes]:

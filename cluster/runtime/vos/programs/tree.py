@@ -28,7 +28,8 @@ def _told(verb: str) -> Callable[[Program], Program]:
             try:
                 return await body(call)
             except OSError as error:
-                return await call.complain(f"{verb} '{error.filename}': {error.strerror}")
+                what = f"{verb} '{error.filename}'" if verb else str(error.filename or "")
+                return await call.complain(f"{what}: {error.strerror}")
             except options.Unknown as unknown:
                 return await call.complain(str(unknown))
 
@@ -150,7 +151,7 @@ async def rm(call: Call) -> int:
     return 0
 
 
-@_told("touch")
+@_told("")
 async def touch(call: Call) -> int:
     """`touch [-c] [-d TIME | -r FILE] FILE…`."""
     found, names = options.split(call.argv, "cam", "drt")
