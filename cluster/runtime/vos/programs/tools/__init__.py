@@ -18,6 +18,7 @@ _MODULES: Final = {
     f"{_HERE}.names": "mktemp stat chown chgrp truncate unlink realpath install sync dd getent",
     f"{_HERE}.identity": "id whoami groups logname",
     f"{_HERE}.running": "watch nice renice setsid pidof pgrep pkill killall usleep su time logger",
+    f"{_HERE}.busybox": "busybox",
     f"{_HERE}.packing": "gzip gunzip zcat",
     f"{_HERE}.expressions": "expr factor",
     f"{_HERE}.settings": "sysctl",
