@@ -17,7 +17,7 @@ from cluster.images.descriptors import Descriptor
 from cluster.images.store.layout import Store
 
 LINUX = platforms.Platform()
-SETTINGS = remote.Settings(connect=2.0, idle=0.3)
+SETTINGS = remote.Settings(connect=2.0, idle=0.3, progress=0.5)
 
 
 async def pull(host: str, name: str, store: Store, who=None, settings=SETTINGS) -> pulling.Pulled:
@@ -178,6 +178,15 @@ async def stall(request: web.BaseRequest) -> web.StreamResponse:
     raise AssertionError
 
 
+async def drip(request: web.BaseRequest) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": str(len(LAYER))})
+    await response.prepare(request)
+    for byte in LAYER:
+        await response.write(bytes([byte]))
+        await asyncio.sleep(0.05)
+    return response
+
+
 async def endless(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
@@ -204,6 +213,8 @@ MANIFEST_PATH, LAYER_PATH = "/manifests/", digests.of(LAYER)
     [
         (about(MANIFEST_PATH, hang), "sends nothing for 0.3 s"),
         (about(LAYER_PATH, stall), "sends nothing for 0.3 s"),
+        (about(MANIFEST_PATH, drip), "bytes in 0.5 s"),
+        (about(LAYER_PATH, drip), "bytes in 0.5 s"),
         (about(MANIFEST_PATH, endless), "sends more than 4194304 bytes"),
         (about(LAYER_PATH, endless), "more than the 10000 bytes"),
         (about(LAYER_PATH, fixed(200, b"short")), "unexpected commit size 5, expected 10000"),

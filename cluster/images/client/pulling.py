@@ -137,10 +137,10 @@ class _Fetch:
                 try:
                     await self._go_on(part, writer)
                     break
-                except remotes.Unreachable:
+                except remotes.Unreachable as error:
                     # What is here is kept; as long as more comes, it is gone on with.
                     tries -= 1
-                    if tries == 0 or writer.size == before:
+                    if error.final or tries == 0 or writer.size == before:
                         raise
             self._settle(part, writer)
 

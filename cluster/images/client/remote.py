@@ -21,6 +21,8 @@ _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 10.0
 _MAX_ERROR: Final = 64 << 10
 _MAX_TOKEN: Final = 1 << 20
+LEAST: Final = 1024
+"""Bytes: a registry that drips slower than that is no better than one that hangs."""
 
 
 class Unreachable(faults.Fault):
@@ -37,10 +39,14 @@ class Denied(faults.Fault):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long to wait, in seconds: for a connection, for an answer or more of it."""
+    """How long to wait, in seconds: for a connection, for an answer or more of it, for as much of
+    it as counts as progress.
+    """
 
     connect: float = 10.0
     idle: float = 30.0
+    progress: float = 60.0
+    """In this time at least LEAST bytes of a body have to come, as long as it lasts."""
     plain: tuple[str, ...] = ()
     """Registries that speak HTTP; those on this machine do so anyway."""
     authority: str = ""
@@ -252,7 +258,9 @@ async def bounded(answer: aiohttp.ClientResponse, limit: int, remote: Remote) ->
 
 
 async def body(answer: aiohttp.ClientResponse, remote: Remote) -> AsyncIterator[bytes]:
-    """The body as it comes. Unreachable where it does not go on."""
+    """The body as it comes. Unreachable where it does not go on, or drips."""
+    loop, window = asyncio.get_running_loop(), remote.settings.progress
+    since, came = loop.time(), 0
     while True:
         try:
             data = await answer.content.read(256 << 10)
@@ -262,6 +270,13 @@ async def body(answer: aiohttp.ClientResponse, remote: Remote) -> AsyncIterator[
             ) from error
         if not data:
             return
+        came += len(data)
+        if loop.time() - since >= window:
+            if came < LEAST:
+                slow = f"{remote.host} sent {came} bytes in {window:g} s"
+                why = f'failed to copy: Get "{answer.url}": context deadline exceeded ({slow})'
+                raise Unreachable(why, final=True)
+            since, came = loop.time(), 0
         yield data
 
 
