@@ -20,6 +20,8 @@ Touch = Callable[[], None]
 
 SUCCESS: Final[dict[str, Any]] = {"metadata": {}, "status": "Success"}
 EXECUTING: Final = "error executing command in container"
+REFUSED: Final = "unable to upgrade connection"
+"""What a kubelet that answers something else than streams comes to, for who translates them."""
 ATTACHING: Final = "error attaching to container"
 
 
@@ -113,7 +115,7 @@ async def _ended(
                 elif kind == "exit":
                     return exited(output.exit, doing)
     except errors.StatusError as error:
-        return error.status()
+        return failed(REFUSED, error.message)
     except rpc.Failure as failure:
         return failed(doing, failure.text)
     return failed(doing, "the kubelet ended the stream before the command ended")

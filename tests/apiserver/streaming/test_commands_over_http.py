@@ -79,15 +79,16 @@ def test_a_command_that_cannot_run_is_an_internal_error() -> None:
     run(story)
 
 
-def test_a_refusal_of_the_kubelet_is_the_status() -> None:
+def test_a_refusal_of_the_kubelet_is_a_connection_that_is_not_upgraded() -> None:
     async def story(world: World) -> None:
-        world.kubelet.refusal = errors.BadRequest('container not found ("c")')
+        world.kubelet.refusal = errors.InternalError('container not found ("c")')
         query = f"{command('echo')}&{OUTPUT}"
         async with world.websocket(path("web", "exec", query), V4) as socket:
             status = json.loads((await messages(socket))[3])
-        assert (status["reason"], status["message"]) == (
-            "BadRequest", 'container not found ("c")',
-        )  # fmt: skip
+        said = 'unable to upgrade connection: container not found ("c")'
+        assert (status["reason"], status["code"]) == ("InternalError", 500)
+        assert status["message"] == f"Internal error occurred: {said}"
+        assert status["details"] == {"causes": [{"message": said}]}
 
     run(story)
 
