@@ -10,7 +10,7 @@ from webworld import Box, World
 from cluster.aio import virtual
 from cluster.runtime.emulated import serving
 from cluster.runtime.emulated.agnhost import IMAGES, agnhost
-from cluster.runtime.emulated.web import golang
+from cluster.runtime.emulated.web import client, golang
 from cluster.runtime.vos.sockets import Endpoint
 
 IMAGE = IMAGES[0]
@@ -100,6 +100,16 @@ def test_netexec_hears_datagrams_takes_files_and_ends_as_told() -> None:
     box = serve(check, "netexec")
     assert "Will begin shutdown in 2s, allowing 1s for connections to close" in box.errors
     assert "Started HTTP server on port 8080\n" in box.errors
+
+
+def test_netexec_that_ends_at_once_answers_nothing() -> None:
+    async def check(world: World, box: Box) -> None:
+        with pytest.raises(client.Empty):
+            await world.get(box, "/exit?code=3", port=8080)
+        assert box.main is not None
+        assert await box.main.wait() == 3
+
+    serve(check, "netexec")
 
 
 def test_servers_serve() -> None:

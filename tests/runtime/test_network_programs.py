@@ -38,6 +38,35 @@ def test_nc_talks_both_ways_and_by_datagrams() -> None:
     on_a_node(story)
 
 
+@pytest.mark.parametrize(
+    ("sent", "wget", "curl"),
+    [
+        ("", "error getting response", "(52) Empty reply from server"),
+        ("hello\\r\\n\\r\\n", "error getting response", "(1) Received HTTP/0.9 when not allowed"),
+        ("HTTP/1.1 200 OK\\r\\nno header\\r\\n\\r\\n", "error getting response",
+         "(8) Header without colon"),
+        ("HTTP/1.1 2 OK\\r\\n\\r\\n", "error getting response", "(8) Invalid status line"),
+        ("HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\nab", "connection closed prematurely",
+         "(18) end of response with 7 bytes missing"),
+        ("HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nzz\\r\\n",
+         "connection closed prematurely", "(56) Malformed encoding found in chunked-encoding"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_is_told_in_the_words_of_the_program(
+    sent: str, wget: str, curl: str
+) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("server", "busybox", "sleep", "9999")
+        for port, program in ((7, "wget -q -O /dev/null"), (8, "curl -s -S -o /dev/null")):
+            said = await node.sh(
+                cid, f"printf '{sent}' | nc -l -p {port} > /dev/null & sleep 1; "
+                f"{program} http://localhost:{port}/",
+            )  # fmt: skip
+            assert said == (f"wget: {wget}\n" if port == 7 else f"curl: {curl}\n")
+
+    on_a_node(story)
+
+
 def test_what_is_off_the_node_is_not_reached_and_says_so() -> None:
     async def story(node: Node) -> None:
         cid = await node.run("client", "busybox", "sleep", "9999")

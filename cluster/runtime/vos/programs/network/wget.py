@@ -167,14 +167,14 @@ async def _once(call: Call, wish: _Wish) -> tuple[int, str]:
         stream = await reaching.connect(call, where, port, wish.timeout)
     except OSError as error:
         raise _Wrong(f"can't connect to remote host ({where}): {reaching.why(error)}") from error
+    exchange = _Exchange(call, wish, stream)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        exchange = _Exchange(call, wish, stream)
         return await exchange.run(target, shown)
     except TimeoutError:
         raise _Wrong("download timed out") from None
     except h11.RemoteProtocolError as error:
-        raise _Wrong(f"bad header line or answer: {str(error)[:200]}") from error
+        raise _Wrong(exchange.broken()) from error
     except h11.LocalProtocolError as error:
         raise _Wrong(f"bad request: {str(error)[:200]}") from error
     except (ConnectionError, BrokenPipeError) as error:
@@ -196,6 +196,11 @@ class _Exchange:
         self._wish = wish
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT)
+        self._answered = False
+
+    def broken(self) -> str:
+        """What is wrong with an answer that is none, or not whole."""
+        return "connection closed prematurely" if self._answered else "error getting response"
 
     async def run(self, target: str, host: str) -> tuple[int, str]:
         """See `_once`."""
@@ -205,6 +210,7 @@ class _Exchange:
         while isinstance(answer, h11.InformationalResponse):
             answer = await self._next()
         assert isinstance(answer, h11.Response)
+        self._answered = True
         if wish.shows_head:
             await self._show(answer)
         status = answer.status_code

@@ -236,7 +236,9 @@ class Transfer:
             return Failed(18, "transfer closed with outstanding read data remaining")
         if not self._first:
             return Failed(52, "Empty reply from server")
-        return Failed(8 if result.status == 0 else 56, f"Invalid response: {why[:200]}")
+        if result.status:
+            return Failed(56, "Malformed encoding found in chunked-encoding")
+        return Failed(8, "Header without colon" if "header" in why else "Invalid status line")
 
     async def _exchange(
         self, stream: Stream, where: sending.Place, method: str, body: bytes | None, media: str,
