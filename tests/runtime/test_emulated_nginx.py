@@ -5,9 +5,11 @@ import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
+from podworld import Node, on_a_node
 from webworld import Box, World
 
 from cluster.aio import virtual
+from cluster.pb.cri.v1 import api_pb2 as cri
 from cluster.runtime.emulated.nginx import IMAGES
 from cluster.runtime.emulated.nginx.entrypoint import substituted
 from cluster.runtime.emulated.nginx.exchange import version
@@ -74,10 +76,48 @@ def test_the_default_page_is_served_and_logged() -> None:
 @pytest.mark.parametrize(
     ("tag", "found"),
     [("1.14.2", "1.14.2"), ("1.25-alpine", "1.25.5"), ("latest", "1.27.5"), ("1.27.0-alpine-slim",
-     "1.27.0"), ("stable", "1.27.5"), ("alpine3.20", "1.27.5")],
+     "1.27.0"), ("stable", "1.27.5"), ("alpine3.20", "1.27.5"), ("0.21", "1.27.5")],
 )  # fmt: skip
 def test_the_version_is_that_of_the_tag(tag: str, found: str) -> None:
     assert version(tag) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "port"),
+    [
+        ("registry.k8s.io/nginx-slim:0.21", 80), ("k8s.gcr.io/nginx-slim:0.8", 80),
+        ("gcr.io/google_containers/nginx-slim:0.8", 80), ("registry.k8s.io/nginx:1.7.9", 80),
+        ("registry.k8s.io/e2e-test-images/nginx:1.14-4", 80),
+        ("nginxinc/nginx-unprivileged:1.25", 8080), ("bitnami/nginx", 8080),
+    ],
+)  # fmt: skip
+def test_nginx_has_many_names(name: str, port: int) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("web", name)
+        root = "/opt/bitnami/nginx/html" if port == 8080 else "/usr/share/nginx/html"
+        root = "/usr/share/nginx/html" if "unprivileged" in name else root
+        made = await node.sh(cid, f"rm -f {root}/index.html; echo $(hostname) >{root}/index.html")
+        # As the tutorial of StatefulSets does it. Files of nginx-unprivileged are root's.
+        assert ("ermission denied" in made) is ("unprivileged" in name)
+        answer = await node.get("web", port)
+        assert "Server: nginx" in answer
+        assert made or answer.endswith("\r\n\r\nweb\n")
+        assert (await node.said(cid))[-1].startswith("127.0.0.1 - - [")
+
+    on_a_node(story)
+
+
+def test_nginx_without_leave_to_write_says_so_and_ends() -> None:
+    async def story(node: Node) -> None:
+        user = cri.LinuxContainerConfig()
+        user.security_context.run_as_user.value = 1000
+        cid = await node.run("web", "nginx", linux=user)
+        await node.log(cid)
+        assert (await node.ended(cid)).exit_code == 1
+        (said,) = [line for line in await node.said(cid) if line.startswith("nginx: ")]
+        assert said == 'nginx: [emerg] open() "/run/nginx.pid" failed (13: Permission denied)'
+
+    on_a_node(story)
 
 
 def test_files_are_served_whole_in_part_and_only_when_they_changed() -> None:

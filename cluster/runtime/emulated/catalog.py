@@ -94,11 +94,16 @@ BUILT_IN: Final[Mapping[str, str]] = {
         "redis.images",
     ),
     **dict.fromkeys(
-        ("library/nginx", "nginx/nginx", "nginxinc/nginx-unprivileged", "bitnami/nginx",
+        ("library/nginx", "nginx/nginx", "nginx", "nginx-slim", "google_containers/nginx",
+         "google-containers/nginx", "google_containers/nginx-slim", "google-containers/nginx-slim",
+         "e2e-test-images/nginx", "kubernetes-e2e-test-images/nginx",
+         "nginxinc/nginx-unprivileged", "nginx/nginx-unprivileged", "bitnami/nginx",
          "bitnamilegacy/nginx"),
         "nginx",
     ),
-    "library/httpd": "httpd",
+    **dict.fromkeys(
+        ("library/httpd", "e2e-test-images/httpd", "kubernetes-e2e-test-images/httpd"), "httpd"
+    ),
     "alpine/socat": "relays",
     "library/wordpress": "wordpress",
     **dict.fromkeys(("library/node", "node"), "node"),

@@ -227,7 +227,7 @@ async def httpd(call: Call) -> int:
 
 IMAGES: Final = (
     Image(
-        names=("library/httpd",),
+        names=("library/httpd", "e2e-test-images/httpd", "kubernetes-e2e-test-images/httpd"),
         cmd=("httpd-foreground",),
         working_dir="/usr/local/apache2",
         ports=(80,),

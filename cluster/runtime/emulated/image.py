@@ -40,6 +40,10 @@ class Image:
     files: Mapping[str, Content] = field(default_factory=dict)
     """Content by absolute path; a path with a `/` at its end is a directory. What begins with `#!`
     is executable."""
+    owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Who owns a path of `files` and what is below it, where that is not root: uid and gid. The
+    group may write, too.
+    """
     by_tag: Callable[[str], Mapping[str, Content]] | None = None
     """More files, which depend on the tag that the image is asked for by."""
     programs: Mapping[str, Program] = field(default_factory=dict)
@@ -73,6 +77,8 @@ class Image:
             data = content.encode() if isinstance(content, str) else content
             target.make_folders(posixpath.dirname(path))
             target.put(path, data, 0o755 if data.startswith(b"#!") else 0o644)
+        for path, (uid, gid) in self.owners.items():
+            _own(target, path, uid, gid)
 
     def document(self) -> dict[str, object]:
         """Its configuration as that of a real image has it (`config` of the OCI image
@@ -88,3 +94,11 @@ class Image:
             "StopSignal": self.stop_signal,
         }
         return {key: value for key, value in found.items() if value}
+
+
+def _own(target: FileSystem, path: str, uid: int, gid: int) -> None:
+    target.change_owner(path, uid, gid)
+    folder = target.is_folder(path)
+    target.change_mode(path, target.find(path).mode | (0o070 if folder else 0o060))
+    for name in target.names(path) if folder else ():
+        _own(target, posixpath.join(path, name), uid, gid)

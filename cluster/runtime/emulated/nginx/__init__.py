@@ -1,4 +1,5 @@
-"""nginx: `library/nginx`, `nginxinc/nginx-unprivileged` and `bitnami/nginx`.
+"""nginx: `library/nginx` (and `nginx-slim`, which is one by Kubernetes), `nginx-unprivileged`,
+`bitnami/nginx`.
 
 `parsing`, `directives`, `values`, `variables`, `building` and `rules` make a `model` of the
 configuration; `routing`, `exchange` and `handling` answer requests by it; `program` runs it.
@@ -19,7 +20,10 @@ _CMD = ("nginx", "-g", "daemon off;")
 
 IMAGES = (
     Image(
-        names=("library/nginx", "nginx/nginx"),
+        names=("library/nginx", "nginx/nginx", "nginx", "nginx-slim", "google_containers/nginx",
+               "google-containers/nginx", "google_containers/nginx-slim",
+               "google-containers/nginx-slim", "e2e-test-images/nginx",
+               "kubernetes-e2e-test-images/nginx"),
         entrypoint=_ENTRYPOINT,
         cmd=_CMD,
         ports=(80,),
@@ -28,13 +32,14 @@ IMAGES = (
         programs=_PROGRAMS,
     ),
     Image(
-        names=("nginxinc/nginx-unprivileged",),
+        names=("nginxinc/nginx-unprivileged", "nginx/nginx-unprivileged"),
         entrypoint=_ENTRYPOINT,
         cmd=_CMD,
         user="101",
         ports=(8080,),
         stop_signal="SIGQUIT",
         files=files.UNPRIVILEGED,
+        owners={"/etc/nginx": (101, 0), "/var/cache/nginx": (101, 0)},
         programs=_PROGRAMS,
     ),
     Image(
@@ -45,6 +50,7 @@ IMAGES = (
         ports=(8080, 8443),
         stop_signal="SIGQUIT",
         files=files.BITNAMI,
+        owners={f"/opt/bitnami/nginx/{name}": (0, 0) for name in ("conf", "html", "tmp")},
         programs=_PROGRAMS,
     ),
-)
+)  # fmt: skip

@@ -5,6 +5,7 @@ headers to upstreams) is replaced as a whole by a level that has one of its own,
 """
 
 import dataclasses
+import posixpath
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from cluster.runtime.emulated.nginx.parsing import Directive, Emergency
 from cluster.runtime.emulated.nginx.variables import Word, compiled, known
 from cluster.runtime.emulated.web.messages import split_host
 
+_PREFIX: Final = "/etc/nginx"
 _FLAGS: Final = {
     "autoindex": "autoindex", "etag": "etag", "absolute_redirect": "absolute_redirect",
     "port_in_redirect": "port_in_redirect", "log_not_found": "log_not_found",
@@ -68,6 +70,8 @@ class Builder:
                 found.error_log = _error_log(one)
             elif one.name == "daemon":
                 found.daemon = values.flag(one)
+            elif one.name == "pid":
+                found.pid = posixpath.join(_PREFIX, one.args[0])
             elif one.name == "worker_processes" and one.args[0].isdigit():
                 found.workers = max(1, min(int(one.args[0]), 64))
         top.error_log = found.error_log

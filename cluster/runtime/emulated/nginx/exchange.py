@@ -21,8 +21,10 @@ _LAST: Final = {"1.14": 2, "1.16": 1, "1.18": 0, "1.19": 10, "1.20": 2, "1.21": 
 
 
 def version(tag: str) -> str:
-    """The version that an image's tag means: `1.25-alpine`, `1.14.2`, `latest`."""
-    match = re.match(r"(\d{1,2}\.\d{1,3})(\.\d{1,3})?(?![\d.])", tag)
+    """The version that an image's tag means: `1.25-alpine`, `1.14.2`, `latest`. That of a tag
+    below 1 is the image's own: nginx-slim:0.21.
+    """
+    match = re.match(r"([1-9]\d?\.\d{1,3})(\.\d{1,3})?(?![\d.])", tag)
     if match is None:
         return VERSION
     return match[1] + (match[2] or f".{_LAST.get(match[1], 0)}")

@@ -104,7 +104,7 @@ def connected(call: Call) -> None:
     """Have the image's log files be links to the console, as in the image; a volume that is
     mounted there has files of its own.
     """
-    files = call.files
+    files = call.kernel.files
     for name, target in (("access.log", "/dev/stdout"), ("error.log", "/dev/stderr")):
         path = posixpath.join("/var/log/nginx", name)
         try:

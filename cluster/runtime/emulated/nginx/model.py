@@ -233,6 +233,8 @@ class Configuration:
     maps: Mapping[str, Map] = field(default_factory=dict)
     error_log: tuple[str, str] = ("/var/log/nginx/error.log", "error")
     daemon: bool = True
+    pid: str = "/run/nginx.pid"
+    """The file with the number of its process."""
     workers: int = 1
     notices: tuple[str, ...] = ()
     """What is known and makes no difference here, to be said once."""

@@ -18,7 +18,6 @@ from cluster.runtime.vos.kernel import Call, Process, encoded
 from cluster.runtime.vos.sockets import Listener
 
 MAIN: Final = "/etc/nginx/nginx.conf"
-_PID: Final = "/run/nginx.pid"
 _HUP, _QUIT, _TERM, _INT = (
     int(one) for one in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGINT)
 )
@@ -94,7 +93,7 @@ async def nginx(call: Call) -> int:
         await call.io.stderr.write(encoded(f"nginx version: nginx/{_version(call)}\n"))
         return 0
     if options.send:
-        return await _send(call, options.send)
+        return await _send(call, options.send, options)
     if options.test:
         return await _test(call, options)
     master = _Master(call, options)
@@ -178,7 +177,7 @@ async def _test(call: Call, options: _Options) -> int:
     return 0
 
 
-async def _send(call: Call, word: str) -> int:
+async def _send(call: Call, word: str, options: _Options) -> int:
     """`nginx -s SIGNAL`."""
     number = _SIGNALS.get(word)
     if number is None:
@@ -187,14 +186,22 @@ async def _send(call: Call, word: str) -> int:
     me = call.process.pid
     await call.io.stderr.write(encoded(f"{now} [notice] {me}#{me}: signal process started\n"))
     try:
-        text = call.files.read(_PID).decode().strip()
-    except (OSError, UnicodeDecodeError):
-        return await call.complain(f'[error] open() "{_PID}" failed (2: No such file or directory)')
+        path = read(call, options).pid
+    except Emergency as emergency:
+        return await call.complain(f"[emerg] {emergency}")
+    try:
+        text = call.files.read(path).decode(errors="replace").strip()
+    except OSError as error:
+        return await call.complain(f"[error] {_unopened(path, error)}")
     if not text.isdigit() or not call.kernel.signal(int(text), number):
         return await call.complain(
             f"[alert] kill({text[:20]}, {number}) failed (3: No such process)"
         )
     return 0
+
+
+def _unopened(path: str, error: OSError) -> str:
+    return f'open() "{path}" failed ({error.errno}: {error.strerror})'
 
 
 async def _resolve(call: Call, found: Configuration) -> None:
@@ -261,11 +268,25 @@ class _Master:
             if not await self._listen(group, site):
                 group.cancel()
                 return 1
-            call.files.put(_PID, f"{call.process.pid}\n".encode())
+            if not await self._known():
+                group.cancel()
+                return 1
             await self._announce()
             await self._follow(group, site)
             group.cancel()
         return 0
+
+    async def _known(self) -> bool:
+        """Write the file with its number; False where that cannot be, which is said."""
+        call, path = self._call, self.configuration.pid
+        try:
+            call.files.put(path, f"{call.process.pid}\n".encode())
+        except OSError as error:
+            said = _unopened(path, error)
+            await self._logs.error("emerg", said)
+            await call.io.stderr.write(encoded(f"nginx: [emerg] {said}\n"))
+            return False
+        return True
 
     def _hear(self, number: int) -> None:
         if not self._wanted.full():
