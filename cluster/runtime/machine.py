@@ -3,7 +3,9 @@
 Made when a container first needs it: one that only serves and is never looked at has none.
 """
 
+import errno
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -17,6 +19,7 @@ from cluster.runtime.vos.accounts import GROUP, PASSWD, Accounts
 from cluster.runtime.vos.credentials import SEARCH
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany, decoded
+from cluster.runtime.vos.nodes import Folder
 from cluster.runtime.vos.sockets import Network
 from cluster.runtime.vos.spool import Spool
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Joint, Pipe
@@ -279,10 +282,11 @@ class Machine:
         """A file that is executable is a script, of the shell that it names. Refused."""
         try:
             found = self.kernel.files.find(words[0])
-        except OSError:
-            raise Refused(
-                f'exec: "{words[0]}": stat {words[0]}: no such file or directory'
-            ) from None
+        except OSError as error:
+            why = os.strerror(error.errno or errno.ENOENT).lower()
+            raise Refused(f'exec: "{words[0]}": stat {words[0]}: {why}') from None
+        if isinstance(found, Folder):
+            raise Refused(f'exec: "{words[0]}": is a directory')
         if not self.kernel.who.may_execute(found):
             raise Refused(f'exec: "{words[0]}": permission denied')
         first = self.kernel.files.read(words[0])[:80].partition(b"\n")[0]

@@ -147,7 +147,8 @@ async def _exec(
     try:
         process = machine.execute(start.command, io, tty)
     except Refused as refused:
-        yield _ended(126 if "permission" in str(refused) else 127, _exec_failed(refused))
+        there = str(refused).endswith(("permission denied", "is a directory"))
+        yield _ended(126 if there else 127, _exec_failed(refused))
         return
     process.on_end(lambda _code: joint.end())
     feeding = owner.spawn(_feed(inputs, pipe, tty), f"exec/{process.pid}")
