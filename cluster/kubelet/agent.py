@@ -5,6 +5,7 @@ several agents can share both.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -23,7 +24,7 @@ from cluster.kubelet.cri import UNREACHABLE, Cri, Lister, look
 from cluster.kubelet.diskuse import DiskUse
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import Hooks
-from cluster.kubelet.lifecycle import podspec, probes
+from cluster.kubelet.lifecycle import podspec, probes, restartall
 from cluster.kubelet.lifecycle import status as statuses
 from cluster.kubelet.lifecycle.actions import Plan
 from cluster.kubelet.lifecycle.backoffs import Backoffs
@@ -42,6 +43,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 _RECONCILE_PERIOD: Final = 10.0
 """At most so often is a status written again that somebody else changed."""
 _UNREACHABLE_RETRY: Final = 5.0
+_ANNOUNCEMENT: Final = 1.0
+"""Seconds that a pod's containers wait at most until the API knows that they start anew."""
 _NOTHING_LISTED: Final[frozenset[tuple[str, int]]] = frozenset()
 
 
@@ -88,6 +91,7 @@ class NodeAgent:
             asking.Asker(cri, config.version.probe_agent), clock, self._speaker, spawn,
             addresses=config.addresses, on_change=self._on_verdict,
         )  # fmt: skip
+        self._worker.on_restarting = self._announce
         self.images = self._worker.images
         self.probe_results = self._prober.results
         self.disk_use = DiskUse(self._provisions.keeper, config.pod_logs_dir)
@@ -158,6 +162,7 @@ class NodeAgent:
             pod.seen = found[0]
             pod.sandbox_ids = [one.id for one in pod.seen.sandboxes]
         pods.seed(pod)
+        pod.memory.restarts_all = self.config.version.restarts_all and restartall.possible(obj)
         pod.memory.begun = _began(obj) or self._clock.now()
         pod.memory.probing = probes.of(obj)
         if pod.memory.probing is not None:
@@ -369,6 +374,19 @@ class NodeAgent:
         if self._workers.busy(pod.uid):
             self._publish_interim(pod)
         self._workers.wake(pod.uid)
+
+    async def _announce(self, pod: Pod) -> None:
+        """Show that all containers of a pod start anew before they do: whoever looks should see
+        it, and a kubelet that has to go on with it finds it there.
+        """
+        self._publish_interim(pod)
+        told = pod.told = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANNOUNCEMENT):
+                while pod.written != pod.status:
+                    told.clear()
+                    await told.wait()
+        pod.told = None
 
     def _publish_interim(self, pod: Pod) -> None:
         """The work takes its time: show how far it is."""

@@ -1,9 +1,10 @@
 """One pod of a node, as the shell keeps it between two looks at it."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from cluster.api import objects
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import podspec, restartall
 from cluster.kubelet.lifecycle.model import NOTHING, Memory, Seen, Waiting
 from cluster.pb.cri.v1 import api_pb2 as pb
 
@@ -43,6 +44,8 @@ class Pod:
     """What was computed last."""
     written: objects.Object | None = None
     """What the API acknowledged last."""
+    told: asyncio.Event | None = None
+    """Set with each acknowledgement, where somebody waits for one."""
     reconciled: float = 0.0
     """When the API's status was last found to differ from what had been written."""
     overwritten: bool = False
@@ -72,6 +75,9 @@ def seed(pod: Pod) -> None:
         for one in status.get(name) or ():
             if one.get("containerID") or one.get("restartCount"):
                 pod.memory.attempts[one["name"]] = int(one.get("restartCount") or 0)
+    if restartall.shown(status):
+        # What the runtime has no more of was forgotten on purpose.
+        pod.memory.afresh = dict.fromkeys(pod.memory.attempts)
 
 
 def stand_in(sandbox: pb.PodSandbox) -> objects.Object:

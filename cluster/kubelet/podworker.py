@@ -1,6 +1,6 @@
 """Carries out what the core decides about a pod, until there is nothing left to do."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
@@ -12,7 +12,7 @@ from cluster.kubelet.environment.variables import Wrong
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.hooks import LONGEST, POST_START, Hooks
 from cluster.kubelet.killing import Killer
-from cluster.kubelet.lifecycle import deadlines, podspec, readiness
+from cluster.kubelet.lifecycle import deadlines, podspec, readiness, restartall
 from cluster.kubelet.lifecycle.actions import (
     Action,
     CreateSandbox,
@@ -20,6 +20,7 @@ from cluster.kubelet.lifecycle.actions import (
     Plan,
     RemoveContainer,
     RemoveSandbox,
+    Reset,
     Resize,
     Resume,
     Start,
@@ -62,6 +63,8 @@ class PodWorker:
         self._cri = cri
         self._clock = clock
         self._speaker = speaker
+        self.on_restarting: Callable[[Pod], Awaitable[None]] = _ignore
+        """Awaited when all containers of a pod are on their way to start anew."""
         self.images = images.Images(
             cri,
             clock,
@@ -90,6 +93,8 @@ class PodWorker:
                 return plan
             if _begins(plan.actions) and not await self._provisions.ready(pod):
                 continue  # deciding again tells when to look at its volumes
+            if plan.restarting:
+                await self.on_restarting(pod)
             # Until it has been looked at again, nobody knows: this work may be cancelled.
             pod.stale = True
             await self._carry_out(pod, plan.actions)
@@ -166,7 +171,19 @@ class PodWorker:
                 await self._cri.remove_pod_sandbox(pb.RemovePodSandboxRequest(pod_sandbox_id=id))
             case RemoveContainer(id):
                 await self._cri.remove_container(pb.RemoveContainerRequest(container_id=id))
+            case Reset():
+                await self._reset(pod, action)
         return True
+
+    async def _reset(self, pod: Pod, action: Reset) -> None:
+        """Forget a container that is to start as if it had never run."""
+        memory, name = pod.memory, action.name
+        await self._cri.remove_container(pb.RemoveContainerRequest(container_id=action.id))
+        memory.afresh[name] = None
+        memory.failures.pop(name, None)
+        memory.retry.pop(name, None)
+        if action.cause is not None:
+            memory.restarts.count(restartall.TRIAL, action.cause, self._clock.now())
 
     async def _create_sandbox(self, pod: Pod, action: CreateSandbox) -> bool:
         if action.attempt:
@@ -242,6 +259,7 @@ class PodWorker:
             self._held(pod, name, "CreateContainerError", failure.message, init=action.init)
             return ""
         pod.memory.attempts[name] = action.attempt
+        pod.memory.afresh.pop(name, None)
         if pod.memory.resizing is not None:
             pod.memory.resizing.given[answer.container_id] = action.spec.get("resources") or {}
         return str(answer.container_id)
@@ -310,6 +328,10 @@ class PodWorker:
     @staticmethod
     def _image(pod: Pod, name: str) -> str:
         return str((podspec.find(pod.object, name) or {}).get("image") or "")
+
+
+async def _ignore(_pod: Pod) -> None:
+    return
 
 
 def _kind(pod: Pod, name: str, *, init: bool) -> str:

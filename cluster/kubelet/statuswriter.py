@@ -92,6 +92,8 @@ class StatusWriter:
             if status is None:
                 return True  # the informer tells when it is gone
             pod.written = status
+            if pod.told is not None:
+                pod.told.set()
             if pod.finalize or pod.status is not status:
                 self.put(pod)
             return True

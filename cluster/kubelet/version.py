@@ -44,6 +44,11 @@ class Version:
         return (self.major, self.minor) >= (1, 34)
 
     @property
+    def restarts_all(self) -> bool:
+        """RestartAllContainersOnContainerExits is on by default (1.36)."""
+        return (self.major, self.minor) >= (1, 36)
+
+    @property
     def tells_of_resizes(self) -> bool:
         """There are events for the beginning of a resize, and for one that waits (1.35)."""
         return (self.major, self.minor) >= (1, 35)

@@ -74,8 +74,27 @@ class RemoveContainer:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Forget an ended container that is to start as if it had never run. `cause`: when it ended,
+    where its end is why all containers of its pod start anew.
+    """
+
+    id: str
+    name: str
+    cause: float | None = None
+
+
 Action = (
-    CreateSandbox | StopSandbox | RemoveSandbox | Start | Resume | Kill | Resize | RemoveContainer
+    CreateSandbox
+    | StopSandbox
+    | RemoveSandbox
+    | Start
+    | Resume
+    | Kill
+    | Resize
+    | RemoveContainer
+    | Reset
 )
 
 
@@ -84,6 +103,7 @@ class Plan:
     """What to do now, when to look again, and why containers wait.
 
     `stopped`: nothing of the pod runs, and nothing will. `gone`: the runtime has nothing of it.
+    `restarting`: all its containers are on their way to start anew.
     """
 
     actions: tuple[Action, ...] = ()
@@ -91,3 +111,4 @@ class Plan:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     stopped: bool = False
     gone: bool = False
+    restarting: bool = False

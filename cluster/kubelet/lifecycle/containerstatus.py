@@ -156,7 +156,7 @@ def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects
     name = spec["name"]
     status = {key: value for key, value in old.items() if key != "containerID"}
     status |= {"ready": False, "started": False}
-    if restarts.policy(facts.pod, spec) == "Never":
+    if restarts.policy(facts.pod, spec) == "Never" and name not in facts.memory.afresh:
         status["state"] = {"terminated": ended}
     else:
         status["state"] = {"waiting": _waiting(facts.waiting.get(name) or _default(facts))}

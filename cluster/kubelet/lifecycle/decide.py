@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from cluster.api import durations, objects
-from cluster.kubelet.lifecycle import deadlines, podspec, restarts
+from cluster.kubelet.lifecycle import deadlines, podspec, restartall, restarts
 from cluster.kubelet.lifecycle.actions import (
     Action,
     CreateSandbox,
@@ -34,6 +34,9 @@ def decide(pod: objects.Object, seen: Seen, memory: Memory, now: float) -> Plan:
     unwanted = memory.removed or memory.rejection is not None or memory.verdict is not None
     if unwanted or objects.deleting(pod) or podspec.finished(pod):
         return _tear_down(pod, seen, memory)
+    anew = restartall.plan(pod, seen, memory, now)
+    if anew is not None:
+        return anew
     if ended(pod, seen, memory):
         return _tear_down(pod, seen, memory)
     return _Decision(pod, seen, memory, now).plan()
@@ -53,11 +56,16 @@ def ended(pod: objects.Object, seen: Seen, memory: Memory) -> bool:
         container = seen.newest(spec["name"])
         if container is None:
             # What the runtime lost (it was restarted) has run: under Never it does not run again.
-            if restarts.policy(pod, spec) != "Never" or spec["name"] not in memory.attempts:
+            if restarts.policy(pod, spec) != "Never" or not _has_run(memory, spec["name"]):
                 return False
         elif container.state is not State.EXITED or restarts.again(pod, spec, container, memory):
             return False
     return True
+
+
+def _has_run(memory: Memory, name: str) -> bool:
+    """Whether a container of which the runtime has nothing has run, and that counts."""
+    return name in memory.attempts and name not in memory.afresh
 
 
 def _failed(container: Container) -> bool:
@@ -190,7 +198,7 @@ class _Decision:
                 return
         elif (
             last is None
-            and spec["name"] in self._memory.attempts
+            and _has_run(self._memory, spec["name"])
             and restarts.policy(self._pod, spec) == "Never"
         ):
             return

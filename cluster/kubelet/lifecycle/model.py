@@ -156,5 +156,9 @@ class Memory:
     """The pod's probes; None where it has none."""
     addresses: tuple[str, ...] = ()
     """What the last sandbox that was made was given."""
+    restarts_all: bool = False
+    """Whether a rule of a container may have all of them start anew (`restartall`)."""
+    afresh: dict[str, None] = field(default_factory=dict)
+    """Containers that are to start as if they had never run."""
     removed: bool = False
     """The pod is gone from the API: nothing of it may stay."""

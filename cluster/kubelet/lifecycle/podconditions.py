@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from cluster.api import objects, timestamps
-from cluster.kubelet.lifecycle import podspec, resizing
+from cluster.kubelet.lifecycle import podspec, resizing, restartall
 from cluster.kubelet.version import Version
 
 SANDBOX_READY: Final = "PodReadyToStartContainers"
 DISRUPTION: Final = "DisruptionTarget"
 OWN: Final = (
     SANDBOX_READY, "Initialized", "Ready", "ContainersReady", "PodScheduled", resizing.PENDING,
-    resizing.IN_PROGRESS,
+    resizing.IN_PROGRESS, restartall.CONDITION,
 )  # fmt: skip
 
 Verdict = tuple[str, str, str]
@@ -33,6 +33,8 @@ class Picture:
     """Type, reason and message of conditions of a resize."""
     disruption: Verdict | None = None
     """The condition DisruptionTarget of a pod that the node ended."""
+    restarting: bool | None = None
+    """Whether all its containers are about to start anew; None where no rule can demand it."""
 
 
 def generate(picture: Picture, version: Version, now: float) -> list[objects.Object]:
@@ -48,6 +50,8 @@ def generate(picture: Picture, version: Version, now: float) -> list[objects.Obj
     verdicts["Ready"] = _ready(picture.pod, containers)
     verdicts["ContainersReady"] = containers
     verdicts["PodScheduled"] = ("True", "", "")
+    if picture.restarting is not None:
+        verdicts[restartall.CONDITION] = _restarting(picture)
     for kind, reason, message in picture.resizes:
         verdicts[kind] = ("True", reason, message)
     before = {one["type"]: one for one in picture.old.get("conditions") or ()}
@@ -140,6 +144,15 @@ def _initialized(picture: Picture) -> Verdict:
     if incomplete:
         return "False", "ContainersNotInitialized", _named("incomplete", incomplete)
     return "True", "", ""
+
+
+def _restarting(picture: Picture) -> Verdict:
+    if picture.phase in ("Succeeded", "Failed"):
+        return "False", "PodCompleted" if picture.phase == "Succeeded" else "PodFailed", ""
+    if picture.restarting:
+        text = "container exited with restart policy rule"
+        return "True", "RestartAllContainersStarted", text
+    return "False", "", ""
 
 
 def _inits(picture: Picture) -> list[tuple[objects.Object, objects.Object]]:

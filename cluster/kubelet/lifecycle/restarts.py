@@ -5,7 +5,7 @@ and only then does the pod's count (ShouldContainerBeRestarted of pkg/kubelet/co
 """
 
 from cluster.api import objects
-from cluster.kubelet.lifecycle import podspec
+from cluster.kubelet.lifecycle import podspec, restartall
 from cluster.kubelet.lifecycle.model import Container, Memory
 
 
@@ -35,6 +35,8 @@ def again(
     init: bool = False,
 ) -> bool:
     """Whether a container that the runtime has as ended runs again."""
+    if memory.restarts_all and restartall.action_of(spec, container.exit_code) == restartall.ACTION:
+        return True
     probing = memory.probing
     if probing is not None and policy(pod, spec) != "Never" and probing.condemned(container):
         return True
@@ -46,9 +48,4 @@ def again(
 
 def _ruled(spec: objects.Object, code: int) -> bool:
     """Whether a rule of its own demands a restart after this exit code; the first one counts."""
-    for rule in spec.get("restartPolicyRules") or ():
-        codes = rule.get("exitCodes") or {}
-        listed = code in (codes.get("values") or ())
-        if listed is (codes.get("operator") != "NotIn"):
-            return bool(rule.get("action") == "Restart")
-    return False
+    return restartall.action_of(spec, code) == "Restart"

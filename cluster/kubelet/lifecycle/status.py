@@ -13,6 +13,7 @@ from cluster.kubelet.lifecycle import (
     podspec,
     readiness,
     resizing,
+    restartall,
     restarts,
 )
 from cluster.kubelet.lifecycle.model import Memory, Seen, Waiting
@@ -72,9 +73,11 @@ def generate(
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)
     apps = containerstatus.of_all(podspec.containers(pod), old, facts, init=False)
-    status: objects.Object = _phase(
-        old, memory, phase_of(pod, inits, apps, stopped=stopped), stopped
-    )
+    found = phase_of(pod, inits, apps, stopped=stopped)
+    anew = restartall.cause(pod, seen, memory) is not None and not stopped
+    if anew and found in ("Succeeded", "Failed"):
+        found = "Running"  # what has ended is about to start anew
+    status: objects.Object = _phase(old, memory, found, stopped)
     phase = status["phase"]
     if host.version.tracks_generation and "generation" in objects.meta(pod):
         status["observedGeneration"] = objects.meta(pod)["generation"]
@@ -88,6 +91,7 @@ def generate(
             seen.sandbox is not None,
             resizing.conditions(memory.resizing),
             _disruption(memory, phase, host.version),
+            anew if memory.restarts_all else None,
         ),
         host.version,
         now,
