@@ -11,16 +11,19 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cluster.aio import tasks
-from cluster.runtime.emulated.node.engine import Engine, Missing, Overrun
 from cluster.runtime.emulated.web import client, names
 from cluster.runtime.emulated.web.messages import PHRASES, Headers, Request, Response, TooLarge
 from cluster.runtime.emulated.web.serving import Server, Site
+from cluster.runtime.javascript import scripts
+from cluster.runtime.javascript.engine import Missing, Overrun
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Call, encoded
 from cluster.runtime.vos.nodes import File
 from cluster.runtime.vos.sockets import Listener
 
 VERSION: Final = "20.19.5"
+_ABORTED: Final = 134
+"""SIGABRT, by which Node ends where it has no memory."""
 _MAX_TIMERS: Final = 1000
 _MAX_ASKS: Final = 1000
 """Requests that a script makes at once: as many as it may have sockets, nearly."""
@@ -136,10 +139,10 @@ class _Answer:
 class _Node:
     """A script, running."""
 
-    def __init__(self, call: Call, engine: Engine, group: tasks.Group, main: str) -> None:
+    def __init__(self, call: Call, script: scripts.Script, group: tasks.Group, main: str) -> None:
         self._call = call
         self._main = main
-        self._engine = engine
+        self._script = script
         self._group = group
         self._events: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue(_MAX_EVENTS)
         self._timers: dict[int, tuple[asyncio.TimerHandle, bool]] = {}
@@ -171,7 +174,7 @@ class _Node:
 
     async def _end(self, why: str) -> None:
         await self._call.io.stderr.write(encoded(f"FATAL ERROR: {why}\n"))
-        self._code = 134
+        self._code = _ABORTED
 
     def _alive(self) -> bool:
         timers = any(kept for _, kept in self._timers.values())
@@ -181,7 +184,8 @@ class _Node:
         """Tell the script, and do what it wants."""
         await self._call.kernel.step()
         try:
-            commands = self._engine.event(self._call.kernel.clock.now(), name, *args)
+            now = self._call.kernel.clock.now()
+            commands = await self._script.event(now, name, *args)
         except Overrun as overrun:
             await self._end(str(overrun))
             return
@@ -406,15 +410,19 @@ async def _run(call: Call, main: str, source: str | None, words: Sequence[str]) 
     if main and main not in given["files"]:
         given["files"][main] = call.files.read(main).decode("latin-1")
     try:
-        engine = Engine(given)
+        script = await scripts.begin(given)
     except Missing:
         return await call.complain(
             "there is no JavaScript engine: install the extra `node` (pip install kubemu[node])"
         )
+    except Overrun as overrun:
+        await call.io.stderr.write(encoded(f"FATAL ERROR: {overrun}\n"))
+        return _ABORTED
     async with tasks.Group("node") as group:
         try:
-            code = await _Node(call, engine, group, main).run()
+            code = await _Node(call, script, group, main).run()
         finally:
+            script.close()
             group.cancel()
     return code
 

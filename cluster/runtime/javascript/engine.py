@@ -3,14 +3,15 @@
 The engine is QuickJS (the extra `node` of the project), in the same thread, with limits: memory,
 stack, and CPU time an event. A script that goes beyond one of them has ended (`Overrun`).
 
-The heap is weighed between events. QuickJS' own limit is what one event cannot go beyond, and may
-not be what ends scripts: where it has no room for an error that a built-in function throws, it
-calls itself until the process has no stack left, and the whole machine is gone.
+The heap is weighed between events. QuickJS' own limit is what one event cannot go beyond, and not
+what should end scripts: where it has no room for an error that a built-in function throws, it calls
+itself until the process has no stack left. That, and regular expressions, for which it does not
+look at the clock, is why scripts have processes of their own (`host`).
 """
 
 import importlib.resources
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ _SELDOM: Final = 64
 _FULL: Final = f"JavaScript heap out of memory (the emulated node has {MEMORY >> 20} MiB)"
 STACK: Final = 512 << 10
 SECONDS: Final = 0.25
-"""CPU time that one event may take: as long do all other containers of the node wait."""
+"""CPU time that one event may take."""
 MAX_JOBS: Final = 10_000
 _MAX_COMMANDS: Final = 16 << 20
 
@@ -41,15 +42,26 @@ def _source() -> str:
     return importlib.resources.files(__package__).joinpath("runtime.js").read_text()
 
 
+def prepare() -> None:
+    """Have in memory what every script needs. Missing."""
+    _quickjs()
+    _source()
+
+
+def _quickjs() -> Any:
+    try:
+        # Imported here: it is an extra, and few containers need it.
+        import quickjs
+    except ImportError as error:
+        raise Missing from error
+    return quickjs
+
+
 class Engine:
     """One script. `given` is what it knows of its world: see `runtime.js`."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        try:
-            # Imported here: it is an extra, and few containers need it.
-            import quickjs
-        except ImportError as error:
-            raise Missing from error
+        quickjs = _quickjs()
         self._context = quickjs.Context()
         self._context.set_memory_limit(_MOST)
         self._context.set_max_stack_size(STACK)
@@ -60,8 +72,8 @@ class Engine:
         self._size = self._unweighed = 0
         self._due = 1
 
-    def event(self, now: float, name: str, *args: Any) -> Sequence[Sequence[Any]]:
-        """Tell the script what happened; the commands that it gives. Overrun."""
+    def ask(self, now: float, name: str, *args: Any) -> str:
+        """Tell the script what happened; the commands that it gives, as JSON. Overrun."""
         try:
             self._event(json.dumps([now, name, *args]))
             for _ in range(MAX_JOBS):
@@ -69,14 +81,13 @@ class Engine:
                     break
             else:
                 raise Overrun(f"more than {MAX_JOBS} promises were settled at once")
-            text = self._event("")
+            text: str = self._event("")
         except self._faults as fault:
             raise Overrun(_reason(str(fault))) from fault
         self._weigh()
         if len(text) > _MAX_COMMANDS:
             raise Overrun(f"it said more than {_MAX_COMMANDS >> 20} MiB at once")
-        found: Sequence[Sequence[Any]] = json.loads(text)
-        return found
+        return text
 
     def _weigh(self) -> None:
         """See how large the heap is, the sooner again the faster it grows. Overrun."""
