@@ -228,10 +228,11 @@ class Provisions:
         return config
 
     def _secure(self, pod: Pod, spec: Object, config: pb.ContainerConfig) -> None:
-        """Say who runs it with which rights. Runtimes in this process only emulate, and are not
-        told: thousands of pods would remember it.
+        """Say who runs it with which rights. Runtimes in this process only emulate, and are told
+        of users alone: thousands of pods would remember it.
         """
         if not self._told:
+            security.emulated(config, pod.object, spec)
             return
         target = pod.seen.newest(spec.get("targetContainerName") or "")
         profiles = f"{self._config.root_dir or DEFAULT_ROOT}/seccomp"

@@ -79,6 +79,22 @@ def container(
     return found
 
 
+def emulated(config: pb.ContainerConfig, pod: objects.Object, spec: Mapping[str, Any]) -> None:
+    """Set as much as an emulated container heeds: who runs it, and whether its root can be written
+    to. A pod that says nothing of it costs nothing.
+    """
+    whole = objects.spec(pod).get("securityContext") or {}
+    own = spec.get("securityContext") or {}
+    if not whole and not own:
+        return
+    found = pb.LinuxContainerSecurityContext(
+        readonly_rootfs=bool(own.get("readOnlyRootFilesystem"))
+    )
+    _run_as(found, own, whole)
+    if found.ByteSize():
+        config.linux.security_context.CopyFrom(found)
+
+
 def not_root(pod: objects.Object, spec: Mapping[str, Any]) -> bool:
     """Whether a container is not to run as root."""
     whole = objects.spec(pod).get("securityContext") or {}

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 from pathlib import Path
 
 import kubeletworld as kw
@@ -172,6 +173,47 @@ def test_containers_share_an_empty_directory_that_goes_with_the_pod(root):
         await world.gone("p")
         await asyncio.sleep(1)
         assert not (list((root / "pods").iterdir()) if root else world.disk.kind(path))
+
+    lab(scenario, root)
+
+
+def test_a_pods_group_has_its_volumes(root):
+    async def scenario(world):
+        await world.client.create(
+            "secrets",
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "data": {"k": "dg=="},
+                "metadata": {"name": "s", "namespace": "default"},
+            },
+        )
+        volumes = [
+            {"name": "e", "emptyDir": {}},
+            {"name": "m", "emptyDir": {"medium": "Memory"}},
+            {"name": "s", "secret": {"secretName": "s", "defaultMode": 0o400}},
+        ]
+        mounts = [("e", "/e", {}), ("m", "/m", {}), ("s", "/s", {})]
+        await world.pod(
+            "p", containers=[one("web", mounts)], volumes=volumes,
+            securityContext={"runAsUser": 1000, "runAsGroup": 3000, "fsGroup": 2000},
+        )  # fmt: skip
+        await world.wait("p", kw.phase("Running"))
+        script = (
+            "id; cat /s/k; echo; >/e/f; mkdir /m/d; stat -Lc '%n %a %u:%g' /e /e/f /m /m/d /s /s/k;"
+            "stat -c %g /s/k; rm /s/k; >/etc/f"
+        )
+        told = await run(world, script)
+        rows = [line for line in told.splitlines() if " 1000:" in line or " 0:" in line]
+        if not root or os.geteuid() == 0:
+            assert rows == [
+                "/e 2777 0:2000", "/e/f 644 1000:2000", "/m 3777 0:2000", "/m/d 2755 1000:2000",
+                "/s 3777 0:2000", "/s/k 440 0:2000",
+            ]  # fmt: skip
+            assert "\nv\n" in told
+        assert told.startswith("uid=1000 gid=3000 groups=2000,3000\n")
+        assert "rm: can't remove '/s/k': Read-only file system" in told
+        assert "can't create /etc/f: Permission denied" in told
 
     lab(scenario, root)
 

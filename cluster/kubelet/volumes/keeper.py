@@ -33,6 +33,8 @@ LAST_RETRY: Final = 122.0
 PATIENCE: Final = 123.0
 """podAttachAndMountTimeout: seconds after which a pod that waits for volumes is told of."""
 _EMPTY_MODE: Final = 0o777
+_MEMORY_MODE: Final = 0o1777
+"""That of a tmpfs."""
 _LATER: Final = 60.0
 """Seconds after which a token that could not be replaced is tried again."""
 
@@ -232,9 +234,10 @@ class Keeper:
         if make and self.disk is not None:
             folder = self.volume_path(pod, volume)
             if not self.disk.kind(folder):
-                self.disk.make_folder(folder, _EMPTY_MODE)
+                on_disk = "configMap" in volume
+                self.disk.make_folder(folder, _EMPTY_MODE if on_disk else _MEMORY_MODE)
             number = self._random.getrandbits(30)
-            share = _sharer(self.disk, pod.object)
+            share = _sharer(self.disk, pod.object, folder)
             atomic.write(self.disk, folder, payload, (self._clock.now(), number), share)
 
     async def _token(self, pod: Pod, volume: str, wanted: TokenWanted, record: Record) -> bytes:
@@ -259,7 +262,8 @@ class Keeper:
         folder = self.volume_path(pod, volume)
         if self.disk is None or self.disk.kind(folder):
             return
-        self.disk.make_folder(folder, _EMPTY_MODE)
+        in_memory = (volume.get("emptyDir") or {}).get("medium") == "Memory"
+        self.disk.make_folder(folder, _MEMORY_MODE if in_memory else _EMPTY_MODE)
         if setup.limit is not None:
             self.disk.limit(folder, setup.limit)
         group = _group(pod.object)
@@ -418,8 +422,9 @@ def _group(pod: Object) -> int | None:
     return None if found is None else int(found)
 
 
-def _sharer(disk: Disk, pod: Object) -> Callable[[str], None] | None:
+def _sharer(disk: Disk, pod: Object, folder: str) -> Callable[[str], None] | None:
     group = _group(pod)
     if group is None:
         return None
-    return lambda path: disk.share(path, group, readonly=True)
+    # All of the volume, as the kubelet does: what is made in it later is the group's then.
+    return lambda _path: disk.share(folder, group, readonly=True)

@@ -120,9 +120,9 @@ class RealDisk:
 def _share(path: Path, group: int, *, readonly: bool) -> None:
     try:
         mode = path.lstat().st_mode
+        fileowners.give(str(path), fileowners.KEEP, group)
         if stat.S_ISLNK(mode):
             return
-        fileowners.give(str(path), fileowners.KEEP, group)
         more = 0o440 if readonly else 0o660
         if stat.S_ISDIR(mode):
             more |= 0o2110

@@ -51,7 +51,7 @@ async def ls(call: Call) -> int:
     named = _names(call, found)
     for place, name in enumerate(names or ["."]):
         try:
-            node = call.files.find(call.path(name), follow="l" not in found)
+            node = call.files.find(call.path(name), follow="l" not in found or name.endswith("/"))
         except OSError as error:
             code = await call.complain(f"{name}: {error.strerror}")
             continue
