@@ -228,4 +228,9 @@ def _container(status: pb.ContainerStatus, sandbox: str) -> Container:
         spec_image=status.annotations.get(SPEC_IMAGE, ""),
         ready_after=status.annotations.get(READY_AFTER, ""),
         varies=VARIES in status.annotations,
+        user=_user(status.user.linux) if status.HasField("user") else None,
     )
+
+
+def _user(found: pb.LinuxContainerUser) -> tuple[int, int, tuple[int, ...]]:
+    return found.uid, found.gid, tuple(found.supplemental_groups)

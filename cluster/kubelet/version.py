@@ -34,6 +34,11 @@ class Version:
         return (self.major, self.minor) >= (1, 31)
 
     @property
+    def shows_users(self) -> bool:
+        """SupplementalGroupsPolicy is on by default (1.33): statuses tell who containers run as."""
+        return (self.major, self.minor) >= (1, 33)
+
+    @property
     def resizes(self) -> bool:
         """InPlacePodVerticalScaling is on by default (1.33)."""
         return (self.major, self.minor) >= (1, 33)

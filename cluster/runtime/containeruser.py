@@ -44,8 +44,13 @@ def of(container: Container, passwd: str, group: str) -> Credentials:
 
 
 def check(container: Container) -> None:
-    """Unknown, where the image has no such user."""
+    """Unknown, where the image has no such user. Where it costs little to know who its processes
+    will be, it is noted.
+    """
     if not named(container):
+        if container.pulled is None and _told(container):
+            files = names(container)
+            note(container, of(container, files[accounts.PASSWD], files[accounts.GROUP]))
         return
     texts = dict(names(container))
     if container.pulled is not None:
@@ -53,4 +58,16 @@ def check(container: Container) -> None:
             place = "/" + path.lstrip("/")
             if place in texts and isinstance(content, bytes):
                 texts[place] = content.decode("utf-8", "replace")
-    of(container, texts[accounts.PASSWD], texts[accounts.GROUP])
+    note(container, of(container, texts[accounts.PASSWD], texts[accounts.GROUP]))
+
+
+def note(container: Container, who: Credentials) -> None:
+    """Have its status tell who it is, where its kubelet has said all of that: one in the same
+    process says nothing of rights.
+    """
+    if _told(container):
+        container.user = (who.uid, who.gid, tuple(who.groups))
+
+
+def _told(container: Container) -> bool:
+    return bool(container.config.linux.HasField("security_context"))

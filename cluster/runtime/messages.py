@@ -77,6 +77,10 @@ def container_status(container: Container) -> pb.ContainerStatus:
         mounts=config.mounts,
         log_path=log_path(container),
     )
+    if container.user is not None:
+        uid, gid, groups = container.user
+        linux = pb.LinuxContainerUser(uid=uid, gid=gid, supplemental_groups=groups)
+        found.user.linux.CopyFrom(linux)
     # It may be its image's script that says so, which its pod does not know.
     told = container.script
     if told.ready_after > 0:

@@ -73,6 +73,8 @@ class Container:
     """The image, where it came from a registry and is not emulated."""
     emulated: "Image | None" = None
     """The emulated image that it runs; None where nothing is known of its programs."""
+    user: tuple[int, int, tuple[int, ...]] | None = None
+    """Who its processes are: user, group, further groups; None where that is not known."""
     restored: bool = False
     """Whether it is from before the runtime was restarted: its log files are there already."""
 

@@ -5,6 +5,7 @@ kill) is one timer of the loop; what waits for an end holds a future.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import math
@@ -194,6 +195,8 @@ class Sim(simmachines.Machines):
             id, sandbox, config, decided.image, decided.script, created_at,
             pulled=pulled, emulated=decided.emulated, restored=True,
         )  # fmt: skip
+        with contextlib.suppress(containeruser.Unknown):
+            containeruser.check(container)
         self.containers[id] = sandbox.containers[id] = container
         return container
 

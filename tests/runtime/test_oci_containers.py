@@ -58,12 +58,18 @@ def test_a_process_has_its_user_groups_and_rights(play):
 
     async def story(world):
         script = "id -u; id -G; grep -E 'CapBnd|NoNewPrivs' /proc/self/status"
-        return (await world.run("c", "sh", "-c", script, linux=asked))[1]
+        said = (await world.run("c", "sh", "-c", script, linux=asked))[1]
+        (one,) = world.cri.driver.oci.containers.values()
+        status = await world.cri.container_status(pb.ContainerStatusRequest(container_id=one.id))
+        return said, status.status.user.linux
 
-    assert play(story) == [
+    said, user = play(story)
+    assert said == [
         "stdout 1000", "stdout 1000 50 77", "stdout CapBnd:\t0000000000000000",
         "stdout NoNewPrivs:\t1",
     ]  # fmt: skip
+    assert (user.uid, user.gid) == (1000, 1000)
+    assert {50, 77} <= {*user.supplemental_groups}
 
 
 def test_any_user_reads_what_is_mounted_whatever_the_umask_was(tmp_path):

@@ -32,6 +32,8 @@ class Facts:
     resizes: bool = False
     mounts: bool = False
     """Whether statuses tell of volumes."""
+    users: bool = False
+    """Whether statuses tell who a container's processes are."""
     scheme: str = SCHEME
     probing: Probing | None = None
 
@@ -138,6 +140,10 @@ def _of_records(
     signal = (spec.get("lifecycle") or {}).get("stopSignal")
     if signal:
         status["stopSignal"] = signal
+    if facts.users and newest.user is not None:
+        uid, gid, groups = newest.user
+        linux: dict[str, Any] = {"uid": uid, "gid": gid}
+        status["user"] = {"linux": linux | ({"supplementalGroups": [*groups]} if groups else {})}
     if facts.resizes:
         resizing.shown(status, spec, facts.memory.resizing)
     _mounts(status, spec, facts)

@@ -57,6 +57,8 @@ class Container:
     spec_image: str = ""
     ready_after: str = ""
     """How long after its start it is ready, where the runtime says so."""
+    user: tuple[int, int, tuple[int, ...]] | None = None
+    """User, group and further groups of its processes, where the runtime says so."""
     varies: bool = False
     """Whether what it uses changes by itself, where the runtime says so."""
 

@@ -68,6 +68,7 @@ def generate(
         memory=memory,
         resizes=host.version.resizes,
         mounts=host.version.shows_handlers,
+        users=host.version.shows_users,
         scheme=host.scheme,
         probing=memory.probing,
     )

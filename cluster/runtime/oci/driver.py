@@ -166,12 +166,14 @@ class Oci(Sandboxes, Streams):
         config, security = container.config, container.config.linux.security_context
         passwd, group = self._accounts[container.id]
         user = registryimages.user(container.pulled) if container.pulled is not None else ""
+        who = users.identity(security, user, passwd, group)
+        container.user = (who.uid, who.gid, who.groups)
         shared = ownfiles.shared_memory(container, self._bundle(container.sandbox.id))
         return spec.Surroundings(
             root=str(self._bundle(container.id) / "rootfs"),
             sandbox_pid=self._pids.get(container.sandbox.id, 0),
             cgroup=self._cgroup(container.sandbox, container.id),
-            identity=users.identity(security, user, passwd, group),
+            identity=who,
             processes=surroundings.processes(container, self._pids),
             own_files=[shared, *self._own.mounted(container)],
             devices=surroundings.devices_of(config),
