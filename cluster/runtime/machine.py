@@ -17,6 +17,7 @@ from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container
 from cluster.runtime.vos.accounts import GROUP, PASSWD, Accounts
 from cluster.runtime.vos.credentials import SEARCH
+from cluster.runtime.vos.disknodes import Rooms
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Io, Kernel, NotFound, Process, Program, TooMany, decoded
 from cluster.runtime.vos.nodes import Folder
@@ -89,6 +90,7 @@ class Machine:
         clock: clocks.Clock,
         programs: Mapping[str, Program],
         disk: MemoryDisk | None = None,
+        rooms: Rooms | None = None,
         network: Network | None = None,
         spool: Spool | None = None,
     ) -> None:
@@ -120,13 +122,15 @@ class Machine:
             image_tag=container.image.tag,
             on_serving=self.settle,
             console=_Console(self, OUT),
-            mount=functools.partial(self._fill, disk, spool),
+            mount=functools.partial(self._fill, disk, rooms or Rooms(), spool),
         )
         self.kernel.cores = lambda: min(usage.cores(container.resources), _CORES)
         argv = list(container.script.program) or [*config.command, *config.args]
         self.kernel.main_argv = argv or [container.image.name]
 
-    def _fill(self, disk: MemoryDisk | None, spool: Spool | None, files: FileSystem) -> None:
+    def _fill(
+        self, disk: MemoryDisk | None, rooms: Rooms, spool: Spool | None, files: FileSystem
+    ) -> None:
         """Lay the image's files under the volumes."""
         container = self._container
         files.space.spool = spool
@@ -140,7 +144,9 @@ class Machine:
         if not files.exists(self._cwd):
             files.make_folders(self._cwd)
         _show_kernel(files, handlers.kernel(container.sandbox.handler))
-        mounting.fill(files, config=container.config, sandbox=container.sandbox, disk=disk)
+        mounting.fill(
+            files, config=container.config, sandbox=container.sandbox, disk=disk, rooms=rooms
+        )
 
     # ---- the main process --------------------------------------------------------------------
 

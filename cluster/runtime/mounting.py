@@ -3,6 +3,7 @@
 import structlog
 
 from cluster.pb.cri.v1 import api_pb2 as pb
+from cluster.runtime import memoryvolumes
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Sandbox
 from cluster.runtime.vos import disknodes
@@ -15,6 +16,7 @@ def fill(
     config: pb.ContainerConfig,
     sandbox: Sandbox,
     disk: MemoryDisk | None,
+    rooms: disknodes.Rooms,
 ) -> None:
     """Mount what a container's configuration names, outer directories first.
 
@@ -23,9 +25,11 @@ def fill(
     resolver = resolv_conf(sandbox.config.dns_config)
     if resolver:
         tree.put("/etc/resolv.conf", resolver)
+    inside = memoryvolumes.of(config)
     for mount in sorted(config.mounts, key=lambda one: one.container_path.count("/")):
         try:
-            found = disk.node(mount.host_path) if disk else disknodes.at(mount.host_path)
+            path = mount.host_path
+            found = disk.node(path) if disk else rooms.at(path, inside)
             tree.mount(absolute(mount.container_path, "/"), found, readonly=mount.readonly)
         except OSError as error:
             structlog.get_logger().warning(

@@ -15,6 +15,7 @@ from cluster.runtime.emulated import catalog
 from cluster.runtime.machine import OUT, Machine, Refused
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container, State
+from cluster.runtime.vos.disknodes import Rooms
 from cluster.runtime.vos.spool import Spool
 
 
@@ -32,6 +33,7 @@ class Machines(simstreams.Streams):
         self._files = files
         self._disk = disk
         self._spool = spool
+        self._rooms = Rooms() if disk is None else None
 
     def exit(self, container: Container, code: int, reason: str = "") -> None:
         """A container ends; nothing happens to one that does not run."""
@@ -68,6 +70,7 @@ class Machines(simstreams.Streams):
             container.machine = Machine(
                 container, self.log(container), clock=self._clock,
                 programs=catalog.programs(container.emulated), disk=self._disk,
+                rooms=self._rooms,
                 network=self.spaces.of(container.sandbox), spool=self._spool,
             )  # fmt: skip
             container.machine.kernel.hold = functools.partial(self.hold, container)

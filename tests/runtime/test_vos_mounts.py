@@ -127,6 +127,32 @@ def test_two_containers_share_a_volume_in_memory():
     assert volume.space.used == 0
 
 
+def test_a_volume_in_memory_has_its_limit_on_the_disk_too(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "old").write_bytes(b"x" * 10)
+    rooms, limits = disknodes.Rooms(), {str(tmp_path): 100}
+    one = tree(data=rooms.at(str(tmp_path), limits), other=rooms.at("/tmp", limits))
+    two = tree(data=rooms.at(str(tmp_path / "sub"), limits))
+    one.put("/data/a", b"x" * 50)
+    with pytest.raises(OSError, match="No space left on device"):
+        two.put("/data/b", b"x" * 41)
+    two.put("/data/b", b"x" * 40)
+    with pytest.raises(OSError, match="No space left on device"):
+        one.put("/data/c", b"x")
+    one.remove("/data/sub", recursive=True)
+    one.put("/data/a", b"x" * 60)
+    one.move("/data/a", "/data/d")
+    one.put("/data/c", b"x" * 40)
+    with pytest.raises(OSError, match="No space left on device"):
+        one.put("/data/e", b"x")
+    del one, two
+    again = tree(data=rooms.at(str(tmp_path), limits))
+    again.remove("/data/c")
+    again.put("/data/e", b"x" * 40)
+    with pytest.raises(OSError, match="No space left on device"):
+        again.put("/data/f", b"x")
+
+
 def test_mounts_nest_and_are_not_removed(tmp_path):
     outer, inner = tmp_path / "o", tmp_path / "i"
     outer.mkdir()

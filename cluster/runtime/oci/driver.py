@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import endings, messages, naming, registryimages
+from cluster.runtime import endings, memoryvolumes, messages, naming, registryimages
 from cluster.runtime.oci import faults, link, ownfiles, spec, surroundings, users
 from cluster.runtime.oci.node import record_of
 from cluster.runtime.oci.sandboxes import Sandboxes
@@ -157,7 +157,7 @@ class Oci(Sandboxes, Streams):
             "start", id=container.id, spec=made, tty=config.tty, stdin=config.stdin,
             own_processes=surroundings.processes(container, self._pids) == 0,
             log=self._log_of(container), sandbox=sandbox.id,
-            memory=surroundings.in_memory(config),
+            memory=memoryvolumes.of(config),
         )  # fmt: skip
         return int(told["pid"])
 

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cluster.aio import rpc
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.oci import devices
 from cluster.runtime.oci.spec import Device
 from cluster.runtime.records import Container
-
-MEMORY_VOLUMES: Final = "kubemu.dev/memory-volumes"
-"""By which annotation of ContainerConfig a kubelet says that: CRI has no field for it."""
 
 
 def processes(container: Container, pids: Mapping[str, int]) -> int:
@@ -25,15 +22,6 @@ def processes(container: Container, pids: Mapping[str, int]) -> int:
     if options.pid == pb.TARGET:
         return pids.get(options.target_id, 0)
     return 0
-
-
-def in_memory(config: pb.ContainerConfig) -> dict[str, int]:
-    """Which of its volumes are in memory: their directories, and bytes (0: no limit)."""
-    try:
-        found = json.loads(config.annotations[MEMORY_VOLUMES] or "{}")
-        return {str(path): int(size) for path, size in found.items()}
-    except (ValueError, AttributeError, TypeError):
-        return {}
 
 
 def devices_of(config: pb.ContainerConfig) -> list[Device]:

@@ -10,8 +10,9 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final
+from weakref import WeakValueDictionary
 
 from cluster.api import fileowners
 from cluster.runtime.vos.nodes import File, Folder, Link, Node, Space, error
@@ -21,6 +22,45 @@ MAX_FILE: Final = 256 << 20
 _MAX_ENTRIES: Final = 100_000
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _INSIDE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Room(Space):
+    """Room that the files of a directory of the disk share, as those of a tmpfs do."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Rooms:
+    """The directories of the disk that are not to grow beyond a size: volumes in memory. Containers
+    that mount the same one share its room.
+    """
+
+    def __init__(self) -> None:
+        self._open: WeakValueDictionary[str, Room] = WeakValueDictionary()
+
+    def at(self, path: str, limits: Mapping[str, int]) -> "DiskFolder | DiskFile":
+        """See `at`; `limits`: bytes that directories may hold, 0 for any number."""
+        for root, limit in limits.items():
+            if limit and (path == root or path.startswith(root + "/")):
+                room = self._open.get(root)
+                if room is None:
+                    room = self._open[root] = Room(limit, _held(root))
+                return at(path, room)
+        return at(path)
+
+
+def _held(root: str) -> int:
+    """Bytes in the files below a directory."""
+    total = seen = 0
+    for folder, _, files in os.walk(root):
+        for name in files:
+            seen += 1
+            if seen > _MAX_ENTRIES:
+                return total
+            with contextlib.suppress(OSError):
+                found = os.lstat(os.path.join(folder, name))  # noqa: PTH118 (as all here)
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total
 
 
 class Directory:
@@ -127,15 +167,22 @@ class DiskFile(File):
         with self._open(os.O_WRONLY | os.O_APPEND) as file:
             if os.fstat(file).st_size + len(data) > MAX_FILE:
                 raise error(errno.EFBIG, path)
+            if self.space.limit:
+                self.space.charge(len(data), path)
             left = memoryview(data)
-            while left:
-                left = left[os.write(file, left) :]
+            try:
+                while left:
+                    left = left[os.write(file, left) :]
+            finally:
+                _release(self.space, len(left))
             self._size = os.fstat(file).st_size
 
     def empty(self) -> None:
         """Let go of what is in it. OSError."""
         with self._open(os.O_WRONLY) as file:
+            size = os.fstat(file).st_size
             os.ftruncate(file, 0)
+        _release(self.space, size)
         self._size = 0
 
     def own(self, uid: int, gid: int) -> None:
@@ -227,7 +274,7 @@ class DiskFolder(Folder):
 
     def drop(self, name: str) -> None:
         """See `Folder`."""
-        _remove(self.directory, name)
+        _remove(self.directory, name, self.space)
 
     def rename(self, name: str, target: Folder, new: str) -> bool:
         """See `Folder`."""
@@ -273,13 +320,15 @@ class _Entries(MutableMapping[str, Node]):
         raise error(errno.EXDEV, name)
 
     def __delitem__(self, name: str) -> None:
-        _remove(self._directory, name)
+        _remove(self._directory, name, self._space)
 
 
-def at(path: str) -> DiskFolder | DiskFile:
-    """What is on the disk at a path that is trusted; a link there is followed. OSError."""
+def at(path: str, space: Space | None = None) -> DiskFolder | DiskFile:
+    """What is on the disk at a path that is trusted; a link there is followed. `space`: the room
+    that it shares, where it is bounded. OSError.
+    """
     found = os.stat(path)  # noqa: PTH116  (as all here)
-    space = Space(0)
+    space = space or Space(0)
     if stat.S_ISDIR(found.st_mode):
         return DiskFolder(
             space, Directory(path), found, fileowners.of(os.path.realpath(path), found)
@@ -289,16 +338,22 @@ def at(path: str) -> DiskFolder | DiskFile:
     return DiskFile(space, Directory(head), name, found, fileowners.of(true, found))
 
 
-def _remove(directory: Directory, name: str) -> None:
+def _release(space: Space, size: int) -> None:
+    if space.limit:
+        space.release(min(size, space.used))
+
+
+def _remove(directory: Directory, name: str, space: Space) -> None:
     """Remove an entry and all below it. OSError."""
     with directory.opened() as opened:
         found = os.stat(name, dir_fd=opened, follow_symlinks=False)
         if not stat.S_ISDIR(found.st_mode):
             os.unlink(name, dir_fd=opened)
+            _release(space, found.st_size if stat.S_ISREG(found.st_mode) else 0)
             return
         inside = directory.at(name)
         with inside.opened() as folder:
             names = os.listdir(folder)  # noqa: PTH208  (a descriptor)
         for each in names:
-            _remove(inside, each)
+            _remove(inside, each, space)
         os.rmdir(name, dir_fd=opened)
