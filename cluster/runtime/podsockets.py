@@ -44,7 +44,7 @@ class Buffers:
 class _Half:
     """One direction of a stream."""
 
-    __slots__ = ("buffers", "data", "deaf", "ended", "reset", "waiters")
+    __slots__ = ("buffers", "data", "deaf", "ended", "on_deaf", "reset", "waiters")
 
     def __init__(self, buffers: Buffers) -> None:
         self.buffers = buffers
@@ -53,6 +53,8 @@ class _Half:
         """The sender sends nothing more."""
         self.deaf = False
         """The receiver will read nothing more."""
+        self.on_deaf: Callable[[], None] | None = None
+        """What the sender asked to be told of that."""
         self.reset = False
         self.waiters = Waiters()
 
@@ -75,6 +77,13 @@ class _Half:
     def drop(self) -> None:
         self.buffers.used -= len(self.data)
         self.data.clear()
+
+    def deafen(self) -> None:
+        self.deaf = True
+        call, self.on_deaf = self.on_deaf, None
+        self.drop()
+        if call is not None:
+            call()
 
 
 class Tcp:
@@ -102,6 +111,15 @@ class Tcp:
     def waiting(self) -> int:
         """Bytes that nobody has read."""
         return len(self._in.data)
+
+    @property
+    def lost(self) -> bool:
+        """See Stream."""
+        return self._out.deaf
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """See Stream."""
+        self._out.on_deaf = call
 
     async def receive(self, most: int = sockets.RECEIVE) -> bytes:
         """See Stream."""
@@ -166,8 +184,9 @@ class Tcp:
         self.abort()
 
     def _finish(self) -> None:
-        self.closed = self._out.ended = self._in.deaf = True
-        self._in.drop()
+        self.closed = self._out.ended = True
+        self._out.on_deaf = None
+        self._in.deafen()
         self._out.waiters.wake()
         self._in.waiters.wake()
         self._on_closed(self)
@@ -226,6 +245,14 @@ class Answered:
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self._server.closed or self._reset or self._ended
+
+    @property
+    def lost(self) -> bool:
+        """See Stream."""
+        return self._server.closed or self._reset
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """See Stream. What answers at once is never waited for: it is not told."""
 
     def answer(self, data: bytes) -> bytes:
         """Send, and have at once what is answered. ConnectionResetError, BrokenPipeError."""

@@ -225,3 +225,24 @@ def test_without_the_engine_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 )
 def test_the_version_is_that_of_the_tag(tag: str, found: str) -> None:
     assert version(tag) == found
+
+
+@pytest.mark.parametrize("first", ["", "res.write('x');"])
+def test_a_script_hears_of_a_client_that_left(first: str) -> None:
+    async def main() -> str:
+        world = World()
+        code = (
+            "require('http').createServer((req, res) => {"
+            f"{first} res.on('close', () => console.log('left', res.finished)) }}).listen(80)"
+        )
+        box = world.box(IMAGE, "20", files={"/app.js": code})
+        await box.begin("node", "/app.js")
+        for _ in range(3):
+            stream = await world.client.connect(box.address, 80)
+            await stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.sleep(1)
+            stream.close()
+            await asyncio.sleep(1)
+        return box.log
+
+    assert virtual.run(main()).count("left") == 3

@@ -8,7 +8,7 @@ programs print the usual words. Addresses are IP addresses as text, never names 
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 RECEIVE: Final = 65536
@@ -76,6 +76,15 @@ class Stream(Socket, Protocol):
 
     def abort(self) -> None:
         """Close with a reset: the peer reads what came before it, then ConnectionResetError."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the peer will read nothing more: it closed its end, or reset."""
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """Call `call`, once, as soon as the peer is lost, which it is not yet. Replaces an earlier
+        one. It must not fail, nor use the stream.
+        """
 
 
 class Listener(Socket, Protocol):

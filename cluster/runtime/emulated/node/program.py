@@ -7,7 +7,7 @@ import posixpath
 import re
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from cluster.aio import tasks
@@ -92,9 +92,10 @@ class _Question(NamedTuple):
 
 
 class _Answer:
-    """An answer that a script gives, piece by piece."""
+    """An answer that a script gives, piece by piece. `left` is called where the client leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: Callable[[], None]) -> None:
+        self._left = left
         self.head: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._pieces: deque[bytes] = deque()
         self._held = 0
@@ -123,6 +124,14 @@ class _Answer:
         self._changed.set()
 
     async def _stream(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._taken():
+                yield piece
+        except BaseException:
+            self._left()
+            raise
+
+    async def _taken(self) -> AsyncIterator[bytes]:
         while True:
             while self._pieces:
                 data = self._pieces.popleft()
@@ -286,7 +295,7 @@ class _Node:
     async def _request(self, server: int, request: Request) -> Response:
         body = await request.body(_MAX_ANSWER)
         number, self._next = self._next, self._next + 1
-        answer = self._answers[number] = _Answer()
+        answer = self._answers[number] = _Answer(lambda: self._forget(number))
         about = {
             "method": request.method, "url": request.target, "pairs": list(request.headers),
             "minor": request.minor, "peer": [f"::ffff:{request.peer.address}", request.peer.port],
@@ -296,9 +305,13 @@ class _Node:
         try:
             return await answer.head
         except BaseException:
-            self._answers.pop(number, None)
-            self._tell("closed", number)
+            self._forget(number)
             raise
+
+    def _forget(self, number: int) -> None:
+        """The client has left before its answer was whole."""
+        if self._answers.pop(number, None) is not None:
+            self._tell("closed", number)
 
     async def _do_respond(
         self, number: int, status: int, reason: str, pairs: Sequence[tuple[str, str]]

@@ -1,8 +1,9 @@
 """An HTTP/1.1 server on a pod's sockets: h11 is the protocol, this is the shell round it.
 
 Deadlines: a client has `idle` seconds to begin a request, `head` to send the rest of its head,
-`stall` between two pieces of a body, both ways. Memory: a connection holds a head (16 KiB), a
-piece of the body, and what the handler answers.
+`stall` between two pieces of a body, both ways. What is done for a client that leaves is given up,
+however long it would have taken. Memory: a connection holds a head (16 KiB), a piece of the body,
+and what the handler answers.
 """
 
 import asyncio
@@ -131,12 +132,15 @@ class Connection:
         self._site = server.site
         self._http = h11.Connection(h11.SERVER, MAX_HEAD)
         self._requests = 0
+        self._working: asyncio.Timeout | None = None
+        """Round what is done for a request."""
 
     async def run(self) -> None:
         """Serve until one side has enough."""
         try:
             if self._site.wrap is not None:
                 self.stream = await self._site.wrap(self.stream)
+            self.stream.when_lost(self._left)
             while await self._one():
                 self._http.start_next_cycle()
         except (OSError, h11.LocalProtocolError):
@@ -164,20 +168,27 @@ class Connection:
         request = self._request(head)
         begun = asyncio.get_running_loop().time()
         try:
-            response = await self._answer(request)
+            async with asyncio.timeout(0 if self.stream.lost else None) as self._working:
+                response = await self._answer(request)
+                size = 0 if response.drop else await self._send(request, response)
         except h11.RemoteProtocolError:
             await self._refuse(400)
             return False
-        if response.drop:
-            await self._site.heard(request, Sent(response, 0, 0.0))
-            return False
-        size = await self._send(request, response)
-        took = asyncio.get_running_loop().time() - begun
+        finally:
+            self._working = None
+        took = 0.0 if response.drop else asyncio.get_running_loop().time() - begun
         await self._site.heard(request, Sent(response, size, took))
+        if response.drop:
+            return False
         if response.takeover is not None:
             await response.takeover(self.stream, self._http.trailing_data[0])
             return False
         return await self._drained()
+
+    def _left(self) -> None:
+        """The client is gone: end what is done for it, as if its time were up."""
+        if self._working is not None and not self._working.expired():
+            self._working.reschedule(asyncio.get_running_loop().time())
 
     async def _answer(self, request: Request) -> Response:
         try:

@@ -76,6 +76,15 @@ class Tls:
         """See `sockets.Stream`."""
         self._stream.abort()
 
+    @property
+    def lost(self) -> bool:
+        """See `sockets.Stream`."""
+        return self._stream.lost
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """See `sockets.Stream`."""
+        self._stream.when_lost(call)
+
     async def _driven(self, step: Callable[[], Result]) -> Result:
         while True:
             try:
