@@ -85,9 +85,9 @@ class Connection:
         if len(self._data) < len(_PREFACE):
             return b""
         # Imported here: few clients speak it.
-        from cluster.runtime.grpcserving import Http2
+        from cluster.runtime.grpcserving import Believed, Http2
 
-        self._http2 = Http2(self._site)
+        self._http2 = Http2(Believed(self._site))
         begun, self._data = bytes(self._data), bytearray()
         return self._http2.receive(begun)
 

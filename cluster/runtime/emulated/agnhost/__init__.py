@@ -1,8 +1,7 @@
 """agnhost: what Kubernetes' own tests run in pods (test/images/agnhost).
 
 Not built, and said so: TLS, SCTP, webhook, crd-conversion-webhook, audit-proxy, fake-gitserver,
-grpc-health-checking, net, nettest, openidmetadata, port-forward-tester, no-snat-test-proxy,
-resource-consumer-controller.
+net, nettest, openidmetadata, port-forward-tester, no-snat-test-proxy, resource-consumer-controller.
 """
 
 from collections.abc import Sequence
@@ -14,11 +13,19 @@ from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.serving import server
 from cluster.runtime.vos.kernel import Call, Program, encoded
 
+
+async def _health(call: Call) -> int:
+    # Imported here: few are asked so, and h2 is much.
+    from cluster.runtime.emulated.agnhost import health
+
+    return await health.grpc_health_checking(call)
+
+
 _SERVERS: Final[dict[str, Program]] = {
-    "guestbook": servers.guestbook, "liveness": servers.liveness, "netexec": netexec,
-    "no-snat-test": servers.no_snat_test, "pause": once.pause, "porter": servers.porter,
-    "serve-hostname": servers.serve_hostname, "tcp-reset": servers.tcp_reset,
-    "test-webserver": servers.test_webserver,
+    "grpc-health-checking": _health, "guestbook": servers.guestbook,
+    "liveness": servers.liveness, "netexec": netexec, "no-snat-test": servers.no_snat_test,
+    "pause": once.pause, "porter": servers.porter, "serve-hostname": servers.serve_hostname,
+    "tcp-reset": servers.tcp_reset, "test-webserver": servers.test_webserver,
 }  # fmt: skip
 _ONCE: Final[dict[str, Program]] = {
     "connect": once.connect, "dns-server-list": once.dns_server_list,
@@ -27,8 +34,8 @@ _ONCE: Final[dict[str, Program]] = {
     "logs-generator": once.logs_generator, "mounttest": once.mounttest,
 }  # fmt: skip
 _UNBUILT: Final = frozenset((
-    "audit-proxy", "crd-conversion-webhook", "fake-gitserver", "grpc-health-checking", "net",
-    "nettest", "openidmetadata", "test-service-account-issuer-discovery", "port-forward-tester",
+    "audit-proxy", "crd-conversion-webhook", "fake-gitserver", "net", "nettest",
+    "openidmetadata", "test-service-account-issuer-discovery", "port-forward-tester",
     "no-snat-test-proxy", "resource-consumer-controller", "webhook", "fips", "stress",
     "crd-conversion-webhook", "mtlsclient", "mtlsserver", "vishhstress",
 ))  # fmt: skip

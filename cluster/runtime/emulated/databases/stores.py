@@ -1,11 +1,13 @@
 """etcd and Cassandra: ports that say that they are there. They keep nothing.
 
-etcd answers /health and /version over HTTP (its gRPC is not emulated); Cassandra opens CQL
-connections and answers queries with an error. Source: Cassandra's native protocol, version 4.
+etcd answers /health and /version over HTTP, and health checks over gRPC (no other call); Cassandra
+opens CQL connections and answers queries with an error. Source: Cassandra's native protocol,
+version 4.
 """
 
 import asyncio
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +17,7 @@ from cluster.runtime.emulated.databases import entrypoints
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.web import running
 from cluster.runtime.emulated.web.messages import Request, Response, text
+from cluster.runtime.emulated.web.serving import Server, Site
 from cluster.runtime.vos.kernel import Call
 from cluster.runtime.vos.sockets import Stream
 
@@ -22,9 +25,30 @@ _ETCD, _CASSANDRA = 2379, 9042
 NOT_EMULATED: Final = "kubemu keeps no data: this server only accepts connections"
 
 
+def _ports(argv: Sequence[str]) -> list[int]:
+    """Where `--listen-client-urls` has it listen."""
+    words = [*argv, ""]
+    given = ""
+    for at, word in enumerate(words[:-1]):
+        name, equals, value = word.lstrip("-").partition("=")
+        if name == "listen-client-urls" and word.startswith("-"):
+            given = value if equals else words[at + 1]
+    ends = [one.rstrip("/").rpartition(":")[2] for one in given.split(",")]
+    found = [int(end) for end in ends if end.isdigit() and 0 < int(end[:6]) < 65536]
+    return list(dict.fromkeys(found)) or [_ETCD]
+
+
+def _kept(path: str) -> str:
+    return f"{path}: {NOT_EMULATED}"
+
+
 @serving.server()
 async def etcd(call: Call) -> int:
-    """`etcd`: /health and /version."""
+    """`etcd [--listen-client-urls=URL,…]`: /health and /version, and grpc.health.v1."""
+    # Imported here: h2 is much.
+    from cluster.runtime.emulated.web.grpc import Grpc
+    from cluster.runtime.grpcserving import SERVING, Health
+
     version = entrypoints.version(call.kernel.image_tag.partition("-")[0], "3.5.17", 3)
     at = entrypoints.moment(call, "%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     for told in (f"starting etcd {version} (emulated by kubemu)", NOT_EMULATED,
@@ -39,7 +63,16 @@ async def etcd(call: Call) -> int:
             return text(f'{{"etcdserver":"{version}","etcdcluster":"{version[:3]}.0"}}')
         return text("404 page not found\n", 404)
 
-    return await running.run(call, {_ETCD: handle})
+    health = Health(lambda service: None if service else SERVING, _kept)
+    site = Site(handler=handle, now=call.kernel.clock.now)
+    try:
+        async with running.serving(call, {}) as group:
+            for port in _ports(call.argv):
+                Grpc(health, group, Server(site, group)).listen(running.listen(call, port))
+            await running.forever()
+    except running.Taken as taken:
+        return await call.complain(f"listen tcp :{taken.port}: bind: {taken.reason}")
+    return 0
 
 
 async def etcdctl(call: Call) -> int:

@@ -9,6 +9,7 @@ from cluster.aio import tasks
 from cluster.runtime.emulated.web.messages import Handler
 from cluster.runtime.emulated.web.serving import Server, Site
 from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.sockets import Listener
 
 
 class Taken(Exception):
@@ -20,19 +21,21 @@ class Taken(Exception):
         self.reason = reason
 
 
+def listen(call: Call, port: int) -> Listener:
+    """Listen at a port. Taken."""
+    try:
+        return call.net.listen(port)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        raise Taken(port, "address already in use" if taken else str(error.strerror)) from error
+
+
 @contextlib.asynccontextmanager
 async def serving(call: Call, sites: Mapping[int, Site]) -> AsyncIterator[tasks.Group]:
     """Serve each site at its port, as long as the block lasts. Taken."""
     async with tasks.Group(call.argv[0][:40]) as group:
         for port, site in sites.items():
-            try:
-                listener = call.net.listen(port)
-            except OSError as error:
-                why = (
-                    "address already in use" if error.errno == errno.EADDRINUSE else error.strerror
-                )
-                raise Taken(port, str(why)) from error
-            Server(site, group).listen(listener)
+            Server(site, group).listen(listen(call, port))
         try:
             yield group
         finally:
