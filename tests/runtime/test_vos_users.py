@@ -218,6 +218,17 @@ def test_who_a_command_is_in_a_container(image: str, said: dict, told: str) -> N
     assert (found.stdout.decode(), found.stderr, found.exit_code) == (told + "\n", b"", 0)
 
 
+def test_a_server_serves_only_what_its_user_may_read() -> None:
+    script = (
+        "cd /tmp; echo open > a; echo shut > b; chmod 0 b; httpd -p 8080 -h /tmp; sleep 1;"
+        "wget -qO- 127.0.0.1:8080/a; wget -qO- 127.0.0.1:8080/b 2>&1"
+    )
+    found = virtual.run(exec_in("busybox", script, command=WAIT, user=1000))
+    assert found.stdout.startswith(b"open\n"), found
+    assert b"404" in found.stdout
+    assert b"shut" not in found.stdout
+
+
 def test_an_unknown_user_is_an_error_of_its_making() -> None:
     with pytest.raises(rpc.Failure) as failed:
         virtual.run(exec_in("busybox", "id", name="nix"))

@@ -37,6 +37,8 @@ class Statics:
             return await self._folder(exchange, path)
         try:
             node = self._tree.find(path)
+            if isinstance(node, File):
+                node = self._tree.open(path)
         except OSError as error:
             raise await self._unreadable(exchange, path, error) from error
         if isinstance(node, Folder):

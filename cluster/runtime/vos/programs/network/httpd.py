@@ -149,7 +149,7 @@ class _Client:
                 found = files.find(full)
             if not isinstance(found, File):
                 return 404
-            data = found.content()
+            data = files.read(full)
         except (OSError, ValueError):
             return 404
         kind = _TYPES.get(full.rpartition(".")[2].lower(), "application/octet-stream")
