@@ -56,6 +56,8 @@ class Hooks:
         if hook.get("sleep") is not None:
             await asyncio.sleep(float(hook["sleep"].get("seconds") or 0))
             return Answer(Result.SUCCESS)
+        if hook.get("tcpSocket") is not None:
+            return Answer(Result.ERROR, _invalid(hook["tcpSocket"]))
         place = await self._place(pod, spec, container)
         answer = await self._asker.ask(place, hook, seconds)
         if hook.get("httpGet") is not None and answer.output.startswith("HTTP probe failed"):
@@ -72,6 +74,13 @@ class Hooks:
         return Place(container, pod.sandbox_ids[0], (addresses or ("127.0.0.1",))[0], spec)
 
 
+def _invalid(socket: objects.Object) -> str:
+    """What a kubelet says of a handler that is for probes alone: the API takes it all the same."""
+    shown = f"&TCPSocketAction{{Port:{socket.get('port')},Host:{socket.get('host') or ''},}}"
+    handler = f"&LifecycleHandler{{Exec:nil,HTTPGet:nil,TCPSocket:{shown},Sleep:nil,}}"
+    return f"Cannot run handler: invalid handler: {handler}"
+
+
 def _told(pod: Pod, spec: objects.Object, hook: objects.Object, answer: Answer) -> str:
     where = f'for Container "{spec["name"]}" in Pod "{objects.key(pod.object)}" failed'
     if hook.get("exec") is not None:
@@ -80,4 +89,6 @@ def _told(pod: Pod, spec: objects.Object, hook: objects.Object, answer: Answer) 
     if hook.get("httpGet") is not None:
         path = hook["httpGet"].get("path") or "/"
         return f"HTTP lifecycle hook ({path}) {where} - error: {answer.output}"
+    if hook.get("tcpSocket") is not None:
+        return answer.output
     return f"lifecycle hook {where} - error: {answer.output}"

@@ -49,6 +49,16 @@ def ends(runtime):
     return order
 
 
+def test_a_hook_that_asks_a_port_fails_as_there_is_none():
+    async def scenario(world, _runtime, _task):
+        hook = {"tcpSocket": {"port": 80}}
+        await world.pod("p", containers=[server(lifecycle={"postStart": hook})])
+        await world.wait("p", kw.waiting("CrashLoopBackOff"))
+        assert (await world.events("FailedPostStartHook"))[0] == "PostStartHook failed"
+
+    lab(scenario)
+
+
 def test_a_post_start_hook_is_waited_for():
     async def scenario(world, runtime, _task):
         hook = {"exec": {"command": ["sh", "-c", "sleep 6; echo hi > /tmp/hello"]}}

@@ -102,6 +102,15 @@ async def remove_volume(world):
     await asyncio.sleep(5)
 
 
+def test_pods_of_any_user_may_write_into_a_volume(root):
+    async def scenario(world, place):
+        await provide(world)
+        await write(world)
+        assert place.disk.mode(place.head + PLACE) == 0o777
+
+    lab(scenario, root)
+
+
 @pytest.mark.parametrize(("policy", "left"), [("Delete", ""), ("Retain", "file")])
 def test_data_goes_with_its_volume_where_its_policy_says_so(root, policy, left):
     async def scenario(world, place):

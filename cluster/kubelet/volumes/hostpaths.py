@@ -22,6 +22,8 @@ FOLDERS: Final = (
 """What is in the root of a simulated node."""
 FILES: Final = ("/etc/hostname", "/etc/hosts", "/etc/localtime", "/etc/machine-id",
                 "/etc/os-release", "/etc/passwd", "/etc/resolv.conf", "/etc/timezone")  # fmt: skip
+_ANYBODYS: Final = 0o777
+"""The mode of a volume of a provisioner: pods of any user write into theirs."""
 _CREATED: Final = ("", "DirectoryOrCreate", "FileOrCreate")
 _KINDS: Final = {
     "Directory": ("folder", "a directory"), "DirectoryOrCreate": ("folder", "a directory"),
@@ -52,6 +54,8 @@ def prepare(disk: Disk, layout: Layout, wanted: Host) -> None:
     Unready, OSError.
     """
     path = layout.on_host(wanted.path.rstrip("/") or "/")
+    if disk.lazy and wanted.reclaim and not disk.kind(path):
+        disk.make_folder(path, _ANYBODYS)
     if disk.lazy and not wanted.local and wanted.type in ("", "DirectoryOrCreate"):
         return  # the disk makes it when it is looked at
     furnish(disk, layout)
@@ -64,7 +68,7 @@ def prepare(disk: Disk, layout: Layout, wanted: Host) -> None:
         if wanted.type == "FileOrCreate":
             disk.write(path, b"", 0o644)
         else:
-            disk.make_folder(path, 0o755)
+            disk.make_folder(path, _ANYBODYS if wanted.reclaim else 0o755)
         return
     if wanted.type in _OTHERS:
         raise Unready(f"hostPath type check failed: {wanted.path} is not {_OTHERS[wanted.type]}")
