@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
-from cluster.runtime import containeruser, handlers, mounting, registryimages, usage
+from cluster.runtime import containerfacts, containeruser, mounting, registryimages, usage
 from cluster.runtime.httpserving import Connection, Site
 from cluster.runtime.logs import Log
 from cluster.runtime.nodedisk import MemoryDisk
@@ -73,12 +73,6 @@ class _Console:
                 self._machine.attached.pop(joint, None)
 
 
-def _show_kernel(files: FileSystem, release: str) -> None:
-    files.make_folders("/proc/sys/kernel")
-    files.put("/proc/sys/kernel/osrelease", f"{release}\n".encode())
-    files.put("/proc/version", f"Linux version {release} (kubemu) #1 SMP\n".encode())
-
-
 class Machine:
     """One container's doings."""
 
@@ -127,6 +121,8 @@ class Machine:
         self.kernel.cores = lambda: min(usage.cores(container.resources), _CORES)
         argv = list(container.script.program) or [*config.command, *config.args]
         self.kernel.main_argv = argv or [container.image.name]
+        self.kernel.home = self._cwd
+        self.kernel.facts = functools.partial(containerfacts.of, container, self.clock)
 
     def _fill(
         self, disk: MemoryDisk | None, rooms: Rooms, spool: Spool | None, files: FileSystem
@@ -143,7 +139,6 @@ class Machine:
         self._passwd = tuple(decoded(files.read(path)) for path in (PASSWD, GROUP))
         if not files.exists(self._cwd):
             files.make_folders(self._cwd)
-        _show_kernel(files, handlers.kernel(container.sandbox.handler))
         mounting.fill(
             files, config=container.config, sandbox=container.sandbox, disk=disk, rooms=rooms
         )
@@ -248,6 +243,7 @@ class Machine:
                 kernel.who = containeruser.of(self._container, *self._passwd)
             except containeruser.Unknown as unknown:
                 raise Refused(str(unknown)) from None
+            containeruser.note(self._container, kernel.who)
             if kernel.who.uid and not self._housed:
                 uid = kernel.who.uid
                 homes = (one.home for one in Accounts(files).users if one.uid == uid)

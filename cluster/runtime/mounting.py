@@ -1,5 +1,7 @@
 """What a container finds in its root beside the image: volumes, and files that CRI tells of."""
 
+from collections.abc import Mapping
+
 import structlog
 
 from cluster.pb.cri.v1 import api_pb2 as pb
@@ -30,13 +32,27 @@ def fill(
         try:
             path = mount.host_path
             found = disk.node(path) if disk else rooms.at(path, inside)
-            tree.mount(absolute(mount.container_path, "/"), found, readonly=mount.readonly)
+            kind, source, size = _kind(path, inside)
+            tree.mount(
+                absolute(mount.container_path, "/"), found, readonly=mount.readonly, kind=kind,
+                source=source, size=size,
+            )  # fmt: skip
         except OSError as error:
             structlog.get_logger().warning(
                 "a mount is missing", path=mount.container_path, source=mount.host_path,
                 error=str(error),
             )  # fmt: skip
     tree.readonly = config.linux.security_context.readonly_rootfs
+
+
+def _kind(path: str, inside: Mapping[str, int]) -> tuple[str, str, int]:
+    """The file system, device and size that /proc/mounts names: memory for emptyDir of the medium
+    Memory.
+    """
+    for folder, size in inside.items():
+        if path == folder or path.startswith(f"{folder}/"):
+            return "tmpfs", "tmpfs", size
+    return "ext4", "/dev/vda1", 0
 
 
 def resolv_conf(config: pb.DNSConfig) -> bytes:

@@ -24,6 +24,13 @@ _COPIED: Final = 1 << 20
 """Bytes that are copied at a time."""
 
 
+_HOW: Final = {
+    "proc": "nosuid,nodev,noexec,relatime", "cgroup2": "nosuid,nodev,noexec,relatime",
+    "sysfs": "nosuid,nodev,noexec,relatime",
+}  # fmt: skip
+"""Options by kind of file system, as containerd mounts them."""
+
+
 def absolute(path: str, cwd: str) -> str:
     """A path from the root, without `.`, `..` and double slashes."""
     joined = posixpath.normpath(posixpath.join(cwd or "/", path or "."))
@@ -35,6 +42,20 @@ class _Mount(NamedTuple):
 
     node: File | Folder
     readonly: bool
+    kind: str = "ext4"
+    source: str = "/dev/vda1"
+    size: int = 0
+
+
+class Mounted(NamedTuple):
+    """A row of /proc/mounts; `size` in bytes where it has room of its own, else 0."""
+
+    path: str
+    node: File | Folder
+    kind: str
+    source: str
+    options: str
+    size: int = 0
 
 
 class _Place(NamedTuple):
@@ -148,8 +169,29 @@ class FileSystem:
 
     # ---- changing ----------------------------------------------------------------------------
 
-    def mount(self, path: str, node: File | Folder, *, readonly: bool = False) -> None:
-        """Have `node` stand at a path from now on; mount points are made. OSError."""
+    def mounted(self) -> list[Mounted]:
+        """What is mounted, the root first."""
+        options = f"{'ro' if self.readonly else 'rw'},relatime"
+        found = [Mounted("/", self.root, "overlay", "overlay", options)]
+        for path, (node, readonly, kind, source, size) in self._mounts.items():
+            options = f"{'ro' if readonly else 'rw'},{_HOW.get(kind, 'relatime')}"
+            options += f",size={size // 1024}k" if size else ""
+            found.append(Mounted(path, node, kind, source, options, size))
+        return found
+
+    def mount(
+        self,
+        path: str,
+        node: File | Folder,
+        *,
+        readonly: bool = False,
+        kind: str = "ext4",
+        source: str = "/dev/vda1",
+        size: int = 0,
+    ) -> None:
+        """Have `node` stand at a path from now on; mount points are made. `kind`, `source` and
+        `size` (bytes) are what /proc/mounts tells of it. OSError.
+        """
         try:
             parent = self._made(posixpath.dirname(path))
         except OSError:
@@ -157,7 +199,7 @@ class FileSystem:
         point = posixpath.join(parent, posixpath.basename(path))
         if point == "/":
             raise error(errno.EBUSY, path)
-        self._mounts[point] = _Mount(node, readonly)
+        self._mounts[point] = _Mount(node, readonly, kind, source, size)
 
     def create(self, path: str, *, append: bool = False) -> File:
         """A file to write to, emptied unless `append`. OSError."""

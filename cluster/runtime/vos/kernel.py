@@ -15,7 +15,8 @@ import structlog
 
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
-from cluster.runtime.vos import credentials, files, skeleton
+from cluster.runtime.vos import credentials, files, proc, skeleton
+from cluster.runtime.vos import facts as machinefacts
 from cluster.runtime.vos.credentials import Credentials
 from cluster.runtime.vos.metering import Meter
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
@@ -127,6 +128,13 @@ class Process:
         self.argv = argv
         self.io = io
         self.tty = tty
+        self.parent = 0
+        """Who began it; 0 for what came from outside."""
+        self.began = kernel.clock.now()
+        self.cwd = "/"
+        self.environment: Mapping[str, str] = {}
+        self.doing: Sequence[str] = ()
+        """The program that a shell runs now in its own process."""
         self.code: int | None = None
         """How it ended."""
         self.handlers: MutableMapping[int, Callable[[int], None]] = {}
@@ -142,6 +150,10 @@ class Process:
         """Start it. The kernel's own."""
         self._task = self.kernel.tasks.spawn(self._run(body), self.argv[0][:40])
         self._task.add_done_callback(self._done)
+
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Whether this task is its."""
+        return task is not None and self._task is task
 
     @property
     def files(self) -> files.FileSystem:
@@ -274,6 +286,12 @@ class Kernel:
         """What its programs have worked, where one of them says so."""
         self.main_argv: Sequence[str] = ()
         """What pid 1 is, where it is no coroutine."""
+        self.home = "/"
+        """Where its programs begin."""
+        self.facts: Callable[[], machinefacts.Facts] = _plain
+        """What they can learn of the machine."""
+        self.settings: files.Folder | None = None
+        """/proc/sys, once somebody has looked at it."""
         self._next_pid = 2
         self._steps = 0
         self._files: files.FileSystem | None = None
@@ -285,6 +303,7 @@ class Kernel:
         if self._files is None:
             self._files = files.FileSystem(self.clock.now)
             skeleton.fill(self._files, self.hostname, self.addresses, sorted(self.programs))
+            proc.lay(self, self._files)
             if self._mount is not None:
                 self._mount(self._files)
         return self._files
@@ -319,7 +338,9 @@ class Kernel:
         async def body(process: Process) -> int:
             return await program(Call(argv, process, io, variables, cwd))
 
-        return self.fork(argv, io, body, tty=tty, pid=pid, who=who)
+        process = self.fork(argv, io, body, tty=tty, pid=pid, who=who)
+        process.cwd, process.environment = cwd, variables
+        return process
 
     def fork(
         self,
@@ -336,9 +357,18 @@ class Kernel:
             raise TooMany
         if not pid:
             pid, self._next_pid = self._next_pid, self._next_pid + 1
+        mother = self.current()
         process = self.processes[pid] = Process(self, pid, argv, io, tty, who=who or self.who)
+        if mother is not None:
+            process.parent = mother.pid
+            process.cwd, process.environment = mother.cwd, mother.environment
         process.begin(body)
         return process
+
+    def current(self) -> Process | None:
+        """The process whose coroutine runs now."""
+        task = asyncio.current_task()
+        return next((one for one in self.processes.values() if one.runs_in(task)), None)
 
     def forget(self, process: Process) -> None:
         """A process has ended. Its own."""
@@ -366,6 +396,10 @@ class Kernel:
 
 def _failed(name: str, error: BaseException) -> None:
     structlog.get_logger().error("an emulated program failed", task=name, error=repr(error))
+
+
+def _plain() -> machinefacts.Facts:
+    return machinefacts.PLAIN
 
 
 def _one() -> float:

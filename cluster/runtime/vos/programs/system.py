@@ -260,9 +260,20 @@ async def clear(call: Call) -> int:
 
 
 async def uptime(call: Call) -> int:
-    """`uptime`."""
-    up = int(call.kernel.clock.now() - call.kernel.started)
-    await call.out(f" up {up // 60} min,  load average: 0.00, 0.00, 0.00\n")
+    """`uptime [-s]`: the time of day, how long the machine has run, its load."""
+    # Imported here: little else asks for the machine.
+    from cluster.runtime.vos.proc import system
+
+    now, up = call.kernel.clock.now(), int(system.seconds_up(call.kernel))
+    if "-s" in call.argv[1:]:
+        since = datetime.datetime.fromtimestamp(now - up, datetime.UTC)
+        await call.out(f"{since:%Y-%m-%d %H:%M:%S}\n")
+        return 0
+    days, hours, minutes = up // 86_400, up // 3600 % 24, up // 60 % 60
+    told = f"{days} day{'' if days == 1 else 's'}, " if days else ""
+    told += f"{hours:2d}:{minutes:02d}" if hours else f"{minutes} min"
+    moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
+    await call.out(f" {moment:%H:%M:%S} up {told},  0 users,  load average: 0.00, 0.00, 0.00\n")
     return 0
 
 

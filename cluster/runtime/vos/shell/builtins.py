@@ -74,7 +74,7 @@ async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
         await _say(shell, io, f"cd: can't cd to {named}: {error.strerror}")
         return 2
     state.put("OLDPWD", state.cwd)
-    state.cwd = place
+    state.cwd = shell.process.cwd = place
     state.put("PWD", place)
     return 0
 

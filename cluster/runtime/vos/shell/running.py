@@ -265,12 +265,13 @@ class Shell:
 
     async def _inside(self, body: syntax.Sequence_, io: Io) -> int:
         """Run a subshell that needs no process of its own; its exit code."""
-        who = self.process.who
+        who, cwd = self.process.who, self.process.cwd
         shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
         try:
             return await shell.subshell(body, io)
         finally:
             self.process.who = who  # its umask was its own
+            self.process.cwd = cwd
 
     async def _read(self, redirect: syntax.Redirect) -> str:
         """bash's `$(<FILE)`."""
@@ -466,10 +467,13 @@ class Shell:
             await io.stderr.write(encoded(f"{self.state.name}: {words[0]}: {why}\n"))
             return NOT_FOUND
         call = Call(words, self.process, io, environment, self.state.cwd)
+        kept, self.process.doing = self.process.doing, words
         try:
             return await program(call) & 0xFF
         except NotFound:
             return NOT_FOUND
+        finally:
+            self.process.doing = kept
 
 
 def _close_at_end(job: Process, reader: object, pipe: Pipe | None) -> None:

@@ -1,4 +1,4 @@
-"""What a machine has and uses: df, du, free, top, nproc, mount."""
+"""What a machine has and uses: du, free, top, nproc, vmstat."""
 
 import asyncio
 import re
@@ -8,14 +8,9 @@ from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Program
 from cluster.runtime.vos.programs import options
 
-_CORES: Final = 4
-_MEMORY: Final = 8 << 20
-"""KiB. What a container sees of its node: nobody tells the virtual OS more."""
-_USED: Final = 1 << 20
-_DISK: Final = 100 << 20
 
-
-def _human(kib: int) -> str:
+def human(kib: int) -> str:
+    """KiB as `-h` shows them."""
     size = float(kib * 1024)
     for unit in ("", "K", "M", "G"):
         if size < 1024:
@@ -24,9 +19,15 @@ def _human(kib: int) -> str:
     return f"{size:.1f}T"
 
 
+def _memory(call: Call) -> tuple[int, int]:
+    """KiB of the machine, and how many of them are used."""
+    facts = call.kernel.facts()
+    return facts.memory // 1024, facts.used // 1024
+
+
 async def nproc(call: Call) -> int:
     """`nproc`."""
-    await call.out(f"{_CORES}\n")
+    await call.out(f"{call.kernel.facts().cores}\n")
     return 0
 
 
@@ -42,36 +43,14 @@ async def free(call: Call) -> int:
     divide = 1024 if "m" in flags else 1 << 20 if "g" in flags else 1
     titles = ("total", "used", "free", "shared", "buff/cache", "available")
     head = " " * 14 + "".join(f"{one:>12}" for one in titles) + "\n"
-    amounts = (_MEMORY, _USED, _MEMORY - 2 * _USED, 0, _USED, _MEMORY - _USED)
+    total, used = _memory(call)
+    amounts = (total, used, total - 2 * used, 0, used, total - used)
     if "h" in flags:
-        shown = [_human(one) for one in amounts]
+        shown = [human(one) for one in amounts]
     else:
         shown = [str(one * 1024 if "b" in flags else one // divide) for one in amounts]
     await call.out(head + "Mem:" + f"{'':10}" + "".join(f"{one:>12}" for one in shown) + "\n")
     await call.out("Swap:" + f"{'':9}" + "".join(f"{'0':>12}" for _ in range(3)) + "\n")
-    return 0
-
-
-async def df(call: Call) -> int:
-    """`df [-hkmPT] [FILE…]`: the container's own room."""
-    try:
-        found, names = options.split(call.argv, "hkmPTai")
-    except options.Unknown as unknown:
-        return await call.complain(str(unknown))
-    for name in names:
-        if not call.files.exists(call.path(name)):
-            return await call.complain(f"{name}: can't find mount point")
-    used = call.files.used // 1024
-    amounts = (_DISK, used, _DISK - used)
-    scale = 1024 if "m" in found else 1
-    shown = [_human(one) if "h" in found else str(one // scale) for one in amounts]
-    title = "Size" if "h" in found else "1M-blocks" if "m" in found else "1K-blocks"
-    kind, overlay = (f"{'Type':<11}", f"{'overlay':<11}") if "T" in found else ("", "")
-    await call.out(
-        f"{'Filesystem':<20} {kind}{title:>10} {'Used':>9} {'Available':>9} Use% Mounted on\n"
-        f"{'overlay':<20} {overlay}{shown[0]:>10} {shown[1]:>9} {shown[2]:>9} "
-        f"{max(used * 100 // _DISK, 0):>3}% /\n"
-    )
     return 0
 
 
@@ -94,7 +73,7 @@ async def du(call: Call) -> int:
 
 def _shown(kib: int, found: dict[str, str]) -> str:
     if "h" in found:
-        return _human(kib)
+        return human(kib)
     return str(-(-kib // 1024) if "m" in found else kib)
 
 
@@ -133,11 +112,12 @@ async def top(call: Call) -> int:
 
 def _picture(call: Call) -> str:
     kernel = call.kernel
+    total, used = _memory(call)
     rows = {pid: process.argv for pid, process in kernel.processes.items()}
     if kernel.main_argv:
         rows.setdefault(1, kernel.main_argv)
     lines = [
-        f"Mem: {_USED}K used, {_MEMORY - _USED}K free, 0K shrd, 0K buff, {_USED}K cached",
+        f"Mem: {used}K used, {total - used}K free, 0K shrd, 0K buff, {used}K cached",
         "CPU:   0% usr   0% sys   0% nic 100% idle   0% io   0% irq   0% sirq",
         f"Load average: 0.00 0.00 0.00 1/{len(rows)} {max(rows, default=1)}",
         "  PID  PPID USER     STAT   VSZ %VSZ CPU %CPU COMMAND",
@@ -153,25 +133,16 @@ def _picture(call: Call) -> str:
 
 async def vmstat(call: Call) -> int:
     """`vmstat`."""
+    total, used = _memory(call)
     await call.out(
         "procs -----------memory---------- ---swap-- -----io---- -system-- ----cpu----\n"
         " r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa\n"
-        f" 0  0      0 {_MEMORY - 2 * _USED}      0 {_USED}    0    0     0     0    0    0"
+        f" 0  0      0 {total - 2 * used}      0 {used}    0    0     0     0    0    0"
         "  0  0 100  0\n"
     )
     return 0
 
 
-async def mount(call: Call) -> int:
-    """`mount`: what is mounted; mounting is for who is privileged."""
-    if len(call.argv) > 1:
-        return await call.complain("permission denied (are you root?)")
-    lines = ["overlay on / type overlay (rw,relatime)", "proc on /proc type proc (rw,relatime)"]
-    await call.out("\n".join(lines) + "\n")
-    return 0
-
-
 PROGRAMS: Final[dict[str, Program]] = {
-    "df": df, "du": du, "free": free, "top": top, "nproc": nproc, "arch": arch, "vmstat": vmstat,
-    "mount": mount,
+    "du": du, "free": free, "top": top, "nproc": nproc, "arch": arch, "vmstat": vmstat,
 }  # fmt: skip

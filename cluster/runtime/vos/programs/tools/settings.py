@@ -7,7 +7,7 @@ from typing import Final
 
 from cluster.runtime.vos.kernel import Call, Program, decoded, encoded
 
-_DEFAULTS: Final = {
+DEFAULTS: Final = {
     "fs.file-max": "9223372036854775807",
     "fs.inotify.max_user_instances": "128",
     "fs.inotify.max_user_watches": "65536",
@@ -35,7 +35,7 @@ async def sysctl(call: Call) -> int:
     flags = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
     words = [word for word in call.argv[1:] if not word.startswith("-")]
     if "a" in flags:
-        words = list(_DEFAULTS)
+        words = list(DEFAULTS)
     if not words:
         return await call.complain("no variables specified")
     code = 0
@@ -64,7 +64,7 @@ def _value(call: Call, name: str) -> str | None:
     try:
         return decoded(call.files.read(_path(name))).rstrip("\n")
     except OSError:
-        return _DEFAULTS.get(name)
+        return DEFAULTS.get(name)
 
 
 PROGRAMS: Final[dict[str, Program]] = {"sysctl": sysctl}
