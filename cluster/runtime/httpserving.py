@@ -1,7 +1,7 @@
 """The well-behaved server that a container is when nothing says otherwise: HTTP/1.1, sans-IO.
 
 Every request is answered 200 with a few lines of plain text, and makes an access-log line. A client
-that begins with HTTP/2 is handed to `grpcserving`.
+that begins with HTTP/2 is handed to `grpcserving`, one that begins with TLS to `tlsserving`.
 """
 
 import re
@@ -13,9 +13,11 @@ from cluster.api import httpanswers
 from cluster.api.httpanswers import Answer
 
 if TYPE_CHECKING:
-    from cluster.runtime.grpcserving import Http2
+    from cluster.runtime.podsockets import Answering
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n"
+_HANDSHAKE: Final = 22
+"""What a record of TLS begins with that opens a connection (RFC 8446, 5.1): no text does."""
 MAX_HEAD: Final = 16 << 10
 _LINE: Final = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]{1,8000}) HTTP/1\.([01])")
 _MOST: Final = 1 << 20
@@ -47,17 +49,17 @@ class Connection:
         self._body = 0
         self._chunked = False
         self._first = True
-        self._http2: Http2 | None = None
+        self._other: Answering | None = None
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes of the client; what is answered."""
-        if self._http2 is None and self._first:
-            if _PREFACE.startswith(bytes(self._data + data)[: len(_PREFACE)]):
-                return self._begin_http2(data)
-            self._first = False
-        if self._http2 is not None:
-            answer = self._http2.receive(data)
-            self.closed = self._http2.closed
+        if self._first:
+            if not self._begun(data):
+                return b""
+            data, self._data = bytes(self._data), bytearray()
+        if self._other is not None:
+            answer = self._other.receive(data)
+            self.closed = self._other.closed
             return answer
         self._data += data
         made: list[bytes] = []
@@ -79,17 +81,23 @@ class Connection:
             self._data.clear()
         return b"".join(made)
 
-    def _begin_http2(self, data: bytes) -> bytes:
-        """The bytes so far are how HTTP/2 begins; wait until they can be nothing else."""
+    def _begun(self, data: bytes) -> bool:
+        """Take what comes first; whether it is known what it speaks."""
         self._data += data
-        if len(self._data) < len(_PREFACE):
-            return b""
-        # Imported here: few clients speak it.
-        from cluster.runtime.grpcserving import Believed, Http2
+        begun = bytes(self._data[: len(_PREFACE)])
+        if _PREFACE.startswith(begun) and begun != _PREFACE:
+            return False
+        self._first = False
+        # Imported here: few clients speak them.
+        if begun == _PREFACE:
+            from cluster.runtime.grpcserving import Believed, Http2
 
-        self._http2 = Http2(Believed(self._site))
-        begun, self._data = bytes(self._data), bytearray()
-        return self._http2.receive(begun)
+            self._other = Http2(Believed(self._site))
+        elif begun[0] == _HANDSHAKE:
+            from cluster.runtime.tlsserving import Tls
+
+            self._other = Tls(Connection(self._site))
+        return True
 
     def _skip_body(self) -> bool:
         """Go past the body of the last request; False where more of it has to come."""

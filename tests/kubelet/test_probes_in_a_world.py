@@ -61,6 +61,7 @@ def test_the_exec_liveness_example_restarts_its_container():
 HANDLERS = {
     "http": {"httpGet": {"path": "/healthz", "port": 8080}},
     "http by name": {"httpGet": {"path": "/healthz", "port": "main"}},
+    "https": {"httpGet": {"path": "/healthz", "port": 8443, "scheme": "HTTPS"}},
     "tcp": {"tcpSocket": {"port": 9000}},
     "grpc": {"grpc": {"port": 2379, "service": "liveness"}},
     "exec of an unknown image": {"exec": {"command": ["pg_isready", "-U", "postgres"]}},

@@ -1,5 +1,7 @@
 """The server that a container is by default."""
 
+import ssl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,53 @@ def test_who_asks_for_very_much_at_once_is_cut_off() -> None:
     assert server.closed
 
 
+def over_tls(server: Connection, request: bytes, version: ssl.TLSVersion) -> bytes:
+    """What a client that checks no certificate is answered, when its bytes come in small pieces."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = version
+    back, forth = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(back, forth)
+    answer, sent = b"", False
+    while True:
+        try:
+            if not sent:
+                client.do_handshake()
+                client.write(request)
+                sent = True
+            while piece := client.read(1000):
+                answer += piece
+            return answer
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            data = forth.read()
+            got = b"".join(server.receive(data[at : at + 100]) for at in range(0, len(data), 100))
+            back.write(got)
+            if not got:
+                return answer
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_begins_with_tls_is_answered_in_it(version: ssl.TLSVersion) -> None:
+    server, lines = connection()
+    answer = over_tls(server, b"GET /healthz HTTP/1.1\r\n\r\n", version)
+    assert answer.endswith(b"\r\n\r\nweb-0\nGET /healthz\n")
+    assert lines == ['127.0.0.1 "GET /healthz HTTP/1.1" 200 19']
+    assert not server.closed
+    more = over_tls(connection()[0], b"GET / HTTP/1.0\r\n\r\n", version)
+    assert more.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@given(st.lists(st.binary(max_size=300), max_size=4))
+def test_what_is_no_tls_ends_the_connection_with_an_alert(pieces: list[bytes]) -> None:
+    server, lines = connection()
+    said = server.receive(b"\x16nonsense")
+    for piece in pieces:
+        if not server.closed:
+            said += server.receive(piece)
+    assert said[:1] in (b"", b"\x15")
+    assert lines == []
+
+
 def test_head_has_no_body_and_http_1_0_closes() -> None:
     server, _ = connection()
     assert server.receive(b"HEAD / HTTP/1.1\r\n\r\n").endswith(b"\r\n\r\n")
@@ -61,7 +110,7 @@ BAD = [
     b"GET  HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
     b"GET / HTTP/2.0\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\r\n\r\n",
+    b"\x80\x2e\x01\x02\x00\r\n\r\n",
 ]
 
 
