@@ -224,11 +224,25 @@ def test_what_the_runtime_forgot_is_shown_as_ended():
     assert lost["restartCount"] == 2
     assert lost["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
     assert lost["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    assert "containerID" not in lost
+
     again = shown(pod(old=old), seen(one(attempt=3)))["containerStatuses"][0]
     assert again["lastState"]["terminated"]["exitCode"] == 137
     never = shown(pod("Never", old=old), NOTHING, stopped=True)
     assert never["phase"] == "Failed"
     assert never["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 137
+
+
+def test_what_had_ended_is_known_as_it_was_where_the_runtime_forgot_it():
+    old = shown(pod("Never"), seen(one(state=State.EXITED)))
+    (before,) = old["containerStatuses"]
+    assert before["containerID"] == "kubemu://id-web-0"
+    assert shown(pod("Never", old=old), NOTHING, stopped=True)["containerStatuses"] == [before]
+    old = shown(pod(), seen(one(state=State.EXITED, code=1)))
+    lost = shown(pod(old=old), NOTHING)["containerStatuses"][0]
+    assert lost["containerID"] == lost["lastState"]["terminated"]["containerID"]
+    anew = shown(pod(old=shown(pod(old=old), NOTHING)), seen(one(attempt=1)))
+    assert anew["containerStatuses"][0]["lastState"] == lost["lastState"]
 
 
 def test_a_transition_keeps_its_time_until_the_status_changes():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import random
 
 import pytest
@@ -52,12 +53,12 @@ class World:
         box = (await cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))).pod_sandbox_id
         return box, [await self.container(cri, box, *told) for told in containers]
 
-    async def container(self, cri, box, name, command=(), started=True):
+    async def container(self, cri, box, name, command=(), started=True, **more):
         image = pb.ImageSpec(image="example.com/unheard/of:1")
         await cri.pull_image(pb.PullImageRequest(image=image))
         config = pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=name), image=image, command=command,
-            log_path=f"{name}/0.log",
+            log_path=f"{name}/0.log", **more,
         )  # fmt: skip
         request = pb.CreateContainerRequest(pod_sandbox_id=box, config=config)
         made = (await cri.create_container(request)).container_id
@@ -175,6 +176,41 @@ def test_an_empty_machine_knows_nothing(tmp_path):
         cri = await world.up("reboot")
         assert not (await cri.list_pod_sandbox(pb.ListPodSandboxRequest())).items
         cri.close()
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        ("resume", ["disk", "memory", "other", "part"]), ("reboot", ["disk", "other", "part"]),
+        ("empty", ["other"]),
+    ],
+)  # fmt: skip
+def test_what_is_left_in_volumes(tmp_path, how, left):
+    volumes = tmp_path / "pods" / "uid-web" / "volumes" / "kubernetes.io~empty-dir"
+    theirs = tmp_path / "pods" / "uid-other" / "volumes" / "kubernetes.io~empty-dir" / "other"
+    paths = {name: volumes / name for name in ("disk", "memory", "part")} | {"other": theirs}
+    for path in paths.values():
+        (path / "sub").mkdir(parents=True)
+        (path / "sub" / "file").write_text("x")
+        (path / "link").symlink_to(tmp_path)
+    (tmp_path / "keep").write_text("x")
+
+    async def main():
+        world = World(tmp_path)
+        cri = await up_with_cidr(world)
+        mounted = [*(paths[name] for name in ("disk", "memory", "other")), paths["part"] / "sub"]
+        mounts = [pb.Mount(host_path=str(path), container_path=f"/{path.name}") for path in mounted]
+        memory = json.dumps({str(paths["memory"]): 0})
+        told = {"kubemu.dev/memory-volumes": memory}
+        box, _ = await world.pod(cri, containers=())
+        await world.container(cri, box, "web", mounts=mounts, annotations=told)
+        cri.close()
+        (await world.up(how)).close()
+        assert [name for name, path in sorted(paths.items()) if list(path.iterdir())] == left
+        assert all(path.is_dir() for path in paths.values())
+        assert (tmp_path / "keep").exists()
 
     virtual.run(main())
 

@@ -160,7 +160,9 @@ def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects
     """The runtime forgot a container that had been there: it was restarted, empty."""
     ended = _lost_state(old)
     name = spec["name"]
-    status = {key: value for key, value in old.items() if key != "containerID"}
+    status = dict(old)
+    if "terminated" not in old["state"]:
+        status.pop("containerID", None)  # of one that had ended all is known
     status |= {"ready": False, "started": False}
     if restarts.policy(facts.pod, spec) == "Never" and name not in facts.memory.afresh:
         status["state"] = {"terminated": ended}

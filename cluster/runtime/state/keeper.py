@@ -67,11 +67,13 @@ class Keeper:
             raise Unusable(f"--state-dir {self._folder} cannot be used: {error}") from error
         if how == "empty":
             self._throw_away(known)
+            self._clear_volumes(known)
             known = recovery.Known(last_time=known.last_time)
             await self._images.clear()
         elif how == "reboot":
             now = max(int(self._clock.now() * 1e9), known.last_time + 1)
             known = recovery.rebooted(known, now)
+            self._clear_volumes(known, memory=True)
         if known.pod_cidr and not self._driver.pod_cidr:
             self._driver.set_pod_cidr(known.pod_cidr)
         self._images.restore(known.images)
@@ -186,6 +188,13 @@ class Keeper:
             damage=damage, moved_to=str(aside), sandboxes=len(known.sandboxes),
             containers=len(known.containers),
         )  # fmt: skip
+
+    @staticmethod
+    def _clear_volumes(known: recovery.Known, *, memory: bool = False) -> None:
+        # Imported here: most runtimes begin without any container.
+        from cluster.runtime.state import volumes
+
+        volumes.clear(known, memory=memory)
 
     @staticmethod
     def _throw_away(known: recovery.Known) -> None:
