@@ -136,6 +136,26 @@ def test_an_answer_about_an_earlier_container_is_not_heard():
     assert not probing.ready(second)
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_an_errored_probe_changes_nothing_and_breaks_no_row(kind):
+    given = {f"{kind}Probe": {"exec": {"command": ["x"]}, "failureThreshold": 2}}
+    probing, one = probes.of(pod(**given)), container()
+    probing.observe(seen(one), START)
+    for index, good in enumerate([None] * 5):
+        (watch,) = probing.take(START + 10 * index)
+        assert not probing.heard(watch, one.id, START + 10 * index, good=good)
+    assert probing.condemned(one) is None
+    assert probing.started(one) is (kind is not Kind.STARTUP)
+    assert probing.ready(one) is (kind is Kind.LIVENESS)
+    assert probing.next_due() == START + 50
+    changed = []
+    for index, good in enumerate((False, None, False)):
+        (watch,) = probing.take(START + 50 + 10 * index)
+        changed.append(probing.heard(watch, one.id, START + 50 + 10 * index, good=good))
+    assert changed == [False, False, kind is not Kind.READINESS]
+    assert (probing.condemned(one) is None) is (kind is Kind.READINESS)
+
+
 def test_of_a_pod_that_ends_only_readiness_is_asked():
     probing = probes.of(pod(livenessProbe={"exec": {}}, readinessProbe={"exec": {}}))
     probing.observe(seen(container()), START, ending=True)

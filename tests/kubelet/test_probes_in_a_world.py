@@ -58,6 +58,25 @@ def test_the_exec_liveness_example_restarts_its_container():
     lab(scenario)
 
 
+def test_a_liveness_probe_that_cannot_be_carried_out_restarts_nothing():
+    async def scenario(world, runtime, _task):
+        probe = {"exec": {"command": ["/no/such"]}, "periodSeconds": 1, "failureThreshold": 1}
+        await world.pod("mute", containers=web("busybox", args=["sleep", "1d"], livenessProbe=probe))
+        await world.wait("mute", kw.phase("Running"))
+        await asyncio.sleep(60)
+        found = await world.wait("mute", kw.phase("Running"))
+        assert kw.container(found)["restartCount"] == 0
+        assert await world.events("Killing") == []
+        (told,) = set(await world.events("Unhealthy"))
+        assert told.startswith(
+            "Liveness probe errored and resulted in unknown state: "
+            "rpc error: code = Unknown desc = failed to exec in container: "
+        )
+        assert "no such file or directory" in told
+
+    lab(scenario)
+
+
 HANDLERS = {
     "http": {"httpGet": {"path": "/healthz", "port": 8080}},
     "http by name": {"httpGet": {"path": "/healthz", "port": "main"}},

@@ -161,18 +161,21 @@ class Probing:
             watch.asked, watch.due, watch.asking = now, NEVER, True
         return due
 
-    def heard(self, watch: Watch, container: str, now: float, *, good: bool) -> bool:
-        """Count an answer about `container`; whether the verdict changed."""
+    def heard(self, watch: Watch, container: str, now: float, *, good: bool | None) -> bool:
+        """Count an answer about `container`; whether the verdict changed. None is no answer: the
+        container could not be asked, which counts for nothing.
+        """
         if watch.container != container:
             return False
         watch.asking = False
-        watch.count = watch.count + 1 if watch.last is good else 1
-        watch.last = good
+        if good is not None:
+            watch.count = watch.count + 1 if watch.last is good else 1
+            watch.last = good
         if watch.held:
             return False
         missed = max(now - watch.asked, 0.0) // watch.probe.period
         watch.due = watch.asked + (missed + 1) * watch.probe.period
-        if watch.count < (watch.probe.successes if good else watch.probe.failures):
+        if good is None or watch.count < (watch.probe.successes if good else watch.probe.failures):
             return False
         before, watch.verdict = watch.verdict, Verdict.SUCCESS if good else Verdict.FAILURE
         self._settle(watch, now, good=good)

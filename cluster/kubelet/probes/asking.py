@@ -23,7 +23,9 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Result(StrEnum):
-    """What came of a handler. A WARNING counts as a success, an ERROR as a failure."""
+    """What came of a handler. A WARNING counts as a success. An ERROR says that it could not be
+    carried out: of a hook that is a failure, of a probe nothing.
+    """
 
     SUCCESS = "success"
     WARNING = "warning"
@@ -42,6 +44,11 @@ class Answer:
     def good(self) -> bool:
         """Whether it counts as a success."""
         return self.result in (Result.SUCCESS, Result.WARNING)
+
+    @property
+    def counts_as(self) -> bool | None:
+        """What it counts as for a probe; None: an errored probe's result is thrown away."""
+        return None if self.result is Result.ERROR else self.good
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,11 @@ class Prober:
         probing = pod.memory.probing
         if probing is None or pod.memory.removed or watch.container != container:
             return
-        self._count(pod, watch, answer)
+        if answer.result is not Result.ERROR:
+            self._count(pod, watch, answer)
         if not watch.held:
             self._tell(pod, watch, answer)
-        changed = probing.heard(watch, container, self._clock.now(), good=answer.good)
+        changed = probing.heard(watch, container, self._clock.now(), good=answer.counts_as)
         self._arm(pod)
         if changed:
             self._on_change(pod)
@@ -133,7 +134,7 @@ class Prober:
                 return await self._asker.ask(place, watch.probe.action, watch.probe.timeout)
         except TimeoutError:
             return Answer(Result.ERROR, "the runtime does not answer")
-        except Exception as error:  # noqa: BLE001  (it is logged, and counts as a failure)
+        except Exception as error:  # noqa: BLE001  (it is logged, and told in an event)
             self._log.exception("a probe failed to be carried out", pod=pod.key)
             return Answer(Result.ERROR, str(error))
 
