@@ -61,7 +61,9 @@ def test_the_exec_liveness_example_restarts_its_container():
 def test_a_liveness_probe_that_cannot_be_carried_out_restarts_nothing():
     async def scenario(world, runtime, _task):
         probe = {"exec": {"command": ["/no/such"]}, "periodSeconds": 1, "failureThreshold": 1}
-        await world.pod("mute", containers=web("busybox", args=["sleep", "1d"], livenessProbe=probe))
+        await world.pod(
+            "mute", containers=web("busybox", args=["sleep", "1d"], livenessProbe=probe)
+        )
         await world.wait("mute", kw.phase("Running"))
         await asyncio.sleep(60)
         found = await world.wait("mute", kw.phase("Running"))
