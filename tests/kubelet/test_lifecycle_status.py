@@ -245,6 +245,25 @@ def test_what_had_ended_is_known_as_it_was_where_the_runtime_forgot_it():
     assert anew["containerStatuses"][0]["lastState"] == lost["lastState"]
 
 
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_the_ends_in_a_pod_that_has_finished_stay_where_the_runtime_forgot_them(policy):
+    ended = shown(pod(policy), seen(one(state=State.EXITED)))["containerStatuses"]
+    terminated = {"exitCode": 0, "reason": "Completed", "containerID": "kubemu://id-web-0"}
+    before = [{**ended[0], "state": {"terminated": terminated}}]
+    old = {"phase": "Failed", "reason": "Evicted", "message": "low", "containerStatuses": before}
+    found = shown(pod(policy, old=old), NOTHING, stopped=True)
+    assert (found["phase"], found["reason"]) == ("Failed", "Evicted")
+    assert found["containerStatuses"] == before
+    plan = {"web": Waiting("ContainerCreating")}
+    assert shown(pod(policy, old=old), NOTHING, waiting=plan)["containerStatuses"] == before
+
+
+def test_a_pod_that_has_finished_never_shows_a_container_as_one_to_come():
+    old = shown(pod(), seen(one())) | {"phase": "Failed"}
+    (lost,) = shown(pod(old=old), NOTHING, stopped=True)["containerStatuses"]
+    assert lost["state"]["terminated"]["reason"] == "ContainerStatusUnknown"
+
+
 def test_a_transition_keeps_its_time_until_the_status_changes():
     old = shown(pod(), seen(one()))
     later = status.generate(pod(old=old), seen(one()), Memory(), HOST, NOW + 60).status

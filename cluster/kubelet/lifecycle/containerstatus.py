@@ -36,6 +36,8 @@ class Facts:
     """Whether statuses tell who a container's processes are."""
     scheme: str = SCHEME
     probing: Probing | None = None
+    over: bool = False
+    """Whether the pod's phase is for good: no container begins any more."""
 
     def started(self, container: Container) -> bool:
         """Whether a running container has started."""
@@ -164,7 +166,8 @@ def _of_lost(spec: objects.Object, old: objects.Object, facts: Facts) -> objects
     if "terminated" not in old["state"]:
         status.pop("containerID", None)  # of one that had ended all is known
     status |= {"ready": False, "started": False}
-    if restarts.policy(facts.pod, spec) == "Never" and name not in facts.memory.afresh:
+    never = restarts.policy(facts.pod, spec) == "Never" and name not in facts.memory.afresh
+    if facts.over or never:
         status["state"] = {"terminated": ended}
     else:
         status["state"] = {"waiting": _waiting(facts.waiting.get(name) or _default(facts))}

@@ -71,6 +71,7 @@ def generate(
         users=host.version.shows_users,
         scheme=host.scheme,
         probing=memory.probing,
+        over=old.get("phase") in ("Succeeded", "Failed"),
     )
     inits = containerstatus.of_all(podspec.init_containers(pod), old, facts, init=True)
     apps = containerstatus.of_all(podspec.containers(pod), old, facts, init=False)
