@@ -84,6 +84,24 @@ def test_manifests_that_cannot_be_compared_are_refused(tmp_path, text, why):
         raise done.exception
 
 
+def test_a_job_needs_no_selector_of_its_own(tmp_path):
+    job = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: pi}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: pi, image: busybox, command: [echo, "3"]}]
+"""
+    asked = ("-f", pod(tmp_path, job), "--nodes", "1", "-o", "json")
+    done = run("container", *asked, home=tmp_path)
+    assert done.exit_code == 0, done.exception
+    (one,) = json.loads(done.output)["classes"]
+    assert (one["pods"], one["ready"], one["problems"]) == (1, 1, [])
+
+
 def test_a_class_that_is_not_there_is_refused(tmp_path):
     done = run("kata", "-f", pod(tmp_path), "--nodes", "1", home=tmp_path)
     assert isinstance(done.exception, Unusable)
