@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,8 @@ class Container:
     finished: float = 0.0
     tail: str = ""
     """The end of its log, where it failed."""
+    faulty: bool = False
+    """Whether something beside it failed, and was told of."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     listeners: dict[Sink, None] = field(default_factory=dict)
 
@@ -183,18 +186,25 @@ class Containers:
     async def _live(
         self, found: Container, readers: list[tuple[int, asyncio.StreamReader]]
     ) -> None:
-        """From its start to its end."""
+        """From its start to its end. A fault of what is beside it ends nothing: all containers of
+        the node are the shim's.
+        """
 
         async def sink(kind: int, data: bytes) -> None:
             if found.log is not None:
-                found.log.write("stderr" if kind == frames.ERROR else "stdout", data)
+                with _surviving(found):
+                    found.log.write("stderr" if kind == frames.ERROR else "stdout", data)
             for listener in list(found.listeners):
-                await listener(kind, data)
+                with _surviving(found):
+                    await listener(kind, data)
+
+        async def carry(kind: int, reader: asyncio.StreamReader) -> None:
+            with _surviving(found):
+                await console.carry(kind, reader, sink)
 
         async with tasks.Group(found.id[:12]) as group:
             carried = [
-                group.spawn(console.carry(kind, reader, sink), f"output/{kind}")
-                for kind, reader in readers
+                group.spawn(carry(kind, reader), f"output/{kind}") for kind, reader in readers
             ]
             code = await self._reaper.end_of(found.pid)
             if not found.own_processes:
@@ -202,18 +212,21 @@ class Containers:
             await waiting.settled(carried, DRAIN_SECONDS)
             group.cancel()
         self._ended(found, code)
-        with contextlib.suppress(Failed):
+        with _surviving(found), contextlib.suppress(Failed):
             await self._program.delete(found.id)
 
     def _ended(self, found: Container, code: int) -> None:
-        found.oom = cgroups.oom_kills(found.place) > 0
         found.code, found.finished = code, self._now()
+        with _surviving(found):
+            found.oom = cgroups.oom_kills(found.place) > 0
         if found.log is not None:
-            found.log.close()
-            if code:
-                last = logs.part(found.log.kept, -_TAIL, _TAIL)
-                found.tail = last.data.decode(errors="replace")
-        found.console.close()
+            with _surviving(found):
+                found.log.close()
+                if code:
+                    last = logs.part(found.log.kept, -_TAIL, _TAIL)
+                    found.tail = last.data.decode(errors="replace")
+        with _surviving(found):
+            found.console.close()
         found.listeners.clear()
         found.ended.set()
         self._listener(found.told())
@@ -260,6 +273,18 @@ class Containers:
     async def _clear(self, id: str) -> None:
         with contextlib.suppress(Failed):
             await self._program.delete(id)
+
+
+@contextlib.contextmanager
+def _surviving(found: Container) -> Iterator[None]:
+    """A fault ends neither the container nor the shim; the first is told in the shim's log."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  (whatever it is)
+        if not found.faulty:
+            found.faulty = True
+            error.add_note(f"beside container {found.id}, which goes on")
+            traceback.print_exception(error)
 
 
 def _read(root: Path, name: str) -> str:
