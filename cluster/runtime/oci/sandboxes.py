@@ -63,8 +63,15 @@ class Sandboxes(Node):
         except link.Refused as refused:
             text = f'failed to start sandbox "{sandbox.id}": {faults.starting(str(refused))}'
             raise rpc.Failure("UNKNOWN", text) from refused
+        try:
+            self._own.write(sandbox)
+        except OSError as error:
+            await self._delete(sandbox.id)
+            with contextlib.suppress(OSError):
+                self._own.clear(sandbox.id)
+            text = f'failed to start sandbox "{sandbox.id}": failed to write its files: {error}'
+            raise rpc.Failure("UNKNOWN", text) from error
         self._pids[sandbox.id] = told["pid"]
-        self._own.write(sandbox)
 
     async def stop_sandbox(self, sandbox: Sandbox) -> None:
         """See `driver.Driver`."""
