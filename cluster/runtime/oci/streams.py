@@ -33,7 +33,10 @@ class Streams(Node):
             try:
                 over = container.state is State.EXITED
                 return await self._shims_log(container.id, offset, limit, wait, over=over)
-            except (link.Refused, rpc.Failure, frames.Broken):
+            except frames.Broken as error:
+                raise _went(error) from error
+            except link.Refused:
+                # It has it no more. One that does not answer still writes it: nobody else may.
                 if self.containers.get(container.id) is container:
                     self._forgotten.add(container.id)
         over = container.state is State.EXITED
@@ -219,10 +222,14 @@ async def _next(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     try:
         found = await frames.read(reader)
     except frames.Broken as error:
-        raise rpc.Failure("UNAVAILABLE", f"the shim of the oci driver went: {error}") from error
+        raise _went(error) from error
     if found is None:
         raise rpc.Failure("UNAVAILABLE", "the shim of the oci driver went")
     return found
+
+
+def _went(error: Exception) -> rpc.Failure:
+    return rpc.Failure("UNAVAILABLE", f"the shim of the oci driver went: {error}")
 
 
 async def _session(
@@ -245,7 +252,7 @@ async def _session(
                 yield pb.StreamOutput(stdout=data)
         yield _ended()
     except frames.Broken as error:
-        raise rpc.Failure("UNAVAILABLE", f"the shim of the oci driver went: {error}") from error
+        raise _went(error) from error
     finally:
         feeding.cancel()
 
