@@ -70,6 +70,17 @@ class Oci(Sandboxes, Streams):
             if sandbox.ready:
                 self._stopped(sandbox)
 
+    def _on_return(self) -> None:
+        """The connection broke, and the shim lives: what ended meanwhile it says now. What it does
+        not name was begun since.
+        """
+        self._log.warning("the shim is heard again")
+        for known, told in self.link.known.items():
+            container, sandbox = self.containers.get(known), self.sandboxes.get(known)
+            waits = container and (container.state is State.RUNNING or container.starting)
+            if told["code"] is not None and (waits or sandbox):
+                self._on_end(told)
+
     async def resume(self, container: Container) -> None:
         """Let a running container go on: the shim has it, or knows how it ended."""
         await self._connect()

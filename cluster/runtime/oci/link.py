@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from cluster.aio import rpc
+from cluster.aio import rpc, tasks
 from cluster.runtime.config import Unusable
 from cluster.runtime.oci import facts as machines
 from cluster.runtime.oci import frames
@@ -33,18 +33,26 @@ class Refused(Exception):
 
 
 class Link:
-    """Talks to the shim of `settings.folder`. `listener` hears of each container that ended, and
-    `lost` is called where the shim went.
+    """Talks to the shim of `settings.folder`. `listener` hears of each container that ended, `lost`
+    is called where the shim went, and `again` where only the connection did and `known` is new.
     """
 
-    def __init__(self, settings: Settings, listener: Listener, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener,
+        lost: Callable[[], None],
+        again: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._listener = listener
         self._lost = lost
+        self._again = again
+        self._returning = tasks.Background("shim", lambda _name, _error: self._lost())
         self._process: subprocess.Popen[bytes] | None = None
         self._events: _Events | None = None
         self.known: dict[str, dict[str, Any]] = {}
-        """The containers that the shim told of when it was found."""
+        """The containers that the shim told of when it was found, the last time."""
 
     @property
     def cgroup(self) -> str:
@@ -67,6 +75,7 @@ class Link:
 
     def close(self, *, end: bool) -> None:
         """Listen no more; `end` tells the shim to end all and itself, for which nobody waits."""
+        self._returning.cancel()
         if self._events is not None:
             self._events.close()
         if end:
@@ -130,7 +139,16 @@ class Link:
 
     def _went(self) -> None:
         self._events = None
-        self._lost()
+        self._returning.spawn(self._return(), "listen again")
+
+    async def _return(self) -> None:
+        """Listen again, once: a connection may break though the shim lives."""
+        try:
+            await self._listen()
+        except (OSError, frames.Broken):
+            self._lost()
+        else:
+            self._again()
 
     async def _start(self) -> None:
         """Start a shim, a process that is not ended with this one. config.Unusable."""

@@ -46,7 +46,7 @@ class Node(abc.ABC):
         self.sandboxes: dict[str, Sandbox] = {}
         self.containers: dict[str, Container] = {}
         self._names = naming.SandboxNames()
-        self.link = link.Link(settings, self._on_end, self._on_loss)
+        self.link = link.Link(settings, self._on_end, self._on_loss, self._on_return)
         self._own = ownfiles.OwnFiles(settings.folder / "files")
         self._opened = False
         self._pids: dict[str, int] = {}
@@ -111,6 +111,10 @@ class Node(abc.ABC):
     @abc.abstractmethod
     def _on_loss(self) -> None:
         """The shim went."""
+
+    @abc.abstractmethod
+    def _on_return(self) -> None:
+        """The shim is heard again; some ends may have been missed."""
 
     async def _connect(self) -> None:
         if not self._opened:

@@ -44,7 +44,7 @@ class Serving:
         self._reaper = reaper
         self._roots = roots
         self._about = about
-        self._watchers: dict[asyncio.Queue[Mapping[str, Any]], None] = {}
+        self._watchers: dict[asyncio.Queue[Mapping[str, Any]], asyncio.StreamWriter] = {}
         self.watched, self.unwatched = asyncio.Event(), asyncio.Event()
         self.unwatched.set()
         self.leave = asyncio.Event()
@@ -61,10 +61,15 @@ class Serving:
         }  # fmt: skip
 
     def tell(self, event: Mapping[str, Any]) -> None:
-        """Let all who listen know."""
-        for queue in self._watchers:
-            with contextlib.suppress(asyncio.QueueFull):
+        """Let all who listen know. Who takes nothing is cut off: nobody may miss an end and not
+        know of it, and who comes again is told of all that is here.
+        """
+        for queue, writer in list(self._watchers.items()):
+            try:
                 queue.put_nowait(event)
+            except asyncio.QueueFull:
+                del self._watchers[queue]
+                writer.transport.abort()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
@@ -155,7 +160,7 @@ class Serving:
     ) -> None:
         """Everything that is here, then every end, for as long as somebody listens."""
         queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(_MAX_EVENTS)
-        self._watchers[queue] = None
+        self._watchers[queue] = writer
         self.watched.set()
         self.unwatched.clear()
         known = [one.told() for one in self._containers.all.values()]
@@ -174,7 +179,7 @@ class Serving:
                 await waiting.first(gone, group.spawn(self.leave.wait(), "leave"))
                 group.cancel()
         finally:
-            del self._watchers[queue]
+            self._watchers.pop(queue, None)
             if not self._watchers:
                 self.watched.clear()
                 self.unwatched.set()
