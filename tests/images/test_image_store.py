@@ -1,6 +1,7 @@
 """The store: true or not there, whoever is killed when; and names, locks, garbage, archives."""
 
 import asyncio
+import gzip
 import io
 import json
 import os
@@ -239,10 +240,35 @@ def test_a_broken_archive_is_told_of(tmp_path, files, said):
     assert said in str(caught.value)
 
 
-def test_a_file_that_is_no_tar_is_told_of(tmp_path):
-    (tmp_path / "x.tar").write_bytes(b"no tar at all" * 100)
-    with pytest.raises(faults.Corrupt, match="is no tar"):
-        asyncio.run(loading.load(Store(tmp_path / "store"), tmp_path / "x.tar"))
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no tar at all" * 100, "archive/tar: invalid tar header"),
+        (b"", "archive/tar: invalid tar header"),
+        (gzip.compress(b"no tar" * 100), "archive/tar: invalid tar header"),
+        (gzip.compress(tar({"a": b"x" * 9000}))[:60], "unexpected EOF"),
+        (gzip.compress(tar({"a": b"x" * 9000}))[:20] + b"nonsense" * 9, "archive/tar: invalid"),
+        (tar({"manifest.json": b"x" * 9000})[:3000], "unexpected EOF"),
+    ],
+)
+def test_a_file_that_is_no_tar_is_told_of(tmp_path, content, said):
+    (tmp_path / "x.tar").write_bytes(content)
+    store = Store(tmp_path / "store")
+    with pytest.raises(faults.Corrupt) as caught:
+        asyncio.run(loading.load(store, tmp_path / "x.tar", shown="standard input"))
+    assert str(caught.value).startswith(f"standard input is no tar: {said}")
+
+
+def test_images_are_saved_to_what_is_no_file(tmp_path):
+    path, _ = saved(tmp_path)
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as back:
+        with os.fdopen(writing, "wb") as pipe:
+            store = Store(tmp_path / "mine")
+            saving.save(store, store.all(), LINUX, pipe)
+        data = back.read()
+    with tarfile.open(fileobj=io.BytesIO(data)) as piped, tarfile.open(path) as file:
+        assert piped.getnames() == file.getnames()
 
 
 def test_skopeo_reads_what_is_saved_and_what_is_stored(tmp_path):

@@ -238,6 +238,41 @@ def test_a_registry_that_hangs_or_lies_is_told_of(tmp_path, answers, said):
     assert said in failure(tmp_path, answers)
 
 
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"Y\xb1garbage\r\n\r\n", 'malformed HTTP response "Y\\xb1garbage"'),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x16",
+            r'malformed HTTP response "\x15\x03\x01\x00\x02\x02\x16"',
+        ),
+        (b"SSH-2.0-x 200\r\n", 'malformed HTTP version "SSH-2.0-x"'),
+        (b"HTTP/1.1 abc\r\n\r\n", 'malformed HTTP status code "abc"'),
+        (b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", "malformed MIME header line: no header"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 'bad Content-Length "x"'),
+    ],
+)
+def test_an_answer_that_is_no_http_is_told_of_as_containerd_does(sent, said):
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        await writer.drain()
+        writer.close()
+
+    async def story() -> str:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        host = f"localhost:{server.sockets[0].getsockname()[1]}"
+        async with server, remote.opened(host) as registry:
+            with pytest.raises(remote.Unreachable) as caught:
+                async with registry.ask("GET", "/v2/a/manifests/1", scope="", again=False):
+                    pass
+        return str(caught.value).removeprefix(
+            f'failed to do request: Get "http://{host}/v2/a/manifests/1": '
+        )
+
+    assert asyncio.run(story()) == (f"net/http: HTTP/1.x transport connection broken: {said}")
+
+
 def test_a_manifest_of_another_digest_than_was_asked_for_is_not_taken(tmp_path):
     async def other(request: web.BaseRequest) -> web.StreamResponse:
         return honest(request)

@@ -1,6 +1,9 @@
 """Reads images out of archives: what they are named, and every blob, looked at."""
 
+import gzip
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,41 +18,44 @@ from cluster.images.store.blobs import CHUNK
 from cluster.images.store.layout import Store
 
 _NAMES: Final = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+_DAMAGED: Final = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 _MAX_JSON: Final = 4 << 20
 
 
-async def load(store: Store, path: Path) -> list[tuple[str, Descriptor]]:
+async def load(store: Store, path: Path, *, shown: str = "") -> list[tuple[str, Descriptor]]:
     """Put the images of a tar or folder into the store; their names ("" for none), and what they
-    are. faults.Fault.
+    are. `shown` is what people call the archive. faults.Fault.
     """
     found: list[tuple[str, Descriptor]] = []
     async with store.adding():
-        with _source(path) as source:
+        with _source(path, shown or str(path)) as source:
             if source.has("index.json"):
                 found = list(_layout(store, source))
             elif source.has("manifest.json"):
                 found = list(_docker(store, source))
             else:
                 raise faults.Corrupt(
-                    f"{path} is neither an OCI image layout (index.json) nor a Docker archive "
-                    "(manifest.json)"
+                    f"{shown or path} is neither an OCI image layout (index.json) nor a Docker "
+                    "archive (manifest.json)"
                 )
         for name, target in found:
-            if name:
-                await store.name(name, target)
+            await store.name(name or target.digest, target)
     return found
 
 
 @contextmanager
-def _source(path: Path) -> Iterator[Source]:
+def _source(path: Path, shown: str) -> Iterator[Source]:
     if path.is_dir():
         yield Folder(path)
         return
     try:
         with tarfile.open(path, "r:*") as archive:
             yield Tar(archive)
-    except (tarfile.TarError, EOFError) as error:
-        raise faults.Corrupt(f"{path} is no tar: {error}") from error
+    except (*_DAMAGED, gzip.BadGzipFile) as error:
+        # One that begins well has an end too soon; what Python tried in between is its own affair.
+        cut = isinstance(error, EOFError) or "unexpected end" in str(error)
+        why = "unexpected EOF" if cut else "archive/tar: invalid tar header"
+        raise faults.Corrupt(f"{shown} is no tar: {why}") from error
 
 
 def _layout(store: Store, source: Source) -> Iterator[tuple[str, Descriptor]]:

@@ -15,7 +15,7 @@ _NAME = "io.containerd.image.name"
 def save(
     store: Store, images: Sequence[Named], platform: platforms.Platform, to: IO[bytes]
 ) -> None:
-    """Write images under their names. faults.Fault. Blocks.
+    """Write images under their names, to what need not be a file. faults.Fault, OSError. Blocks.
 
     Docker's part has the image for the platform; the layout has what the store has.
     """
@@ -24,15 +24,17 @@ def save(
         one = _chosen(store, named.target, platform)
         manifest = store.manifest(one)
         assert isinstance(manifest, manifests.Manifest)
+        unnamed = named.name.startswith("sha256:")
         annotations = {_NAME: named.name, TAG: named.name.rpartition(":")[2]}
-        index.append({**named.target.document(), "annotations": annotations})
+        told = {} if unnamed else {"annotations": annotations}
+        index.append({**named.target.document(), **told})
         docker.append({
             "Config": _place(manifest.config.digest),
-            "RepoTags": [named.name] if "@" not in named.name else None,
+            "RepoTags": None if unnamed or "@" in named.name else [named.name],
             "Layers": [_place(layer.digest) for layer in manifest.layers],
         })  # fmt: skip
         digests.update(dict.fromkeys(reachable(store.blobs, named.target)))
-    with tarfile.open(fileobj=to, mode="w") as archive:
+    with tarfile.open(fileobj=to, mode="w|") as archive:
         layout = {"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": index}
         _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add(archive, "index.json", manifests.encode(layout))

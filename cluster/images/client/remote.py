@@ -8,11 +8,12 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from cluster.api import imagereferences, json_text
 from cluster.images import faults
-from cluster.images.client import challenge
+from cluster.images.client import challenge, garbled
 from cluster.images.client.credentials import Credentials
 
 _HUB: Final = "registry-1.docker.io"
@@ -311,9 +312,13 @@ def _why(error: BaseException, remote: Remote) -> str:
     if isinstance(error, TimeoutError):
         return f"context deadline exceeded ({remote.host} sends nothing for {settings.idle:g} s)"
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return "unexpected EOF"
+        cause = error.__cause__ or error.__context__
+        message = getattr(cause, "message", "") if isinstance(cause, HttpProcessingError) else ""
+        return garbled.words(message) if "chunk" in message else "unexpected EOF"
     if isinstance(error, aiohttp.TooManyRedirects):
         return "stopped after 5 redirects"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return garbled.words(error.message)
     return str(error) or type(error).__name__
 
 

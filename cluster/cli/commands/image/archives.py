@@ -21,14 +21,22 @@ def load(path: Path | None) -> None:
     """Load images from what docker save writes, or from an OCI image layout (tar or folder)."""
     from cluster.images.archives import loading
 
+    store = common.store()
     with tempfile.NamedTemporaryFile() as spool:
         if path is None:
+            if sys.stdin.isatty():
+                raise click.UsageError("A terminal is no archive: use -i, or redirect.")
             shutil.copyfileobj(sys.stdin.buffer, spool)
             spool.flush()
-        found = common.run(loading.load(common.store(), path or Path(spool.name)))
+            if not spool.tell():
+                raise common.Failed("standard input is empty")
+        shown = str(path) if path is not None else "standard input"
+        found = common.run(loading.load(store, path or Path(spool.name), shown=shown))
     for name, target in found:
-        said = imagereferences.parse(name).familiar if name else ""
-        click.echo(f"Loaded image: {said}" if said else f"Loaded image ID: {target.digest}")
+        if name:
+            click.echo(f"Loaded image: {imagereferences.parse(name).familiar}")
+        else:
+            click.echo(f"Loaded image ID: {common.image_id(store, target)}")
 
 
 @click.command()
@@ -47,10 +55,12 @@ def save(path: Path | None, names: tuple[Reference, ...], platform: Platform) ->
     try:
         if path is None:
             saving.save(store, found, platform, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
             return
         with path.open("wb") as file:
             saving.save(store, found, platform, file)
     except faults.Fault as error:
         raise common.Failed(str(error)) from error
     except OSError as error:
-        raise common.Failed(f"{path}: {error.strerror or error}") from error
+        shown = path or "standard output"
+        raise common.Failed(f"{shown}: {error.strerror or error}") from error

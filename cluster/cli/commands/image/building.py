@@ -88,7 +88,7 @@ async def _build(
                    err=True)  # fmt: skip
     manifest = store.manifest(built.target)
     assert isinstance(manifest, manifests.Manifest)
-    options.say(f"Successfully built {built.target.digest}")
+    options.say(f"Successfully built {manifest.config.digest[7:19]}")
     for tag in tags:
         options.say(f"Successfully tagged {tag.familiar}")
     if quiet:

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -12,7 +13,7 @@ from cluster.api import imagereferences
 from cluster.api.imagereferences import Reference
 from cluster.cli import flags
 from cluster.images import faults as image_faults
-from cluster.images import platforms
+from cluster.images import manifests, platforms
 from cluster.images.platforms import Platform
 from cluster.images.store.layout import Named, Store
 from cluster.launcher import faults, state
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cluster.images.descriptors import Descriptor
 
 T = TypeVar("T")
+_ID: Final = re.compile(r"(?:sha256:([0-9a-f]{4,64})|([0-9a-f]{4,64}):latest)")
+"""An image's id, or its beginning, as it looks when it is read as a name."""
 
 
 class Failed(faults.Fault):
@@ -114,8 +117,48 @@ def found(images: Store, reference: Reference) -> Named:
     except image_faults.Fault as error:
         raise Failed(str(error)) from error
     if named is None:
+        named = _of_id(images, reference)
+    if named is None:
         raise Failed(f"No such image: {reference.familiar} (kubemu image ls shows what is here)")
     return named
+
+
+def _of_id(images: Store, reference: Reference) -> Named | None:
+    """The image of an id, or of the beginning of one, where one alone has it. Failed."""
+    match = _ID.fullmatch(reference.familiar)
+    if match is None:
+        return None
+    begin = f"sha256:{match[1] or match[2]}"
+    here: dict[str, Named] = {}
+    for named in images.all():
+        try:
+            digest = image_id(images, named.target)
+        except Failed:
+            continue
+        if digest.startswith(begin):
+            here.setdefault(digest, named)
+    return next(iter(here.values())) if len(here) == 1 else None
+
+
+def image_id(images: Store, target: "Descriptor") -> str:
+    """The id of an image, as docker has it: the digest of its configuration. Failed."""
+    try:
+        return chosen(images, target, platforms.here()).config.digest
+    except image_faults.Fault as error:
+        raise Failed(str(error)) from error
+
+
+def chosen(images: Store, target: "Descriptor", platform: Platform) -> manifests.Manifest:
+    """The image for a platform. faults.Fault of images."""
+    found = images.manifest(target)
+    if isinstance(found, manifests.Manifest):
+        return found
+    here = [one for one in found.manifests if images.blobs.has(one.digest)]
+    one = platforms.choose(here, platform) or (here[0] if here else None)
+    inner = images.manifest(one) if one else None
+    if not isinstance(inner, manifests.Manifest):
+        raise image_faults.NotFound(f"{target.digest}: nothing of it is here for {platform}")
+    return inner
 
 
 class Bar:

@@ -8,7 +8,7 @@ import click
 from cluster.api.imagereferences import Reference, parse
 from cluster.cli import tables
 from cluster.cli.commands.image import common
-from cluster.images import faults, manifests, platforms
+from cluster.images import faults, platforms
 from cluster.images.platforms import Platform
 from cluster.images.store.layout import Named, Store
 
@@ -45,21 +45,8 @@ def inspect(names: tuple[Reference, ...], platform: Platform) -> None:
     click.echo(json.dumps(shown, indent=4))
 
 
-def chosen(store: Store, named: Named, platform: Platform) -> manifests.Manifest:
-    """The image for a platform. faults.Fault."""
-    found = store.manifest(named.target)
-    if isinstance(found, manifests.Manifest):
-        return found
-    here = [one for one in found.manifests if store.blobs.has(one.digest)]
-    one = platforms.choose(here, platform) or (here[0] if here else None)
-    inner = store.manifest(one) if one else None
-    if not isinstance(inner, manifests.Manifest):
-        raise faults.NotFound(f"{named.name}: nothing of it is here for {platform}")
-    return inner
-
-
 def _row(store: Store, named: Named, *, digests: bool) -> tuple[str, ...]:
-    manifest = chosen(store, named, platforms.here())
+    manifest = common.chosen(store, named.target, platforms.here())
     size = sum(part.size for part in manifest.parts())
     repository, tag = _parts(named.name)
     more = (named.target.digest,) if digests else ()
@@ -76,7 +63,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _document(store: Store, named: Named, platform: Platform) -> dict[str, Any]:
-    manifest = chosen(store, named, platform)
+    manifest = common.chosen(store, named.target, platform)
     config = store.config(manifest)
     tagged = not named.name.startswith("sha256:")
     repository = parse(named.name).repository if tagged else "<none>"
