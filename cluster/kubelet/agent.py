@@ -274,6 +274,11 @@ class NodeAgent:
         if at > pod.seen.at and not self._workers.busy(uid):
             self._workers.wake(uid)
 
+    @property
+    def scheme(self) -> str:
+        """What ids of containers begin with in statuses."""
+        return self._host.scheme
+
     def set_runtime(self, name: str) -> None:
         """Hear what the runtime is called: ids of its containers begin with it."""
         self._host = replace(self._host, scheme=f"{name}://")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from kubeletworld import NODE, World, world
 
-from cluster.aio import virtual
+from cluster.aio import rpc, virtual
 from cluster.api import errors
 from cluster.kubelet.component import Kubelet
 from cluster.kubelet.serving import logtext
@@ -180,10 +180,8 @@ def test_a_declared_port_is_reached() -> None:
     in_a_world(story)
 
 
-def test_another_runtime_is_said_not_to_stream() -> None:
+def test_what_a_runtime_cannot_do_is_told_in_its_own_words() -> None:
     async def story(world: World, kubelet: Kubelet) -> None:
-        from cluster.aio import rpc
-
         await world.pod("p")
         await world.wait("p", lambda pod: pod["status"].get("phase") == "Running")
         agent = kubelet._crew.members[NODE].agent
@@ -192,10 +190,30 @@ def test_another_runtime_is_said_not_to_stream() -> None:
             raise rpc.Failure("UNIMPLEMENTED", "unknown service cluster.v1.Streaming")
 
         agent.cri.stream_exec = agent.cri.read_log = unimplemented  # type: ignore[method-assign]
-        with pytest.raises(errors.NotImplementedYet, match="exec: the node's container runtime"):
+        with pytest.raises(rpc.Failure, match=r"^unknown service cluster.v1.Streaming$"):
             await execute(kubelet, "p", "ls")
-        with pytest.raises(errors.NotImplementedYet, match="logs: the node's container runtime"):
+        with pytest.raises(rpc.Failure, match=r"^unknown service cluster.v1.Streaming$"):
             await logs(kubelet, "p")
+
+    in_a_world(story)
+
+
+def test_the_log_of_a_container_that_the_runtime_has_no_more_says_so() -> None:
+    async def story(world: World, kubelet: Kubelet) -> None:
+        await started(world, "p", "echo hello", restartPolicy="Never")
+        done = await world.wait("p", lambda pod: pod["status"].get("phase") == "Succeeded")
+        agent = kubelet._crew.members[NODE].agent
+        assert await logs(kubelet, "p") == "hello\n"
+        container = done["status"]["containerStatuses"][0]["containerID"]
+        assert container.startswith("kubemu://")
+
+        async def gone(_request: Any) -> Any:
+            raise rpc.Failure("NOT_FOUND", "no such container")
+
+        agent.cri.read_log = gone  # type: ignore[method-assign]
+        said = f"unable to retrieve container logs for {container}"
+        for options in ({}, {"tail_lines": 3}, {"follow": True}, {"limit_bytes": 3}):
+            assert await logs(kubelet, "p", **options) == said
 
     in_a_world(story)
 

@@ -264,9 +264,9 @@ def test_files_of_who_is_not_followed_are_not_held(containers):
     virtual.run(main())
 
 
-def test_the_log_of_a_container_that_is_gone_ends(containers):
+def test_the_log_of_a_container_that_is_gone_says_so(containers):
     containers.gone.add("c-1")
-    assert shown(containers) == b""
+    assert shown(containers) == b"unable to retrieve container logs for c-1"
 
 
 def test_the_last_words_are_read_with_the_end(containers):

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from cluster.aio import rpc
-from cluster.api import errors
 from cluster.kubelet.cri import Cri
 from cluster.kubelet.serving import logtext
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
@@ -21,9 +20,16 @@ _LATER: Final = 0.5
 
 
 async def read(
-    cri: Cri, container: str, request: pb.LogsRequest, wanted: logtext.Wanted
+    cri: Cri,
+    container: str,
+    request: pb.LogsRequest,
+    wanted: logtext.Wanted,
+    scheme: str = "",
 ) -> AsyncIterator[bytes]:
-    """What was asked for, in chunks. errors.StatusError, rpc.Failure."""
+    """What was asked for, in chunks. Where the runtime has no such container, that is said in place
+    of its log, as kubelets do; `scheme` is what its id is shown with there. rpc.Failure.
+    """
+    said = False
     left = request.limit_bytes if request.HasField("limit_bytes") else None
     reading = logtext.Reading(wanted)
     place = await _start(cri, container, request)
@@ -33,7 +39,10 @@ async def read(
         asked = loop.time()
         answer = await _ask(cri, container, place, wait)
         if answer is None:
+            if not said:
+                yield f"unable to retrieve container logs for {scheme}{container}".encode()
             return
+        said = True
         place = answer.offset + len(answer.data)
         shown = reading.take(answer.data)
         if left is not None:
@@ -96,14 +105,4 @@ async def _ask(
     except rpc.Failure as failure:
         if failure.code == "NOT_FOUND":
             return None
-        raise foreign(failure, "logs") from failure
-
-
-def foreign(failure: rpc.Failure, what: str) -> Exception:
-    """The error of a runtime that lacks kubemu's streaming; any other failure as it is."""
-    if failure.code != "UNIMPLEMENTED":
-        return failure
-    return errors.NotImplementedYet(
-        f"{what}: the node's container runtime does not stream as kubemu's own does, and CRI's own "
-        "streaming is not built yet"
-    )
+        raise

@@ -6,11 +6,10 @@ runtime. Leaving one early ends what it began.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from cluster.aio import clock as clocks
-from cluster.aio import rpc
 from cluster.api import errors, timestamps
 from cluster.kubelet.agent import NodeAgent
 from cluster.kubelet.serving import facts, finding, logpage, logreading, logtext, pages, usage
@@ -36,7 +35,8 @@ class KubeletService:
         agent = finding.agent(self._agents, ref.node)
         pod = finding.pod(agent, ref.namespace, ref.pod, ref.uid)
         container = finding.logged(pod, ref.container, previous=request.previous)
-        chunks = logreading.read(agent.cri, container, request, self._wanted(request))
+        wanted = self._wanted(request)
+        chunks = logreading.read(agent.cri, container, request, wanted, agent.scheme)
         async with contextlib.aclosing(chunks) as stream:  # type: ignore[type-var]
             async for data in stream:
                 yield pb.LogsResponse(data=data)
@@ -45,14 +45,14 @@ class KubeletService:
         """Run a command in a container."""
         first = await _first(inputs)
         agent = await self._resolve(first.start)
-        async for output in _carried(agent.cri.stream_exec, first, inputs, "exec"):
+        async for output in _carried(agent.cri.stream_exec, first, inputs):
             yield output
 
     async def attach(self, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
         """Join a container's own streams."""
         first = await _first(inputs)
         agent = await self._resolve(first.start)
-        async for output in _carried(agent.cri.stream_attach, first, inputs, "attach"):
+        async for output in _carried(agent.cri.stream_attach, first, inputs):
             yield output
 
     async def port_forward(
@@ -63,9 +63,8 @@ class KubeletService:
         start = first.start
         agent = finding.agent(self._agents, start.node)
         pod = finding.pod(agent, start.namespace, start.pod, start.uid)
-        with _told("port-forward"):
-            start.pod = (await finding.sandbox(agent.cri, pod)).id
-        async for output in _carried(agent.cri.stream_port_forward, first, inputs, "port-forward"):
+        start.pod = (await finding.sandbox(agent.cri, pod)).id
+        async for output in _carried(agent.cri.stream_port_forward, first, inputs):
             yield output
 
     async def page(self, request: pb.PageRequest) -> pb.PageResponse:
@@ -88,8 +87,7 @@ class KubeletService:
         ref = start.container
         agent = finding.agent(self._agents, ref.node)
         pod = finding.pod(agent, ref.namespace, ref.pod, ref.uid)
-        with _told("exec"):
-            ref.container = (await finding.running(agent.cri, pod, ref.container)).id
+        ref.container = (await finding.running(agent.cri, pod, ref.container)).id
         return agent
 
     def _wanted(self, request: pb.LogsRequest) -> logtext.Wanted:
@@ -127,23 +125,12 @@ async def _carried(
     call: Callable[[Any], Awaitable[AsyncIterator[Any]]],
     first: Any,
     inputs: AsyncIterator[Any],
-    what: str,
 ) -> AsyncIterator[Any]:
     """Carry a stream to the runtime and its outputs back."""
-    with _told(what):
-        outputs = await call(_with(first, inputs))
-        async with contextlib.aclosing(outputs) as stream:  # type: ignore[type-var]
-            async for output in stream:
-                yield output
-
-
-@contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    """A runtime that cannot do it is told of as the kubelet does. errors.StatusError."""
-    try:
-        yield
-    except rpc.Failure as failure:
-        raise logreading.foreign(failure, what) from failure
+    outputs = await call(_with(first, inputs))
+    async with contextlib.aclosing(outputs) as stream:  # type: ignore[type-var]
+        async for output in stream:
+            yield output
 
 
 async def _with(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:
