@@ -7,6 +7,7 @@ from typing import Final
 from cluster.runtime.vos import files
 from cluster.runtime.vos.credentials import EXECUTE, READ, SETGID, STICKY, WRITE
 from cluster.runtime.vos.kernel import Call, Program, encoded
+from cluster.runtime.vos.programs import quoting
 
 _ESCAPE: Final = re.compile(r"\\(0[0-7]{0,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v",
@@ -78,6 +79,7 @@ def _directive(found: re.Match[str], left: list[str]) -> str:
     cut = f".{min(int((precision or '0')[:6]), _MAX_WIDTH)}" if precision is not None else ""
     if kind in "sbcq":
         text = _escaped(value) if kind == "b" else value[:1] if kind == "c" else value
+        text = quoting.quoted(text) if kind == "q" else text
         return f"%{flags.replace('0', '')}{size}{cut}s" % text
     if kind in "feEgG":
         return f"%{flags}{size}{cut}{kind}" % _real(value)

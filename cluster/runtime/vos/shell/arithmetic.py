@@ -7,13 +7,14 @@ from typing import Final
 from cluster.runtime.vos.shell.words import Wrong
 
 _TOKEN: Final = re.compile(
-    r"\s*(0[xX][0-9a-fA-F]{1,16}|\d{1,19}|[A-Za-z_]\w*|<<=|>>=|<<|>>|<=|>=|==|!=|&&|\|\||"
-    r"\+\+|--|,|"
+    r"\s*(0[xX][0-9a-fA-F]{1,16}|\d{1,2}#\w{1,64}|\d{1,19}|[A-Za-z_]\w*|<<=|>>=|<<|>>|<=|>=|==|!=|&&|\|\||"
+    r"\+\+|--|,|\*\*|"
     r"[-+*/%&|^]=|[-+*/%&|^~!<>=?:()])"
 )
 _LEVELS: Final = (
     ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", "<=", ">", ">="), ("<<", ">>"),
     ("+", "-"), ("*", "/", "%"),
+    ("**",),
 )  # fmt: skip
 _MAX_DEPTH: Final = 30
 
@@ -81,7 +82,8 @@ class Arithmetic:
         left = self._binary(level + 1)
         while (operator := self._next()) in _LEVELS[level]:
             self._at += 1
-            left = _apply(operator, left, self._binary(level + 1))
+            # Powers are taken from the right.
+            left = _apply(operator, left, self._binary(level + (operator != "**")))
         return left
 
     def _unary(self) -> int:
@@ -141,6 +143,12 @@ def _named(token: str) -> bool:
 
 
 def _number(text: str) -> int:
+    if "#" in text:
+        base, _, digits = text.partition("#")
+        try:
+            return _wrapped(int(digits, int(base)))
+        except ValueError:
+            raise Wrong("arithmetic syntax error") from None
     if text[:2] in ("0x", "0X"):
         return _wrapped(int(text, 16))
     if text[0] == "0" and len(text) > 1:
@@ -156,6 +164,10 @@ def _apply(operator: str, left: int, right: int) -> int:
             raise Wrong("divide by zero")
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
         return _wrapped(quotient if operator == "/" else left - quotient * right)
+    if operator == "**":
+        if right < 0:
+            raise Wrong("exponent less than 0")
+        return _wrapped(pow(left, right, 1 << 64))
     return _wrapped(int(_PLAIN[operator](left, right)))
 
 

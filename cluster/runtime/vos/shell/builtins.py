@@ -12,7 +12,7 @@ from typing import Final
 from cluster.runtime.vos import files, modes
 from cluster.runtime.vos.credentials import SEARCH
 from cluster.runtime.vos.kernel import Io, decoded, encoded
-from cluster.runtime.vos.shell import declaring
+from cluster.runtime.vos.shell import declaring, naming
 from cluster.runtime.vos.shell.running import Builtin, Shell
 from cluster.runtime.vos.shell.state import Break, Exit, Return
 from cluster.runtime.vos.shell.words import Wrong
@@ -232,35 +232,6 @@ async def exec_(shell: Shell, words: Sequence[str], io: Io) -> int:
     raise Exit(await shell.program(words[1:], io, shell.state.environment()))
 
 
-async def command(shell: Shell, words: Sequence[str], io: Io) -> int:
-    """`command [-v] NAME…`, `type NAME…`."""
-    names = [word for word in words[1:] if not word.startswith("-")]
-    if words[0] == "command" and not any(word in ("-v", "-V") for word in words[1:2]):
-        return await run_plain(shell, words[1:], io) if len(words) > 1 else 0
-    code = 0
-    for name in names:
-        if name in BUILTINS or name in shell.state.functions:
-            shown = name if words[0] == "command" else f"{name} is a shell builtin"
-        elif shell.kernel.find(name) is not None:
-            place = name if "/" in name else f"/bin/{name}"
-            shown = place if words[0] == "command" else f"{name} is {place}"
-        else:
-            code = 127
-            if words[0] == "type":
-                await io.stderr.write(encoded(f"{name}: not found\n"))
-            continue
-        await io.stdout.write(encoded(shown + "\n"))
-    return code
-
-
-async def run_plain(shell: Shell, words: Sequence[str], io: Io) -> int:
-    """Run a builtin or a program, never a function."""
-    found = BUILTINS.get(words[0])
-    if found is not None:
-        return await found(shell, words, io)
-    return await shell.program(words, io, shell.state.environment())
-
-
 async def trap(shell: Shell, words: Sequence[str], io: Io) -> int:
     """`trap [ACTION] SIGNAL…`."""
     rest = [word for word in words[1:] if word != "--"]
@@ -422,9 +393,10 @@ async def _say(shell: Shell, io: Io, text: str) -> None:
 
 BUILTINS: Final[dict[str, Builtin]] = {
     ":": true, "true": true, ".": dot, "source": dot, "break": break_, "continue": break_, "cd": cd,
-    "command": command, "eval": eval_, "exec": exec_, "exit": exit_, "export": export,
+    "command": naming.command, "eval": eval_, "exec": exec_, "exit": exit_, "export": export,
     "jobs": jobs, "kill": kill, "pwd": pwd, "read": read, "readonly": export,
-    "return": return_, "set": set_, "shift": shift, "trap": trap, "type": command,
+    "printf": naming.printf, "return": return_, "set": set_, "shift": shift, "trap": trap,
+    "type": naming.type_,
     "ulimit": ulimit, "umask": umask, "unset": unset, "hash": true, "wait": wait,
     **declaring.BUILTINS,
 }  # fmt: skip

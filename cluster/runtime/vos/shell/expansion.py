@@ -44,15 +44,19 @@ class Host(Protocol):
 _NO_WORDS: Final[Piece] = ("\0\0", False)
 """A quoted `$@` without parameters."""
 Substitute = Callable[[syntax.Sequence_], Awaitable[str]]
+Pass = Callable[[syntax.Passed], Awaitable[str]]
 
 
 class Expander:
     """Expands words for a shell."""
 
-    def __init__(self, host: Host, tree: Callable[[], files.FileSystem], run: Substitute) -> None:
+    def __init__(
+        self, host: Host, tree: Callable[[], files.FileSystem], run: Substitute, pass_: Pass
+    ) -> None:
         self._host = host
         self._tree = tree
         self._run = run
+        self._pass = pass_
 
     async def fields(self, word: syntax.Word) -> list[str]:
         """The words that a word becomes. Wrong."""
@@ -103,6 +107,8 @@ class Expander:
                 pieces += await self._parameter(part, joined)
             elif isinstance(part, syntax.Substitution):
                 pieces.append((await self._run(part.body), part.quoted))
+            elif isinstance(part, syntax.Passed):
+                pieces.append((await self._pass(part), True))
             else:
                 value = await self.calculated(await self.text(part.word))
                 pieces.append((str(value), part.quoted))

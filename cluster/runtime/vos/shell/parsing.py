@@ -1,8 +1,8 @@
 """Text to a tree. SyntaxError_ where it is none, Incomplete where more lines may make it one.
 
 Bounded: by the length of the text, and in depth. Grammar: POSIX 2.10, with `[[`, `&>` and
-`function`, as busybox has them; for bash also arrays, `((`, `for ((`, `<<<` and braces. Without
-`select`, `coproc` and `<(`.
+`function`, as busybox has them; for bash also arrays, `((`, `for ((`, `<<<`, `<(`, `select`
+and braces. Without `coproc`.
 """
 
 from typing import Final
@@ -14,6 +14,9 @@ MAX_SCRIPT: Final = 128 << 10
 MAX_DEPTH: Final = 48
 _ENDERS: Final = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
 _RESERVED: Final = _ENDERS | {"if", "while", "until", "for", "in", "case", "{", "!"}
+_ENDS: Final = (";;", ";&", ";;&")
+"""What ends a branch of `case`."""
+_STOPS: Final = (")", *_ENDS)
 _DECLARING: Final = frozenset(("declare", "export", "local", "readonly", "typeset"))
 
 __all__ = ["MAX_SCRIPT", "Incomplete", "Wrong", "parse"]
@@ -60,7 +63,7 @@ class Parser:
         scan = self.scan
         while True:
             scan.skip_lines()
-            if scan.at_end or scan.operator() in (")", ";;") or scan.reserved() in _ENDERS:
+            if scan.at_end or scan.operator() in _STOPS or scan.reserved() in _ENDERS:
                 break
             item = self._and_or()
             items.append(item)
@@ -129,6 +132,9 @@ class Parser:
             return self._loop(word)
         if word == "for":
             return self._for()
+        if word == "select" and self._bash:
+            scan.take_word(word)
+            return syntax.Select(*self._each())
         if word == "case":
             return self._case()
         if word == "[[":
@@ -183,6 +189,11 @@ class Parser:
         parts = scan.parted() if self._bash else None
         if parts is not None:
             return self._count(parts)
+        return syntax.For(*self._each())
+
+    def _each(self) -> tuple[str, list[syntax.Word] | None, syntax.Sequence_]:
+        """`NAME [in WORDS]; do …; done`."""
+        scan = self.scan
         name = (scan.word() or syntax.Word()).literal or ""
         if not name.isidentifier():
             raise Wrong("bad for loop variable")
@@ -197,7 +208,7 @@ class Parser:
             scan.take(";")
         scan.skip_lines()
         self._ended(("do",))
-        return syntax.For(name, words, self._body("done"))
+        return name, words, self._body("done")
 
     def _count(self, parts: list[syntax.Word]) -> syntax.Count:
         if len(parts) != 3:
@@ -219,12 +230,14 @@ class Parser:
         if word is None or scan.reserved() != "in":
             raise Wrong('unexpected word (expecting "in")')
         scan.take_word("in")
-        branches: list[tuple[list[syntax.Word], syntax.Sequence_]] = []
+        branches: list[tuple[list[syntax.Word], syntax.Sequence_, str]] = []
         scan.skip_lines()
         while scan.reserved() != "esac":
-            branches.append((self._patterns(), self.sequence()))
-            if scan.operator() == ";;":
-                scan.take(";;")
+            patterns, body = self._patterns(), self.sequence()
+            ender = scan.operator()
+            branches.append((patterns, body, ender))
+            if ender in _ENDS:
+                scan.take(ender)
                 scan.skip_lines()
             elif scan.reserved() != "esac":
                 raise (Incomplete if scan.at_end else Wrong)('unexpected end (expecting "esac")')

@@ -1,13 +1,10 @@
 """`sh` as a program: a script by `-c`, from a file or stdin, or interactive at a terminal."""
 
-import random
 import signal as signals
-from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Process, TooMany, decoded, encoded
-from cluster.runtime.vos.shell import parsing
+from cluster.runtime.vos.shell import parsing, variables
 from cluster.runtime.vos.shell.builtins import BUILTINS, set_
 from cluster.runtime.vos.shell.running import Shell
 from cluster.runtime.vos.shell.state import Exit, State
@@ -52,7 +49,7 @@ async def _run(call: Call, text: str | None, name: str, rest: list[str], flags: 
     place = files.absolute(call.cwd, "/")
     state = State(environment, name=name, positional=rest, cwd=place, bash=bash)
     state.pid = call.process.pid
-    state.dynamic = _dynamic(call)
+    variables.give(state, call.process)
     shell = Shell(call.process, state, BUILTINS)
     for letter in flags:
         if letter in "eux":
@@ -62,19 +59,6 @@ async def _run(call: Call, text: str | None, name: str, rest: list[str], flags: 
     if call.process.tty is not None and call.io.stdin is call.process.tty:
         return await _Interactive(shell, call).run()
     return await _from_stdin(shell, call)
-
-
-def _dynamic(call: Call) -> Mapping[str, Callable[[], str]]:
-    clock = call.kernel.clock
-    begin = clock.now()
-    draw = lru_cache(1)(
-        lambda: random.Random(f"{call.kernel.hostname}/{call.process.pid}/{begin}")  # noqa: S311
-    )
-    return {
-        "RANDOM": lambda: str(draw().randrange(1 << 15)),
-        "SECONDS": lambda: str(int(clock.now() - begin)),
-        "EPOCHSECONDS": lambda: str(int(clock.now())),
-    }
 
 
 async def _from_stdin(shell: Shell, call: Call) -> int:

@@ -1,12 +1,13 @@
 """Redirections of a command: files, duplicates, here-documents."""
 
 import errno
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cluster.runtime.vos import filereading, files
 from cluster.runtime.vos.kernel import Io, decoded, encoded
-from cluster.runtime.vos.shell import syntax
+from cluster.runtime.vos.shell import passing, syntax
 from cluster.runtime.vos.shell.state import State
 from cluster.runtime.vos.streams import NOTHING, Bytes
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cluster.runtime.vos.shell.running import Shell
 
 _CONSOLE: Final = ("/dev/console", "/proc/1/fd/1", "/proc/1/fd/2")
+_FD: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,3})")
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
 
@@ -44,8 +46,15 @@ async def applied(
         return await run(io)
     made = Io(io.stdin, io.stdout, io.stderr, dict(io.more))
     path = ""
+    ends: list[Callable[[], Awaitable[None]]] = []
     try:
         for redirect in redirects:
+            part = passing.only(redirect.word)
+            if part is not None:
+                opened, ended = await passing.piped(shell, part, io)
+                ends.append(ended)
+                _set(made, redirect.descriptor, opened)
+                continue
             path = await shell.expand.text(redirect.word)
             _redirect(shell, redirect, path, made)
     except OSError as error:
@@ -58,6 +67,9 @@ async def applied(
     except OSError as error:
         await io.stderr.write(encoded(f"{shell.state.name}: write error: {error.strerror}\n"))
         return 1
+    finally:
+        for ended in ends:
+            await ended()
 
 
 def _redirect(shell: "Shell", redirect: syntax.Redirect, text: str, io: Io) -> None:
@@ -95,10 +107,17 @@ def _set(io: Io, number: int, opened: Any) -> None:
         io.more[number] = opened
 
 
+def _given(shell: "Shell", path: str) -> bool:
+    """Whether it is a file of `<(…)`."""
+    return path.startswith("/dev/fd/") and shell.kernel.files.exists(path)
+
+
 def reader(shell: "Shell", path: str, io: Io) -> Any:
     """What reads a file, a device included. OSError."""
     if path in ("/dev/stdin", "/dev/tty"):
         return io.stdin
+    if (number := _FD.fullmatch(path)) is not None and not _given(shell, path):
+        return _descriptor(io, number[1])
     return NOTHING if path == "/dev/null" else filereading.opened(shell.process.files, path)
 
 
@@ -108,6 +127,8 @@ def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:
         return NOTHING
     if path in ("/dev/stdout", "/dev/tty"):
         return io.stdout
+    if (number := _FD.fullmatch(path)) is not None and not _given(shell, path):
+        return _descriptor(io, number[1])
     if path == "/dev/stderr":
         return io.stderr
     if path in _CONSOLE:

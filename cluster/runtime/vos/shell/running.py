@@ -19,8 +19,18 @@ from cluster.runtime.vos.kernel import (
     decoded,
     encoded,
 )
-from cluster.runtime.vos.shell import assigning, parsing, redirecting, shapes, syntax, testing
-from cluster.runtime.vos.shell.expansion import MAX_WORD, Expander, matches
+from cluster.runtime.vos.shell import (
+    assigning,
+    choosing,
+    parsing,
+    passing,
+    redirecting,
+    shapes,
+    syntax,
+    testing,
+    variables,
+)
+from cluster.runtime.vos.shell.expansion import MAX_WORD, Expander
 from cluster.runtime.vos.shell.state import Break, Exit, Return, State
 from cluster.runtime.vos.shell.words import Wrong
 from cluster.runtime.vos.streams import Collected, Pipe
@@ -46,13 +56,15 @@ class Shell:
         self.pending: list[int] = []
         self.foreground: Process | None = None
         self.loops = 0
+        self.passed: list[passing.Given] = []
+        """Files of `<(…)` and `>(…)` that the command that is being read names."""
         self.options_at = (1, 0)
         self.io = process.io
-        self._builtins = builtins
+        self.builtins = builtins
         self._depth = depth
         self._tested = 0
         self._signal: asyncio.Future[None] | None = None
-        self.expand = Expander(state, lambda: self.process.files, self._substitute)
+        self.expand = Expander(state, lambda: self.process.files, self._substitute, self._passed)
 
     # ---- entries -----------------------------------------------------------------------------
 
@@ -174,7 +186,7 @@ class Shell:
 
     async def _in_background(self, node: syntax.AndOr, io: Io) -> int:
         inner = syntax.Sequence_([syntax.AndOr(node.steps)])
-        job = await self._fork(shapes.title(node), inner, Io(stdout=io.stdout, stderr=io.stderr))
+        job = await self.fork(shapes.title(node), inner, Io(stdout=io.stdout, stderr=io.stderr))
         if job is None:
             return 1
         self.jobs[job.pid] = job
@@ -197,7 +209,7 @@ class Shell:
             pipe = None if last else Pipe()
             inner = Io(reader, pipe or io.stdout, io.stderr, io.more)
             one = syntax.Sequence_([syntax.AndOr([("", syntax.Pipeline([command]))])])
-            job = await self._fork(shapes.named(command), one, inner)
+            job = await self.fork(shapes.named(command), one, inner)
             if job is None:
                 break
             _close_at_end(job, reader if number else None, pipe)
@@ -218,12 +230,12 @@ class Shell:
                 job.signal(9)
             raise
 
-    async def _fork(self, argv: Sequence[str], body: syntax.Sequence_, io: Io) -> Process | None:
+    async def fork(self, argv: Sequence[str], body: syntax.Sequence_, io: Io) -> Process | None:
         """A subshell as a process; None (which is told) where there is no room for one."""
         state, depth = self.state.copy(), self._depth
 
         async def run(process: Process) -> int:
-            shell = Shell(process, state, self._builtins, depth)
+            shell = Shell(process, state, self.builtins, depth)
             return await shell.subshell(body, io)
 
         try:
@@ -250,9 +262,10 @@ class Shell:
     async def child(self, state: State, text: str, io: Io) -> int:
         """Run a script in a shell of its own; its exit code."""
         state.pid = self.state.pid
+        variables.give(state, self.process)
         who = self.process.who
         try:
-            return await Shell(self.process, state, self._builtins, self._depth).script(text, io)
+            return await Shell(self.process, state, self.builtins, self._depth).script(text, io)
         finally:
             self.process.who = who  # its umask was its own
 
@@ -260,13 +273,13 @@ class Shell:
         found = Collected(MAX_WORD)
         if self.state.bash and (read := shapes.only_reads(body)) is not None:
             return await self._read(read)
-        self.state.status = await self._inside(body, Io(self.io.stdin, found, self.io.stderr))
+        self.state.status = await self.inside(body, Io(self.io.stdin, found, self.io.stderr))
         return decoded(bytes(found.data)).rstrip("\n").replace("\0", "")
 
-    async def _inside(self, body: syntax.Sequence_, io: Io) -> int:
+    async def inside(self, body: syntax.Sequence_, io: Io) -> int:
         """Run a subshell that needs no process of its own; its exit code."""
         who, cwd = self.process.who, self.process.cwd
-        shell = Shell(self.process, self.state.copy(), self._builtins, self._depth)
+        shell = Shell(self.process, self.state.copy(), self.builtins, self._depth)
         try:
             return await shell.subshell(body, io)
         finally:
@@ -299,7 +312,7 @@ class Shell:
                     self, node.redirects, io, lambda opened: self.command(inner, opened)
                 )
             case syntax.Block(body, subshell=True):
-                return await self._inside(body, io)
+                return await self.inside(body, io)
             case syntax.Block(body):
                 return await self.sequence(body, io)
             case syntax.Function(name, body):
@@ -323,7 +336,9 @@ class Shell:
                 self.io = io
                 return await testing.status(self, node.test, io)
             case syntax.Case():
-                return await self._case(node, io)
+                return await choosing.case(self, node, io)
+            case syntax.Select():
+                return await choosing.select(self, node, io)
         raise TypeError(f"no command: {node}")
 
     async def _condition(self, node: syntax.Sequence_, io: Io) -> bool:
@@ -342,7 +357,7 @@ class Shell:
     async def _loop(self, node: syntax.Loop, io: Io) -> int:
         code = 0
         while await self._condition(node.condition, io) != node.until:
-            going, code = await self._turn(node.body, io)
+            going, code = await self.turn(node.body, io)
             if not going:
                 break
         return code
@@ -354,7 +369,7 @@ class Shell:
         code = 0
         for text in words:
             self.state.put(node.name, text)
-            going, code = await self._turn(node.body, io)
+            going, code = await self.turn(node.body, io)
             if not going:
                 break
         return code
@@ -367,13 +382,13 @@ class Shell:
         await value(node.start, 0)
         code = 0
         while await value(node.condition, 1):
-            going, code = await self._turn(node.body, io)
+            going, code = await self.turn(node.body, io)
             if not going:
                 break
             await value(node.step, 0)
         return code
 
-    async def _turn(self, body: syntax.Sequence_, io: Io) -> tuple[bool, int]:
+    async def turn(self, body: syntax.Sequence_, io: Io) -> tuple[bool, int]:
         """One turn of a loop: whether the next may follow, and the status."""
         self.loops += 1
         try:
@@ -385,13 +400,8 @@ class Shell:
         finally:
             self.loops -= 1
 
-    async def _case(self, node: syntax.Case, io: Io) -> int:
-        text = await self.expand.text(node.word)
-        for patterns, body in node.branches:
-            for pattern in patterns:
-                if matches(text, await self.expand.pattern(pattern)):
-                    return await self.sequence(body, io)
-        return 0
+    async def _passed(self, part: syntax.Passed) -> str:
+        return await passing.named(self, part)
 
     async def _simple(self, node: syntax.Simple, io: Io) -> int:
         self.io = io
@@ -415,7 +425,12 @@ class Shell:
             # The status is that of a substitution, where there was one.
             return self.state.status if self.state.status != before else 0
 
-        return await redirecting.applied(self, node.redirects, io, run)
+        if not self.passed:
+            return await redirecting.applied(self, node.redirects, io, run)
+        try:
+            return await redirecting.applied(self, node.redirects, io, run)
+        finally:
+            await passing.finish(self, io)
 
     async def _trace(self, values: Sequence[assigning.Assigned], words: list[str], io: Io) -> None:
         if self.state.options.get("x"):
@@ -429,7 +444,7 @@ class Shell:
     async def _called(self, words: list[str], values: Sequence[tuple[str, str]], io: Io) -> int:
         name = words[0]
         function = self.state.functions.get(name)
-        builtin = self._builtins.get(name)
+        builtin = self.builtins.get(name)
         if function is None and builtin is None:
             return await self.program(words, io, self.state.environment() | dict(values))
         kept = self.state.saved([key for key, _ in values])

@@ -44,7 +44,15 @@ class Arithmetic:
     quoted: bool = False
 
 
-Part = Text | Parameter | Substitution | Arithmetic
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """bash's `<(…)` and `>(…)`: a file that a script has written, or will read."""
+
+    body: "Sequence_"
+    writes: bool = False
+
+
+Part = Text | Parameter | Substitution | Arithmetic | Passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +184,21 @@ class Calculation:
 
 @dataclass(slots=True)
 class Case:
-    """`case WORD in PATTERNS) body;; esac`."""
+    """`case WORD in PATTERNS) body;; esac`; each branch with what ends it, in bash also `;&` (the
+    next body, too) and `;;&` (the next that fits, too).
+    """
 
     word: Word
-    branches: Sequence[tuple[Sequence[Word], Sequence_]]
+    branches: Sequence[tuple[Sequence[Word], Sequence_, str]]
+
+
+@dataclass(slots=True)
+class Select:
+    """bash's `select NAME in WORDS`; None stands for the positional parameters."""
+
+    name: str
+    words: Sequence[Word] | None
+    body: Sequence_
 
 
 @dataclass(slots=True)
@@ -207,6 +226,6 @@ class Redirected:
 
 
 Command = (
-    Simple | If | Loop | For | Count | Case | Conditional | Calculation | Block | Function
+    Simple | If | Loop | For | Count | Case | Select | Conditional | Calculation | Block | Function
     | Redirected
 )  # fmt: skip

@@ -10,6 +10,7 @@ from cluster.runtime.vos.shell.syntax import (
     Assignment,
     Parameter,
     Part,
+    Passed,
     Redirect,
     Sequence_,
     Substitution,
@@ -27,6 +28,8 @@ class Incomplete(Wrong):
 
 
 _OPERATORS: Final = ("&&", "||", ";;", "\n", ";", "&", "|", "(", ")")
+_BASH_OPERATORS: Final = (";;&", ";&", *_OPERATORS)
+_PASSED: Final = ("<(", ">(")
 _META: Final = frozenset(" \t\n;&|()<>")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
@@ -69,7 +72,7 @@ class Scanner:
     def operator(self) -> str:
         """The operator that is next, or ""."""
         self._blanks()
-        for one in _OPERATORS:
+        for one in _BASH_OPERATORS if self._bash else _OPERATORS:
             if self._text.startswith(one, self._at):
                 return one
         return ""
@@ -211,6 +214,8 @@ class Scanner:
     def redirect(self) -> Redirect | None:
         """A redirection that is next, or None."""
         self._blanks()
+        if self._bash and self._text.startswith(_PASSED, self._at):
+            return None
         found = (_BASH_REDIRECT if self._bash else _REDIRECT).match(self._text, self._at)
         if found is None:
             return None
@@ -243,6 +248,10 @@ class Scanner:
     def _word(self) -> Word | None:
         parts: list[Part] = []
         text = self._text
+        if self._bash and text.startswith(_PASSED, self._at):
+            writes = text[self._at] == ">"
+            self._at += 2
+            return Word((Passed(self._substitution(self._balanced("(")), writes),))
         while self._at < len(text) and text[self._at] not in _META:
             plain = _PLAIN.match(text, self._at)
             if plain is not None:
