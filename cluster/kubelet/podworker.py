@@ -245,11 +245,9 @@ class PodWorker:
             reason = "CreateContainerConfigError"
             self._held(pod, name, reason, str(wrong), init=action.init)
             return ""
-        sandbox_config = pod.sandbox_config or criconfig.sandbox(
-            pod.object, pod.seen.sandboxes[0].attempt, self._logs
-        )
+        box = self._sandbox_now(pod)
         request = pb.CreateContainerRequest(
-            pod_sandbox_id=pod.sandbox_ids[0], config=config, sandbox_config=sandbox_config
+            pod_sandbox_id=pod.sandbox_ids[0], config=config, sandbox_config=box
         )
         try:
             answer = await self._cri.create_container(request)
@@ -263,6 +261,21 @@ class PodWorker:
         if pod.memory.resizing is not None:
             pod.memory.resizing.given[answer.container_id] = action.spec.get("resources") or {}
         return str(answer.container_id)
+
+    def _sandbox_now(self, pod: Pod) -> pb.PodSandboxConfig:
+        """The configuration of a pod's sandbox, with the annotations that the pod has by now."""
+        config, told = pod.sandbox_config, objects.annotations(pod.object)
+        if config is None:
+            return criconfig.sandbox(pod.object, pod.seen.sandboxes[0].attempt, self._logs)
+        if dict(config.annotations) == told:
+            return config
+        # A runtime in this process may hold the one that it was given: it is not changed.
+        changed = pb.PodSandboxConfig()
+        changed.CopyFrom(config)
+        changed.annotations.clear()
+        changed.annotations.update(told)
+        pod.sandbox_config = changed
+        return changed
 
     async def _resize(self, pod: Pod, action: Resize) -> None:
         """Give a running container other resources."""

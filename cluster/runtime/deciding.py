@@ -16,7 +16,7 @@ from cluster.aio import rpc
 from cluster.api import imagereferences, imagescripts
 from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import commandline, images, registryimages, script
+from cluster.runtime import commandline, images, registryimages, retelling, script
 from cluster.runtime.emulated import catalog, serving
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.records import Container, Sandbox
@@ -65,7 +65,7 @@ def decide(
         base = script.believed(argv, init=init, job=job, ports=declared or exposed)
     try:
         told = script.of(
-            config.metadata.name, sandbox.config.annotations, base,
+            config.metadata.name, retelling.annotations(sandbox.config, config), base,
             init=init, scripted=_scripted(config, scripts),
         )  # fmt: skip
     except ValueError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.aio import broadcast, rpc
 from cluster.aio import clock as clocks
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import handlers, lookups, messages
+from cluster.runtime import handlers, lookups, messages, retelling
 from cluster.runtime.config import Config, Unusable
 from cluster.runtime.crifigures import Figures
 from cluster.runtime.driver import Driver
@@ -242,7 +242,8 @@ class CriService(Streaming, Figures):
         image = request.config.image.image
         if self.images.find(image) is None:
             raise rpc.Failure("NOT_FOUND", f'failed to get image "{image}": not found')
-        container = await self.driver.create(sandbox, request.config, self.images.real(image))
+        config = retelling.completed(sandbox.config, request)
+        container = await self.driver.create(sandbox, config, self.images.real(image))
         return pb.CreateContainerResponse(container_id=container.id)
 
     async def start_container(self, request: pb.StartContainerRequest) -> pb.StartContainerResponse:

@@ -184,3 +184,18 @@ def test_workers_that_were_closed_begin_nothing_more():
         assert begun == ["a"]
 
     virtual.run(main())
+
+
+def test_a_pod_recovers_when_a_bad_annotation_is_put_right():
+    async def main():
+        async with kw.world() as world:
+            kubelet, _ = world.start_kubelet(world.runtime().cri)
+            await kubelet.ready.wait()
+            await world.pod("typo", annotations={"kubemu.dev/cpu": "fast"})
+            found = await world.wait("typo", kw.waiting("CreateContainerError"), 60)
+            assert "kubemu.dev/cpu" in kw.container(found)["state"]["waiting"]["message"]
+            body = {"metadata": {"annotations": {"kubemu.dev/cpu": "100m"}}}
+            await world.client.patch("pods", "typo", body, "default")
+            await world.wait("typo", kw.phase("Running"), 60)
+
+    virtual.run(main())

@@ -53,14 +53,14 @@ class World:
         box = (await cri.run_pod_sandbox(pb.RunPodSandboxRequest(config=config))).pod_sandbox_id
         return box, [await self.container(cri, box, *told) for told in containers]
 
-    async def container(self, cri, box, name, command=(), started=True, **more):
+    async def container(self, cri, box, name, command=(), started=True, now=None, **more):
         image = pb.ImageSpec(image="example.com/unheard/of:1")
         await cri.pull_image(pb.PullImageRequest(image=image))
         config = pb.ContainerConfig(
             metadata=pb.ContainerMetadata(name=name), image=image, command=command,
             log_path=f"{name}/0.log", **more,
         )  # fmt: skip
-        request = pb.CreateContainerRequest(pod_sandbox_id=box, config=config)
+        request = pb.CreateContainerRequest(pod_sandbox_id=box, config=config, sandbox_config=now)
         made = (await cri.create_container(request)).container_id
         if started:
             await cri.start_container(pb.StartContainerRequest(container_id=made))
@@ -116,6 +116,28 @@ def test_a_reboot_ends_what_ran_and_keeps_what_is_known_of_it(tmp_path):
         assert (await box_status(cri, again)).network.ip == sandbox.network.ip
         await cri.remove_pod_sandbox(pb.RemovePodSandboxRequest(pod_sandbox_id=box))
         assert not (tmp_path / "logs" / "web").exists()
+        cri.close()
+
+    virtual.run(main())
+
+
+def test_what_a_pod_says_when_a_container_is_made_counts_for_it_for_good(tmp_path):
+    async def main():
+        world = World(tmp_path)
+        cri = await up_with_cidr(world)
+        box, (first,) = await world.pod(cri, annotations={"kubemu.dev/memory": "1Mi", "note": "a"})
+        now = pb.PodSandboxConfig(annotations={"kubemu.dev/memory": "2Mi", "note": "b"})
+        second = await world.container(cri, box, "second", now=now)
+        third = await world.container(cri, box, "third", now=pb.PodSandboxConfig())
+
+        def told():
+            found = [cri.driver.containers[one].script.memory for one in (first, second, third)]
+            return [one and one.at(0.0) for one in found]
+
+        assert told() == [1 << 20, 2 << 20, None]
+        cri.close()
+        cri = await world.up("resume")
+        assert told() == [1 << 20, 2 << 20, None]
         cri.close()
 
     virtual.run(main())
