@@ -35,12 +35,12 @@ def annotations(sandbox: pb.PodSandboxConfig, config: pb.ContainerConfig) -> Map
     """What the pod says of a container with this configuration."""
     text = config.annotations.get(NAME)
     if text is None:
-        return sandbox.annotations
+        return dict(sandbox.annotations)
     try:
         found = json.loads(text)
         return {str(key): str(value) for key, value in found.items()}
     except (ValueError, AttributeError):
-        return sandbox.annotations
+        return dict(sandbox.annotations)
 
 
 def _ours(given: Mapping[str, str]) -> dict[str, str]:
