@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from cluster.api import metadata
 from cluster.api.objects import Object
-from cluster.api.warnings import podspecs
+from cluster.api.warnings import podspecs, scripts
 
 _HOSTNAME: Final = "this is used in the Pod's hostname, which can result in surprising behavior"
 _NAMES: Final = (
@@ -43,15 +43,22 @@ def _template(*path: str, named: bool = False) -> Warner:
 
     def warn(new: Object, old: Object | None) -> list[str]:
         template = _at(new, path)
+        found = _of_workload(new, old)
         if old is not None and _at(old, path) == template:
-            return []
-        found: list[str] = []
+            return found
         name = new["metadata"].get("name") or ""
         if named and old is None and (told := metadata.dns1123_label(name)):
             found.append(f"metadata.name: {_NAMES}: {_shown(told)}")
         return found + podspecs.of_template(".".join(path), template)
 
     return warn
+
+
+def _of_workload(new: Object, old: Object | None) -> list[str]:
+    annotations = new["metadata"].get("annotations")
+    if not annotations or (old is not None and annotations == old["metadata"].get("annotations")):
+        return []
+    return scripts.of_workload(annotations)
 
 
 def _at(obj: Object, path: tuple[str, ...]) -> Object:

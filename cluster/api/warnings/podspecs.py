@@ -6,6 +6,7 @@ from typing import Any, Final
 from cluster.api import metadata, quantity
 from cluster.api.objects import Object
 from cluster.api.recall import Recall
+from cluster.api.warnings import scripts
 
 _GONE_ANNOTATIONS: Final = {
     "scheduler.alpha.kubernetes.io/critical-pod":
@@ -108,6 +109,7 @@ def _annotations(prefix: str, annotations: Object, spec: Object, found: list[str
         context = container.get("securityContext") or {}
         if key in annotations and not context.get("seccompProfile"):
             found.append(f"{at}[{key}]: {_USE_SECCOMP}")
+    found += scripts.of_pod(at, annotations, spec)
 
 
 def _placement(path: str, spec: Object, found: list[str]) -> None:
