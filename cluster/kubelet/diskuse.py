@@ -1,5 +1,9 @@
 """How much of the node's disk its pods hold: volumes and logs, in bytes."""
 
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 from cluster.api import objects
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.volumes import setups
@@ -10,31 +14,75 @@ _LOCAL = ("emptyDir", "configMap", "downwardAPI")
 """Volumes that are local ephemeral storage (IsLocalEphemeralVolume), those in memory excepted."""
 
 
+_STEP: Final = 256
+"""Files that are looked at before others have their turn."""
+
+
 class DiskUse:
-    """Of the pods of one node. `logs` is the folder of all pods' logs."""
+    """Of the pods of one node, at the last `look`. `logs` is the folder of all pods' logs."""
 
     def __init__(self, keeper: Keeper, logs: str) -> None:
         self._keeper = keeper
         self._logs = logs
+        self._sizes: dict[str, int] = {}
+        """Of a real disk: what was found at each path."""
+
+    async def look(self, pods: Iterable[Pod]) -> None:
+        """See what is on a real disk, in small steps: there may be many files. What is in memory is
+        always known.
+        """
+        disk = self._keeper.disk
+        if disk is None or disk.lazy:
+            return
+        paths = dict.fromkeys(path for pod in pods for path in self._paths(pod))
+        found: dict[str, int] = {}
+        for path in paths:
+            total = 0
+            for number, size in enumerate(disk.sizes(path), 1):
+                total += size
+                if number % _STEP == 0:
+                    await asyncio.sleep(0)
+            found[path] = total
+            await asyncio.sleep(0)
+        self._sizes = found
+
+    def _paths(self, pod: Pod) -> Iterator[str]:
+        yield from self._local(pod).values()
+        yield from filter(None, self._mounted(pod).values())
+        for one in pod.seen.containers:
+            yield self._log(pod, one.name)
+
+    def _used(self, path: str) -> int:
+        disk = self._keeper.disk
+        return disk.used(path) if disk is not None and disk.lazy else self._sizes.get(path, 0)
 
     def volumes(self, pod: Pod) -> dict[str, int]:
         """What each local ephemeral volume takes, by name. What nobody looked into is empty."""
-        record, disk = self._keeper.records.get(pod.uid), self._keeper.disk
-        if record is None or disk is None or not record.made:
+        return {name: self._used(path) for name, path in self._local(pod).items()}
+
+    def _local(self, pod: Pod) -> dict[str, str]:
+        """Where the local ephemeral volumes are, by name."""
+        record = self._keeper.records.get(pod.uid)
+        if record is None or self._keeper.disk is None or not record.made:
             return {}
         found = {}
         for volume in objects.spec(pod.object).get("volumes") or ():
             kinds = [kind for kind in _LOCAL if kind in volume]
             if kinds and (volume.get("emptyDir") or {}).get("medium") != "Memory":
-                found[volume["name"]] = disk.used(self._keeper.volume_path(pod, volume))
+                found[volume["name"]] = self._keeper.volume_path(pod, volume)
         return found
 
     def every(self, pod: Pod) -> dict[str, int]:
         """What each volume takes that is set up, whatever it is, but for directories of the host
         that no claim is bound to.
         """
-        record, disk = self._keeper.records.get(pod.uid), self._keeper.disk
-        if record is None or disk is None or not record.done:
+        places = self._mounted(pod).items()
+        return {name: self._used(path) if path else 0 for name, path in places}
+
+    def _mounted(self, pod: Pod) -> dict[str, str]:
+        """Where the volumes of `every` are, by name; "" for what was not made yet."""
+        record = self._keeper.records.get(pod.uid)
+        if record is None or self._keeper.disk is None or not record.done:
             return {}
         claims = self.claims(pod)
         found = {}
@@ -44,9 +92,9 @@ class DiskUse:
                 continue
             if not isinstance(what.setup, setups.Host):
                 path = self._keeper.volume_path(pod, volume)
-                found[volume["name"]] = disk.used(path) if record.made else 0
+                found[volume["name"]] = path if record.made else ""
             elif volume["name"] in claims:
-                found[volume["name"]] = disk.used(self._keeper.layout.on_host(what.setup.path))
+                found[volume["name"]] = self._keeper.layout.on_host(what.setup.path)
         return found
 
     def claims(self, pod: Pod) -> dict[str, str]:
@@ -82,5 +130,8 @@ class DiskUse:
         disk = self._keeper.disk
         if disk is None or disk.lazy:
             return 0
+        return self._used(self._log(pod, container))
+
+    def _log(self, pod: Pod, container: str) -> str:
         name, namespace = objects.name(pod.object), objects.namespace(pod.object)
-        return disk.used(f"{self._logs}/{namespace}_{name}_{pod.uid}/{container}")
+        return f"{self._logs}/{namespace}_{name}_{pod.uid}/{container}"

@@ -6,7 +6,7 @@ empty until somebody looks: before a container's program runs, the runtime asks 
 into have no files. Paths are those of the node, absolute and normal.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 from cluster.aio import clock as clocks
@@ -132,6 +132,10 @@ class MemoryDisk:
             return _used(self._files.find(path, follow=False))
         except OSError:
             return 0
+
+    def sizes(self, path: str) -> Iterator[int]:
+        """The same, in one step: there are few files."""
+        yield self.used(path)
 
 
 def _shared(node: Node, group: int, *, readonly: bool) -> None:

@@ -32,6 +32,7 @@ async def measure(
     """What every signal says, and the pods that may be evicted. `now`: seconds since the epoch;
     `known`: what `images` said.
     """
+    await agent.disk_use.look(list(agent.pods.values()))
     candidates = [
         Candidate(pod.object, _of_pod(agent, pod, used, now), pod.static) for pod in active(agent)
     ]

@@ -1,7 +1,7 @@
 """The disk of a node, as its kubelet works with it. Failures are OSError."""
 # ruff: noqa: D102  (runtime.nodedisk says of each what it does)
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 Demand = Callable[[str], Awaitable[None]]
@@ -30,3 +30,4 @@ class Disk(Protocol):
     def limit(self, path: str, size: int, /) -> None: ...
     def share(self, path: str, group: int, /, *, readonly: bool) -> None: ...
     def used(self, path: str, /) -> int: ...
+    def sizes(self, path: str, /) -> Iterator[int]: ...

@@ -6,9 +6,11 @@ never followed when something is removed or its owner changed.
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -99,22 +101,33 @@ class RealDisk:
 
     def share(self, path: str, group: int, *, readonly: bool) -> None:
         """Let a group read (and write) all that is there; as far as this user may."""
-        for folder, folders, files in os.walk(path):
-            for name in [*folders, *files][:_MAX_WALKED]:
-                _share(Path(folder, name), group, readonly=readonly)
+        for one in itertools.islice(_below(path), _MAX_WALKED):
+            _share(Path(one.path), group, readonly=readonly)
         _share(Path(path), group, readonly=readonly)
 
     def used(self, path: str) -> int:
-        """Bytes that a file or directory takes, with all in it."""
-        total = seen = 0
-        for folder, _, files in os.walk(path):
-            for name in files:
-                seen += 1
-                if seen > _MAX_WALKED:
-                    return total
-                with contextlib.suppress(OSError):
-                    total += Path(folder, name).lstat().st_blocks * 512
-        return total
+        """Bytes that a directory takes, with all in it. It blocks: see `sizes`."""
+        return sum(self.sizes(path))
+
+    def sizes(self, path: str) -> Iterator[int]:
+        """The bytes of each thing in a directory, for who does something else between them."""
+        for one in itertools.islice(_below(path), _MAX_WALKED):
+            try:
+                found = one.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield 0 if stat.S_ISDIR(found.st_mode) else found.st_blocks * 512
+
+
+def _below(path: str) -> Iterator["os.DirEntry[str]"]:
+    """All that is in a directory, and in those in it; no link is followed."""
+    left = [path]
+    while left:
+        with contextlib.suppress(OSError), os.scandir(left.pop()) as inside:
+            for one in inside:
+                if one.is_dir(follow_symlinks=False):
+                    left.append(one.path)
+                yield one
 
 
 def _share(path: Path, group: int, *, readonly: bool) -> None:
