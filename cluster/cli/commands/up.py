@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cluster.aio import clock
 from cluster.api import schema
-from cluster.cli import clusters, flags, imagescriptsflag
+from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
 from cluster.launcher import faults, launching, ports, state, topology
 from cluster.launcher import plan as plans
@@ -106,15 +107,20 @@ def up(
     needs root, and everything is in ~/.kubemu (or $KUBEMU_HOME).
     """
     began = clock.SystemClock().now()
-    wanted = _topology(path, nodes, hollow, name, port)
-    wanted = topology.changed(
-        wanted,
-        kubernetes_version=kubernetes_version,
-        scheduler_config=_checked(scheduler_config),
-        image_scripts=_scripts(image_scripts),
-        registry=registry,
-        driver=driver,
-    )
+    wanted = read_topology(path) if path else topology.simple()
+    told: dict[str, Any] = {
+        "nodes": nodes,
+        "hollow": hollow,
+        "name": name,
+        "port": port,
+        "kubernetes_version": kubernetes_version,
+        "scheduler_config": scheduler_config,
+        "image_scripts": image_scripts,
+        "driver": driver,
+    }
+    if path:
+        told |= dict.fromkeys(filewins.overruled(path, click.get_current_context()))
+    wanted = _changed(wanted, registry=registry, **told)
     _check_driver(wanted)
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
@@ -142,11 +148,22 @@ def _interruptible(folder: state.Folder) -> Iterator[None]:
         raise
 
 
-def _topology(
-    path: Path | None, nodes: int | None, hollow: int | None, name: str | None, port: int | None
+def _changed(
+    wanted: Topology,
+    *,
+    port: int | None,
+    scheduler_config: Path | None,
+    image_scripts: Path | None,
+    **told: Any,
 ) -> Topology:
-    wanted = read_topology(path) if path else topology.simple()
-    wanted = topology.changed(wanted, nodes=nodes, hollow=hollow, name=name, api_port=port)
+    """The cluster, but for what flags and the environment say."""
+    wanted = topology.changed(
+        wanted,
+        api_port=port,
+        scheduler_config=_checked(scheduler_config),
+        image_scripts=_scripts(image_scripts),
+        **told,
+    )
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
     return wanted
