@@ -231,12 +231,14 @@ class Provisions:
         """Say who runs it with which rights. Runtimes in this process only emulate, and are told
         of users alone: thousands of pods would remember it.
         """
+        name = spec.get("targetContainerName")
+        seen = pod.seen.newest(name) if name else None
+        target = seen.id if seen is not None else ""
         if not self._told:
-            security.emulated(config, pod.object, spec)
+            security.emulated(config, pod.object, spec, target)
             return
-        target = pod.seen.newest(spec.get("targetContainerName") or "")
         profiles = f"{self._config.root_dir or DEFAULT_ROOT}/seccomp"
-        found = security.container(pod.object, spec, profiles, target.id if target else "")
+        found = security.container(pod.object, spec, profiles, target)
         config.linux.security_context.CopyFrom(found)
         memory = int(quantity.value(self._config.memory))
         config.linux.resources.oom_score_adj = security.oom_score(pod.object, spec, memory)

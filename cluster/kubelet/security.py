@@ -79,10 +79,15 @@ def container(
     return found
 
 
-def emulated(config: pb.ContainerConfig, pod: objects.Object, spec: Mapping[str, Any]) -> None:
-    """Set as much as an emulated container heeds: who runs it, and whether its root can be written
-    to. A pod that says nothing of it costs nothing.
+def emulated(
+    config: pb.ContainerConfig, pod: objects.Object, spec: Mapping[str, Any], target: str = ""
+) -> None:
+    """Set as much as an emulated container heeds: who runs it, whether its root can be written to,
+    whose processes it sees. A pod that says nothing of it costs nothing.
     """
+    if target or objects.spec(pod).get("shareProcessNamespace"):
+        shared = namespaces(pod, target)
+        config.linux.security_context.namespace_options.CopyFrom(shared)
     whole = objects.spec(pod).get("securityContext") or {}
     own = spec.get("securityContext") or {}
     if not whole and not own:
@@ -92,7 +97,7 @@ def emulated(config: pb.ContainerConfig, pod: objects.Object, spec: Mapping[str,
     )
     _run_as(found, own, whole)
     if found.ByteSize():
-        config.linux.security_context.CopyFrom(found)
+        config.linux.security_context.MergeFrom(found)
 
 
 def not_root(pod: objects.Object, spec: Mapping[str, Any]) -> bool:

@@ -158,7 +158,7 @@ class Machine:
         else:
             self._stdin = Pipe() if config.stdin else None
             io = Io(self._stdin or NOTHING, out, _Console(self, ERR))
-        process = self._start(argv, io, self.tty, environment, pid=1)
+        process = self._start(argv, io, self.tty, environment, pid=self.kernel.main_pid)
         process.on_end(on_end)
 
     def settle(self) -> None:
@@ -179,7 +179,7 @@ class Machine:
 
     def signal(self, number: int) -> None:
         """Send the main process a signal."""
-        self.kernel.signal(1, number)
+        self.kernel.signal(self.kernel.main_pid, number)
 
     def end(self) -> None:
         """The container has ended: so has all in it."""

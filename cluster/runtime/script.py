@@ -33,6 +33,8 @@ PORTS: Final = "io.kubernetes.container.ports"
 
 KILLED: Final = 137
 """Exit code of a process that SIGKILL ended."""
+TERMINATED: Final = 143
+"""That of one that SIGTERM ended."""
 
 
 @dataclass(frozen=True, slots=True)

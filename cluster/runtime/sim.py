@@ -38,6 +38,7 @@ from cluster.runtime.driver import Listener
 from cluster.runtime.following import Following
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.podaddresses import Addresses
+from cluster.runtime.podprocesses import shares
 from cluster.runtime.records import Change, Container, Event, Sandbox, State
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.vos.spool import Spool
@@ -302,6 +303,8 @@ class Sim(simmachines.Machines):
             self.machine(container).signal(self._stop_signal(container))
         if grace > 0 and told.stop_after == 0 and not (running and told.sleeps):
             self.exit(container, told.stop_code)
+        elif grace > 0 and not running and math.isinf(told.stop_after) and shares(container):
+            self.exit(container, script.TERMINATED)
         elif grace <= 0:
             self.exit(container, script.KILLED)
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api.curves import Curve
-from cluster.runtime import endings, logs, messages, podspaces, simstreams
+from cluster.runtime import endings, logs, messages, podprocesses, podspaces, simstreams
 from cluster.runtime.config import LogFiles
 from cluster.runtime.emulated import catalog
 from cluster.runtime.machine import OUT, Machine, Refused
@@ -35,6 +35,8 @@ class Machines(simstreams.Streams):
         self._spool = spool
         self._rooms = Rooms() if disk is None else None
 
+    containers: dict[str, Container]
+
     def exit(self, container: Container, code: int, reason: str = "") -> None:
         """A container ends; nothing happens to one that does not run."""
         raise NotImplementedError
@@ -46,6 +48,11 @@ class Machines(simstreams.Streams):
     def never_began(self, container: Container, why: str) -> None:
         """Its program could not be run: it has ended, as containerd has it."""
         raise NotImplementedError
+
+    def _signalled(self, container: Container, number: int) -> None:
+        code = podprocesses.ending(container, number)
+        if code is not None:
+            self.exit(container, code)
 
     def log(self, container: Container) -> logs.Log:
         """A container's log; made when it is first asked for, unless it is kept in files."""
@@ -74,15 +81,19 @@ class Machines(simstreams.Streams):
                 network=self.spaces.of(container.sandbox), spool=self._spool,
             )  # fmt: skip
             container.machine.kernel.hold = functools.partial(self.hold, container)
+            container.machine.kernel.told = functools.partial(self._signalled, container)
+            if container.config.HasField("linux"):
+                podprocesses.join(container, container.machine, self.containers, self.machine)
         return container.machine
 
     async def entered(self, container: Container) -> Machine:
         """The same, for who will look into it: what it mounts is there, and a program that slept
-        has begun. rpc.Failure.
+        has begun, also in those whose processes it sees. rpc.Failure.
         """
-        machine = await self.woken(container)
-        if container.script.sleeps:
-            await podspaces.begun(machine)
+        for each in podprocesses.seen(container):
+            machine = await self.woken(each)
+            if each.script.sleeps:
+                await podspaces.begun(machine)
         return machine
 
     async def woken(self, container: Container) -> Machine:

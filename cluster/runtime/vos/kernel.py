@@ -19,6 +19,7 @@ from cluster.runtime.vos import credentials, files, proc, skeleton
 from cluster.runtime.vos import facts as machinefacts
 from cluster.runtime.vos.credentials import Credentials
 from cluster.runtime.vos.metering import Meter
+from cluster.runtime.vos.pids import Pids
 from cluster.runtime.vos.streams import NOTHING, BrokenPipe, Reader, TooMuch, Writer
 from cluster.runtime.vos.tty import Tty
 
@@ -272,7 +273,12 @@ class Kernel:
         """Called when a process begins to wait for somebody to come."""
         self.console = console
         self.started = clock.now()
-        self.processes: dict[int, Process] = {}
+        self.pids = Pids()
+        """The processes that it sees."""
+        self.main_pid = self.pids.join(self)
+        """That of its main process."""
+        self.told: Callable[[int], None] = _unheard
+        """Called with a signal for a main process that is no coroutine, and not the first one."""
         self.tasks = tasks.Background(f"sim/{hostname}", _failed)
         self.who = credentials.ROOT
         """Who its processes are, unless something else is said."""
@@ -292,7 +298,6 @@ class Kernel:
         """What they can learn of the machine."""
         self.settings: files.Folder | None = None
         """/proc/sys, once somebody has looked at it."""
-        self._next_pid = 2
         self._steps = 0
         self._files: files.FileSystem | None = None
         self._mount = mount
@@ -307,6 +312,17 @@ class Kernel:
             if self._mount is not None:
                 self._mount(self._files)
         return self._files
+
+    @property
+    def processes(self) -> dict[int, Process]:
+        """Those that it sees and that are coroutines, by pid."""
+        return self.pids.processes
+
+    def share(self, pids: Pids) -> None:
+        """See other containers' processes from now on, and be seen. Before any is begun."""
+        self.pids.leave(self)
+        self.pids = pids
+        self.main_pid = pids.join(self)
 
     def metered(self) -> Meter:
         """What counts the work of its programs; made when it is first asked for."""
@@ -353,10 +369,9 @@ class Kernel:
         who: Credentials | None = None,
     ) -> Process:
         """Run a coroutine as a process; `who` is its user, if not the container's. TooMany."""
-        if len(self.processes) >= MAX_PROCESSES:
+        if len(self._own()) >= MAX_PROCESSES:
             raise TooMany
-        if not pid:
-            pid, self._next_pid = self._next_pid, self._next_pid + 1
+        pid = pid or self.pids.new()
         mother = self.current()
         process = self.processes[pid] = Process(self, pid, argv, io, tty, who=who or self.who)
         if mother is not None:
@@ -376,16 +391,26 @@ class Kernel:
 
     def signal(self, pid: int, number: int) -> bool:
         """Send a signal to a process; False where there is none of that pid."""
-        process = self.processes.get(pid)
-        if process is None:
-            return pid == 1 and bool(self.main_argv)
-        process.signal(number)
+        row = self.pids.row(pid)
+        if row is None:
+            return False
+        if row.process is not None:
+            row.process.signal(number)
+        elif row.kernel is not None and pid != 1:
+            row.kernel.told(number)
         return True
 
     def kill_all(self) -> None:
-        """End every process at once."""
-        for process in list(self.processes.values()):
+        """End every process at once, and those of others where it has the first one."""
+        for process in self._own():
             process.signal(KILL)
+        self.pids.leave(self)
+        if self.main_pid == 1:
+            for other in list(self.pids.members):
+                other.signal(other.main_pid, KILL)
+
+    def _own(self) -> list[Process]:
+        return [one for one in self.processes.values() if one.kernel is self]
 
     async def step(self) -> None:
         """Count a step of a program, and give way now and then."""
@@ -400,6 +425,10 @@ def _failed(name: str, error: BaseException) -> None:
 
 def _plain() -> machinefacts.Facts:
     return machinefacts.PLAIN
+
+
+def _unheard(_number: int) -> None:
+    return
 
 
 def _one() -> float:

@@ -104,11 +104,20 @@ async def nginx(call: Call) -> int:
         async def body(process: Process) -> int:
             inner = Call(call.argv, process, call.io, call.env, call.cwd)
             daemon = _Master(inner, options)
-            return await daemon.run() if await daemon.begin() else 1
+            if not await daemon.begin():
+                return 1
+            _entitle(inner)
+            return await daemon.run()
 
         call.kernel.fork(call.argv, call.io, body)
         return 0
+    _entitle(call)
     return await master.run()
+
+
+def _entitle(call: Call) -> None:
+    """Show in `ps` what the master process calls itself."""
+    call.process.argv = (f"nginx: master process {' '.join(call.argv)}",)
 
 
 @server(stop_code=0, when=_enters)

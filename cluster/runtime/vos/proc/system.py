@@ -50,8 +50,7 @@ def entries(kernel: "Kernel") -> Mapping[str, Made]:
 def _task(kernel: "Kernel", pid: int) -> Made:
     def made() -> Node:
         node = folder(lambda: tasks.entries(kernel, pid))()
-        process = kernel.processes.get(pid)
-        who = kernel.who if process is None else process.who
+        who = tasks.Seen(kernel, pid).who
         node.uid, node.gid = who.uid, who.gid
         return node
 

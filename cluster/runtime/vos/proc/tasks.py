@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cluster.runtime.vos.credentials import Credentials
+from cluster.runtime.vos.pids import PAUSE, PAUSE_USER
 from cluster.runtime.vos.proc.pseudo import Made, file, folder, link
 from cluster.runtime.vos.streams import NOTHING
 from cluster.runtime.vos.tty import Tty
@@ -15,14 +16,12 @@ _SPACES: Final = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 _KIB: Final = 1600
 """What a process takes, as `top` tells, too."""
 _TICKS: Final = 100
+_PAUSE: Final = Credentials(PAUSE_USER, PAUSE_USER)
 
 
 def pids(kernel: "Kernel") -> list[int]:
     """The processes there are, in order."""
-    found = set(kernel.processes)
-    if kernel.main_argv:
-        found.add(1)
-    return sorted(found)
+    return [row.pid for row in kernel.pids.rows()]
 
 
 def cpus(kernel: "Kernel") -> str:
@@ -44,6 +43,17 @@ class Seen:
         return self.kernel.processes.get(self.pid)
 
     @property
+    def home(self) -> "Kernel":
+        """The container that it is in."""
+        row = self.kernel.pids.row(self.pid)
+        return self.kernel if row is None or row.kernel is None else row.kernel
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is the first one of a pod, which is in no container."""
+        return self.pid == 1 and self.kernel.pids.pause
+
+    @property
     def running(self) -> bool:
         """Whether it is the one that looks."""
         return self.process is not None and self.process is self.kernel.current()
@@ -53,13 +63,15 @@ class Seen:
         """What it runs; a shell that runs a program is that program to itself."""
         process = self.process
         if process is None:
-            return self.kernel.main_argv
+            return PAUSE if self.paused else self.home.main_argv
         return process.doing if process.doing and self.running else process.argv
 
     @property
     def who(self) -> Credentials:
         """Whose it is."""
-        return self.kernel.who if self.process is None else self.process.who
+        if self.paused:
+            return _PAUSE
+        return self.home.who if self.process is None else self.process.who
 
     @property
     def parent(self) -> int:
@@ -69,7 +81,7 @@ class Seen:
     @property
     def name(self) -> str:
         """What `ps` shows as its name: at most 15 letters."""
-        return (self.argv[0] if self.argv else "").rpartition("/")[2][:15]
+        return (self.argv[0] if self.argv else "").partition(": ")[0].rpartition("/")[2][:15]
 
 
 def entries(kernel: "Kernel", pid: int) -> Mapping[str, Made]:
@@ -79,18 +91,18 @@ def entries(kernel: "Kernel", pid: int) -> Mapping[str, Made]:
         "cgroup": file(lambda: "0::/\n"),
         "cmdline": file(lambda: "".join(f"{word}\0" for word in seen.argv)),
         "comm": file(lambda: f"{seen.name}\n"),
-        "cwd": link(lambda: seen.process.cwd if seen.process is not None else kernel.home),
+        "cwd": link(lambda: seen.process.cwd if seen.process is not None else seen.home.home),
         "environ": file(lambda: _environ(seen), 0o400),
         "exe": link(lambda: _exe(seen)),
         "fd": folder(lambda: _descriptors(seen), 0o500),
         "limits": file(lambda: _LIMITS),
         "maps": file(str),
-        "mountinfo": file(lambda: _mountinfo(kernel)),
-        "mounts": file(lambda: mounts(kernel)),
+        "mountinfo": file(lambda: _mountinfo(seen.home)),
+        "mounts": file(lambda: mounts(seen.home)),
         "ns": folder(lambda: {one: link(_space(one)) for one in _SPACES}),
         "oom_score": file(lambda: "0\n"),
         "oom_score_adj": file(lambda: "0\n"),
-        "root": link(lambda: "/"),
+        "root": _root(seen),
         "stat": file(lambda: _stat(seen)),
         "statm": file(lambda: f"{_KIB // 4} {_KIB // 8} {_KIB // 16} 1 0 1 0\n"),
         "status": file(lambda: _status(seen)),
@@ -99,6 +111,15 @@ def entries(kernel: "Kernel", pid: int) -> Mapping[str, Made]:
     }
     shown["net"] = folder(lambda: _net(kernel))
     return shown
+
+
+def _root(seen: Seen) -> Made:
+    home = seen.home
+    if home is seen.kernel or seen.paused:
+        return link(lambda: "/")
+    from cluster.runtime.vos.proc.roots import Root
+
+    return lambda: Root(home.files)
 
 
 def _net(kernel: "Kernel") -> Mapping[str, Made]:
@@ -117,7 +138,7 @@ def _exe(seen: Seen) -> str:
 
 
 def _environ(seen: Seen) -> str:
-    variables = seen.kernel.environment if seen.process is None else seen.process.environment
+    variables = seen.home.environment if seen.process is None else seen.process.environment
     return "".join(f"{name}={value}\0" for name, value in variables.items())
 
 

@@ -186,17 +186,12 @@ def _release(call: Call) -> str:
 
 async def ps(call: Call) -> int:
     """`ps`: every process of the container."""
-    kernel = call.kernel
-    rows = [(pid, process.argv) for pid, process in kernel.processes.items()]
-    if kernel.main_argv and 1 not in kernel.processes:
-        rows.append((1, kernel.main_argv))
     names = accounts.Accounts(call.files)
     await call.out("PID   USER     TIME  COMMAND\n")
-    for pid, argv in sorted(rows):
-        shown = call.argv if pid == call.process.pid and pid != 1 else argv
-        found = kernel.processes.get(pid)
-        uid = kernel.who.uid if found is None else found.who.uid
-        user = (names.user_name(uid) or str(uid))[:8]
+    for row in call.kernel.pids.rows():
+        pid = row.pid
+        shown = call.argv if pid == call.process.pid and pid != 1 else row.argv
+        user = (names.user_name(row.uid) or str(row.uid))[:8]
         await call.out(f"{pid:5d} {user:<8}  0:00 {' '.join(shown)[:200]}\n")
     return 0
 

@@ -113,9 +113,7 @@ async def top(call: Call) -> int:
 def _picture(call: Call) -> str:
     kernel = call.kernel
     total, used = _memory(call)
-    rows = {pid: process.argv for pid, process in kernel.processes.items()}
-    if kernel.main_argv:
-        rows.setdefault(1, kernel.main_argv)
+    rows = {row.pid: row.argv for row in kernel.pids.rows()}
     lines = [
         f"Mem: {used}K used, {total - used}K free, 0K shrd, 0K buff, {used}K cached",
         "CPU:   0% usr   0% sys   0% nic 100% idle   0% io   0% irq   0% sirq",

@@ -82,12 +82,9 @@ async def usleep(call: Call) -> int:
 
 
 def _found(call: Call, name: str, *, whole: bool, line: bool) -> list[int]:
-    rows = {pid: process.argv for pid, process in call.kernel.processes.items()}
-    if call.kernel.main_argv:
-        rows.setdefault(1, call.kernel.main_argv)
     made: list[int] = []
-    for pid, argv in sorted(rows.items()):
-        base = argv[0].rpartition("/")[2]
+    for pid, argv, *_ in call.kernel.pids.rows():
+        base = argv[0].partition(": ")[0].rpartition("/")[2]
         text = " ".join(argv) if line else base
         if pid != call.process.pid and (base == name if whole else name in text):
             made.append(pid)
