@@ -43,6 +43,8 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 _RECONCILE_PERIOD: Final = 10.0
 """At most so often is a status written again that somebody else changed."""
 _UNREACHABLE_RETRY: Final = 5.0
+_VOLUMES_SECONDS: Final = 10.0
+"""After which volumes that could not be removed are tried again."""
 _ANNOUNCEMENT: Final = 1.0
 """Seconds that a pod's containers wait at most until the API knows that they start anew."""
 _NOTHING_LISTED: Final[frozenset[tuple[str, int]]] = frozenset()
@@ -84,6 +86,7 @@ class NodeAgent:
         )
         self._worker = podworker.PodWorker(
             cri, clock, self._speaker, Hooks(cri, config.version, config.addresses),
+            guarded=config.version.guards_images,
             provisions=self._provisions, logs=config.pod_logs_dir, figures=self.figures,
             gate=PullGate(config.parallel_pulls, config.registry_pull_qps, config.registry_burst),
         )  # fmt: skip
@@ -326,17 +329,14 @@ class NodeAgent:
 
     def _settled(self, pod: Pod, plan: Plan) -> None:
         if pod.memory.removed:
-            if plan.gone:
-                self._provisions.keeper.forget(pod.uid)
+            if plan.gone and self._let_go(pod):
                 self.pods.pop(pod.uid, None)
                 self.static.succeed(pod.key)
             return
         self._prober.follow(pod)
         self._allotments.settled(pod)
         wake_at = self._publish(pod, plan)
-        if plan.stopped:
-            self._provisions.keeper.forget(pod.uid)
-        if plan.stopped and objects.deleting(pod.object):
+        if plan.stopped and self._let_go(pod) and objects.deleting(pod.object):
             pod.finalize = True
             self._writer.put(pod)
         if pod.event_at > pod.seen.at:
@@ -344,6 +344,15 @@ class NodeAgent:
         times = [at for at in (wake_at, plan.wake_at) if at is not None]
         if times:
             self._workers.wake_after(pod.uid, min(times) - self._clock.now())
+
+    def _let_go(self, pod: Pod) -> bool:
+        """Remove the pod's volumes; whether they went. Until they do the pod stays, as it does in
+        Kubernetes.
+        """
+        gone = self._provisions.keeper.let_go(pod.uid)
+        if not gone:
+            self._workers.wake_after(pod.uid, _VOLUMES_SECONDS)
+        return gone
 
     def _publish(self, pod: Pod, plan: Plan) -> float | None:
         """Have the pod's status written where it changed; when it changes by itself."""

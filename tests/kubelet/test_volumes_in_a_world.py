@@ -8,6 +8,7 @@ from pathlib import Path
 
 import kubeletworld as kw
 import pytest
+import structlog
 
 from cluster.aio import virtual
 from cluster.kubelet.volumes.realdisk import RealDisk
@@ -311,6 +312,31 @@ def test_what_is_left_of_a_pod_and_cannot_be_removed_does_not_end_the_kubelet(
         assert not (tmp_path / "pods" / "other").exists()
 
     lab(scenario, tmp_path)
+
+
+def test_a_pod_stays_until_its_volumes_go_and_that_is_said_once(tmp_path, monkeypatch):
+    remove, held = RealDisk.remove, [True]
+
+    def refusing(disk, path):
+        if held[0] and Path(path).parent.name == "pods":
+            raise PermissionError(1, "Operation not permitted", path)
+        remove(disk, path)
+
+    monkeypatch.setattr(RealDisk, "remove", refusing)
+
+    async def scenario(world):
+        await world.pod("p", containers=[one()], volumes=[{"name": "v", "emptyDir": {}}])
+        await world.wait("p", kw.phase("Running"))
+        await world.client.delete("pods", "p", "default")
+        await asyncio.sleep(120)
+        assert await world.get("p")
+        held[0] = False
+        await world.gone("p")
+
+    with structlog.testing.capture_logs() as logs:
+        lab(scenario, tmp_path)
+    told = [one for one in logs if one["log_level"] in ("warning", "error")]
+    assert [one["event"] for one in told] == ["a pod has ended: its volumes stay"]
 
 
 def test_a_volume_in_memory_has_its_limit():

@@ -373,7 +373,7 @@ class Keeper:
         here = dict.fromkeys(known)
         for uid in self.disk.names(f"{self.layout.root}/pods"):
             if uid not in here:
-                self._drop_orphan(uid)
+                self.let_go(uid)
         if self.local is not None:
             self.local.recall()
 
@@ -381,18 +381,19 @@ class Keeper:
         """Whether a pod has what is to be a PersistentVolume."""
         return any(volume in _claimed(record) for record in self.records.values())
 
-    def _drop_orphan(self, uid: str) -> None:
-        """What cannot be removed (it is another user's, or is written to) is told of once, and
-        tried again at the next collection.
+    def let_go(self, uid: str) -> bool:
+        """`forget`; whether nothing is left. What cannot be removed (it is another user's, or is
+        written to) is told of once; whoever calls tries again.
         """
         try:
             self.forget(uid)
         except OSError as error:
             if uid not in self._stuck:
-                self._log.warning("orphaned pod: its volumes stay", pod=uid, error=str(error))
+                self._log.warning("a pod has ended: its volumes stay", pod=uid, error=str(error))
             self._stuck[uid] = None
-        else:
-            self._stuck.pop(uid, None)
+            return False
+        self._stuck.pop(uid, None)
+        return True
 
 
 def copy(disk: Disk, source: str, target: str) -> None:
