@@ -7,7 +7,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import objects
 from cluster.api.dockerconfig import Credentials
-from cluster.kubelet import events
+from cluster.kubelet import events, imagegrants
 from cluster.kubelet.cri import EMULATED, UNREACHABLE, Cri
 from cluster.kubelet.figures import Figures
 from cluster.kubelet.lifecycle.model import RETRY_PERIOD, Waiting
@@ -36,7 +36,9 @@ class Images:
         *,
         gate: PullGate,
         figures: Figures,
+        guarded: bool = False,
     ) -> None:
+        self._grants = imagegrants.Grants() if guarded else None
         self._figures = figures
         self._gate = gate
         self.on_pulled: Callable[[], None] = _ignore
@@ -54,7 +56,7 @@ class Images:
         name, image = spec["name"], spec.get("image") or ""
         policy = spec.get("imagePullPolicy") or "IfNotPresent"
         try:
-            if policy != "Always" and await self._present(image):
+            if policy != "Always" and await self._usable(pod, image):
                 self._speaker.present(pod.object, name, image, init=init)
                 return True
             if policy == "Never":
@@ -67,10 +69,16 @@ class Images:
             self._misnamed(pod, name, image, failure, init=init)
             return False
 
-    async def _present(self, image: str) -> bool:
+    async def _usable(self, pod: Pod, image: str) -> bool:
+        """Whether an image is here, and the pod's as it is."""
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))
         answer = await self._cri.image_status(request)
-        return bool(answer.HasField("image"))
+        if not answer.HasField("image"):
+            return False
+        id, grants = answer.image.id, self._grants  # noqa: A001
+        if grants is None or not grants.guards(id):
+            return True
+        return grants.allows(id, image, await self._credentials(pod, image))
 
     async def _pull(self, pod: Pod, name: str, image: str, *, init: bool) -> bool:
         self._speaker.pulling(pod.object, name, image, init=init)
@@ -108,16 +116,20 @@ class Images:
         """Pull with each of the pod's credentials until it works, or without any. rpc.Failure."""
         spec = pb.ImageSpec(image=image)
         known = await self._credentials(pod, image)
-        ways = [pb.AuthConfig(username=one.name, password=one.password) for one in known]
-        for way in ways[:-1]:
+        for one in known[:-1]:
             try:
-                await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=way))
+                await self._pull_with(spec, one)
                 return
             except rpc.Failure as failure:
                 if failure.code in UNREACHABLE:
                     raise
-        auth = ways[-1] if ways else None
-        await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=auth))
+        await self._pull_with(spec, known[-1] if known else None)
+
+    async def _pull_with(self, spec: pb.ImageSpec, who: Credentials | None) -> None:
+        auth = pb.AuthConfig(username=who.name, password=who.password) if who else None
+        answer = await self._cri.pull_image(pb.PullImageRequest(image=spec, auth=auth))
+        if self._grants is not None:
+            self._grants.note(answer.image_ref, spec.image, who)
 
     async def _size(self, image: str) -> int:
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))

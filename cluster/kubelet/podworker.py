@@ -54,6 +54,7 @@ class PodWorker:
         logs: str = "/var/log/pods",
         gate: PullGate | None = None,
         figures: Figures | None = None,
+        guarded: bool = False,
     ) -> None:
         self._figures = figures or Figures()
         self._hooks = hooks
@@ -72,6 +73,7 @@ class PodWorker:
             provisions.pull_credentials,
             gate=gate or PullGate(1),
             figures=self._figures,
+            guarded=guarded,
         )
 
     async def settle(self, pod: Pod) -> Plan:

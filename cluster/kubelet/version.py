@@ -58,6 +58,11 @@ class Version:
         """There are events for the beginning of a resize, and for one that waits (1.35)."""
         return (self.major, self.minor) >= (1, 35)
 
+    @property
+    def guards_images(self) -> bool:
+        """KubeletEnsureSecretPulledImages is on by default (1.35)."""
+        return (self.major, self.minor) >= (1, 35)
+
     def created(self, container: str) -> str:
         """The message of the event Created."""
         if (self.major, self.minor) >= (1, 35):
