@@ -10,9 +10,9 @@ import io
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Final, Generic, TypeVar, cast
 
 from cluster.images import media
 from cluster.images.descriptors import Descriptor
@@ -22,9 +22,14 @@ MAX_FILE: Final = 1 << 20
 MAX_BYTES: Final = 8 << 20
 MAX_ENTRIES: Final = 5000
 MAX_UNPACKED: Final = 4 << 30
+MAX_MEMBERS: Final = 500_000
+"""Of one layer."""
+_HELD: Final = 8 * MAX_BYTES
+"""Bytes of all files that are held while it is seen which are to be shown."""
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
 
+_What = TypeVar("_What")
 Entry = tuple[str, int, bytes | str | None]
 """Path, mode, and content (bytes), target of a link (text), or None for a folder."""
 
@@ -42,6 +47,23 @@ class _Bounded:
         return data
 
 
+class _Counted(tarfile.TarFile):
+    """Each member that was read is held until the end."""
+
+    _count = 0
+    _latest: tarfile.TarInfo | None = None
+
+    def next(self) -> tarfile.TarInfo | None:
+        """See TarFile. tarfile.ReadError where there are too many."""
+        found = super().next()
+        if found is not self._latest:  # the first is given twice
+            self._latest = found
+            self._count += 1
+        if self._count > MAX_MEMBERS:
+            raise tarfile.ReadError(f"more than {MAX_MEMBERS} files in a layer")
+        return found
+
+
 def clean(name: str) -> str:
     """A path in a tar as an absolute one; "" for one that leads out or is the root."""
     parts = posixpath.normpath(name.lstrip("/")).split("/")
@@ -57,23 +79,61 @@ def tar(file: IO[bytes], media_type: str) -> Iterator[tarfile.TarFile]:
     plain = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
     # Read once from begin to end, a tar needs nothing of a file but its `read`.
     bounded = cast(IO[bytes], _Bounded(plain, MAX_UNPACKED))
-    with tarfile.open(fileobj=bounded, mode="r|") as archive:
+    with _Counted.open(fileobj=bounded, mode="r|") as archive:
         yield archive
 
 
-def lay(found: dict[str, tuple[str, int]], member: tarfile.TarInfo, number: int) -> None:
-    """Lay an entry of layer `number` upon what is known: path to kind and layer."""
-    path = clean(member.name)
-    folder, _, name = path.rpartition("/")
-    if name == _OPAQUE:
-        _drop(found, folder, inside=True)
-    elif name.startswith(_WHITEOUT):
-        _drop(found, f"{folder}/{name.removeprefix(_WHITEOUT)}")
-    elif path:
-        kind = "dir" if member.isdir() else "link" if member.issym() else "file"
-        if kind != "dir" and found.get(path, ("", 0))[0] == "dir":
-            _drop(found, path)
-        found[path] = (kind, number)
+def lay(found: dict[str, tuple[str, int]], members: Iterable[tarfile.TarInfo], number: int) -> None:
+    """Lay layer `number` upon what is known: path to kind and layer."""
+    layer: _Layer[tuple[str, int]] = _Layer()
+    for member in members:
+        path = clean(member.name)
+        if path and not layer.hides(path):
+            kind = "dir" if member.isdir() else "link" if member.issym() else "file"
+            layer.fresh[path] = (kind, number)
+            if kind != "dir" and found.get(path, ("", 0))[0] == "dir":
+                layer.hidden.add(path)
+    layer.upon(found)
+
+
+class _Layer(Generic[_What]):
+    """What a layer has, and what it hides of those below it. Whiteouts are heeded all together, at
+    its end: a layer may have a million.
+    """
+
+    def __init__(self) -> None:
+        self.fresh: dict[str, _What] = {}
+        self.hidden: set[str] = set()
+        """Paths, each with all below it."""
+        self._emptied: set[str] = set()
+        """Directories of which only what is in them is hidden."""
+
+    def hides(self, path: str) -> bool:
+        """Whether a path is a whiteout, which is kept in mind."""
+        folder, _, name = path.rpartition("/")
+        if name == _OPAQUE:
+            self._emptied.add(folder)
+        elif name.startswith(_WHITEOUT):
+            self.hidden.add(f"{folder}/{name.removeprefix(_WHITEOUT)}")
+        else:
+            return False
+        return True
+
+    def upon(self, found: dict[str, _What]) -> None:
+        """Lay it upon what is known."""
+        if self.hidden or self._emptied:
+            for path in [one for one in found if self._gone(one)]:
+                del found[path]
+        found.update(self.fresh)
+
+    def _gone(self, path: str) -> bool:
+        if path in self.hidden:
+            return True
+        while path:
+            path = path[: path.rindex("/")]
+            if path in self._emptied or path in self.hidden:
+                return True
+        return False
 
 
 def flatten(blobs: Blobs, layers: tuple[Descriptor, ...], target: Path) -> None:
@@ -105,18 +165,24 @@ def _apply(blobs: Blobs, layer: Descriptor, found: dict[str, Entry]) -> None:
         if media.compression(layer.media_type) == "zstd":
             return
         with tar(file, layer.media_type) as archive:
-            for path, mode, content in _entries(archive):
-                folder, _, name = path.rpartition("/")
-                if name == _OPAQUE:
-                    _drop(found, folder, inside=True)
-                elif name.startswith(_WHITEOUT):
-                    _drop(found, f"{folder}/{name.removeprefix(_WHITEOUT)}")
-                else:
-                    if content is not None and found.get(path, ("", 0, ""))[2] is None:
-                        _drop(found, path)  # a directory, with all that is in it
-                    found[path] = (path, mode, content)
-                if len(found) > 4 * MAX_ENTRIES:
-                    return
+            laid: _Layer[Entry] = _Layer()
+            try:
+                _take(archive, found, laid)
+            finally:
+                laid.upon(found)
+
+
+def _take(archive: tarfile.TarFile, found: dict[str, Entry], laid: "_Layer[Entry]") -> None:
+    room = _HELD - sum(len(one[2] or b"") for one in found.values())
+    for path, mode, content in _entries(archive):
+        if laid.hides(path):
+            continue
+        room -= len(content or b"")
+        if room < 0 or len(found) + len(laid.fresh) > 4 * MAX_ENTRIES:
+            return
+        if content is not None and found.get(path, ("", 0, ""))[2] is None:
+            laid.hidden.add(path)  # a directory, with all that is in it
+        laid.fresh[path] = (path, mode, content)
 
 
 def _entries(archive: tarfile.TarFile) -> Iterator[Entry]:
@@ -131,13 +197,6 @@ def _entries(archive: tarfile.TarFile) -> Iterator[Entry]:
         elif member.isreg() and member.size <= MAX_FILE:
             content = archive.extractfile(member)
             yield path, member.mode & 0o7777, content.read() if content else b""
-
-
-def _drop(found: dict[str, Any], path: str, *, inside: bool = False) -> None:
-    if not inside:
-        found.pop(path, None)
-    for other in [one for one in found if one.startswith(f"{path}/")]:
-        del found[other]
 
 
 def _limited(found: dict[str, Entry]) -> Iterator[Entry]:

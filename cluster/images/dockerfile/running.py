@@ -87,6 +87,5 @@ def lay(stage: Stage, store: Store) -> None:
     known = {path: (kind, 0) for path, kind in stage.kinds.items()}
     last = stage.layers[-1]
     with store.blobs.open(last.digest) as file, rootfs.tar(file, last.media_type) as archive:
-        for member in archive:
-            rootfs.lay(known, member, 0)
+        rootfs.lay(known, archive, 0)
     stage.kinds = {path: kind for path, (kind, _) in known.items()}

@@ -182,11 +182,10 @@ def _contents(store: Store, layers: list[Descriptor]) -> Iterator[tuple[str, str
                 store.blobs.open(layer.digest) as file,
                 rootfs.tar(file, layer.media_type) as archive,
             ):
-                for member in archive:
-                    rootfs.lay(found, member, number)
-                    if len(found) > _MOST:
-                        raise faults.Fault(f"the image has more than {_MOST} files")
+                rootfs.lay(found, archive, number)
         except (tarfile.TarError, EOFError, io.UnsupportedOperation) as error:
             raise faults.Corrupt(f"{layer.digest} is no layer: {error}") from error
+        if len(found) > _MOST:
+            raise faults.Fault(f"the image has more than {_MOST} files")
     for path, (kind, number) in found.items():
         yield path, kind, number
