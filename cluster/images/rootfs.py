@@ -56,7 +56,7 @@ class _Counted(tarfile.TarFile):
     def next(self) -> tarfile.TarInfo | None:
         """See TarFile. tarfile.ReadError where there are too many."""
         found = super().next()
-        if found is not self._latest:  # the first is given twice
+        if found is not None and found is not self._latest:  # the first is given twice
             self._latest = found
             self._count += 1
         if self._count > MAX_MEMBERS:
