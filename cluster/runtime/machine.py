@@ -98,6 +98,8 @@ class Machine:
         image = container.emulated
         theirs = image.env if image is not None and container.pulled is None else {}
         self._cwd = config.working_dir or (image.working_dir if image is not None else "") or "/"
+        self._adrift = "not a directory"
+        """Why its working directory is none, where that is so."""
         self.started = False
         """Whether the main program was started."""
         self._known = False
@@ -137,11 +139,15 @@ class Machine:
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
         self._passwd = tuple(decoded(files.read(path)) for path in (PASSWD, GROUP))
-        if not files.exists(self._cwd):
-            files.make_folders(self._cwd)
         mounting.fill(
             files, config=container.config, sandbox=container.sandbox, disk=disk, rooms=rooms
         )
+        try:
+            files.make_folders(self._cwd)
+        except OSError as error:
+            # It is told of when something is to run there.
+            if error.errno not in (None, errno.EEXIST):
+                self._adrift = os.strerror(error.errno).lower()
 
     # ---- the main process --------------------------------------------------------------------
 
@@ -261,6 +267,8 @@ class Machine:
         if not argv:
             raise Refused("no command specified")
         words = list(argv)
+        if not self.kernel.files.is_folder(self._cwd):
+            raise Refused(f"error during container init: mkdir {self._cwd}: {self._adrift}")
         if not self.kernel.files.seen_by(self.kernel.who).allows(self._cwd, SEARCH):
             text = f'chdir to cwd ("{self._cwd}") set in config.json failed: permission denied'
             raise Refused(text)

@@ -62,6 +62,44 @@ def test_a_program_that_is_not_there_is_told_of_as_runc_does(play):
     assert "not found" in log[0]
 
 
+_BEGUN = "runc create failed: unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    ("command", "config", "why"),
+    [
+        (["/etc/passwd"], {}, 'exec: "/etc/passwd": permission denied'),
+        (["/no/such"], {}, 'exec: "/no/such": stat /no/such: no such file or directory'),
+        (["/etc/passwd/x"], {}, 'exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'),
+        (["sh", "-c", "echo no"], {"working_dir": "/etc/passwd"},
+         "error during container init: mkdir /etc/passwd: not a directory"),
+        (["sh", "-c", "echo no"], {"working_dir": "/etc/passwd/x"},
+         "error during container init: mkdir /etc/passwd/x: not a directory"),
+    ],
+)  # fmt: skip
+def test_what_cannot_begin_says_why_in_the_words_of_runc(play, command, config, why):
+    async def story(world):
+        made = await world.make("c", *command, **config)
+        with pytest.raises(rpc.Failure) as failed:
+            await world.cri.start_container(pb.StartContainerRequest(container_id=made))
+        status = await world.status(made)
+        executed = ""
+        if not config:
+            other = await world.begin("d", "sleep", "60")
+            with pytest.raises(rpc.Failure) as refused:
+                await world.exec(other, *command)
+            executed = refused.value.message
+        return failed.value.message, status, executed
+
+    said, status, executed = play(story)
+    assert said.endswith(f"{_BEGUN}{why}: unknown")
+    assert (status.state, status.exit_code, status.reason) == (
+        pb.CONTAINER_EXITED, 128, "StartError",
+    )  # fmt: skip
+    begun = _BEGUN.replace("runc create", "exec")
+    assert config or executed.endswith(f"{begun}{why}: unknown")
+
+
 def test_a_container_has_its_variables_name_and_directory(play):
     async def story(world):
         pair = [pb.KeyValue(key="WHO", value="me")]

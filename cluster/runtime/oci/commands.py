@@ -95,7 +95,7 @@ class Commands:
             finally:
                 await self._link.ask("delete", id=name)
         except (link.Refused, users.Unknown) as error:
-            raise Failed(faults.starting(str(error))) from error
+            raise Failed(faults.starting(str(error), order.argv[0])) from error
         except (rpc.Failure, frames.Broken) as error:
             raise Failed(f"it cannot be run: {error}") from error
         return code

@@ -144,7 +144,7 @@ class Oci(Sandboxes, Streams):
                 await self._prepare(container)
             pid = await self._begin(container)
         except (link.Refused, users.Unknown) as refused:
-            text = faults.starting(str(refused))
+            text = faults.starting(str(refused), spec.program(container.config))
             self._never_began(container, text)
             raise rpc.Failure("UNKNOWN", text) from refused
         finally:

@@ -155,6 +155,11 @@ def process(
     }
 
 
+def program(config: pb.ContainerConfig) -> str:
+    """What a container's command line begins with."""
+    return next(iter([*config.command, *config.args]), "")
+
+
 def command(main: Mapping[str, Any], argv: Sequence[str], *, tty: bool) -> dict[str, Any]:
     """A further process in a container whose first one is `main`."""
     found = {**main, "args": list(argv), "terminal": tty}

@@ -102,7 +102,8 @@ class Streams(Node):
             text = f"command {list(argv)} timed out after {seconds:g}s"
             raise rpc.Failure("DEADLINE_EXCEEDED", text) from None
         except link.Refused as refused:
-            raise rpc.Failure("UNKNOWN", faults.executing(str(refused))) from refused
+            why = faults.executing(str(refused), process["args"][0])
+            raise rpc.Failure("UNKNOWN", why) from refused
 
     async def exec(
         self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
@@ -124,7 +125,7 @@ class Streams(Node):
                     yield output
         except link.Refused as refused:
             why = str(refused)
-            yield _ended(faults.exit_code(why), faults.executing(why))
+            yield _ended(faults.exit_code(why), faults.executing(why, process["args"][0]))
 
     async def attach(
         self, container: Container, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
