@@ -146,6 +146,33 @@ def test_the_images_own_clients(image: str, command: str, out: str, err: str, co
     told(story)
 
 
+@pytest.mark.parametrize(
+    ("image", "args", "said"),
+    [
+        ("library/mysql", (), ""),
+        (
+            "library/mysql",
+            ("--log_error_verbosity=3",),
+            "[Note] [MY-010926] [Server] Access denied",
+        ),
+        ("library/mariadb", (), "[Warning] Access denied for user 'root'"),
+    ],
+)
+def test_who_is_not_let_in_is_logged_as_the_servers_defaults_have_it(
+    image: str, args: tuple[str, ...], said: str
+) -> None:
+    async def story(world: World) -> None:
+        server = emulated(world, image, "8.4", **NEEDED)
+        server.begin(*args)
+        result = await server.run("sh", "-c", "sleep 1; mysqladmin ping; echo $?")
+        assert result.out == "mysqld is alive\n0\n"
+        logged = (server.out.data + server.err.data).decode()
+        assert ("Access denied" in logged) is bool(said)
+        assert said in logged
+
+    told(story)
+
+
 KNOWN: Mapping[str, statements.Value] = {"version()": "9", "current_user": "me", "@@port": 1}
 
 

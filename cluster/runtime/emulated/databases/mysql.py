@@ -127,11 +127,21 @@ class _Server:
         while not session.closed:
             sequence, body = await mysqlclient.packet(reader)
             answer = session.receive(sequence, body)
-            for line in session.log:
+            for line in (*session.log, *self._told(session.denied)):
                 await self._call.io.stderr.write(f"{self._stamp()} {number} {line}\n".encode())
             session.log.clear()
+            session.denied.clear()
             if answer:
                 await stream.send(answer)
+
+    def _told(self, denied: Sequence[str]) -> list[str]:
+        """The lines about clients that were not let in: MariaDB warns of them, MySQL notes them,
+        which its default of log_error_verbosity (2: errors and warnings) leaves out.
+        """
+        if _is_mariadb(self._call):
+            return [f"[Warning] {text}" for text in denied]
+        wordy = "--log-error-verbosity=3" in (one.replace("_", "-") for one in self._call.argv)
+        return [f"[Note] [MY-010926] [Server] {text}" for text in denied] if wordy else []
 
     def _answers(self, user: str, host: str, number: int) -> mysqlanswers.Answers:
         """What a client that was let in is answered by."""

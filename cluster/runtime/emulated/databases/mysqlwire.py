@@ -40,6 +40,8 @@ class Session:
         self._user = self._database = ""
         self.closed = False
         self.log: list[str] = []
+        self.denied: list[str] = []
+        """Why the client was not let in."""
 
     def greeting(self) -> bytes:
         """What is sent first."""
@@ -101,7 +103,7 @@ class Session:
 
     def _fatal(self, code: int, state: str, text: str) -> bytes:
         self.closed = True
-        self.log.append(f"[Note] [MY-010926] [Server] {text}")
+        self.denied.append(text)
         return error(self._number, code, state, text)
 
 
