@@ -347,6 +347,8 @@ def test_a_volume_in_memory_has_its_limit():
         assert "No space left" in await run(
             world, "for i in 1 2 3 4 5 6; do seq 1 400 >> /m/f; done"
         )
+        said = await run(world, "dd if=/dev/zero of=/m/g bs=1k count=9; echo $?")
+        assert said == "1\ndd: error writing '/m/g': No space left on device\n"
 
     lab(scenario)
 

@@ -228,7 +228,11 @@ async def dd(call: Call) -> int:
         count -= 1
         sizes = (sizes[0] + (len(data) == block), sizes[1] + len(data))
         if target is not None:
-            call.files.write(target, data)
+            try:
+                call.files.write(target, data)
+            except OSError as error:
+                why = f"error writing '{told['of']}': {error.strerror}"
+                return await call.complain(why)
         elif told.get("of") != "/dev/null":
             await call.io.stdout.write(data)
     if told.get("status") != "none":
