@@ -244,7 +244,7 @@ class Sim(simmachines.Machines):
 
     async def _begun(self, container: Container) -> script.Script:
         """Start its program, or have what another container brought; what it does. rpc.Failure."""
-        machine = await self.made(container)
+        machine = await self.entered(container)
         path = container.script.program[0]
         if path.startswith("/") and machine.lacks(path):
             found = deciding.handed_over(container)

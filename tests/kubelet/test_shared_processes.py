@@ -94,6 +94,24 @@ def test_containers_of_other_pods_see_themselves_alone():
     lab(scenario)
 
 
+def test_a_server_that_slept_is_awake_for_a_debugger():
+    async def scenario(world):
+        await world.pod("p", image="nginx")
+        pod = await world.wait("p", kw.phase("Running"))
+        look = ["sh", "-c", "ps > /tmp/seen; sleep 1000"]
+        pod["spec"]["ephemeralContainers"] = [
+            {**SHELL, "command": look, "targetContainerName": "web"}
+        ]
+        await world.client.update("pods", pod, subresource="ephemeralcontainers")
+        await world.wait("p", lambda pod: "running" in str(
+            pod["status"].get("ephemeralContainerStatuses")
+        ))  # fmt: skip
+        await asyncio.sleep(1)
+        assert "1 root      0:00 nginx: master process" in await run(world, "cat /tmp/seen")
+
+    lab(scenario)
+
+
 def test_a_debugger_sees_its_target_and_ends_with_it():
     async def scenario(world):
         main = {"name": "web", "image": "busybox", "command": LOOP}
