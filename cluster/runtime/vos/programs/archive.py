@@ -1,6 +1,8 @@
 """tar: create, extract and list, as much as `kubectl cp` and people need."""
 
+import datetime
 import posixpath
+import stat
 import tarfile
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -150,12 +152,27 @@ async def _extract(call: Call, flags: str, valued: dict[str, str], names: list[s
         )
         if inside or not names:
             if "t" in flags or "v" in flags:
-                await call.out(member.name + "\n")
+                long = "t" in flags and "v" in flags
+                await call.out((_told(member) if long else _named(member)) + "\n")
             if "x" in flags:
                 await _place(call, pieces, member, base, kept="o" not in flags)
         async for _ in pieces:
             pass
     return 0
+
+
+def _named(member: tarfile.TarInfo) -> str:
+    return member.name.rstrip("/") + "/" if member.isdir() else member.name
+
+
+def _told(member: tarfile.TarInfo) -> str:
+    """A line of `tar tv`, as busybox has it."""
+    kind = stat.S_IFDIR if member.isdir() else stat.S_IFLNK if member.issym() else stat.S_IFREG
+    moment = datetime.datetime.fromtimestamp(member.mtime, datetime.UTC)
+    who = f"{member.uname or member.uid}/{member.gname or member.gid}"
+    arrow = f" -> {member.linkname}" if member.issym() or member.islnk() else ""
+    mode = stat.filemode(kind | (member.mode & 0o7777))
+    return f"{mode} {who} {member.size:9d} {moment:%Y-%m-%d %H:%M:%S} {_named(member)}{arrow}"
 
 
 async def _place(

@@ -2,18 +2,24 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from cluster.runtime.vos import filereading, streams
+from cluster.runtime.vos import devices, filereading, streams
 from cluster.runtime.vos.credentials import READ
+from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Call
+from cluster.runtime.vos.programs import descriptors
 from cluster.runtime.vos.streams import Reader
 
 
 def opened(call: Call, name: str) -> Reader:
     """Whoever reads a file; `-` is stdin. OSError."""
-    if name in ("-", "/dev/stdin"):
+    if name == "-":
         return call.io.stdin
     path = call.path(name)
-    return streams.NOTHING if path == "/dev/null" else filereading.opened(call.files, path)
+    stream = descriptors.reader(call, path)
+    if stream is not None:
+        return stream
+    device = devices.opened(call.kernel, path) if path.startswith("/dev/") else None
+    return filereading.opened(call.files, path) if device is None else device
 
 
 async def each(call: Call, names: Sequence[str]) -> AsyncIterator[tuple[str, Reader]]:
@@ -31,7 +37,16 @@ def missing(call: Call, names: Sequence[str]) -> int:
     """1 where one of the files is not there, or cannot be read; 0 otherwise."""
     tree = call.files
     paths = [call.path(name) for name in names if name != "-"]
-    return int(any(tree.is_folder(path) or not tree.allows(path, READ) for path in paths))
+    return int(any(_misses(call, tree, path) for path in paths))
+
+
+def _misses(call: Call, tree: FileSystem, path: str) -> bool:
+    try:
+        if descriptors.reader(call, path) is not None:
+            return False
+    except OSError:
+        return True
+    return tree.is_folder(path) or not tree.allows(path, READ)
 
 
 async def lines(reader: Reader) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cluster.runtime.vos import filereading, files
+from cluster.runtime.vos import devices, filereading, files
 from cluster.runtime.vos.kernel import Io, decoded, encoded
 from cluster.runtime.vos.shell import passing, syntax
 from cluster.runtime.vos.shell.state import State
@@ -118,7 +118,8 @@ def reader(shell: "Shell", path: str, io: Io) -> Any:
         return io.stdin
     if (number := _FD.fullmatch(path)) is not None and not _given(shell, path):
         return _descriptor(io, number[1])
-    return NOTHING if path == "/dev/null" else filereading.opened(shell.process.files, path)
+    device = devices.opened(shell.kernel, path) if path.startswith("/dev/") else None
+    return filereading.opened(shell.process.files, path) if device is None else device
 
 
 def writer(shell: "Shell", path: str, io: Io, *, append: bool) -> Any:

@@ -8,10 +8,10 @@ import stat as stats
 from collections.abc import Mapping
 from typing import Final
 
-from cluster.runtime.vos import filereading, files, streams
+from cluster.runtime.vos import files, streams
 from cluster.runtime.vos.accounts import Accounts
 from cluster.runtime.vos.kernel import Call, Program, decoded
-from cluster.runtime.vos.programs import options
+from cluster.runtime.vos.programs import descriptors, inputs, options
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _UNITS: Final = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "kB": 1000, "M": 1 << 20,
@@ -211,12 +211,12 @@ async def dd(call: Call) -> int:
     count = _size(told["count"]) if "count" in told else -1
     source = told.get("if", "-")
     reader: streams.Reader = call.io.stdin
-    if source == "/dev/zero" or source in ("/dev/urandom", "/dev/random"):
-        reader = _Endless(call, random_=source != "/dev/zero")
-    elif source != "-":
-        reader = filereading.opened(call.files, call.path(source))
-    target = None
-    if "of" in told and told["of"] not in ("/dev/null", "/dev/stdout"):
+    if source != "-":
+        reader = inputs.opened(call, source)
+    target = out = None
+    if "of" in told and descriptors.means(call.path(told["of"])):
+        out = descriptors.writer(call, call.path(told["of"]))
+    elif "of" in told:
         target = call.files.create(call.path(told["of"]), append="notrunc" in told.get("conv", ""))
     began = call.kernel.clock.now()
     await _skip(reader, _size(told.get("skip", "0")) * block)
@@ -233,8 +233,8 @@ async def dd(call: Call) -> int:
             except OSError as error:
                 why = f"error writing '{told['of']}': {error.strerror}"
                 return await call.complain(why)
-        elif told.get("of") != "/dev/null":
-            await call.io.stdout.write(data)
+        else:
+            await (out or call.io.stdout).write(data)
     if told.get("status") != "none":
         partial = int(sizes[1] > sizes[0] * block)
         taken = max(call.kernel.clock.now() - began, 0.001)
@@ -242,23 +242,6 @@ async def dd(call: Call) -> int:
         speed = f"{sizes[1]} bytes copied, {taken:.6f} seconds, {sizes[1] / taken / 1e6:.1f}MB/s\n"
         await call.io.stderr.write((rows + speed).encode())
     return 0
-
-
-class _Endless:
-    """/dev/zero and /dev/urandom."""
-
-    def __init__(self, call: Call, *, random_: bool) -> None:
-        seed = f"{call.kernel.hostname}/{call.process.pid}/{call.kernel.clock.now()}"
-        self._chance = random.Random(seed) if random_ else None  # noqa: S311
-
-    async def read(self, limit: int = streams.PIPE_BYTES) -> bytes:
-        """See `streams.Reader`."""
-        size = min(limit, streams.PIPE_BYTES)
-        return bytes(size) if self._chance is None else self._chance.randbytes(size)
-
-    async def read_line(self) -> bytes:
-        """See `streams.Reader`."""
-        return await self.read()
 
 
 async def _block(reader: streams.Reader, size: int) -> bytes:
