@@ -50,7 +50,7 @@ def test_the_example_answers_its_host_name() -> None:
          "a 1 { b: [ 1, 'x' ], c: null } [] undefined\n"),
         ("console.log('%s is %d %j', 'x', 7, {a: 1}, 'more')", 'x is 7 {"a":1} more\n'),
         ("console.log(process.env.NAME, process.argv.slice(1), process.version)",
-         "ann [ 'one', 'two' ] v20.0.0\n"),
+         "ann [ 'one', 'two' ] v20.19.5\n"),
         ("console.log(require('os').hostname(), require('os').networkInterfaces().eth0[0].address)",
          "web-0 10.244.0.3\n"),
         ("console.log(new Date().toISOString(), Date.now())",
@@ -221,7 +221,13 @@ def test_without_the_engine_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("tag", "found"),
-    [("20", "20.0.0"), ("18.19.0-alpine", "18.19.0"), ("latest", "20.19.5"), ("7", "7.0.0")],
+    [
+        ("20", "20.19.5"),
+        ("18.19.0-alpine", "18.19.0"),
+        ("latest", "20.19.5"),
+        ("7", "7.0.0"),
+        ("18-alpine", "18.20.8"),
+    ],
 )
 def test_the_version_is_that_of_the_tag(tag: str, found: str) -> None:
     assert version(tag) == found

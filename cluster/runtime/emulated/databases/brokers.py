@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.databases import amqp, entrypoints
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos.kernel import Call, Program
@@ -42,7 +42,7 @@ async def _rabbitmq(call: Call) -> int:
     ended = await _other(call)
     if ended is not None:
         return ended
-    version = entrypoints.version(call.kernel.image_tag, "4.0.3", 3)
+    version = releases.version(call.kernel.image_tag, "4.0.3", releases.RABBITMQ)
     at = entrypoints.moment(call)
     lines = [
         f"  ##  ##      RabbitMQ {version} (emulated by kubemu)",

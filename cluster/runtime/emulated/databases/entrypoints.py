@@ -1,7 +1,6 @@
 """What the images' entrypoints demand of the environment, and how a server is run."""
 
 import datetime
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -111,14 +110,3 @@ async def command(call: Call, words: Sequence[str]) -> int:
         await call.io.stderr.write(f"{name}: exec: {words[0]}: not found\n".encode())
         return 127
     return await program(Call(words, call.process, call.io, call.env, call.cwd))
-
-
-def version(tag: str, default: str, parts: int) -> str:
-    """The version that an image's tag begins with, of so many numbers."""
-    found = re.match(r"v?(\d{1,4}(?:\.\d{1,4}){0,3})(?![\d.])", tag)
-    if found is None:
-        return default
-    told = found[1].split(".")[:parts]
-    newest = default.split(".")
-    told += newest[len(told) :] if told == newest[: len(told)] else ["0"] * (parts - len(told))
-    return ".".join(told)

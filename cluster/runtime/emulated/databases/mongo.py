@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.databases import bson, entrypoints, mongowire
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import resolving
@@ -34,7 +34,7 @@ def _serves(argv: Sequence[str]) -> bool:
 
 
 def _version(call: Call) -> str:
-    return entrypoints.version(call.kernel.image_tag, "8.0.3", 3)
+    return releases.version(call.kernel.image_tag, "8.0.3", releases.MONGO)
 
 
 @serving.server(when=_serves, starts=_starts)

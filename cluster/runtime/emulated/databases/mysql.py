@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.databases import entrypoints, mysqlanswers, mysqlclient, mysqlwire
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos.kernel import Call
@@ -36,9 +36,10 @@ def _is_mariadb(call: Call) -> bool:
 
 
 def _version(call: Call) -> str:
+    tag = call.kernel.image_tag
     if _is_mariadb(call):
-        return entrypoints.version(call.kernel.image_tag, "11.6.2", 3) + "-MariaDB"
-    return entrypoints.version(call.kernel.image_tag, "8.4.3", 3)
+        return releases.version(tag, "11.6.2", releases.MARIADB) + "-MariaDB"
+    return releases.version(tag, "8.4.3", releases.MYSQL)
 
 
 @serving.server(when=_serves, starts=_starts)

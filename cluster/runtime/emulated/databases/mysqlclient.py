@@ -3,6 +3,7 @@
 import struct
 from typing import Final
 
+from cluster.runtime.emulated import releases
 from cluster.runtime.emulated.databases import entrypoints, mysqlwire
 from cluster.runtime.emulated.databases.mysqlanswers import packet as packed
 from cluster.runtime.vos import resolving, streams
@@ -160,8 +161,8 @@ async def mysql(call: Call) -> int:
     """`mysql [-h HOST] [-u USER] [-pPASSWORD] [-N] [-e QUERY] [DATABASE]`, or QUERY by stdin."""
     found, rest = _options(call)
     if "version" in found or "V" in found:
-        tag = call.kernel.image_tag
-        await call.out(f"mysql  Ver {tag} for Linux on x86_64 (emulated by kubemu)\n")
+        known = releases.version(call.kernel.image_tag, "8.4.3", releases.MYSQL)
+        await call.out(f"mysql  Ver {known} for Linux on x86_64 (emulated by kubemu)\n")
         return 0
     found.setdefault("D", found.get("database") or (rest[0] if rest else ""))
     query = found.get("e", "").encode(errors="replace")

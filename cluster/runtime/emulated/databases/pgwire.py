@@ -146,5 +146,7 @@ class Session:
 
 
 def _numbered(version: str) -> str:
-    major, _, minor = version.partition(".")
-    return f"{int(major)}{int(minor):04}"
+    major, *more = map(int, version.split("."))
+    if major >= 10:
+        return f"{major}{more[0]:04}"
+    return f"{major}{more[0]:02}{more[1] if len(more) > 1 else 0:02}"

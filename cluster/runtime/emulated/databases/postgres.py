@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.databases import entrypoints, pganswers, pgwire, scram
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import resolving
@@ -46,7 +46,7 @@ def _serves(argv: Sequence[str]) -> bool:
 
 
 def _version(call: Call) -> str:
-    return entrypoints.version(call.kernel.image_tag, "17.2", 2)
+    return releases.version(call.kernel.image_tag, "17.2", releases.POSTGRES)
 
 
 @serving.server(when=_serves, starts=_starts)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.databases import entrypoints
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.web import running
@@ -49,7 +49,7 @@ async def etcd(call: Call) -> int:
     from cluster.runtime.emulated.web.grpc import Grpc
     from cluster.runtime.grpcserving import SERVING, Health
 
-    version = entrypoints.version(call.kernel.image_tag.partition("-")[0], "3.5.17", 3)
+    version = releases.version(call.kernel.image_tag.partition("-")[0], "3.5.17")
     at = entrypoints.moment(call, "%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     for told in (f"starting etcd {version} (emulated by kubemu)", NOT_EMULATED,
                  "ready to serve client requests"):  # fmt: skip

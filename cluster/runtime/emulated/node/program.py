@@ -4,13 +4,13 @@ import asyncio
 import errno
 import json
 import posixpath
-import re
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from cluster.aio import tasks
+from cluster.runtime.emulated import releases
 from cluster.runtime.emulated.web import client, names
 from cluster.runtime.emulated.web.messages import PHRASES, Headers, Request, Response, TooLarge
 from cluster.runtime.emulated.web.serving import Server, Site
@@ -47,8 +47,7 @@ _UNBUILT: Final = (
 
 def version(tag: str) -> str:
     """The version of Node that an image's tag means: `20-alpine`, `18.19.0`, `latest`."""
-    match = re.match(r"(\d{1,2})(\.\d{1,3}\.\d{1,3})?(?!\d)", tag)
-    return f"{match[1]}{match[2] or '.0.0'}" if match else VERSION
+    return releases.version(tag, VERSION, releases.NODE)
 
 
 def _files(tree: FileSystem, first: str) -> dict[str, str]:

@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import datetime
 import random
-import re
 import signal
 from collections.abc import Sequence
 from typing import Final
 
 from cluster.aio import tasks
-from cluster.runtime.emulated import serving
+from cluster.runtime.emulated import releases, serving
 from cluster.runtime.emulated.redis import rdb, settings
 from cluster.runtime.emulated.redis.engine import Engine
 from cluster.runtime.emulated.redis.following import Following
@@ -269,10 +268,7 @@ def stamp(now: int) -> str:
 
 def version_of(call: Call) -> str:
     """The version that an image's tag says, as far as it does."""
-    found = re.match(r"v?(\d{1,2})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?![\d.])", call.kernel.image_tag)
-    if found is None:
-        return VERSION
-    return ".".join(part or "0" for part in found.groups())
+    return releases.version(call.kernel.image_tag, VERSION, releases.REDIS)
 
 
 def configured(call: Call, words: Sequence[str], told: Settings) -> str:
