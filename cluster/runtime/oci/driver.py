@@ -203,6 +203,16 @@ class Oci(Sandboxes, Streams):
             return
         waiter = asyncio.get_running_loop().create_future()
         container.waiters = [*(container.waiters or ()), waiter]
+        try:
+            await self._end(container, waiter, grace)
+        finally:
+            if container.waiters and waiter in container.waiters:
+                container.waiters = [one for one in container.waiters if one is not waiter]
+
+    async def _end(
+        self, container: Container, waiter: "asyncio.Future[None]", grace: float
+    ) -> None:
+        """Ask it to end, then kill it; `waiter` is done when it has ended. rpc.Failure."""
         with contextlib.suppress(link.Refused):
             if grace > 0:
                 number = self._stop_signal(container)
@@ -210,10 +220,16 @@ class Oci(Sandboxes, Streams):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(grace):
                         await asyncio.shield(waiter)
-            if not waiter.done():
-                await self.link.ask("kill", id=container.id, signal=int(signal.SIGKILL))
+            if waiter.done():
+                return
+            await self.link.ask("kill", id=container.id, signal=int(signal.SIGKILL))
+            try:
                 async with asyncio.timeout(_KILL_SECONDS):
                     await waiter
+            except TimeoutError as error:
+                text = f'failed to stop container "{container.id}": an error occurs during waiting '
+                text += f'for container "{container.id}" to be killed: context deadline exceeded'
+                raise rpc.Failure("DEADLINE_EXCEEDED", text) from error
 
     @staticmethod
     def _stop_signal(container: Container) -> int:

@@ -76,7 +76,13 @@ class Sandboxes(Node):
     async def stop_sandbox(self, sandbox: Sandbox) -> None:
         """See `driver.Driver`."""
         running = [one for one in sandbox.containers.values() if one.state is State.RUNNING]
-        await asyncio.gather(*(self.stop(one, 0) for one in running))
+        # One that fails keeps none of the others from being ended.
+        ended = await asyncio.gather(
+            *(self.stop(one, 0) for one in running), return_exceptions=True
+        )
+        for failure in ended:
+            if failure is not None:
+                raise failure
         if sandbox.ready:
             await self._delete(sandbox.id)
             self._stopped(sandbox)
