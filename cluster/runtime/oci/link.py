@@ -180,7 +180,7 @@ class Link:
         try:
             async with asyncio.timeout(_START_SECONDS):
                 while (said := await _line(descriptor)) == "map":
-                    self._map()
+                    await asyncio.to_thread(self._map)  # it waits for other programs
         except TimeoutError:
             said = f"it is not ready after {_START_SECONDS:g} s"
         if said != "ready":

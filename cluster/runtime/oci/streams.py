@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.aio import rpc
+import structlog
+
+from cluster.aio import rpc, tasks
 from cluster.pb.cluster.v1 import kubelet_pb2 as pb
 from cluster.runtime import logs, messages
 from cluster.runtime.driver import MAX_SYNC, Ran
@@ -159,7 +161,8 @@ class Streams(Node):
             pid = self._pids.get(sandbox.id, 0)
             async with self.link.stream("connect", pid=pid, port=port) as (_, reader, writer):
                 yield pb.PortForwardOutput(connected=True)
-                feeding = tasks_of(_feed_connection(inputs, writer))
+                feeding = _beside()
+                feeding.spawn(_feed_connection(inputs, writer), "input")
                 try:
                     while (frame := await frames.read(reader)) is not None:
                         if frame[0] == frames.END:
@@ -204,19 +207,18 @@ class Streams(Node):
         return found
 
 
-def tasks_of(work: Any) -> "asyncio.Task[None]":
-    """The task that carries a client's input, beside the generator that carries the output.
+def _beside() -> tasks.Background:
+    """Owns the task that carries a client's input, beside the generator that carries the output.
 
     No tasks.Group: a generator's steps may be taken by one task and its end by another.
     """
-    task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-    task.add_done_callback(_noted)
-    return task
+    return tasks.Background("oci", _noted)
 
 
-def _noted(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled():
-        task.exception()  # who reads the output hears of it, too
+def _noted(name: str, error: BaseException) -> None:
+    """Who reads the output hears of a broken stream, too; anything else is a fault of ours."""
+    if not isinstance(error, rpc.Failure | OSError):
+        structlog.get_logger().error("a task of a stream failed", task=name, exc_info=error)
 
 
 async def _next(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -240,7 +242,8 @@ async def _session(
     inputs: AsyncIterator[pb.StreamInput],
 ) -> AsyncIterator[pb.StreamOutput]:
     """The outputs of a process, to its end."""
-    feeding = tasks_of(_feed(inputs, writer, start))
+    feeding = _beside()
+    feeding.spawn(_feed(inputs, writer, start), "input")
     try:
         while (frame := await frames.read(reader)) is not None:
             kind, data = frame
