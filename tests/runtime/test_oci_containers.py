@@ -13,7 +13,8 @@ from driverworld import World
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import kubelet_pb2 as kubelet
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime.oci import leaving, surroundings
+from cluster.runtime import memoryvolumes
+from cluster.runtime.oci import leaving
 
 pytestmark = pytest.mark.skipif(bool(driverworld.lacking()), reason=driverworld.lacking())
 LIMIT = 24 << 20
@@ -94,7 +95,7 @@ def test_any_user_reads_what_is_mounted_whatever_the_umask_was(tmp_path):
 
 
 def in_memory(folder: Path, size: int) -> dict[str, str]:
-    return {surroundings.MEMORY_VOLUMES: json.dumps({str(folder): size})}
+    return {memoryvolumes.NAME: json.dumps({str(folder): size})}
 
 
 def test_a_volume_in_memory_has_its_size_and_is_shared_and_goes_with_the_pod(play, tmp_path):

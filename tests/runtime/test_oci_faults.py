@@ -187,3 +187,81 @@ def test_what_the_shim_has_not_is_forgotten_once_and_for_all(play, monkeypatch):
         return await world.log(made), set(driver._forgotten) == {made}
 
     assert play(story) == (["stdout one"], True)
+
+
+# ---- ends that do not come ----------------------------------------------------------------------
+
+
+@real
+def test_a_container_that_cannot_be_killed_is_told_of_and_nobody_waits_on(play, monkeypatch):
+    async def story(world):
+        made = await world.begin("c", "sleep", "60")
+        driver = world.cri.driver.oci
+        ask = driver.link.ask
+
+        async def deaf(name, *args, **more):
+            return {} if name == "kill" else await ask(name, *args, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(driver.link, "ask", deaf)
+            patched.setattr("cluster.runtime.oci.driver._KILL_SECONDS", 0.1)
+            with pytest.raises(rpc.Failure) as found:
+                await world.stop(made, 0)
+            waiting = driver.containers[made].waiters
+        return found.value.code, waiting, (await world.stop(made, 0)).exit_code
+
+    assert play(story) == ("DEADLINE_EXCEEDED", [], 137)
+
+
+@real
+def test_one_that_cannot_be_stopped_keeps_no_other_of_its_pod(play, monkeypatch):
+    async def story(world):
+        first = await world.begin("a", "sleep", "60")
+        second = await world.begin("b", "sleep", "60")
+        driver = world.cri.driver.oci
+        stop = driver.stop
+
+        async def failing(container, grace):
+            if container.id == first:
+                raise rpc.Failure("DEADLINE_EXCEEDED", "it stays")
+            await asyncio.sleep(0.1)
+            await stop(container, grace)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(driver, "stop", failing)
+            with pytest.raises(rpc.Failure, match="it stays"):
+                await world.cri.stop_pod_sandbox(
+                    pb.StopPodSandboxRequest(pod_sandbox_id=world.sandbox)
+                )
+            return [(await world.status(one)).state for one in (first, second)]
+
+    assert play(story) == [pb.CONTAINER_RUNNING, pb.CONTAINER_EXITED]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"do": "nothing"}, "no request is called 'nothing'"),
+        ({"do": "kill", "id": "x"}, "the shim failed: KeyError('signal')"),
+        ({"do": "kill", "id": "x", "signal": 9}, "the shim failed: KeyError('inside')"),
+    ],
+)
+def test_a_request_that_fails_says_how(asked, words, tmp_path):
+    class Containers:
+        def __getattr__(self, _name):
+            return None
+
+        async def kill(self, _id, _number):
+            raise KeyError("inside")
+
+    async def main():
+        told = serving.Serving(Containers(), None, None, None, {})
+        path = str(tmp_path / "s")
+        async with await asyncio.start_unix_server(told.connected, path):
+            reader, writer = await asyncio.open_unix_connection(path)
+            writer.write(frames.document(asked))
+            found = await frames.read_document(reader)
+            writer.close()
+            return found
+
+    assert asyncio.run(main()) == {"error": words}

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -91,16 +92,21 @@ class Serving:
             if name in self._streams:
                 await self._streams[name](request, reader, writer)
                 return
-            answer = await self._answers[str(name)](request)
+            if name not in self._answers:
+                raise Failed(f"no request is called {name!r}")
+            answer = await self._answers[name](request)
             if name in _MAKING and reader.at_eof():
                 # Who asked has given up, and knows nothing of what was made.
                 await self._containers.delete(request["id"])
         except Failed as failed:
             answer = {"error": str(failed)}
-        except KeyError as missing:
-            answer = {"error": f"a request without {missing}, or of no such name"}
+        except frames.Broken:
+            raise
         except OSError as error:
             answer = {"error": _worded(error)}
+        except Exception as error:  # noqa: BLE001  (told, with all of it in the log)
+            traceback.print_exception(error)
+            answer = {"error": f"the shim failed: {error!r}"}
         writer.write(frames.document(answer))
         await writer.drain()
 
