@@ -48,6 +48,8 @@ def decide(
     """
     reference = _reference(config)
     emulated = catalog.find(reference.path) if pulled is None else _base(pulled)
+    if emulated is not None and pulled is None:
+        emulated = emulated.tagged(reference.tag)
     argv = tuple(_argv(config, emulated if pulled is None else None))
     if pulled is not None and emulated is not None and not _runs(argv, emulated):
         emulated = None  # It adds a program of its own.

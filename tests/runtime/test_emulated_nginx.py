@@ -83,6 +83,19 @@ def test_the_version_is_that_of_the_tag(tag: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "found"),
+    [("nginx:1.25", "1.25.5"), ("nginx", "1.27.5"), ("nginxinc/nginx-unprivileged:1.14.2-alpine",
+     "1.14.2")],
+)  # fmt: skip
+def test_the_environment_has_the_version(name: str, found: str) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("web", name)
+        assert (await node.sh(cid, "echo $NGINX_VERSION")).strip() == found
+
+    on_a_node(story)
+
+
+@pytest.mark.parametrize(
     ("name", "port"),
     [
         ("registry.k8s.io/nginx-slim:0.21", 80), ("k8s.gcr.io/nginx-slim:0.8", 80),

@@ -1,8 +1,10 @@
 """What an emulated image is: a configuration as Docker's, files, and programs in Python."""
 
+import dataclasses
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cluster.api.curves import Curve
 from cluster.runtime.vos.files import FileSystem
@@ -46,6 +48,8 @@ class Image:
     """
     by_tag: Callable[[str], Mapping[str, Content]] | None = None
     """More files, which depend on the tag that the image is asked for by."""
+    env_of_tag: Callable[[str], Mapping[str, str]] | None = None
+    """More of `env`, which depends on the tag: `NGINX_VERSION`."""
     programs: Mapping[str, Program] = field(default_factory=dict)
     """By name (then it is in PATH, and in the root) or by absolute path."""
     uses: Callable[[Sequence[str]], Load] | None = None
@@ -66,6 +70,10 @@ class Image:
         for port in self.ports:
             if not 0 < port < 65536:
                 raise ValueError(f"{port} of image {self.names[0]} is no port")
+
+    def tagged(self, tag: str) -> "Image":
+        """The image as it is under a tag: itself, where its environment is always the same."""
+        return self if self.env_of_tag is None else _tagged(self, tag)
 
     def fill(self, target: FileSystem, tag: str = "") -> None:
         """Lay its files into a container's root."""
@@ -94,6 +102,12 @@ class Image:
             "StopSignal": self.stop_signal,
         }
         return {key: value for key, value in found.items() if value}
+
+
+@lru_cache(256)
+def _tagged(image: Image, tag: str) -> Image:
+    more = image.env_of_tag(tag) if image.env_of_tag is not None else {}
+    return dataclasses.replace(image, env={**image.env, **more}, env_of_tag=None)
 
 
 def _own(target: FileSystem, path: str, uid: int, gid: int) -> None:

@@ -5,8 +5,11 @@
 configuration; `routing`, `exchange` and `handling` answer requests by it; `program` runs it.
 """
 
+from collections.abc import Mapping
+
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.emulated.nginx import files
+from cluster.runtime.emulated.nginx.exchange import version
 from cluster.runtime.emulated.nginx.program import docker_entrypoint, nginx
 
 _PROGRAMS = {
@@ -18,6 +21,11 @@ _PROGRAMS = {
 _ENTRYPOINT = ("/docker-entrypoint.sh",)
 _CMD = ("nginx", "-g", "daemon off;")
 
+
+def _env(tag: str) -> Mapping[str, str]:
+    return {"NGINX_VERSION": version(tag)}
+
+
 IMAGES = (
     Image(
         names=("library/nginx", "nginx/nginx", "nginx", "nginx-slim", "google_containers/nginx",
@@ -28,6 +36,7 @@ IMAGES = (
         cmd=_CMD,
         ports=(80,),
         stop_signal="SIGQUIT",
+        env_of_tag=_env,
         files=files.LIBRARY,
         programs=_PROGRAMS,
     ),
@@ -38,6 +47,7 @@ IMAGES = (
         user="101",
         ports=(8080,),
         stop_signal="SIGQUIT",
+        env_of_tag=_env,
         files=files.UNPRIVILEGED,
         owners={"/etc/nginx": (101, 0), "/var/cache/nginx": (101, 0)},
         programs=_PROGRAMS,
