@@ -146,3 +146,13 @@ def test_whatever_comes_after_the_preface_the_server_stands(data):
     server = Connection(Site("p", "c", lambda _line: None))
     server.receive(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     server.receive(data)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(16_384, True), (65_000, True), (65_536, False)])
+def test_the_name_of_a_service_may_be_as_long_as_can_be_sent_at_once(length, fits):
+    if fits:
+        sent = health.Check("a:1", "x" * length, "test").outgoing()
+        assert sent.count(b"x") >= length
+        return
+    with pytest.raises(health.Malformed, match="too long"):
+        health.Check("a:1", "x" * length, "test")

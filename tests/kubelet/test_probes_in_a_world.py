@@ -85,6 +85,7 @@ HANDLERS = {
     "https": {"httpGet": {"path": "/healthz", "port": 8443, "scheme": "HTTPS"}},
     "tcp": {"tcpSocket": {"port": 9000}},
     "grpc": {"grpc": {"port": 2379, "service": "liveness"}},
+    "grpc of a long name": {"grpc": {"port": 2379, "service": "x" * 16_000}},
     "exec of an unknown image": {"exec": {"command": ["pg_isready", "-U", "postgres"]}},
 }
 

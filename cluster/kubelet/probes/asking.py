@@ -180,9 +180,12 @@ class Asker:
 
         port = int(handler.get("port") or 0)
         address = _joined(place.address, port)
-        check = health.Check(address, handler.get("service") or "", self._agent)
         connected = False
         took = durations.format(seconds)
+        try:
+            check = health.Check(address, handler.get("service") or "", self._agent)
+        except health.Malformed as error:
+            return Answer(Result.ERROR, str(error))
         try:
             async with asyncio.timeout(seconds), connect(self._cri, place.sandbox, port) as open_:
                 while not check.complete:

@@ -17,6 +17,9 @@ _CODES: Final = (
 )  # fmt: skip
 _UNIMPLEMENTED: Final = 12
 _MAX_MESSAGE: Final = 4096
+_FRAME: Final = 16384
+_WINDOW: Final = 65535
+"""What may be sent before the server has said anything (RFC 9113, 6.5.2)."""
 
 
 class Malformed(ValueError):
@@ -24,7 +27,9 @@ class Malformed(ValueError):
 
 
 class Check:
-    """One call. `outgoing` gives what is to be sent; `complete` says that the answer is there."""
+    """One call. `outgoing` gives what is to be sent; `complete` says that the answer is there.
+    Malformed, for a service whose name is too long.
+    """
 
     def __init__(self, authority: str, service: str, agent: str) -> None:
         config = h2.config.H2Configuration(client_side=True)
@@ -40,7 +45,12 @@ class Check:
             ("te", "trailers"),
         ]
         self._connection.send_headers(1, headers)
-        self._connection.send_data(1, _framed(_request(service)), end_stream=True)
+        message = _framed(_request(service))
+        if len(message) > _WINDOW:
+            raise Malformed("the name of the service is too long")
+        for start in range(0, len(message), _FRAME):
+            last = start + _FRAME >= len(message)
+            self._connection.send_data(1, message[start : start + _FRAME], end_stream=last)
         self._message = b""
         self._code: int | None = None
         self._text = ""
