@@ -3,6 +3,7 @@
 import errno
 from typing import Final
 
+from cluster.runtime.vos.devices import Device
 from cluster.runtime.vos.files import File, FileSystem, error
 from cluster.runtime.vos.streams import PIPE_BYTES, Bytes, Reader
 
@@ -13,6 +14,8 @@ _PIECE: Final = 1 << 18
 def opened(files: FileSystem, path: str) -> Reader:
     """What reads the file at a path. OSError."""
     found = files.open(path)
+    if isinstance(found, Device):
+        return found.reader()
     if isinstance(found, File) and found.size > _WHOLE:
         return FileReader(found)
     return Bytes(files.read(path))

@@ -6,6 +6,7 @@ from typing import Final
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.credentials import EXECUTE, READ, SETGID, STICKY, WRITE
+from cluster.runtime.vos.devices import Device
 from cluster.runtime.vos.kernel import Call, Program, encoded
 from cluster.runtime.vos.programs import quoting
 
@@ -267,7 +268,9 @@ _UNARY: Final[dict[str, Callable[[Call, str], bool]]] = {
     "-n": lambda _call, text: text != "",
     "-z": lambda _call, text: text == "",
     "-e": lambda call, text: call.files.exists(call.path(text)),
-    "-f": lambda call, text: _kind(call, text, files.File),
+    "-f": lambda call, text: _kind(call, text, files.File) and not _kind(call, text, Device),
+    "-c": lambda call, text: _kind(call, text, Device),
+    "-b": lambda _call, _text: False,
     "-d": lambda call, text: _kind(call, text, files.Folder),
     "-L": _link,
     "-h": _link,

@@ -7,7 +7,7 @@ from typing import Final
 
 from cluster.runtime.vos import streams
 from cluster.runtime.vos.kernel import Call, Program, decoded
-from cluster.runtime.vos.programs import inputs, options, sorting
+from cluster.runtime.vos.programs import descriptors, inputs, options, sorting
 
 _POLL: Final = 1.0
 _MAX_LINES: Final = 100_000
@@ -290,17 +290,22 @@ def _letters(text: str) -> str:
 async def tee(call: Call) -> int:
     """`tee [-a] FILE…`."""
     found, names = options.split(call.argv, "a")
-    opened = []
+    opened: dict[str, streams.Writer] = {}
+    code = 0
     for name in names:
         try:
-            opened.append(call.files.create(call.path(name), append="a" in found))
+            opened[name] = descriptors.writer(call, call.path(name), append="a" in found)
         except OSError as error:
-            await call.complain(f"{name}: {error.strerror}")
+            code = await call.complain(f"{name}: {error.strerror}")
     while data := await call.io.stdin.read():
-        for file in opened:
-            call.files.write(file, data)
+        for name, file in list(opened.items()):
+            try:
+                await file.write(data)
+            except OSError as error:
+                del opened[name]
+                code = await call.complain(f"{name}: {error.strerror}")
         await call.io.stdout.write(data)
-    return int(len(opened) < len(names))
+    return code
 
 
 PROGRAMS: Final[dict[str, Program]] = {

@@ -11,8 +11,9 @@ from typing import Final
 
 from cluster.runtime.vos import files, modes
 from cluster.runtime.vos.accounts import Accounts
+from cluster.runtime.vos.devices import Device
 from cluster.runtime.vos.kernel import Call, Program
-from cluster.runtime.vos.programs import options, times
+from cluster.runtime.vos.programs import descriptors, inputs, options, times
 
 _PIECE: Final = 1 << 17
 _MONTHS: Final = (
@@ -98,6 +99,8 @@ def _entry(
     kind = stat.S_IFLNK if isinstance(node, files.Link) else stat.S_IFREG
     if isinstance(node, files.Folder):
         kind = stat.S_IFDIR
+    elif isinstance(node, Device):
+        kind = stat.S_IFCHR
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{_MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M}"
     arrow = f" -> {node.target}" if isinstance(node, files.Link) else ""
@@ -193,6 +196,9 @@ async def cp(call: Call) -> int:
 
 async def _copy(call: Call, source: str, target: str, *, kept: bool) -> None:
     await call.kernel.step()
+    if descriptors.means(source) or descriptors.means(target):
+        await _poured(call, source, target)
+        return
     node = call.files.open(source)
     if isinstance(node, files.Folder):
         call.files.make_folders(target)
@@ -214,6 +220,14 @@ async def _copy(call: Call, source: str, target: str, *, kept: bool) -> None:
         _keep(call, node, target)
     elif fresh:
         file.mode = node.mode & 0o777 & ~call.process.who.umask
+
+
+async def _poured(call: Call, source: str, target: str) -> None:
+    """Copy from a stream, or to one."""
+    reader, writer = inputs.opened(call, source), descriptors.writer(call, target)
+    while data := await reader.read():
+        await call.kernel.step()
+        await writer.write(data)
 
 
 def _keep(call: Call, node: files.Node, target: str) -> None:

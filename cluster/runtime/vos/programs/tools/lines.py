@@ -106,15 +106,24 @@ async def fold(call: Call) -> int:
     """`fold [-s] [-w WIDTH] [FILE…]`."""
     found, names = options.split(call.argv, "sb", "w")
     width = max(options.number(found.get("w", "80")), 1)
-    made: list[str] = []
-    for line in await _all(call, names):
-        rest = line
-        while len(rest) > width:
-            cut = rest.rfind(" ", 0, width) + 1 if "s" in found else 0
-            made.append(rest[: cut or width])
-            rest = rest[cut or width :]
-        made.append(rest)
-    await _print(call, made)
+    async for _, reader in inputs.each(call, names):
+        rest = ""
+        async for piece in inputs.lines(reader):
+            await call.kernel.step()
+            rest += decoded(piece)
+            text, ends = rest.removesuffix("\n"), rest.endswith("\n")
+            made, at = [], 0
+            while len(text) - at > width:
+                cut = text.rfind(" ", at, at + width) + 1 - at if "s" in found else 0
+                made.append(text[at : at + (cut if cut > 0 else width)])
+                at += len(made[-1])
+            rest = text[at:]
+            if ends:
+                made.append(rest)
+                rest = ""
+            await _print(call, made)
+        if rest:
+            await call.out(rest)
     return inputs.missing(call, names)
 
 

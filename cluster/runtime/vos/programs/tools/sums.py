@@ -110,19 +110,25 @@ async def od(call: Call) -> int:
     except options.Unknown as unknown:
         return await call.complain(str(unknown))
     async for _, reader in inputs.each(call, names[:1]):
-        data = (await streams.everything(reader, 1 << 20))[:most]
-        if name == "xxd" and "p" in found:
-            await call.out("\n".join(data[at : at + 30].hex() for at in range(0, len(data), 30)))
-            await call.out("\n" if data else "")
-            continue
-        for at in range(0, len(data), 16):
+        plain = name == "xxd" and "p" in found
+        at, width = 0, 30 if plain else 16
+        while row := await _block(reader, min(width, most - at)):
             await call.kernel.step()
-            await call.out(_row(name, found, at, data[at : at + 16]) + "\n")
+            await call.out((row.hex() if plain else _row(name, found, at, row)) + "\n")
+            at += len(row)
         if name == "od" and found.get("A") != "n":
-            await call.out(f"{len(data):07o}\n")
-        elif name == "hexdump" and data:
-            await call.out(f"{len(data):08x}\n" if "C" in found else f"{len(data):07x}\n")
+            await call.out(f"{at:07o}\n")
+        elif name == "hexdump" and at:
+            await call.out(f"{at:08x}\n" if "C" in found else f"{at:07x}\n")
     return inputs.missing(call, names)
+
+
+async def _block(reader: streams.Reader, size: int) -> bytes:
+    """So many bytes, less only at the end."""
+    made = b""
+    while len(made) < size and (data := await reader.read(size - len(made))):
+        made += data
+    return made
 
 
 def _row(name: str, found: dict[str, str], at: int, row: bytes) -> str:
