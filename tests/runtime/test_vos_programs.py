@@ -51,7 +51,7 @@ def test_tar_gives_back_what_it_took() -> None:
         "mkdir -p /a/b; echo one > /a/b/f; ln -s f /a/b/l; tar czf /x.tgz -C /a b; "
         "mkdir /y; tar xf /x.tgz -C /y; cat /y/b/f /y/b/l; tar tf /x.tgz"
     )
-    assert found.out == "one\none\nb\nb/f\nb/l\n"
+    assert found.out == "one\none\nb/\nb/f\nb/l\n"
 
 
 def test_tar_puts_nothing_above_its_folder() -> None:

@@ -3,7 +3,7 @@
 What the client types goes in by `type`; what a process writes comes out with `\\r\\n`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from cluster.runtime.vos.streams import PIPE_BYTES, Pipe, Writer
@@ -12,6 +12,8 @@ INTERRUPT: Final = 2
 QUIT: Final = 3
 _MAX_LINE: Final = 4096
 _KEYS: Final = {3: INTERRUPT, 28: QUIT}
+
+_ARROWS: Final = {b"A": -1, b"B": 1}
 
 
 class Tty:
@@ -24,6 +26,8 @@ class Tty:
         self._input = Pipe()
         self._line = bytearray()
         self._escape = b""
+        self._before: Sequence[bytes] = ()
+        self._recalled = 0
 
     # ---- the user's side ---------------------------------------------------------------------
 
@@ -56,6 +60,11 @@ class Tty:
     async def write(self, data: bytes) -> None:
         """Show."""
         await self._screen.write(data.replace(b"\n", b"\r\n"))
+
+    def remember(self, lines: Sequence[bytes]) -> None:
+        """Let arrow keys bring back these lines, the last one first, until another is given."""
+        self._before = lines
+        self._recalled = len(lines)
 
     def nudge(self) -> None:
         """Let who reads have an empty line."""
@@ -97,13 +106,25 @@ class Tty:
         return bytes([byte])
 
     def _in_escape(self, byte: int) -> bytes:
-        """Arrow keys and the like: no history, no moving about; they show nothing."""
+        """Arrow keys and the like: up and down bring back lines; others show nothing."""
         self._escape += bytes([byte])
         bracket = self._escape[1:2] in (b"[", b"O")
         ended = len(self._escape) > 2 and 64 <= byte <= 126 if bracket else len(self._escape) > 1
-        if ended or len(self._escape) > 16:
-            self._escape = b""
-        return b""
+        if not ended and len(self._escape) <= 16:
+            return b""
+        keys, self._escape = self._escape, b""
+        step = _ARROWS.get(keys[2:], 0) if bracket else 0
+        return self._recall(step) if step and self._before else b""
+
+    def _recall(self, step: int) -> bytes:
+        """Have the line before or after stand in place of this one."""
+        place = max(0, min(len(self._before), self._recalled + step))
+        if place == self._recalled:
+            return b""
+        self._recalled = place
+        shown = self._erase(len(self._line))
+        self._line = bytearray(self._before[place] if place < len(self._before) else b"")
+        return shown + bytes(self._line)
 
     def _erase(self, count: int) -> bytes:
         shown = bytearray()

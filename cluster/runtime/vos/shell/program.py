@@ -11,6 +11,8 @@ from cluster.runtime.vos.shell.state import Exit, State
 from cluster.runtime.vos.shell.words import Incomplete, Wrong
 
 _INT = int(signals.SIGINT)
+_KEPT = 99
+"""Lines that arrow keys bring back, but for the last."""
 
 
 async def sh(call: Call) -> int:
@@ -89,6 +91,8 @@ class _Interactive:
         self._call = call
         self._text = ""
         self._job: Process | None = None
+        self._before: list[bytes] = []
+        """Lines that were typed, the last ones."""
 
     async def run(self) -> int:
         """Until `exit`, or Ctrl-D at the begin of a line."""
@@ -97,13 +101,26 @@ class _Interactive:
         try:
             while True:
                 await io.stdout.write(encoded(self._prompt()))
-                line = await io.stdin.read_line()
+                line = await self._read()
                 if not line:
                     await io.stdout.write(b"exit\n" if not self._text else b"\n")
                     return await shell.leave(shell.state.status, io)
                 await self._line(decoded(line))
         except Exit as ended:
             return await shell.leave(ended.code, io)
+
+    async def _read(self) -> bytes:
+        """A line; arrow keys bring back those before it, but only here."""
+        tty = self._call.process.tty
+        if tty is None:
+            return await self._call.io.stdin.read_line()
+        tty.remember(self._before)
+        line = await self._call.io.stdin.read_line()
+        tty.remember(())
+        plain = line.rstrip(b"\n")
+        if plain.strip() and plain not in self._before[-1:]:
+            self._before = [*self._before[-_KEPT:], plain]
+        return line
 
     def _prompt(self) -> str:
         state = self._shell.state
