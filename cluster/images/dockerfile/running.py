@@ -8,16 +8,13 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from cluster.images import faults, rootfs
 from cluster.images.descriptors import Descriptor
 from cluster.images.dockerfile import words
-from cluster.images.dockerfile.stage import EMULATED, Stage
+from cluster.images.dockerfile.stage import EMULATED, PATH, Stage
 from cluster.images.dockerfile.syntax import Instruction
 from cluster.images.store.layout import Store
-
-PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)

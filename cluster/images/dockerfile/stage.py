@@ -22,6 +22,7 @@ _FOLDERS: Final = ("/", "/bin", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt",
                    "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/local",
                    "/usr/local/bin", "/usr/share", "/var", "/var/lib", "/var/log",
                    "/var/run")  # fmt: skip
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOST: Final = 500_000
 
 
@@ -86,7 +87,7 @@ def emulated(stage: Stage, image: str, config: Document) -> Stage:
     """Let a stage be built upon an emulated image, whose configuration containers run with is
     `config` (Env, Entrypoint, Cmd and so on).
     """
-    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path = f"PATH={PATH}"
     stage.inner.update(copy.deepcopy(config))
     own = stage.inner.get("Env") or []
     stage.inner["Env"] = own if any(one.startswith("PATH=") for one in own) else [path, *own]
