@@ -26,6 +26,8 @@ class DiskUse:
         self._logs = logs
         self._sizes: dict[str, int] = {}
         """Of a real disk: what was found at each path."""
+        self.images = (0, 0)
+        """Bytes and inodes of the runtime's images, as it said last."""
 
     async def look(self, pods: Iterable[Pod]) -> None:
         """See what is on a real disk, in small steps: there may be many files. What is in memory is

@@ -4,13 +4,16 @@ import asyncio
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from cluster.aio import tasks, virtual
+from cluster.aio import rpc, tasks, virtual
 from cluster.kubelet.diskuse import DiskUse
+from cluster.kubelet.eviction import measuring
 from cluster.kubelet.volumes import realdisk
 from cluster.kubelet.volumes.realdisk import RealDisk
+from cluster.pb.cri.v1 import api_pb2 as pb
 
 FILES = 3000
 OBJECT = {
@@ -61,6 +64,31 @@ def test_others_have_their_turn_while_a_large_volume_is_looked_at(folder: Path) 
     blocks = (folder / "f0" / "0").lstat().st_blocks * 512
     assert found == {"v": FILES * blocks + (folder / "f0" / "out").lstat().st_blocks * 512}
     assert turns > FILES // 300
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [("UNAVAILABLE", (7, 3)), ("DEADLINE_EXCEEDED", (7, 3)), ("UNIMPLEMENTED", (0, 0))],
+)
+def test_a_runtime_that_is_away_still_has_its_images(code: str, found: tuple[int, int]) -> None:
+    held = pb.FilesystemUsage(
+        used_bytes=pb.UInt64Value(value=7), inodes_used=pb.UInt64Value(value=3)
+    )
+    answers = [pb.ImageFsInfoResponse(image_filesystems=[held]), rpc.Failure(code, "no")]
+
+    async def told(_request: object) -> pb.ImageFsInfoResponse:
+        answer = answers.pop(0)
+        if isinstance(answer, rpc.Failure):
+            raise answer
+        return answer
+
+    async def main() -> None:
+        use, _ = of(Path("/none"))
+        agent: Any = SimpleNamespace(disk_use=use, cri=SimpleNamespace(image_fs_info=told))
+        assert await measuring.images(agent) == (7, 3)
+        assert await measuring.images(agent) == found
+
+    virtual.run(main())
 
 
 def test_no_more_is_looked_at_or_shared_than_is_bearable(

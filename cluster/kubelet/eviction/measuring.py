@@ -22,6 +22,7 @@ PIDS: Final = "kubemu.dev/pids"
 """Annotation: how many processes a simulated pod pretends to have, an amount or a curve."""
 PID_MAX: Final = 32_768
 """kernel.pid_max of a small Linux machine."""
+_AWAY: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 _BYTES_PER_INODE: Final = 16_384
 """mke2fs makes so many bytes of a disk for each inode."""
 
@@ -79,13 +80,17 @@ def _processes(pod: Pod, running: int, now: float) -> int:
 
 
 async def images(agent: NodeAgent) -> tuple[int, int]:
-    """Bytes and inodes of the images. A runtime that does not say has none."""
+    """Bytes and inodes of the images. A runtime that does not say has none; one that is away for a
+    moment has what it had: no pressure ends by that.
+    """
     try:
         answer = await agent.cri.image_fs_info(pb.ImageFsInfoRequest())
-    except rpc.Failure:
-        return 0, 0
+    except rpc.Failure as failure:
+        return agent.disk_use.images if failure.code in _AWAY else (0, 0)
     found = answer.image_filesystems
-    return sum(one.used_bytes.value for one in found), sum(one.inodes_used.value for one in found)
+    size = sum(one.used_bytes.value for one in found)
+    agent.disk_use.images = size, sum(one.inodes_used.value for one in found)
+    return agent.disk_use.images
 
 
 def _observed(
