@@ -21,8 +21,9 @@ def typed(*pieces: bytes) -> str:
         tty = Tty(screen)
         process = kernel().start(["sh"], Io(tty, tty, tty), tty=tty)
         for piece in pieces:
+            await asyncio.sleep(0.1)  # the prompt is there
             await tty.type(piece)
-            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
         await tty.type(b"exit\n")
         await process.wait()
         return screen.data.decode()
@@ -46,3 +47,17 @@ def test_arrow_keys_bring_back_lines(pieces: tuple[bytes, ...], expected: str) -
 
 def test_what_a_program_reads_has_no_history() -> None:
     assert "[" + "]" in typed(b"echo a\n", b'read l; echo "[$l]"\n', UP + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ((b"echo hello >/tmp/long-name\n", b"cat /tmp/lo\t\n"), "cat /tmp/long-name \r\nhello"),
+        ((b"sha256\t/dev/null\n",), "sha256sum /dev/null"),
+        ((b"ls /et\t\n",), "ls /etc/\r\n"),
+        ((b"touch /tmp/ab1 /tmp/ab2\n", b"ls /tmp/a\t\t\n"), "ls /tmp/ab\r\nab1  ab2\r\n"),
+        ((b"ls /nosuch/x\t\n",), "ls /nosuch/x\r\n"),
+    ],
+)
+def test_tab_completes_names(pieces: tuple[bytes, ...], expected: str) -> None:
+    assert expected in typed(*pieces)

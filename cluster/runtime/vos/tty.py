@@ -28,6 +28,7 @@ class Tty:
         self._escape = b""
         self._before: Sequence[bytes] = ()
         self._recalled = 0
+        self._complete: Callable[[str], tuple[str, str]] | None = None
 
     # ---- the user's side ---------------------------------------------------------------------
 
@@ -61,8 +62,15 @@ class Tty:
         """Show."""
         await self._screen.write(data.replace(b"\n", b"\r\n"))
 
-    def remember(self, lines: Sequence[bytes]) -> None:
-        """Let arrow keys bring back these lines, the last one first, until another is given."""
+    def remember(
+        self,
+        lines: Sequence[bytes],
+        complete: Callable[[str], tuple[str, str]] | None = None,
+    ) -> None:
+        """Let arrow keys bring back these lines, the last one first, until another is given; and
+        Tab add to a line what `complete` says, or show its second answer before the line.
+        """
+        self._complete = complete
         self._before = lines
         self._recalled = len(lines)
 
@@ -100,6 +108,8 @@ class Tty:
         if byte == 23:
             kept = bytes(self._line).rstrip().rpartition(b" ")[0]
             return self._erase(len(self._line) - len(kept) - (1 if kept else 0))
+        if byte == 9 and self._complete is not None:
+            return self._tab(self._complete)
         if byte < 32 or len(self._line) >= _MAX_LINE:
             return b""
         self._line.append(byte)
@@ -115,6 +125,14 @@ class Tty:
         keys, self._escape = self._escape, b""
         step = _ARROWS.get(keys[2:], 0) if bracket else 0
         return self._recall(step) if step and self._before else b""
+
+    def _tab(self, complete: Callable[[str], tuple[str, str]]) -> bytes:
+        more, shown = complete(self._line.decode("utf-8", "replace"))
+        added = more.encode("utf-8", "surrogateescape")[: _MAX_LINE - len(self._line)]
+        self._line += added
+        if added or not shown:
+            return added
+        return shown.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + self._line
 
     def _recall(self, step: int) -> bytes:
         """Have the line before or after stand in place of this one."""

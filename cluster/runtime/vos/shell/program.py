@@ -4,7 +4,7 @@ import signal as signals
 
 from cluster.runtime.vos import files
 from cluster.runtime.vos.kernel import Call, Process, TooMany, decoded, encoded
-from cluster.runtime.vos.shell import parsing, variables
+from cluster.runtime.vos.shell import completing, parsing, variables
 from cluster.runtime.vos.shell.builtins import BUILTINS, set_
 from cluster.runtime.vos.shell.running import Shell
 from cluster.runtime.vos.shell.state import Exit, State
@@ -114,13 +114,17 @@ class _Interactive:
         tty = self._call.process.tty
         if tty is None:
             return await self._call.io.stdin.read_line()
-        tty.remember(self._before)
+        tty.remember(self._before, self._tabbed)
         line = await self._call.io.stdin.read_line()
         tty.remember(())
         plain = line.rstrip(b"\n")
         if plain.strip() and plain not in self._before[-1:]:
             self._before = [*self._before[-_KEPT:], plain]
         return line
+
+    def _tabbed(self, line: str) -> tuple[str, str]:
+        more, names = completing.completed(self._shell, line)
+        return more, f"\n{'  '.join(names)}\n{self._prompt()}" if names else ""
 
     def _prompt(self) -> str:
         state = self._shell.state
