@@ -13,7 +13,7 @@ from cluster.streams import commanding, dialing, portdialing
 
 async def run(cri: Cri, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
     """Run a command in a container."""
-    start = (await anext(inputs)).start
+    start = (await _first(inputs)).start
     request = cri_pb.ExecRequest(
         container_id=start.container.container, cmd=start.command, stdin=start.stdin,
         stdout=start.stdout, stderr=start.stderr and not start.tty, tty=start.tty,
@@ -24,7 +24,7 @@ async def run(cri: Cri, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[
 
 async def attach(cri: Cri, inputs: AsyncIterator[pb.StreamInput]) -> AsyncIterator[pb.StreamOutput]:
     """Join a container's own streams."""
-    start = (await anext(inputs)).start
+    start = (await _first(inputs)).start
     request = cri_pb.AttachRequest(
         container_id=start.container.container, stdin=start.stdin, stdout=start.stdout,
         stderr=start.stderr and not start.tty, tty=start.tty,
@@ -37,10 +37,17 @@ async def port_forward(
     cri: Cri, inputs: AsyncIterator[pb.PortForwardInput]
 ) -> AsyncIterator[pb.PortForwardOutput]:
     """Connect to a port in a sandbox."""
-    start = (await anext(inputs)).start
+    start = (await _first(inputs)).start
     request = cri_pb.PortForwardRequest(pod_sandbox_id=start.pod, port=[start.port])
     url = (await cri.port_forward(request)).url
     return _carried(portdialing.run(url, start.port, inputs))
+
+
+async def _first(inputs: AsyncIterator[Any]) -> Any:
+    """What begins a stream. rpc.Failure where the client hangs up before."""
+    async for one in inputs:
+        return one
+    raise rpc.Failure("CANCELLED", "the client left before it said what it wants")
 
 
 async def _carried(outputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
