@@ -410,3 +410,18 @@ def test_parts_of_the_machine_are_hidden_from_who_has_no_privileges():
     assert {"/proc/kcore", "/proc/sys"} < set(hidden())
     assert hidden(privileged=True) == []
     assert hidden(masked_paths=["/proc/x"]) == ["/proc/x"]
+
+
+def test_files_that_cannot_be_removed_are_a_failed_call(containers, monkeypatch):
+    def refusing(path):
+        raise PermissionError(1, "Operation not permitted", path)
+
+    monkeypatch.setattr("cluster.kubelet.foreign.logfiles.remove", refusing)
+
+    async def main():
+        foreign = Foreign(containers)
+        known = await foreign.status("c")
+        with pytest.raises(rpc.Failure, match="Operation not permitted"):
+            foreign.remove_files(known)
+
+    virtual.run(main())

@@ -142,14 +142,18 @@ class Foreign:
             raise
 
     def remove_files(self, status: pb.ContainerStatus) -> None:
-        """A container is gone: so are its log and its message."""
-        if status.log_path:
-            if not self._following.held(status.id):
-                self._logs.forget(status.log_path)
-            logfiles.remove(status.log_path)
+        """A container is gone: so are its log and its message. rpc.Failure where they stay."""
+        if status.log_path and not self._following.held(status.id):
+            self._logs.forget(status.log_path)
         message = endings.file_of(self._root, status)
-        if message:
-            Path(message).unlink(missing_ok=True)
+        try:
+            if status.log_path:
+                logfiles.remove(status.log_path)
+            if message:
+                Path(message).unlink(missing_ok=True)
+        except OSError as error:
+            text = f'failed to remove the files of container "{status.id}": {error}'
+            raise rpc.Failure("UNKNOWN", text) from error
 
     async def containers(self, sandbox: str) -> list[pb.ContainerStatus]:
         """The statuses of a sandbox's containers, for who does not tell them with the sandbox's."""
