@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -13,7 +13,7 @@ from yarl import URL
 
 from cluster.api import imagereferences, json_text
 from cluster.images import faults
-from cluster.images.client import challenge, garbled
+from cluster.images.client import challenge, garbled, urls
 from cluster.images.client.credentials import Credentials
 
 _HUB: Final = "registry-1.docker.io"
@@ -88,7 +88,13 @@ class Remote:
 
         `repeatable`: whether `data` can be sent twice. Unreachable, Denied.
         """
-        url = urljoin(f"{self.base}/", path)
+        try:
+            url = urls.joined(f"{self.base}/", path)
+        except urls.Wrong as error:
+            # What is a path of this program's own is never wrong: a registry sent it.
+            asked = garbled.quoted(path.encode("utf-8", "replace"))
+            why = f"failed to do request: {method.capitalize()} {asked}: {error}"
+            raise Unreachable(why, final=True) from error
         attempts = _ATTEMPTS if again and repeatable else 1
         request = _Request(method, url, scope, dict(headers or {}), data)
         answer = await self._answer(request, attempts)
