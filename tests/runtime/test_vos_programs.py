@@ -35,6 +35,10 @@ PRINTED = [
     ("echo x > /f; cp /f /g; mv /g /h; rm /f; ls / | grep -E '^f|^g|^h$'", "h\n"),
     ("mkdir /d; echo x > /d/f; cp -r /d /e; rm -r /d; ls /d || cat /e/f", "x\n"),
     ("ln -s /etc/hostname /l; cat /l; readlink /l", "web-0\n/etc/hostname\n"),
+    ("mkdir -p /d/a /d/b; echo x >/d/f; ln -s /etc/hostname /d/l; cd /d;"
+     "ls -l | awk '{print $1, $2, $5, $NF}'; ls -ld . | awk '{print $2}'; stat -c '%s %h' l . f",
+     "total 12  12\ndrwxr-xr-x 2 4096 a\ndrwxr-xr-x 2 4096 b\n-rw-r--r-- 1 2 f\n"
+     "lrwxrwxrwx 1 13 /etc/hostname\n4\n13 1\n4096 4\n2 1\n"),
     ("basename /a/b.c .c; dirname /a/b.c", "b\n/a\n"),
     ("[ -d /etc -a ! -f /etc ] && [ 3 -gt 2 ] && test -n x && echo yes", "yes\n"),
     ("stty size 2>&1; tty", "stty: standard input: Not a tty\nnot a tty\n"),

@@ -53,8 +53,8 @@ TOLD = [
      "chgrp: f: Operation not permitted\n"
      "chown: unknown group nix\nchown: unknown user nix\n2755\n"),
     ("ls -l / | grep -E ' (tmp|root)$' | cut -c1-33; ls -nd /tmp | cut -c1-33",
-     "drwx------    1 root     root    \ndrwxrwxrwt    1 root     root    \n"
-     "drwxrwxrwt    1 0        0       \n"),
+     "drwx------    2 root     root    \ndrwxrwxrwt    2 root     root    \n"
+     "drwxrwxrwt    2 0        0       \n"),
     ("su -c id 2>&1; echo $?", "su: must be suid to work properly\n1\n"),
     ("hostname -f; hostname -s; hostname x 2>&1", "web-0\nweb-0\n"
      "hostname: sethostname: Operation not permitted\n"),

@@ -213,7 +213,7 @@ class DiskFile(File):
 class DiskFolder(Folder):
     """A directory of the disk."""
 
-    __slots__ = ("directory", "ready")
+    __slots__ = ("_links", "directory", "ready")
 
     def __init__(
         self,
@@ -229,7 +229,13 @@ class DiskFolder(Folder):
         mode, mtime = stat.S_IMODE(found.st_mode), found.st_mtime
         super().__init__(space, _Entries(space, directory), mode, mtime, who[0], who[1])
         self.directory = directory
+        self._links = found.st_nlink
         self.ready = True
+
+    @property
+    def links(self) -> int:
+        """See `Folder`."""
+        return self._links
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "mode" and getattr(self, "ready", False):

@@ -16,6 +16,7 @@ MAX_BYTES: Final = 16 << 20
 MAX_CONTENT: Final = 256 << 20
 """Bytes of the largest file whose whole content is handed out at once."""
 ENTRY_BYTES: Final = 256
+FOLDER_BYTES: Final = 4096
 
 
 def error(number: int, path: str = "") -> OSError:
@@ -116,6 +117,11 @@ class Link:
     uid: int = 0
     gid: int = 0
 
+    @property
+    def size(self) -> int:
+        """As `ls` shows it: the length of where it leads."""
+        return len(self.target.encode("utf-8", "surrogateescape"))
+
     def own(self, uid: int, gid: int) -> None:
         """Make it somebody's."""
         self.uid, self.gid = uid, gid
@@ -135,6 +141,18 @@ class Folder:
     def own(self, uid: int, gid: int) -> None:
         """Make it somebody's. OSError."""
         self.uid, self.gid = uid, gid
+
+    @property
+    def size(self) -> int:
+        """As `ls` shows it: a block."""
+        return FOLDER_BYTES
+
+    @property
+    def links(self) -> int:
+        """Its names: its own, `.`, and `..` of each directory in it."""
+        if not isinstance(self.entries, dict):
+            return 2
+        return 2 + sum(isinstance(one, Folder) for one in self.entries.values())
 
     def make_file(self, name: str, now: float, path: str = "") -> File:
         """An empty file in it. OSError."""

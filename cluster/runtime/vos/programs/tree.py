@@ -87,7 +87,7 @@ def _listing(call: Call, path: str, found: dict[str, str], named: Accounts | Non
         folder = call.files.find(path)
         lines = [_entry(name, folder, found, named) for name in (".", "..")] + lines
     if "l" in found:
-        lines.insert(0, f"total {sum(_size(one) for one in inside.values()) // 1024}\n")
+        lines.insert(0, f"total {sum(map(_blocks, inside.values()))}\n")
     return "".join(lines)
 
 
@@ -108,11 +108,13 @@ def _entry(
     user = named.user_name(node.uid) if named is not None else None
     group = named.group_name(node.gid) if named is not None else None
     who = f"{(user or str(node.uid))[:8]:<8} {(group or str(node.gid))[:8]:<8}"
-    return f"{mode}    1 {who} {_size(node):9d} {when} {name}{arrow}\n"
+    links = node.links if isinstance(node, files.Folder) else 1
+    return f"{mode} {links:4d} {who} {node.size:9d} {when} {name}{arrow}\n"
 
 
-def _size(node: files.Node) -> int:
-    return node.size if isinstance(node, files.File) else 4096
+def _blocks(node: files.Node) -> int:
+    """What it takes of a disk, in KiB: a short link is kept with its name."""
+    return 0 if isinstance(node, files.Link) else -(-node.size // 4096) * 4
 
 
 @_told("can't create directory")

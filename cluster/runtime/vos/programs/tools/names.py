@@ -74,7 +74,7 @@ async def stat(call: Call) -> int:
 
 def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> str:
     kind, bits = _kind(node)
-    size = node.size if isinstance(node, files.File) else 4096
+    size, links = node.size, node.links if isinstance(node, files.Folder) else 1
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}000 +0000"
     mode = stats.filemode(bits | node.mode)
@@ -91,7 +91,7 @@ def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> 
         "n": name, "s": size, "a": f"{node.mode & 0o7777:o}", "A": mode, "F": kind, "U": user,
         "G": group, "u": node.uid, "g": node.gid,
         "Y": int(node.mtime), "y": when, "X": int(node.mtime),
-        "Z": int(node.mtime), "z": when, "x": when, "i": 1, "h": 1, "b": -(-size // 512),
+        "Z": int(node.mtime), "z": when, "x": when, "i": 1, "h": links, "b": -(-size // 512),
         "B": 512, "f": f"{bits | node.mode:x}", "N": f"'{name}'", "d": 0, "o": 4096, "%": "%",
     }  # fmt: skip
     return re.sub(r"%([a-zA-Z%])", lambda one: str(values.get(one[1], "?")), form) + "\n"
