@@ -26,6 +26,7 @@ class Following:
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
         """By container: when its last follower will have been away for too long."""
+        self._watched: dict[str, asyncio.TimerHandle] = {}
         self._left: dict[str, tuple[logs.Log, asyncio.TimerHandle]] = {}
 
     async def read(
@@ -44,7 +45,11 @@ class Following:
             if offset >= log.kept.end and not ended():
                 await log.grown(wait)
         over = ended() or container in self._left
-        return dataclasses.replace(logs.part(log.kept, offset, limit), ended=over)
+        part = logs.part(log.kept, offset, limit)
+        if container in self._until and wait > 0:
+            log.kept.follow(offset, part.offset + len(part.data))
+            self._watch(container, log)
+        return dataclasses.replace(part, ended=over)
 
     def read_left(self, container: str, offset: int, limit: int) -> logs.Part | None:
         """Part of what a removed container left; None where that is not kept."""
@@ -61,6 +66,9 @@ class Following:
     def removed(self, container: str, log: logs.Log) -> None:
         """A container goes, and its log with it: at once, or when it was read."""
         until = self._until.pop(container, None)
+        timer = self._watched.pop(container, None)
+        if timer is not None:
+            timer.cancel()
         if until is None or until < asyncio.get_running_loop().time():
             log.kept.remove()
             return
@@ -74,6 +82,25 @@ class Following:
         """Forget all that was left."""
         for container in list(self._left):
             self._forget(container)
+        for timer in self._watched.values():
+            timer.cancel()
+        self._watched.clear()
+
+    def _watch(self, container: str, log: logs.Log) -> None:
+        """See to it that nothing is kept for a follower who has gone."""
+        if container not in self._watched:
+            self._watched[container] = asyncio.get_running_loop().call_at(
+                self._until[container], self._look, container, log
+            )
+
+    def _look(self, container: str, log: logs.Log) -> None:
+        del self._watched[container]
+        until = self._until.get(container)
+        if until is None or until <= asyncio.get_running_loop().time():
+            self._until.pop(container, None)
+            log.kept.unfollow()
+        else:
+            self._watch(container, log)
 
     def _timer(self, container: str) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(LINGER, self._forget, container)

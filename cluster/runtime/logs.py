@@ -10,6 +10,7 @@ when that is long gone.
 import asyncio
 import contextlib
 import datetime
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from cluster.runtime.vos.waiting import Waiters
 LINE_BYTES: Final = 16 << 10
 READ_BYTES: Final = 256 << 10
 MEMORY_BYTES: Final = 256 << 10
+HELD_BYTES: Final = 256 << 20
+"""Bytes of files that have turned over and are kept for who follows and lags, without names."""
+_FOLLOWERS: Final = 64
 
 
 class Kept(Protocol):
@@ -40,6 +44,12 @@ class Kept(Protocol):
 
     def read(self, offset: int, limit: int) -> bytes:
         """Bytes from a place that is kept; not always as many as asked for."""
+
+    def follow(self, asked: int, place: int) -> None:
+        """Hear that one who follows had come to `asked`, and reads to `place` now."""
+
+    def unfollow(self) -> None:
+        """Hear that nobody follows any more."""
 
     def hold(self) -> None:
         """Take its names away: what is kept can be read until `remove`, as of an open file."""
@@ -96,6 +106,12 @@ class InMemory:
             at += len(piece)
         return b"".join(found)
 
+    def follow(self, asked: int, place: int) -> None:
+        """See `Kept`: what is in memory is kept for nobody."""
+
+    def unfollow(self) -> None:
+        """See `Kept`."""
+
     def hold(self) -> None:
         """See `Kept`: it has none."""
 
@@ -144,7 +160,8 @@ class InFiles:
     """Keeps a file of at most about `size` bytes, and `files` of them in all.
 
     A full one is renamed after the time, as the kubelet names rotated logs. What cannot be written
-    is lost, which is said once.
+    is lost, which is said once. A file that goes while somebody who follows has not read it yet is
+    kept open for him, as his open descriptor would on a node: HELD_BYTES at most, the newest.
     """
 
     def __init__(self, path: Path, *, size: int, files: int, now: Callable[[], float]) -> None:
@@ -155,10 +172,17 @@ class InFiles:
         self._now = now
         self._segments: deque[_Segment] = deque()
         self._failed = False
+        self._gone: deque[_Segment] = deque()
+        """Files that have no name any more, and are read still."""
+        self._places: dict[int, None] = {}
+        """How far each follower has come."""
+        self._nameless = False
 
     @property
     def start(self) -> int:
         """See `Kept`."""
+        if self._gone:
+            return self._gone[0].start
         return self._segments[0].start if self._segments else self.end
 
     def adopt(self) -> None:
@@ -193,7 +217,7 @@ class InFiles:
 
     def read(self, offset: int, limit: int) -> bytes:
         """See `Kept`."""
-        for segment in self._segments:
+        for segment in itertools.chain(self._gone, self._segments):
             if segment.start <= offset < segment.start + segment.size:
                 place, most = offset - segment.start, segment.start + segment.size - offset
                 with contextlib.suppress(OSError):
@@ -204,8 +228,22 @@ class InFiles:
                         return file.read(min(limit, most))
         return b""
 
+    def follow(self, asked: int, place: int) -> None:
+        """See `Kept`."""
+        self._places.pop(asked, None)
+        self._places[place] = None
+        if len(self._places) > _FOLLOWERS:
+            del self._places[next(iter(self._places))]
+        self._let_go()
+
+    def unfollow(self) -> None:
+        """See `Kept`."""
+        self._places.clear()
+        self._let_go()
+
     def hold(self) -> None:
         """See `Kept`."""
+        self._nameless = True
         for segment in self._segments:
             with contextlib.suppress(OSError):
                 segment.held = segment.path.open("rb", buffering=0)
@@ -213,11 +251,11 @@ class InFiles:
 
     def remove(self) -> None:
         """See `Kept`."""
-        if any(segment.held for segment in self._segments):
-            for segment in self._segments:
-                if segment.held is not None:
-                    segment.held.close()
-        else:
+        self.unfollow()
+        for segment in self._segments:
+            if segment.held is not None:
+                segment.held.close()
+        if not self._nameless:
             self._unlink()
         self._segments.clear()
 
@@ -253,7 +291,31 @@ class InFiles:
         os.replace(self._path, target)  # noqa: PTH105
         full.path = target
         while len(self._segments) > self._files - 1:
-            self._segments.popleft().path.unlink(missing_ok=True)
+            self._drop(self._segments.popleft())
+        self._let_go()
+
+    def _drop(self, segment: _Segment) -> None:
+        """A file goes; it is held where somebody has not read it to its end."""
+        if self._places and min(self._places) < segment.start + segment.size:
+            with contextlib.suppress(OSError):
+                segment.held = segment.path.open("rb", buffering=0)
+                self._gone.append(segment)
+        segment.path.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        """Close what has been read, and what is too much."""
+        if not self._gone:
+            return
+        need = min(self._places, default=self.end)
+        held = sum(segment.size for segment in self._gone)
+        while self._gone:
+            first = self._gone[0]
+            if first.start + first.size > need and held <= HELD_BYTES:
+                return
+            self._gone.popleft()
+            held -= first.size
+            if first.held is not None:
+                first.held.close()
 
 
 def _age(path: Path) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.aio import tasks, virtual
-from cluster.runtime import following
+from cluster.runtime import following, logs
 from cluster.runtime.following import LINGER, MOST_LEFT, Following
 from cluster.runtime.logs import InFiles, InMemory, Log
 
@@ -185,3 +185,45 @@ def test_who_leaves_while_he_waits_leaves_nothing():
         return texts((await one.read()).data)
 
     assert virtual.run(main()) == [b"a"]
+
+
+def test_who_lags_reads_the_files_that_have_turned_over_meanwhile(tmp_path):
+    async def main():
+        one = in_files(Following(), tmp_path)
+        written = [b"line %d" % number for number in range(500)]
+        one.log.write("stdout", written[0] + b"\n")
+        found = await one.read()
+        place, data = found.offset + len(found.data), found.data
+        for line in written[1:]:
+            one.log.write("stdout", line + b"\n")
+        assert len(list(tmp_path.glob("*/*/*"))) == 3
+        while place < one.log.kept.end:
+            found = await one.read(place, limit=700)
+            assert found.offset == place
+            place, data = place + len(found.data), data + found.data
+        assert texts(data) == written
+        assert found.start > 0
+        assert not one.log.kept._gone
+        one.remove()
+        one.follows.close()
+
+    virtual.run(main())
+
+
+def test_what_is_kept_for_who_lags_is_bounded_in_bytes_and_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "HELD_BYTES", 3000)
+
+    async def main():
+        one = in_files(Following(), tmp_path)
+        one.log.write("stdout", b"first\n")
+        await one.read()
+        for number in range(500):
+            one.log.write("stdout", b"line %d\n" % number)
+        kept = one.log.kept
+        assert 5000 <= kept.end - kept.start <= 6000
+        await asyncio.sleep(2 * (30 + LINGER))
+        assert kept.end - kept.start <= 3000
+        one.remove()
+        one.follows.close()
+
+    virtual.run(main())
