@@ -68,3 +68,16 @@ def test_copying_zeros_ends_where_the_disk_is_full() -> None:
         return found.code, found.err
 
     assert virtual.run(main()) == (1, "cp: can't copy '/f': No space left on device\n")
+
+
+def test_devices_and_last_words_are_written_to_where_the_root_is_read_only() -> None:
+    async def main() -> tuple[str, str]:
+        target = kernel()
+        target.files.readonly = True
+        script = (
+            "echo x | tee /dev/null; echo y >/dev/termination-log; cat /dev/termination-log; >/f"
+        )
+        found = await on(target, "sh", "-c", script)
+        return found.out, found.err
+
+    assert virtual.run(main()) == ("x\ny\n", "sh: can't create /f: Read-only file system\n")

@@ -34,8 +34,8 @@ def test_mount_tells_volumes_and_their_kinds() -> None:
 
 def test_df_tells_the_room_of_each() -> None:
     rows = [line.split() for line in with_volumes("df").splitlines()[1:]]
-    assert [row[-1] for row in rows] == ["/", "/dev/shm", "/mem", "/data"]
-    assert rows[2] == ["tmpfs", "1024", "0", "1024", "0%", "/mem"]
+    assert [row[-1] for row in rows] == ["/", "/dev", "/dev/shm", "/mem", "/data"]
+    assert rows[3] == ["tmpfs", "1024", "0", "1024", "0%", "/mem"]
     used = (
         with_volumes("dd if=/dev/zero of=/mem/x bs=1024 count=512 2>/dev/null; df -T /mem/x")
         .splitlines()[1]

@@ -19,7 +19,7 @@ _READS: Final = 100
 """Readings between two pauses: who reads without end shall not hold the others up."""
 _PAUSE: Final = 0.001
 _SHM_BYTES: Final = 64 << 20
-"""The size of /dev/shm, as containerd mounts it."""
+"""The size of /dev and of /dev/shm, as containerd mounts it."""
 _OWN: Final = ("stdin", "stdout", "stderr", "tty")
 
 
@@ -124,8 +124,12 @@ def make(folder: Folder) -> None:
         folder.entries[name] = device
 
 
-def share(target: FileSystem) -> None:
-    """Mount /dev/shm."""
+def mount(target: FileSystem) -> None:
+    """Mount /dev, which can be written to also where the root cannot, and /dev/shm."""
+    folder = Folder(Space(_SHM_BYTES))
+    make(folder)
+    folder.make_file("termination-log", 0.0).mode = 0o666
+    target.mount("/dev", folder, kind="tmpfs", source="tmpfs", size=_SHM_BYTES)
     shm = Folder(Space(_SHM_BYTES), mode=0o1777)
     target.mount("/dev/shm", shm, kind="tmpfs", source="shm", size=_SHM_BYTES)
 

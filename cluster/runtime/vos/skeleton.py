@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cluster.runtime.vos import devices
-from cluster.runtime.vos.files import FileSystem, Folder
+from cluster.runtime.vos.files import FileSystem
 
 _FOLDERS = ("/bin", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt", "/proc", "/root", "/run",
             "/sbin", "/srv", "/sys", "/tmp", "/usr/bin", "/usr/local/bin", "/usr/share",
@@ -25,10 +25,7 @@ def fill(
     target.change_mode("/tmp", 0o1777)
     target.change_mode("/root", 0o700)
     target.put("/etc/os-release", b'NAME="kubemu"\nID=kubemu\nPRETTY_NAME="kubemu virtual OS"\n')
-    device = target.find("/dev")
-    if isinstance(device, Folder):
-        devices.make(device)
-    devices.share(target)
+    devices.mount(target)
     for name in programs:
         target.show(f"/bin/{name}", lambda: b"")
         target.create(f"/bin/{name}", append=True).mode = 0o755
