@@ -22,6 +22,7 @@ from cluster.runtime.vos.kernel import (
 from cluster.runtime.vos.shell import (
     assigning,
     choosing,
+    looping,
     parsing,
     passing,
     redirecting,
@@ -325,11 +326,11 @@ class Shell:
             case syntax.If():
                 return await self._if(node, io)
             case syntax.Loop():
-                return await self._loop(node, io)
+                return await looping.while_(self, node, io)
             case syntax.For():
-                return await self._for(node, io)
+                return await looping.for_(self, node, io)
             case syntax.Count():
-                return await self._count(node, io)
+                return await looping.count(self, node, io)
             case syntax.Calculation():
                 return int(not await self.expand.calculated(await self.expand.text(node.word)))
             case syntax.Conditional():
@@ -341,7 +342,8 @@ class Shell:
                 return await choosing.select(self, node, io)
         raise TypeError(f"no command: {node}")
 
-    async def _condition(self, node: syntax.Sequence_, io: Io) -> bool:
+    async def holds(self, node: syntax.Sequence_, io: Io) -> bool:
+        """Whether a condition's commands end well."""
         self._tested += 1
         try:
             return await self.sequence(node, io) == 0
@@ -350,43 +352,9 @@ class Shell:
 
     async def _if(self, node: syntax.If, io: Io) -> int:
         for condition, body in node.branches:
-            if await self._condition(condition, io):
+            if await self.holds(condition, io):
                 return await self.sequence(body, io)
         return await self.sequence(node.otherwise, io) if node.otherwise else 0
-
-    async def _loop(self, node: syntax.Loop, io: Io) -> int:
-        code = 0
-        while await self._condition(node.condition, io) != node.until:
-            going, code = await self.turn(node.body, io)
-            if not going:
-                break
-        return code
-
-    async def _for(self, node: syntax.For, io: Io) -> int:
-        words = list(self.state.positional)
-        if node.words is not None:
-            words = [text for word in node.words for text in await self.expand.fields(word)]
-        code = 0
-        for text in words:
-            self.state.put(node.name, text)
-            going, code = await self.turn(node.body, io)
-            if not going:
-                break
-        return code
-
-    async def _count(self, node: syntax.Count, io: Io) -> int:
-        async def value(word: syntax.Word, empty: int) -> int:
-            text = await self.expand.text(word)
-            return await self.expand.calculated(text) if text.strip() else empty
-
-        await value(node.start, 0)
-        code = 0
-        while await value(node.condition, 1):
-            going, code = await self.turn(node.body, io)
-            if not going:
-                break
-            await value(node.step, 0)
-        return code
 
     async def turn(self, body: syntax.Sequence_, io: Io) -> tuple[bool, int]:
         """One turn of a loop: whether the next may follow, and the status."""
