@@ -3,7 +3,8 @@
 from typing import Final
 
 from cluster.runtime.emulated.image import Image
-from cluster.runtime.emulated.node.program import node, npm
+from cluster.runtime.emulated.node.npm import npm
+from cluster.runtime.emulated.node.program import node
 
 IMAGES: Final = (
     Image(

@@ -389,7 +389,7 @@ async def node(call: Call) -> int:
     main = "" if code is not None else call.path(words[0])
     if code is None:
         found = next((one for one in (main, f"{main}.js", posixpath.join(main, "index.js"))
-                      if _is_file(call, one)), "")  # fmt: skip
+                      if is_file(call, one)), "")  # fmt: skip
         if not found:
             await call.io.stderr.write(encoded(
                 "node:internal/modules/cjs/loader\n  throw err;\n  ^\n\nError: Cannot find module "
@@ -400,7 +400,8 @@ async def node(call: Call) -> int:
     return await _run(call, main, code, words)
 
 
-def _is_file(call: Call, path: str) -> bool:
+def is_file(call: Call, path: str) -> bool:
+    """Whether there is one in the container."""
     try:
         return isinstance(call.files.find(path), File)
     except OSError:
@@ -437,35 +438,3 @@ async def _run(call: Call, main: str, source: str | None, words: Sequence[str]) 
             script.close()
             group.cancel()
     return code
-
-
-async def npm(call: Call) -> int:
-    """`npm start`, `npm run NAME`: the script of package.json."""
-    words = [word for word in call.argv[1:] if not word.startswith("-")]
-    name = words[1] if len(words) > 1 and words[0] in ("run", "run-script") else "".join(words[:1])
-    if name not in ("start", "test") and words[:1] not in (["run"], ["run-script"]):
-        await call.io.stderr.write(
-            encoded(
-                f"npm error `npm {name}` is not built in the emulated npm: only start and run\n"
-            )
-        )
-        return 1
-    try:
-        about = json.loads(call.files.read(call.path("package.json")))
-        script = about.get("scripts", {}).get(name)
-    except (OSError, ValueError, AttributeError):
-        await call.io.stderr.write(
-            b"npm error code ENOENT\nnpm error enoent Could not read package.json\n"
-        )
-        return 254
-    if script is None and name == "start" and _is_file(call, call.path("server.js")):
-        script = "node server.js"
-    if not isinstance(script, str):
-        await call.io.stderr.write(encoded(f'npm error Missing script: "{name}"\n'))
-        return 1
-    title = f"{about.get('name', '')}@{about.get('version', '')}".strip("@")
-    await call.out(f"\n> {title} {name}\n> {script}\n\n")
-    shell = call.kernel.find("sh")
-    if shell is None:
-        return 127
-    return await shell(Call(["sh", "-c", script], call.process, call.io, call.env, call.cwd))
