@@ -1,28 +1,37 @@
-"""The bridge between the pods of one runtime. What is not on this node goes to `Bridge.beyond`."""
+"""The pods of one runtime by address, and what leads from them to all others (`Overlay`)."""
 
-import errno
 import ipaddress
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
 from cluster.aio import tasks
-from cluster.runtime.podsockets import Buffers, Tcp, Udp
-from cluster.runtime.vos import sockets
+from cluster.runtime.podsockets import Buffers, Udp
 from cluster.runtime.vos.sockets import Endpoint
 
 if TYPE_CHECKING:
-    from cluster.runtime.podnetwork import Namespace
+    from cluster.runtime.podnetwork import Namespace, Uplink
 
 _PENDING: Final = 256
 """Datagrams that wait for somebody to wake."""
 
 
+class Overlay(Protocol):
+    """The node's network, which carries frames."""
+
+    def uplink(self, space: "Namespace") -> "Uplink":
+        """The stack of a namespace; made when it is first needed."""
+
+
 class Bridge:
-    """The pods of one runtime, by address."""
+    """The pods of one runtime, by address. With an overlay, all of IPv4 between pods goes through
+    their stacks; without one, and with IPv6, which no overlay carries, they reach each other in
+    memory, and nothing else.
+    """
 
     def __init__(self) -> None:
+        self.overlay: Overlay | None = None
         self.buffers = Buffers()
         self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         """Those that pods have addresses of."""
@@ -46,25 +55,15 @@ class Bridge:
         return next(lengths, found.max_prefixlen)
 
     def at(self, address: str) -> "Namespace | None":
-        """The namespace of an address; None where it is not on this node."""
+        """The namespace that an address is reached in through memory; None where there is none."""
+        if self.overlay is not None and ":" not in address:
+            return None
+        return self.holder(address)
+
+    def holder(self, address: str) -> "Namespace | None":
+        """The namespace that has an address; None where it is not on this node."""
         place = self._places.get(address)
         return place() if place is not None else None
-
-    # What is not on this node: the overlay will take it from here. Until then there is no route.
-
-    async def beyond(self, _client: "Namespace", _address: str, _port: int) -> Tcp:
-        """A connection that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
-
-    def datagram_beyond(
-        self, _client: "Namespace", _socket: Udp, _data: bytes, _to: Endpoint
-    ) -> None:
-        """A datagram that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
-
-    async def echo_beyond(self, _client: "Namespace", _address: str, _size: int) -> None:
-        """A ping that leads off the node. OSError EHOSTUNREACH."""
-        raise sockets.error(errno.EHOSTUNREACH)
 
     # ------------------------------------------------------------------------------------------
 

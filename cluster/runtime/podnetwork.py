@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cluster.runtime import portbinding
 from cluster.runtime.podsockets import Answered, Answering, Listening, Tcp, Udp, pair
 from cluster.runtime.vos import sockets
-from cluster.runtime.vos.sockets import Endpoint, Open
+from cluster.runtime.vos.sockets import Endpoint, Open, Stream
 from cluster.runtime.vos.waiting import Waiters
 
 if TYPE_CHECKING:
@@ -43,6 +43,31 @@ class Occupant(Protocol):
 
     async def wake(self, port: int) -> None:
         """Wake who would listen on a port, and wait until he does, or will not."""
+
+
+class Uplink(Protocol):
+    """A pod's stack, which leads to whatever is not the pod itself (`runtime.network`)."""
+
+    async def connect(self, address: str, port: int) -> Stream:
+        """A connection. OSError as `sockets.Network.connect`."""
+
+    def send(self, socket: Udp, data: bytes, to: Endpoint) -> None:
+        """Send a datagram of a socket. OSError."""
+
+    async def echo(self, address: str, size: int) -> None:
+        """Wait for the answer to a ping. OSError EHOSTUNREACH."""
+
+    def listens(self, listener: Listening) -> None:
+        """Somebody listens."""
+
+    def open_sockets(self) -> Sequence[Open]:
+        """Its connections, as rows."""
+
+    def break_answered(self, owner: object) -> None:
+        """Who answered by itself is gone: its connections are reset."""
+
+    def close(self) -> None:
+        """The pod is gone."""
 
 
 class Nobody:
@@ -76,6 +101,7 @@ class Namespace:
         self.changed = Waiters()
         """Wakes those who wait for somebody to listen."""
         self.closed = False
+        self._uplink: Uplink | None = None
 
     @property
     def interfaces(self) -> Sequence[str]:
@@ -84,13 +110,27 @@ class Namespace:
 
     # ---- streams -----------------------------------------------------------------------------
 
-    async def connect(self, address: str, port: int) -> Tcp | Answered:
+    def uplink(self) -> Uplink | None:
+        """The pod's stack, made when it is first needed; None where there is no overlay."""
+        overlay = self._bridge.overlay
+        if self._uplink is None and overlay is not None and not self.closed:
+            self._uplink = overlay.uplink(self)
+        return self._uplink
+
+    def _beyond(self) -> Uplink:
+        """What leads off the pod. OSError EHOSTUNREACH where nothing does."""
+        found = self.uplink()
+        if found is None:
+            raise sockets.error(errno.EHOSTUNREACH)
+        return found
+
+    async def connect(self, address: str, port: int) -> Stream:
         """See Network."""
         self._check_open()
         address = portbinding.plain(address)
         target = self._target(address)
         if target is None:
-            return await self._bridge.beyond(self, address, port)
+            return await self._beyond().connect(address, port)
         listener = await target.found(address, port)
         if listener is None:
             made = target.answered(address, port, self)
@@ -147,6 +187,8 @@ class Namespace:
         portbinding.check(self._listeners, port, address)
         made = Listening(Endpoint(address, port), backlog, on_closed=self._unlisten)
         self._listeners.setdefault(port, {})[address] = made
+        if self._uplink is not None:
+            self._uplink.listens(made)
         self.changed.wake()
         return made
 
@@ -208,7 +250,7 @@ class Namespace:
         address = portbinding.plain(to.address)
         target = self._target(address)
         if target is None:
-            self._bridge.datagram_beyond(self, socket, data, to)
+            self._beyond().send(socket, data, Endpoint(address, to.port))
             return
         bound = socket.local.address
         sender = Endpoint(
@@ -241,7 +283,7 @@ class Namespace:
         begun = loop.time()
         async with asyncio.timeout(timeout):
             if self._target(address) is None:
-                await self._bridge.echo_beyond(self, address, size)
+                await self._beyond().echo(address, size)
             else:
                 await asyncio.sleep(_HOP_SECONDS)
         return loop.time() - begun
@@ -263,7 +305,7 @@ class Namespace:
             for bound in self._udp.values()
             for one in bound.values()
         ]
-        return rows
+        return [*rows, *(self._uplink.open_sockets() if self._uplink is not None else ())]
 
     def source(self, to: str) -> str:
         """The address that who connects to `to` is seen by."""
@@ -277,10 +319,14 @@ class Namespace:
         for stream in list(self._streams):
             if isinstance(stream, Answered) and stream.owner is owner:
                 stream.break_off()
+        if self._uplink is not None:
+            self._uplink.break_answered(owner)
 
     def close(self) -> None:
         """The pod is gone, with all its sockets; peers are reset."""
         self.closed = True
+        if self._uplink is not None:
+            self._uplink.close()
         for stream in list(self._streams):
             stream.break_off()
         for listeners in list(self._listeners.values()):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from cluster.runtime.vos import sockets
-from cluster.runtime.vos.sockets import Endpoint
+from cluster.runtime.vos.sockets import Endpoint, Stream
 from cluster.runtime.vos.waiting import Waiters
 
 WINDOW: Final = 64 << 10
@@ -319,7 +319,7 @@ class Listening:
         self.closed = False
         self._backlog = min(max(backlog, 1), MAX_BACKLOG)
         self._on_closed = on_closed
-        self._queue: deque[Tcp] = deque()
+        self._queue: deque[Stream] = deque()
         self._waiters = Waiters()
 
     @property
@@ -333,12 +333,12 @@ class Listening:
             await self._waiters.wait()
         return not self.closed
 
-    def offer(self, stream: Tcp) -> None:
+    def offer(self, stream: Stream) -> None:
         """A new connection."""
         self._queue.append(stream)
         self._waiters.wake()
 
-    async def accept(self) -> Tcp:
+    async def accept(self) -> Stream:
         """See Listener."""
         while True:
             if self.closed:
