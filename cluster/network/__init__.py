@@ -1,1 +1,1 @@
-"""Floor 1: packets, not pods. The overlay comes with a later issue; see docs/design.md."""
+"""Floor 1: packets, not pods. Codecs (`wire`), machines without I/O (`stack`), the edge (`io`)."""

@@ -1,0 +1,1 @@
+"""The edge: sockets, devices and asyncio around the machines of `stack`."""
