@@ -6,10 +6,11 @@ are chosen before, for a pure function cannot know which are free.
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cluster.launcher import pki, state, topology
+from cluster.launcher.addressing import Addresses
 from cluster.launcher.processes import Plan, Process
 from cluster.launcher.topology import Topology
 
@@ -30,11 +31,14 @@ REGISTRY: Final = "registry"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the API server listens: REST over TLS, and gRPC; and the registry, 0 without one."""
+    """Where the API server listens: REST over TLS, and gRPC; and the registry, 0 without one; and
+    where the nodes are.
+    """
 
     api: int
     grpc: int
     registry: int = 0
+    addresses: Addresses = field(default_factory=Addresses)
 
     @property
     def registry_names(self) -> tuple[str, ...]:
@@ -49,7 +53,11 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
         _scheduler(wanted, folder),
         _controller_manager(wanted, folder),
         *(_registry(wanted, folder, ports) if wanted.registry else ()),
-        *(process for node in wanted.nodes for process in _node(wanted, folder, node, ports)),
+        *(
+            process
+            for position, node in enumerate(wanted.nodes)
+            for process in _node(wanted, folder, position, node, ports)
+        ),
         *(process for group in wanted.hollow for process in _hollow(wanted, folder, group)),
     )
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
@@ -78,12 +86,12 @@ FRONT_PROXY_SUBJECT: Final = pki.Subject("front-proxy-client")
 ADMINISTRATOR: Final = pki.Subject("kubernetes-admin", (_MASTERS,))
 
 
-def hosts(wanted: Topology, more: tuple[str, ...] = ()) -> tuple[str, ...]:
+def hosts(wanted: Topology, addresses: Addresses, more: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The names and addresses under which the API server's certificate is valid."""
     service = str(ipaddress.ip_network(wanted.service_cidr)[1])
     inside = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
     domain = "kubernetes.default.svc.cluster.local"
-    return ("localhost", LOOPBACK, "::1", *inside, domain, service, *more)
+    return ("localhost", LOOPBACK, "::1", *inside, domain, service, addresses.gateway, *more)
 
 
 def dns_address(wanted: Topology) -> str:
@@ -92,16 +100,19 @@ def dns_address(wanted: Topology) -> str:
     return str(addresses[min(10, addresses.num_addresses - 2)])
 
 
-def kubelets(wanted: Topology) -> dict[str, tuple[str, ...]]:
+def kubelets(wanted: Topology, addresses: Addresses) -> dict[str, tuple[str, ...]]:
     """Each kubelet process, and the names and addresses under which its certificate is valid."""
-    names = [*(node.name for node in wanted.nodes), *(name for name, _, _ in _shares(wanted))]
-    return {f"kubelet-{name}": (name, LOOPBACK) for name in names}
+    found = {
+        f"kubelet-{node.name}": (node.name, addresses.node(position), LOOPBACK)
+        for position, node in enumerate(wanted.nodes)
+    }
+    return found | {f"kubelet-{name}": (name, LOOPBACK) for name, _, _ in _shares(wanted)}
 
 
-def _serving(folder: state.Folder, kubelet: str) -> dict[str, str]:
+def _serving(folder: state.Folder, kubelet: str, address: str) -> dict[str, str]:
     """Where and by what certificates a kubelet serves the API server."""
     return {
-        "address": LOOPBACK,
+        "address": address,
         "port": "0",
         "tls-cert-file": str(folder.pki / f"{kubelet}.crt"),
         "tls-private-key-file": str(folder.pki / f"{kubelet}.key"),
@@ -114,7 +125,7 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
         wanted, folder, APISERVER,
         {
             "bind-address": LOOPBACK,
-            "advertise-address": LOOPBACK,
+            "advertise-address": ports.addresses.gateway,
             "secure-port": str(ports.api),
             "grpc-port": str(ports.grpc),
             "tls-cert-file": str(folder.pki / "apiserver.crt"),
@@ -171,14 +182,17 @@ def _registry(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[
 
 
 def _node(
-    wanted: Topology, folder: state.Folder, node: topology.Node, ports: Ports
+    wanted: Topology, folder: state.Folder, position: int, node: topology.Node, ports: Ports
 ) -> Iterator[Process]:
     runtime, kubelet, proxy = (
         f"{component}-{node.name}" for component in ("runtime", "kubelet", "kube-proxy")
     )
     endpoint = f"unix:{folder.socket(runtime)}"
     named = {"hostname-override": node.name}
+    address, underlay = ports.addresses.node(position), ports.addresses.underlay(position)
     flags = {**named, "listen": endpoint, "state-dir": str(folder.node_state(node.name))}
+    flags |= {"node-ip": address, "host-gateway": ports.addresses.gateway}
+    flags |= _underlay(ports.addresses, underlay)
     if wanted.driver != "sim":
         flags["driver"] = wanted.driver
         flags["oci-root"] = str(folder.node_oci(node.name))
@@ -192,12 +206,13 @@ def _node(
         {
             **named,
             **_kubeconfig(folder, kubelet),
-            **_serving(folder, kubelet),
+            **_serving(folder, kubelet, underlay),
+            **({} if underlay == address else {"advertise-kubelet-address": underlay}),
             "container-runtime-endpoint": endpoint,
             "pod-logs-dir": str(folder.node_logs(node.name)),
             "root-dir": str(folder.node_root(node.name)),
             "cluster-dns": dns_address(wanted),
-            "node-ip": LOOPBACK,
+            "node-ip": address,
             "kubernetes-version": wanted.kubernetes_version,
             **_registration(node.size, node.labels, node.taints),
         },
@@ -228,7 +243,7 @@ def _hollow(
         process = f"kubelet-{name}"
         flags = {
             **_kubeconfig(folder, process),
-            **_serving(folder, process),
+            **_serving(folder, process, LOOPBACK),
             "advertise-kubelet-address": LOOPBACK,
             "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
             "hollow": str(len(numbers)),
@@ -242,6 +257,15 @@ def _hollow(
             flags["hollow-zones"] = ",".join(group.zones)
         flags |= _scripts(wanted)
         yield _process(wanted, folder, "kubelet", flags, name=process)
+
+
+def _underlay(addresses: Addresses, host: str) -> dict[str, str]:
+    """Where a process receives the datagrams of its nodes."""
+    return {
+        "underlay-address": host,
+        "vxlan-port": str(addresses.vxlan_port),
+        "cable-port": str(addresses.cable_port),
+    }
 
 
 def _scripts(wanted: Topology) -> dict[str, str]:

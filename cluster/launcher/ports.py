@@ -1,4 +1,4 @@
-"""Which ports of this machine are free."""
+"""Which ports of this machine are free, and what other clusters have."""
 
 import fcntl
 import os
@@ -46,7 +46,7 @@ class Claims:
     def choose(self, asked: int, first: int = _FIRST_API, flag: str = "--port") -> int:
         """`asked`, or (for 0) the first port from `first` on that nobody has. InUse."""
         if asked:
-            if not (free(asked) and self._claim(asked)):
+            if not (free(asked) and self.claim(str(asked))):
                 raise InUse(
                     f"port {asked} is in use by another program; "
                     f"choose another with {flag}, or leave it out to have a free one chosen"
@@ -54,12 +54,13 @@ class Claims:
             return asked
         for port in range(first, min(first + _TRIED, 65536)):
             # What is claimed may be listened on by now: look at it last.
-            if self._claim(port) and free(port):
+            if self.claim(str(port)) and free(port):
                 return port
         raise InUse(f"no port from {first} to {first + _TRIED} is free; name one with {flag}")
 
-    def _claim(self, port: int) -> bool:
-        claim = os.open(self._folder / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    def claim(self, name: str) -> bool:
+        """Have something of this name (a port is one), if no other cluster of this user has it."""
+        claim = os.open(self._folder / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,6 +1,6 @@
 """Writes what a cluster needs before its processes start: certificates, kubeconfigs, the plan."""
 
-from cluster.launcher import files, kubeconfig, pki, processes, state
+from cluster.launcher import addressing, files, kubeconfig, pki, processes, state
 from cluster.launcher import plan as plans
 from cluster.launcher.topology import DEFAULT_NAME, Topology
 
@@ -24,18 +24,21 @@ def prepare(
         cluster = context(wanted.name)
         return kubeconfig.document(cluster, f"{cluster}-{name}", access)
 
-    pki.ensure_serving(folder.pki, "apiserver", plans.hosts(wanted), authority, now)
+    pki.ensure_serving(
+        folder.pki, "apiserver", plans.hosts(wanted, ports.addresses), authority, now
+    )
     pki.ensure_service_account_key(folder.pki)
     pki.ensure_client(
         folder.pki, plans.KUBELET_CLIENT, plans.KUBELET_CLIENT_SUBJECT, authority, now
     )
-    for name, hosts in plans.kubelets(wanted).items():
+    for name, hosts in plans.kubelets(wanted, ports.addresses).items():
         pki.ensure_serving(folder.pki, name, hosts, authority, now)
     pki.ensure_client(folder.pki, plans.FRONT_PROXY, plans.FRONT_PROXY_SUBJECT, authority, now)
     for name, subject in plans.subjects(wanted).items():
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject))
     kubeconfig.write(folder.kubeconfig, config("admin", plans.ADMINISTRATOR))
+    addressing.keep(folder.addresses, ports.addresses)
     plan = plans.plan(wanted, folder, ports)
     files.write_private(folder.plan, plan.encode())
     return plan

@@ -5,6 +5,7 @@
     HOME/NAME/plan.json     what runs               HOME/NAME/processes.json   its processes now
     HOME/NAME/nodes/NODE/   container logs of a node, and the images that it pulled
     HOME/NAME/registry/     the images of the cluster's registry
+    HOME/NAME/addresses.json   the addresses of its nodes
     HOME/NAME/lock          held by the supervisor  HOME/NAME/run/    unix sockets
 
 A process is known by its number and the time it started, since numbers are used again.
@@ -112,6 +113,11 @@ class Folder:
         return self.path / "plan.json"
 
     @property
+    def addresses(self) -> Path:
+        """Which addresses the nodes have (`addressing`)."""
+        return self.path / "addresses.json"
+
+    @property
     def processes(self) -> Path:
         """The processes that run now."""
         return self.path / "processes.json"
@@ -166,7 +172,13 @@ class Folder:
         inner = (self.data, self.registry, self.path / "nodes")
         for folder in (self.pki, self.conf, self.logs, *inner):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.kubeconfig, self.plan, self.lock, *self.path.glob(".*.new")):
+        for file in (
+            self.kubeconfig,
+            self.plan,
+            self.addresses,
+            self.lock,
+            *self.path.glob(".*.new"),
+        ):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()

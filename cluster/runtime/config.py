@@ -1,5 +1,6 @@
 """What a runtime is told when it is built."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,16 @@ class Config:
     """Where gRPC is served: `unix:/path`, `host:port`, or "" for not at all."""
     pod_cidr: str = ""
     """Where pod addresses come from until the kubelet says (UpdateRuntimeConfig)."""
+    node_ip: str = ""
+    """The node's own address in the cluster's network, its InternalIP; "": there is no overlay."""
+    underlay_address: str = ""
+    """Where the overlay's datagrams are received, where it is not `node_ip`."""
+    vxlan_port: int = 4789
+    """The port of VXLAN (RFC 7348) there; 0: any that is free."""
+    cable_port: int = 4790
+    """The port of the emulated wire between the nodes there; 0: any that is free."""
+    host_gateway: str = ""
+    """The address at which pods reach what listens on this machine's 127.0.0.1; "": none."""
     image_pull_seconds: float = 0.0
     """How long each image pull takes."""
     event_buffer: int = 4096
@@ -75,3 +86,16 @@ class Config:
             raise ValueError(f"on_restart is {self.on_restart!r}: not {', '.join(ON_RESTART)}")
         if self.pod_cidr:
             addresses.networks(self.pod_cidr)
+        for name in ("node_ip", "underlay_address", "host_gateway"):
+            _check_address(name, getattr(self, name))
+        for name in ("vxlan_port", "cable_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise ValueError(f"{name} is {getattr(self, name)}: no port")
+
+
+def _check_address(name: str, text: str) -> None:
+    try:
+        if text:
+            ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is no IPv4 address: {error}") from None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cluster.launcher import plan, state, topology
+from cluster.launcher.addressing import Addresses
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import HollowGroup, Node, Size, Topology
 
@@ -109,15 +110,38 @@ def test_every_process_with_a_kubeconfig_has_an_identity_as_in_kubernetes() -> N
 
 
 def test_the_api_servers_certificate_covers_its_names_and_the_service_address() -> None:
-    hosts = plan.hosts(Topology(service_cidr="10.2.0.0/16"), ("example",))
+    hosts = plan.hosts(Topology(service_cidr="10.2.0.0/16"), Addresses(7), ("example",))
     assert {
         "localhost",
         "127.0.0.1",
         "::1",
         "kubernetes.default.svc",
         "10.2.0.1",
+        "127.7.0.1",
         "example",
     } <= set(hosts)
+
+
+def test_each_node_has_an_address_of_its_own_that_all_its_processes_know() -> None:
+    ports = plan.Ports(1, 2, addresses=Addresses(7))
+    made = plan.plan(topology.simple(2), FOLDER, ports).processes
+    found = {process.name: flags(process) for process in made}
+    assert found["kubelet-node-1"]["node-ip"] == found["runtime-node-1"]["node-ip"] == "127.7.0.2"
+    assert found["kubelet-node-2"]["node-ip"] == found["kubelet-node-2"]["address"] == "127.7.0.3"
+    runtime = found["runtime-node-2"]
+    assert (runtime["vxlan-port"], runtime["cable-port"]) == ("4789", "4790")
+    assert runtime["host-gateway"] == found["apiserver"]["advertise-address"] == "127.7.0.1"
+    assert "advertise-kubelet-address" not in found["kubelet-node-1"]
+
+
+def test_where_the_machine_has_no_addresses_for_nodes_they_are_reached_by_ports() -> None:
+    ports = plan.Ports(1, 2, addresses=Addresses(7, False, 0, 0))
+    made = plan.plan(topology.simple(1), FOLDER, ports).processes
+    found = {process.name: flags(process) for process in made}
+    kubelet, runtime = found["kubelet-node-1"], found["runtime-node-1"]
+    assert kubelet["node-ip"] == runtime["node-ip"] == "127.7.0.2"
+    assert kubelet["address"] == kubelet["advertise-kubelet-address"] == plan.LOOPBACK
+    assert (runtime["underlay-address"], runtime["vxlan-port"]) == (plan.LOOPBACK, "0")
 
 
 def test_the_same_topology_gives_the_same_plan() -> None:
@@ -128,13 +152,14 @@ def test_the_same_topology_gives_the_same_plan() -> None:
 def test_every_kubelet_serves_the_api_server_by_a_certificate_of_its_own() -> None:
     wanted = Topology(nodes=(Node("n"),), hollow=(HollowGroup(5, "h"),))
     found = processes(wanted)
-    assert list(plan.kubelets(wanted)) == ["kubelet-n", "kubelet-h"]
-    for name in plan.kubelets(wanted):
+    certificates = plan.kubelets(wanted, Addresses())
+    assert list(certificates) == ["kubelet-n", "kubelet-h"]
+    for name, address in (("kubelet-n", "127.1.0.2"), ("kubelet-h", plan.LOOPBACK)):
         given = flags(found[name])
         assert given["tls-cert-file"].endswith(f"pki/{name}.crt")
         assert given["client-ca-file"].endswith("pki/ca.crt")
-        assert (given["address"], given["port"]) == (plan.LOOPBACK, "0")
-        assert plan.LOOPBACK in plan.kubelets(wanted)[name]
+        assert (given["address"], given["port"]) == (address, "0")
+        assert address in certificates[name]
     assert flags(found["kubelet-n"])["pod-logs-dir"] == str(FOLDER.node_logs("n"))
     assert flags(found["kubelet-n"])["root-dir"] == str(FOLDER.node_root("n"))
     assert flags(found["kubelet-n"])["cluster-dns"] == "10.96.0.10"

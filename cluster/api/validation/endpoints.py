@@ -49,7 +49,7 @@ def special(path: str, text: str) -> Causes:
     if address.is_unspecified:
         detail = "may not be unspecified (0.0.0.0 or ::)"
         found.append(causes.invalid(path, text, detail))
-    if address.is_loopback:
+    if _loopback(address):
         detail = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
         found.append(causes.invalid(path, text, detail))
     if address.is_link_local:
@@ -61,11 +61,25 @@ def special(path: str, text: str) -> Causes:
     return found
 
 
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/16"), ipaddress.ip_network("::1"))
+# The rest of 127.0.0.0/8 are the nodes of clusters on this machine (docs/design.md).
 _MULTICAST: Final = (ipaddress.ip_network("224.0.0.0/24"), ipaddress.ip_network("ff02::/16"))
 
 
-def _link_local_multicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return any(address.version == net.version and address in net for net in _MULTICAST)
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def _loopback(address: _Address) -> bool:
+    return _within(address, _LOOPBACK)
+
+
+def _link_local_multicast(address: _Address) -> bool:
+    return _within(address, _MULTICAST)
+
+
+def _within(address: _Address, networks: _Networks) -> bool:
+    return any(address.version == net.version and address in net for net in networks)
 
 
 def _port(path: str, port: Object, *, several: bool) -> Causes:

@@ -12,7 +12,7 @@ from cluster.aio import clock
 from cluster.api import schema
 from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
-from cluster.launcher import faults, launching, ports, state, topology
+from cluster.launcher import addressing, faults, launching, ports, state, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology
@@ -227,7 +227,8 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
     images = 0
     if wanted.registry:
         images = claims.choose(wanted.registry_port, _FIRST_REGISTRY, "ports.registry")
-    chosen = plans.Ports(api, grpc, images)
+    nodes = addressing.choose(wanted.name, addressing.kept(folder.addresses), claims.claim)
+    chosen = plans.Ports(api, grpc, images, nodes)
     folder.prepare()
     from cluster.cli import supervise
 
@@ -243,7 +244,8 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
 def _check_same(wanted: Topology, folder: state.Folder) -> None:
     """A cluster that runs as asked for may be asked for again."""
     running = clusters.plan(folder)
-    asked = plans.plan(wanted, folder, plans.Ports(0, 0))
+    nodes = addressing.kept(folder.addresses) or addressing.Addresses()
+    asked = plans.plan(wanted, folder, plans.Ports(0, 0, addresses=nodes))
     if _shape(running.processes) != _shape(asked.processes) or wanted.api_port:
         raise Exists(
             f"cluster {wanted.name} is running already, and not like this; stop it first with: "

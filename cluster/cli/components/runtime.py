@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _SETTINGS = (
     Setting("listen", TEXT, "Where CRI and data plane are served: unix:/path or host:port."),
     Setting("pod_cidr", TEXT, "Pod addresses until the kubelet says."),
+    Setting("node_ip", TEXT, "Address of the node in the pod network; without it there is none."),
+    Setting("underlay_address", TEXT, "Where its datagrams are received, if not at --node-ip."),
+    Setting("vxlan_port", NUMBER, "UDP port of VXLAN there; 0 takes a free one."),
+    Setting("cable_port", NUMBER, "UDP port of the wire between nodes; 0 takes a free one."),
+    Setting("host_gateway", TEXT, "Address at which pods reach 127.0.0.1 of this machine."),
     Setting("image_pull_seconds", DURATION, "How long each image pull takes.", "image-pull-time"),
 )
 
