@@ -1,0 +1,103 @@
+"""What the cores of a node have to send, by destination, until their shell takes it.
+
+Frames of one call that go the same way leave as one action, so a shell sends them in one go.
+"""
+
+from collections.abc import Callable
+
+from cluster.network.stack.actions import Action, Address, ToCable, ToPeer, ToPort
+from cluster.network.wire.frame import Frame
+
+
+class FrameQueue:
+    """What goes to one port."""
+
+    __slots__ = ("_port", "_waiting", "items")
+
+    def __init__(self, waiting: "list[Queue]", port: str) -> None:
+        self._waiting = waiting
+        self._port = port
+        self.items: list[Frame] = []
+
+    def push(self, frame: Frame) -> None:
+        """One more frame."""
+        if not self.items:
+            self._waiting.append(self)
+        self.items.append(frame)
+
+    def taken(self) -> Action:
+        """All of it, as an action."""
+        items, self.items = self.items, []
+        return ToPort(self._port, items)
+
+
+class ByteQueue:
+    """What goes to one address of the underlay."""
+
+    __slots__ = ("_address", "_kind", "_waiting", "items")
+
+    def __init__(
+        self,
+        waiting: "list[Queue]",
+        kind: Callable[[Address, list[bytes]], ToPeer | ToCable],
+        address: Address,
+    ) -> None:
+        self._waiting = waiting
+        self._kind = kind
+        self._address = address
+        self.items: list[bytes] = []
+
+    def push(self, data: bytes) -> None:
+        """One more payload or frame."""
+        if not self.items:
+            self._waiting.append(self)
+        self.items.append(data)
+
+    def taken(self) -> Action:
+        """All of it, as an action."""
+        items, self.items = self.items, []
+        return self._kind(self._address, items)
+
+
+Queue = FrameQueue | ByteQueue
+
+
+class Outbox:
+    """All queues that hold something."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Queue] = []
+        self._peers: dict[Address, ByteQueue] = {}
+        self._cables: dict[Address, ByteQueue] = {}
+
+    def port(self, name: str) -> FrameQueue:
+        """A queue to a port; who makes a port keeps it."""
+        return FrameQueue(self._waiting, name)
+
+    def peer(self, address: Address) -> ByteQueue:
+        """The queue to a VXLAN socket."""
+        queue = self._peers.get(address)
+        if queue is None:
+            queue = self._peers[address] = ByteQueue(self._waiting, ToPeer, address)
+        return queue
+
+    def cable(self, address: Address) -> ByteQueue:
+        """The queue to a cable socket."""
+        queue = self._cables.get(address)
+        if queue is None:
+            queue = self._cables[address] = ByteQueue(self._waiting, ToCable, address)
+        return queue
+
+    def forget(self) -> None:
+        """The nodes are others: addresses that nobody has any more take no memory."""
+        self._peers = {}
+        self._cables = {}
+
+    def take(self) -> list[Action]:
+        """Everything, in the order in which destinations were first sent to."""
+        waiting = self._waiting
+        if not waiting:
+            return []
+        actions = [queue.taken() for queue in waiting]
+        waiting.clear()
+        return actions
