@@ -271,6 +271,17 @@ async def _comes_up(cluster):
     await cluster.until(lambda: _three_ready(cluster), within=30)
 
 
+def slowness() -> float:
+    """How many times as long as on the machine that the figure is of (or 1) Python takes here."""
+    taken = []
+    for _ in range(5):
+        started = time.process_time()
+        kept = {f"{number % 1000}": [number] for number in range(300_000)}
+        taken.append(time.process_time() - started)
+        assert len(kept) == 1000
+    return max(1.0, min(taken) / 0.04)
+
+
 def test_thirty_minutes_of_ten_nodes_with_one_dying_take_less_than_three_seconds():
     async def scenario(cluster):
         await node_dies(cluster, replicas=30, node="node-4", last=1800)
@@ -280,7 +291,7 @@ def test_thirty_minutes_of_ten_nodes_with_one_dying_take_less_than_three_seconds
     # The lab never waits: its processor time is its time on an idle machine.
     started = time.process_time()
     assert lab.run(scenario) >= 1800
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 3 * slowness()
 
 
 def test_controllers_may_be_given_other_times():

@@ -11,7 +11,7 @@ look at the clock, is why scripts have processes of their own (`host`).
 
 import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,9 +19,19 @@ MEMORY: Final = 48 << 20
 """Bytes of a script's heap between two events."""
 _MOST: Final = 2 * MEMORY
 """And within one."""
+_NEARLY: Final = _MOST * 3 // 4
+"""By how much a process has grown whose script's heap has been full: some of what the heap has, it
+had already.
+"""
 _SELDOM: Final = 64
 """Events after which a heap is weighed that does not grow: it takes as long as two or three."""
-_FULL: Final = f"JavaScript heap out of memory (the emulated node has {MEMORY >> 20} MiB)"
+FULL: Final = (
+    "Reached heap limit Allocation failed - JavaScript heap out of memory "
+    f"(the emulated node has {MEMORY >> 20} MiB)"
+)
+_LOST: Final = '["lost"]'
+"""The command that says that the script failed with null: the script's, or the engine's own."""
+_THROWN: Final = '["uncaught","Uncaught null"]'
 STACK: Final = 512 << 10
 SECONDS: Final = 0.25
 """CPU time that one event may take."""
@@ -58,9 +68,11 @@ def _quickjs() -> Any:
 
 
 class Engine:
-    """One script. `given` is what it knows of its world: see `runtime.js`."""
+    """One script. `given` is what it knows of its world: see `runtime.js`; `peak` tells how many
+    bytes its process has had at most since it began, where it has one of its own.
+    """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, Any], peak: Callable[[], int] = lambda: 0) -> None:
         quickjs = _quickjs()
         self._context = quickjs.Context()
         self._context.set_memory_limit(_MOST)
@@ -69,6 +81,7 @@ class Engine:
         self._faults = (quickjs.JSException,)
         made = self._context.eval(_source())
         self._event = made(self._context.parse_json(json.dumps(given)))
+        self._peak = peak
         self._size = self._unweighed = 0
         self._due = 1
 
@@ -84,10 +97,16 @@ class Engine:
             text: str = self._event("")
         except self._faults as fault:
             raise Overrun(_reason(str(fault))) from fault
+        if _LOST in text:
+            text = text.replace(_LOST, '["full"]' if self._peaked() else _THROWN)
         self._weigh()
         if len(text) > _MAX_COMMANDS:
             raise Overrun(f"it said more than {_MAX_COMMANDS >> 20} MiB at once")
         return text
+
+    def _peaked(self) -> bool:
+        """Whether the heap has been full: what was thrown may have emptied it since."""
+        return self._peak() > _NEARLY
 
     def _weigh(self) -> None:
         """See how large the heap is, the sooner again the faster it grows. Overrun."""
@@ -96,7 +115,7 @@ class Engine:
             return
         size = self._context.memory()["malloc_size"]
         if size > MEMORY:
-            raise Overrun(_FULL)
+            raise Overrun(FULL)
         growth = (size - self._size) / self._unweighed
         soon = int((MEMORY - size) / (2 * growth)) if growth > 0 else _SELDOM
         self._due = min(max(soon, 1), _SELDOM)
@@ -107,5 +126,5 @@ def _reason(text: str) -> str:
     if "interrupted" in text:
         return f"it computed for more than {SECONDS} seconds at once"
     if "out of memory" in text or "null" in text:
-        return _FULL
+        return FULL
     return text.splitlines()[0] if text else "the engine failed"

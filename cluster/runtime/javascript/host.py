@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from cluster.runtime.javascript import engine
@@ -57,21 +58,26 @@ def _fork(control: socket.socket, descriptor: int) -> None:
         return
     try:
         control.close()
-        _limit()
+        peak = _limit()
         with socket.socket(fileno=descriptor) as link:
-            _serve(link)
+            _serve(link, peak)
     finally:
         os._exit(0)
 
 
-def _limit() -> None:
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (light)
-        pages = int(file.read().split()[0])
-    most = pages * resource.getpagesize() + ROOM
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+def _limit() -> Callable[[], int]:
+    """Limit the process' memory; what tells how many bytes it has had at most since then."""
+    began = _status("VmSize:")
+    resource.setrlimit(resource.RLIMIT_AS, (began + ROOM, began + ROOM))
+    return lambda: _status("VmPeak:") - began
 
 
-def _serve(link: socket.socket) -> None:
+def _status(name: str) -> int:
+    with open("/proc/self/status", encoding="utf-8") as file:  # noqa: PTH123  (light)
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith(name))
+
+
+def _serve(link: socket.socket, peak: Callable[[], int]) -> None:
     script: Engine | None = None
     while (frame := _receive(link)) is not None:
         # Its signal ends the process, whatever it is at.
@@ -79,7 +85,7 @@ def _serve(link: socket.socket) -> None:
         try:
             told = json.loads(frame)
             if script is None:
-                script = Engine(told)
+                script = Engine(told, peak)
                 answer = DONE
             else:
                 answer = DONE + script.ask(*told).encode("utf-8", "replace")

@@ -163,7 +163,11 @@
 
   const fault = (error) => {
     if (error instanceof Exit) return;
-    if (process.listenerCount("uncaughtException")) process.emit("uncaughtException", error);
+    // Where there was no room for an error the engine threw null, as a script may: engine.py knows.
+    if (error === null) say("lost");
+    else if (error instanceof InternalError && /^(out of memory|undefined)?$/.test(error.message)) {
+      say("full");
+    } else if (process.listenerCount("uncaughtException")) process.emit("uncaughtException", error);
     else say("uncaught", error instanceof Error ? told(error) : `Uncaught ${inspect(error, 1)}`);
   };
   // What an async handler throws ends the process, as any rejection that nobody handles.

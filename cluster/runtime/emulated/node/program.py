@@ -15,7 +15,7 @@ from cluster.runtime.emulated.web import client, names
 from cluster.runtime.emulated.web.messages import PHRASES, Headers, Request, Response, TooLarge
 from cluster.runtime.emulated.web.serving import Server, Site
 from cluster.runtime.javascript import scripts
-from cluster.runtime.javascript.engine import Missing, Overrun
+from cluster.runtime.javascript.engine import FULL, Missing, Overrun
 from cluster.runtime.vos.files import FileSystem
 from cluster.runtime.vos.kernel import Call, encoded
 from cluster.runtime.vos.nodes import File
@@ -211,6 +211,9 @@ class _Node:
 
     async def _do_exit(self, code: int) -> None:
         self._code = code & 0xFF
+
+    async def _do_full(self) -> None:
+        await self._end(FULL)
 
     async def _do_uncaught(self, text: str) -> None:
         shown = text.replace("<input>", self._main or "[eval]")
