@@ -1,0 +1,251 @@
+"""The connections that pass through a node, as Linux's nf_conntrack keeps them.
+
+A connection is remembered when its first packet leaves the node (or is delivered here), so what is
+refused or dropped on the way leaves nothing. Both of its directions are in one table, each a `Way`
+that knows how its packets are rewritten.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cluster.network.stack.nat import tcpstates
+from cluster.network.stack.nat.expiry import Expiry
+from cluster.network.stack.nat.packet import Key, Packet, inverse
+from cluster.network.stack.nat.rewrite import Rewrite, between
+from cluster.network.stack.nat.tcpstates import State
+from cluster.network.wire import ipv4, tcp
+
+LARGEST: Final = 131072
+"""Connections at most, as kube-proxy sets it for a machine of four cores (32,768 a core)."""
+UDP_TIMEOUT: Final = 30.0
+"""Seconds of a UDP connection that was not answered yet, or has only begun."""
+UDP_STREAM_TIMEOUT: Final = 120.0
+UDP_STREAM_AFTER: Final = 2.0
+"""An answered one that lives longer than this is a stream."""
+ICMP_TIMEOUT: Final = 30.0
+GENERIC_TIMEOUT: Final = 600.0
+_LOOKED_AT: Final = 8
+"""Connections that are tried when the table is full and one of them must go."""
+_TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
+
+
+class Way:
+    """One direction of a connection."""
+
+    __slots__ = ("answer", "connection", "key", "new_key", "packets", "rewrite")
+
+    def __init__(self, connection: "Connection", key: Key, *, answer: bool) -> None:
+        self.connection = connection
+        self.key = key
+        """As its packets come in."""
+        self.new_key = key
+        """As they leave."""
+        self.rewrite: Rewrite | None = None
+        """From one to the other; None where nothing changes."""
+        self.answer = answer
+        """Whether it is that of the side that was called."""
+        self.packets = 0
+
+
+class Connection:
+    """A connection. Who keeps it for later looks at `alive` before using it."""
+
+    __slots__ = (
+        "alive",
+        "answered",
+        "answers",
+        "assured",
+        "begun",
+        "original",
+        "protocol",
+        "seen",
+        "service",
+        "slot",
+        "state",
+    )
+
+    def __init__(self, key: Key, now: float, state: State) -> None:
+        self.protocol = key[4]
+        self.state = state
+        self.original = Way(self, key, answer=False)
+        self.answers = Way(self, inverse(key), answer=True)
+        self.begun = now
+        self.seen = now
+        """When its last packet came: the one thing that a flow cache must set."""
+        self.answered = False
+        self.assured = False
+        """Whether it is not to be forgotten when room is needed."""
+        self.alive = False
+        """Whether it is in the table."""
+        self.service = ""
+        """The key of the service that it was sent on by."""
+        self.slot = -1
+
+    @property
+    def settled(self) -> bool:
+        """Whether packets may pass by a cache without being shown to conntrack.
+
+        A TCP segment with SYN, FIN or RST must be shown all the same.
+        """
+        if self.protocol == ipv4.TCP:
+            return self.state is State.ESTABLISHED and self.answered
+        return self.protocol == ipv4.UDP
+
+    @property
+    def timeout(self) -> float:
+        """Seconds without a packet after which it is forgotten."""
+        if self.protocol == ipv4.TCP:
+            return tcpstates.TIMEOUTS[self.state]
+        if self.protocol == ipv4.UDP:
+            stream = self.answered and self.seen - self.begun > UDP_STREAM_AFTER
+            return UDP_STREAM_TIMEOUT if stream else UDP_TIMEOUT
+        return ICMP_TIMEOUT if self.protocol == ipv4.ICMP else GENERIC_TIMEOUT
+
+
+class Conntrack:
+    """The table. `deadline` and `tick` are its timer."""
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        if largest < 1:
+            raise ValueError("a conntrack needs room for a connection")
+        self._largest = largest
+        self._ways: dict[Key, Way] = {}
+        self._expiry = Expiry()
+        self._datagrams: dict[tuple[int, int], dict[Connection, None]] = {}
+        self.refused = 0
+        """Connections for which there was no room."""
+        self.evicted = 0
+        """Connections that were not assured and made room for others."""
+
+    def __len__(self) -> int:
+        """Connections, not ways."""
+        return len(self._ways) >> 1
+
+    def find(self, key: Key) -> Way | None:
+        """The direction that has packets of this key."""
+        return self._ways.get(key)
+
+    def begin(self, now: float, packet: Packet) -> Connection | None:
+        """The connection that a packet begins, not yet remembered; None where it begins none."""
+        protocol, state = packet.protocol, State.NONE
+        if protocol == ipv4.TCP:
+            found = tcpstates.first(packet.flags)
+            if found is None:
+                return None
+            state = found
+        elif protocol == ipv4.ICMP and packet.destination_port == 0:
+            return None  # an answer that nobody asked for, or a kind without answers
+        return Connection(packet.key, now, state)
+
+    def advance(self, now: float, way: Way, flags: int) -> bool:
+        """A packet of a known connection; False where it begins the connection anew.
+
+        Then it is forgotten, and the packet is a new one's.
+        """
+        connection = way.connection
+        connection.seen = now
+        way.packets += 1
+        if way.answer and not connection.answered:
+            connection.answered = True
+            connection.assured = connection.protocol not in (ipv4.TCP, ipv4.ICMP)
+        if connection.protocol != ipv4.TCP:
+            return True
+        old = connection.state
+        if old in tcpstates.REOPENED and flags & _TURNS == tcp.SYN and not flags & tcp.ACK:
+            if not way.answer:
+                self.forget(connection)
+                return False
+            return True
+        new = tcpstates.after(old, flags, answer=way.answer)
+        if new is not old:
+            connection.state = new
+            if new is State.ESTABLISHED:
+                connection.assured = True
+            if tcpstates.TIMEOUTS[new] < tcpstates.TIMEOUTS[old]:
+                self._expiry.put(connection, now + tcpstates.TIMEOUTS[new])
+        return True
+
+    def is_free(self, key: Key) -> bool:
+        """Whether answers to packets that leave with this key would be nobody else's."""
+        return inverse(key) not in self._ways
+
+    def remember(self, now: float, connection: Connection, leaves: Key) -> bool:
+        """Put a connection into the table, whose packets leave with the key `leaves`.
+
+        False where there is no room for it. Its keys must be free.
+        """
+        if len(self) >= self._largest and not self._make_room():
+            self.refused += 1
+            return False
+        original, answers = connection.original, connection.answers
+        original.new_key = leaves
+        original.rewrite = between(original.key, leaves)
+        answers.key = inverse(leaves)
+        answers.new_key = inverse(original.key)
+        answers.rewrite = between(answers.key, answers.new_key)
+        original.packets = 1
+        self._ways[original.key] = original
+        self._ways[answers.key] = answers
+        connection.alive = True
+        self._expiry.put(connection, now + connection.timeout)
+        if connection.protocol == ipv4.UDP:
+            self._datagrams.setdefault(original.key[2:4], {})[connection] = None
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Take a connection out. Caches see that it is no longer `alive`."""
+        if not connection.alive:
+            return
+        connection.alive = False
+        original = connection.original
+        del self._ways[original.key]
+        del self._ways[connection.answers.key]
+        self._expiry.remove(connection)
+        if connection.protocol == ipv4.UDP:
+            where = original.key[2:4]
+            same = self._datagrams[where]
+            del same[connection]
+            if not same:
+                del self._datagrams[where]
+
+    def datagrams_to(self, address: int, port: int) -> list[Connection]:
+        """The UDP connections that were made to an address, before any rewriting."""
+        return list(self._datagrams.get((address, port), ()))
+
+    def connections(self) -> Iterator[Connection]:
+        """All of them, in the order in which they began."""
+        return (way.connection for way in list(self._ways.values()) if not way.answer)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        for connection in self.connections():
+            self.forget(connection)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is to be called next."""
+        return self._expiry.deadline
+
+    def tick(self, now: float) -> None:
+        """Forget what was silent for too long."""
+        for connection in self._expiry.take(now):
+            end = connection.seen + connection.timeout
+            if end <= now:
+                self.forget(connection)
+            else:
+                self._expiry.put(connection, end)
+
+    def _make_room(self) -> bool:
+        """Forget one of the oldest that is not assured (nf_conntrack's early drop)."""
+        tried = 0
+        for way in self._ways.values():
+            if way.answer:
+                continue
+            if not way.connection.assured:
+                self.forget(way.connection)
+                self.evicted += 1
+                return True
+            tried += 1
+            if tried == _LOOKED_AT:
+                break
+        return False
