@@ -20,6 +20,12 @@ _PENDING: Final = 256
 class Overlay(Protocol):
     """The node's network, which carries frames."""
 
+    def joined(self, address: str) -> None:
+        """A pod has this address. Nothing is made for it yet."""
+
+    def left(self, address: str) -> None:
+        """Nobody has it any more."""
+
     def uplink(self, space: "Namespace") -> "Uplink":
         """The stack of a namespace; made when it is first needed."""
 
@@ -42,11 +48,21 @@ class Bridge:
         """Have addresses lead to a namespace, which is made when somebody wants it."""
         for address in addresses:
             self._places[address] = place
+            if self.overlay is not None:
+                self.overlay.joined(address)
 
     def leave(self, addresses: Sequence[str]) -> None:
         """These addresses lead nowhere any more."""
         for address in addresses:
-            self._places.pop(address, None)
+            if self._places.pop(address, None) is not None and self.overlay is not None:
+                self.overlay.left(address)
+
+    def plug(self, overlay: "Overlay | None") -> None:
+        """From now on frames are carried by this overlay, or by none."""
+        self.overlay = overlay
+        if overlay is not None:
+            for address in self._places:
+                overlay.joined(address)
 
     def prefix(self, address: str) -> int:
         """The length of the prefix of a pod's address."""

@@ -8,7 +8,7 @@ answers. `podbridge` leads from one to another.
 
 import asyncio
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cluster.runtime import portbinding
@@ -57,8 +57,11 @@ class Uplink(Protocol):
     async def echo(self, address: str, size: int) -> None:
         """Wait for the answer to a ping. OSError EHOSTUNREACH."""
 
-    def listens(self, listener: Listening) -> None:
-        """Somebody listens."""
+    def opened(self, socket: Listening | Udp) -> None:
+        """A port of the pod is taken. Those that were taken before are the namespace's `bound`."""
+
+    def shut(self, socket: Listening | Udp) -> None:
+        """It is free again."""
 
     def open_sockets(self) -> Sequence[Open]:
         """Its connections, as rows."""
@@ -187,13 +190,26 @@ class Namespace:
         portbinding.check(self._listeners, port, address)
         made = Listening(Endpoint(address, port), backlog, on_closed=self._unlisten)
         self._listeners.setdefault(port, {})[address] = made
-        if self._uplink is not None:
-            self._uplink.listens(made)
-        self.changed.wake()
+        self._opened(made)
         return made
+
+    def _opened(self, socket: Listening | Udp) -> None:
+        if self._uplink is not None:
+            self._uplink.opened(socket)
+        self.changed.wake()
+
+    @property
+    def bound(self) -> Iterator[Listening | Udp]:
+        """Who has ports of the pod."""
+        for listeners in self._listeners.values():
+            yield from listeners.values()
+        for sockets_ in self._udp.values():
+            yield from sockets_.values()
 
     def _unlisten(self, listener: Listening) -> None:
         portbinding.drop(self._listeners, listener.local)
+        if self._uplink is not None:
+            self._uplink.shut(listener)
 
     def _listener(self, address: str, port: int) -> Listening | None:
         return portbinding.find(self._listeners, address, port)
@@ -240,11 +256,13 @@ class Namespace:
         portbinding.check(self._udp, port, address)
         made = Udp(Endpoint(address, port), self._send, on_closed=self._unbind)
         self._udp.setdefault(port, {})[address] = made
-        self.changed.wake()
+        self._opened(made)
         return made
 
     def _unbind(self, socket: Udp) -> None:
         portbinding.drop(self._udp, socket.local)
+        if self._uplink is not None:
+            self._uplink.shut(socket)
 
     def _send(self, socket: Udp, data: bytes, to: Endpoint) -> None:
         address = portbinding.plain(to.address)
@@ -325,8 +343,9 @@ class Namespace:
     def close(self) -> None:
         """The pod is gone, with all its sockets; peers are reset."""
         self.closed = True
-        if self._uplink is not None:
-            self._uplink.close()
+        uplink, self._uplink = self._uplink, None
+        if uplink is not None:
+            uplink.close()
         for stream in list(self._streams):
             stream.break_off()
         for listeners in list(self._listeners.values()):

@@ -323,6 +323,11 @@ class Listening:
         self._waiters = Waiters()
 
     @property
+    def backlog(self) -> int:
+        """Connections that may wait."""
+        return self._backlog
+
+    @property
     def waiting(self) -> int:
         """Connections that nobody has accepted."""
         return len(self._queue)

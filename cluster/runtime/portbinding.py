@@ -29,8 +29,10 @@ def plain(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is one of the pod itself."""
-    return address.startswith("127.") or address == "::1"
+    """Whether an address is one of the pod itself. Of 127.0.0.0/8 only the first 65,536 are: nodes
+    have others.
+    """
+    return address.startswith("127.0.") or address == "::1"
 
 
 def _covers(address: str) -> tuple[bool, bool]:
