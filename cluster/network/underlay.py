@@ -6,8 +6,10 @@ come from a seed. As with UDP, a datagram may be lost, and nobody is told.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
+
+from cluster.network.wire.trains import Train
 
 MTU = 1500
 """Bytes that a datagram may have on the underlay, its IP and UDP headers (28 bytes) included."""
@@ -23,6 +25,8 @@ class Address(NamedTuple):
 
 Receive = Callable[[bytes, Address], None]
 """Takes a datagram and its sender's address. Must not block."""
+ReceiveTrain = Callable[[Train, Address], None]
+"""Takes what one sender sent at once: a datagram, or several. Must not block."""
 
 
 class AddressInUse(OSError):
@@ -41,6 +45,14 @@ class Endpoint(Protocol):
         """Send a datagram; never waits. ValueError where it is larger than the underlay takes."""
         ...
 
+    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
+        """Send datagrams, in their order, with as few calls as the machine allows."""
+        ...
+
+    def send_train(self, train: Train, to: Address) -> None:
+        """Send the pieces of a train, a datagram each."""
+        ...
+
     def close(self) -> None:
         """Receive no more. Closing twice does no harm."""
         ...
@@ -51,6 +63,10 @@ class Underlay(Protocol):
 
     async def bind(self, address: Address, receive: Receive) -> Endpoint:
         """Receive at `address` (port 0: any free one) until closed. AddressInUse, OSError."""
+        ...
+
+    async def bind_trains(self, address: Address, receive: ReceiveTrain) -> Endpoint:
+        """Receive what comes at once in one call, for those whom every call costs. As `bind`."""
         ...
 
 
@@ -94,6 +110,10 @@ class MemoryUnderlay:
             raise AddressInUse(f"{address.host}:{address.port} is in use")
         endpoint = self._endpoints[address] = _MemoryEndpoint(self, address, receive)
         return endpoint
+
+    async def bind_trains(self, address: Address, receive: ReceiveTrain) -> Endpoint:
+        """See `Underlay.bind_trains`; here datagrams come one by one."""
+        return await self.bind(address, lambda data, by: receive(Train(data, len(data)), by))
 
     def cut(self, one: str, other: str) -> None:
         """Let nothing pass between two hosts, in both directions, what is under way included."""
@@ -141,6 +161,13 @@ class _MemoryEndpoint:
 
     def send(self, data: bytes, to: Address) -> None:
         self._wire._send(data, self._address, to)  # noqa: SLF001  (the two are one mechanism)
+
+    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
+        for data in datagrams:
+            self.send(data, to)
+
+    def send_train(self, train: Train, to: Address) -> None:
+        self.send_many(train.pieces, to)
 
     def close(self) -> None:
         self._wire._close(self)  # noqa: SLF001

@@ -1,5 +1,6 @@
 """How many datagrams travel at once (UDP_SEGMENT, UDP_GRO of Linux)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 MOST_PIECES = 64
@@ -23,7 +24,7 @@ class Train(NamedTuple):
         return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def couple(datagrams: list[bytes]) -> list[Train]:
+def couple(datagrams: Sequence[bytes]) -> list[Train]:
     """Datagrams as trains, in their order: runs of one size, with a shorter one at the end."""
     found: list[Train] = []
     first = 0
