@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cluster.runtime.network import doors, splice
+from cluster.network.stack.endpoint import Endpoint
+from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+from cluster.runtime.network import datagramflows, doors, entrances, splice
+from cluster.runtime.network.datagramflows import Flows
 from cluster.runtime.network.doors import Door, Doors
 from cluster.runtime.podbridge import Bridge
 from cluster.runtime.podnetwork import Namespace, Nobody
@@ -210,3 +213,72 @@ def test_a_pod_that_resets_resets_who_is_outside() -> None:
 
     asyncio.run(scenario())
     assert heard == [ConnectionResetError]
+
+
+def test_datagrams_leave_by_a_socket_for_each_pair_and_come_back() -> None:
+    async def scenario() -> None:
+        heard: list[tuple[bytes, Endpoint, Endpoint]] = []
+        flows = Flows(
+            lambda *row: heard.append(row), lambda address: "127.0.0.1" if address else None
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            server.setblocking(False)
+            loop = asyncio.get_running_loop()
+            pod, there = Endpoint(7, 4000), Endpoint(8, server.getsockname()[1])
+            flows.send(b"ping", pod, there)
+            flows.send(b"lost", pod, Endpoint(0, 53))
+            async with asyncio.timeout(5):
+                data, client = await loop.sock_recvfrom(server, 100)
+                server.sendto(data.upper(), client)
+                while not heard:
+                    await asyncio.sleep(0.001)
+        assert heard == [(b"PING", there, pod)]
+        assert len(flows) == 1
+        flows.close()
+
+    asyncio.run(scenario())
+
+
+def test_flows_that_are_silent_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datagramflows, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(datagramflows, "MOST", 2)
+
+    async def scenario() -> None:
+        flows = Flows(lambda *_: None, lambda _address: "127.0.0.1")
+        for port in (1, 2, 3):
+            flows.send(b"x", Endpoint(7, port), Endpoint(8, 9))
+        assert len(flows) == 2
+        async with asyncio.timeout(5):
+            while len(flows):
+                await asyncio.sleep(0.001)
+
+    asyncio.run(scenario())
+
+
+def service(**fields: object) -> pb.ServicePort:
+    return pb.ServicePort(protocol=pb.TCP, port=80, cluster_ips=["10.96.0.9"], **fields)
+
+
+HERE = pb.Endpoint(address="10.244.0.2", port=80, local=True, external=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "doors"),
+    [
+        (service(), []),
+        (service(node_port=30080), [("127.1.0.2", 30080), ("127.0.0.1", 30080)]),
+        (service(node_port=30080, external_policy=pb.LOCAL), [("127.1.0.2", 30080)]),
+        (
+            service(node_port=30080, external_policy=pb.LOCAL, endpoints=[HERE]),
+            [("127.1.0.2", 30080), ("127.0.0.1", 30080)],
+        ),
+        (service(load_balancer_ips=["127.1.252.1", "fd00::1"]), [("127.1.252.1", 80)]),
+        (service(external_ips=["192.0.2.7"], external_policy=pb.LOCAL), []),
+        (service(health_check_node_port=31000), [("127.1.0.2", 31000)]),
+    ],
+)
+def test_where_a_service_is_entered(found: pb.ServicePort, doors: list[tuple[str, int]]) -> None:
+    made = list(entrances.doors([found], "127.1.0.2", "127.1.0.2"))
+    assert [(door.address, door.port) for door in made] == doors
+    assert all(door.to == ("127.1.0.2" if door.port > 80 else door.address) for door in made)
