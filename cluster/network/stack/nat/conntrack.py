@@ -24,8 +24,6 @@ UDP_STREAM_AFTER: Final = 2.0
 """An answered one that lives longer than this is a stream."""
 ICMP_TIMEOUT: Final = 30.0
 GENERIC_TIMEOUT: Final = 600.0
-_LOOKED_AT: Final = 8
-"""Connections that are tried when the table is full and one of them must go."""
 _TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
 
 
@@ -110,7 +108,9 @@ class Conntrack:
             raise ValueError("a conntrack needs room for a connection")
         self._largest = largest
         self._ways: dict[Key, Way] = {}
+        self._count = 0
         self._expiry = Expiry()
+        self._unassured: dict[Connection, None] = {}
         self._datagrams: dict[tuple[int, int], dict[Connection, None]] = {}
         self.refused = 0
         """Connections for which there was no room."""
@@ -119,7 +119,7 @@ class Conntrack:
 
     def __len__(self) -> int:
         """Connections, not ways."""
-        return len(self._ways) >> 1
+        return self._count
 
     def find(self, key: Key) -> Way | None:
         """The direction that has packets of this key."""
@@ -147,7 +147,8 @@ class Conntrack:
         way.packets += 1
         if way.answer and not connection.answered:
             connection.answered = True
-            connection.assured = connection.protocol not in (ipv4.TCP, ipv4.ICMP)
+            if connection.protocol != ipv4.TCP or connection.state is State.ESTABLISHED:
+                self._assure(connection)
         if connection.protocol != ipv4.TCP:
             return True
         old = connection.state
@@ -160,7 +161,7 @@ class Conntrack:
         if new is not old:
             connection.state = new
             if new is State.ESTABLISHED:
-                connection.assured = True
+                self._assure(connection)
             if tcpstates.TIMEOUTS[new] < tcpstates.TIMEOUTS[old]:
                 self._expiry.put(connection, now + tcpstates.TIMEOUTS[new])
         return True
@@ -174,19 +175,24 @@ class Conntrack:
 
         False where there is no room for it. Its keys must be free.
         """
-        if len(self) >= self._largest and not self._make_room():
+        original, answers = connection.original, connection.answers
+        there = self._ways.get(original.key)
+        if there is not None:
+            self.forget(there.connection)
+        if self._count >= self._largest and not self._make_room():
             self.refused += 1
             return False
-        original, answers = connection.original, connection.answers
         original.new_key = leaves
         original.rewrite = between(original.key, leaves)
         answers.key = inverse(leaves)
         answers.new_key = inverse(original.key)
         answers.rewrite = between(answers.key, answers.new_key)
         original.packets = 1
-        self._ways[original.key] = original
         self._ways[answers.key] = answers
+        self._ways[original.key] = original
         connection.alive = True
+        self._count += 1
+        self._unassured[connection] = None
         self._expiry.put(connection, now + connection.timeout)
         if connection.protocol == ipv4.UDP:
             self._datagrams.setdefault(original.key[2:4], {})[connection] = None
@@ -197,9 +203,12 @@ class Conntrack:
         if not connection.alive:
             return
         connection.alive = False
+        self._count -= 1
+        self._unassured.pop(connection, None)
         original = connection.original
-        del self._ways[original.key]
-        del self._ways[connection.answers.key]
+        # One that leads from a place to itself is its own answer.
+        self._ways.pop(original.key, None)
+        self._ways.pop(connection.answers.key, None)
         self._expiry.remove(connection)
         if connection.protocol == ipv4.UDP:
             where = original.key[2:4]
@@ -214,7 +223,8 @@ class Conntrack:
 
     def connections(self) -> Iterator[Connection]:
         """All of them, in the order in which they began."""
-        return (way.connection for way in list(self._ways.values()) if not way.answer)
+        ways = list(self._ways.values())
+        return (way.connection for way in ways if way is way.connection.original)
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -235,17 +245,15 @@ class Conntrack:
             else:
                 self._expiry.put(connection, end)
 
+    def _assure(self, connection: Connection) -> None:
+        connection.assured = True
+        self._unassured.pop(connection, None)
+
     def _make_room(self) -> bool:
-        """Forget one of the oldest that is not assured (nf_conntrack's early drop)."""
-        tried = 0
-        for way in self._ways.values():
-            if way.answer:
-                continue
-            if not way.connection.assured:
-                self.forget(way.connection)
-                self.evicted += 1
-                return True
-            tried += 1
-            if tried == _LOOKED_AT:
-                break
-        return False
+        """Forget the oldest that is not assured (nf_conntrack's early drop)."""
+        oldest = next(iter(self._unassured), None)
+        if oldest is None:
+            return False
+        self.forget(oldest)
+        self.evicted += 1
+        return True
