@@ -54,7 +54,7 @@ class Uplink(Protocol):
     def send(self, socket: Udp, data: bytes, to: Endpoint) -> None:
         """Send a datagram of a socket. OSError."""
 
-    async def echo(self, address: str, size: int) -> None:
+    async def echo(self, address: str, size: int, ttl: int) -> sockets.Answer:
         """Wait for the answer to a ping. OSError EHOSTUNREACH."""
 
     def opened(self, socket: Listening | Udp) -> None:
@@ -293,18 +293,24 @@ class Namespace:
 
     # ---- all ---------------------------------------------------------------------------------
 
-    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+    async def echo(
+        self,
+        address: str,
+        size: int = 56,
+        *,
+        ttl: int = sockets.TTL,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> sockets.Answer:
         """See Network."""
         self._check_open()
         address = portbinding.plain(address)
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         async with asyncio.timeout(timeout):
             if self._target(address) is None:
-                await self._beyond().echo(address, size)
-            else:
-                await asyncio.sleep(_HOP_SECONDS)
-        return loop.time() - begun
+                return await self._beyond().echo(address, size, ttl)
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            await asyncio.sleep(_HOP_SECONDS)
+        return sockets.Answer(address, 0, 0, loop.time() - begun, sockets.TTL, size + 8)
 
     def open_sockets(self) -> Sequence[Open]:
         """See Network."""

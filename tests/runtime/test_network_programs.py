@@ -210,3 +210,18 @@ def test_pods_of_the_nodes_network_share_it() -> None:
         assert "refused" in await node.sh(pod, "wget -q -O- localhost:9100/hostname")
 
     on_a_node(story)
+
+
+def test_traceroute_shows_the_way() -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("pod", "busybox", "sleep", "9999")
+        where = node.address("pod")
+        first, hop = (await node.sh(cid, f"traceroute -q 2 {where} 60")).splitlines()
+        assert first == f"traceroute to {where} ({where}), 30 hops max, 60 byte packets"
+        assert hop == f" 1  {where} ({where})  0.050 ms  0.050 ms"
+        said = await node.sh(cid, "traceroute nowhere; traceroute -m 0 pod; traceroute 10.0.0.9")
+        assert "bad address 'nowhere'" in said
+        assert "usage: traceroute" in said
+        assert "sendto: No route to host" in said
+
+    on_a_node(story)

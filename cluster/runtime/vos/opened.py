@@ -49,9 +49,16 @@ class Opened:
         self._room()
         return self._kept(_Receiving(self._network.datagrams(port, address), self))
 
-    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+    async def echo(
+        self,
+        address: str,
+        size: int = 56,
+        *,
+        ttl: int = sockets.TTL,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> sockets.Answer:
         """See Network."""
-        return await self._network.echo(address, size, timeout=timeout)
+        return await self._network.echo(address, size, ttl=ttl, timeout=timeout)
 
     def open_sockets(self) -> Sequence[Open]:
         """See Network."""
@@ -166,7 +173,14 @@ class NoNetwork:
         """OSError ENETUNREACH."""
         raise sockets.error(errno.ENETUNREACH)
 
-    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+    async def echo(
+        self,
+        address: str,
+        size: int = 56,
+        *,
+        ttl: int = sockets.TTL,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> sockets.Answer:
         """OSError ENETUNREACH."""
         raise sockets.error(errno.ENETUNREACH)
 

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple, Protocol
 
 RECEIVE: Final = 65536
 BACKLOG: Final = 128
+TTL: Final = 64
+"""net.ipv4.ip_default_ttl."""
 MAX_DATAGRAM: Final = 65507
 """The longest payload of an UDP datagram over IPv4."""
 
@@ -38,6 +40,21 @@ class Open(NamedTuple):
     state: str
     waiting: int = 0
     """Bytes, or of a listener connections, that nobody has taken yet."""
+
+
+class Answer(NamedTuple):
+    """What came back to a ping."""
+
+    source: str
+    """Who answered: the target, or on an error the hop that sent it."""
+    type: int
+    """ICMP's: 0 for an echo reply, 3 unreachable, 11 time exceeded."""
+    code: int
+    seconds: float
+    ttl: int
+    """What was left of the answer's time to live."""
+    size: int
+    """Bytes of its ICMP message."""
 
 
 class Socket(Protocol):
@@ -132,8 +149,15 @@ class Network(Protocol):
     def datagrams(self, port: int = 0, address: str = "") -> Datagrams:
         """A UDP socket; port 0 takes a free one. OSError EADDRINUSE and as `listen`."""
 
-    async def echo(self, address: str, size: int = 56, *, timeout: float = 10.0) -> float:  # noqa: ASYNC109  (ping's own option)
-        """Ping: the seconds to an answer. TimeoutError; OSError EHOSTUNREACH."""
+    async def echo(
+        self,
+        address: str,
+        size: int = 56,
+        *,
+        ttl: int = TTL,
+        timeout: float = 10.0,  # noqa: ASYNC109  (ping's own option)
+    ) -> Answer:
+        """Ping with `size` bytes. TimeoutError; OSError EHOSTUNREACH."""
 
     def open_sockets(self) -> Sequence[Open]:
         """Every open socket of the namespace, in the order in which they were opened."""

@@ -8,7 +8,7 @@ from cluster.runtime.vos.kernel import Call, Program
 _MODULES: Final = {
     "curl": "curl", "httpd": "httpd", "ifconfig": "interfaces", "ip": "interfaces", "nc": "netcat",
     "netstat": "tables", "nslookup": "nslookup", "ping": "ping", "ping6": "ping",
-    "ss": "tables", "telnet": "netcat", "wget": "wget",
+    "ss": "tables", "telnet": "netcat", "traceroute": "traceroute", "wget": "wget",
 }  # fmt: skip
 """Module by program."""
 

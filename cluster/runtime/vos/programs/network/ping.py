@@ -7,28 +7,32 @@ from cluster.runtime.vos.kernel import INT, Call
 from cluster.runtime.vos.programs import options
 from cluster.runtime.vos.programs.network import reaching
 
-_TTL: Final = 64
+_TYPES: Final = {
+    3: "Destination Unreachable", 4: "Source Quench", 5: "Redirect", 11: "Time Exceeded",
+    12: "Parameter Problem",
+}  # fmt: skip
 
 
 async def ping(call: Call) -> int:
-    """`ping [-46q] [-c COUNT] [-s SIZE] [-i SECS] [-W SECS] [-w SECS] HOST`."""
+    """`ping [-46q] [-c COUNT] [-s SIZE] [-t TTL] [-i SECS] [-W SECS] [-w SECS] HOST`."""
     try:
         flags, rest = options.split(call.argv, "46qn", "csiWwtI")
         numbers = {
             letter: options.number(flags.get(letter, default))
-            for letter, default in (("c", "0"), ("s", "56"), ("W", "10"), ("w", "0"))
+            for letter, default in (("c", "0"), ("s", "56"), ("t", "64"), ("W", "10"), ("w", "0"))
         }
         pause = float(flags.get("i", "1"))
     except (options.Unknown, ValueError) as unknown:
         return await call.complain(str(unknown))
-    if len(rest) != 1 or numbers["s"] > 65507 or not 0.002 <= pause < 1e6:
+    sizes = numbers["s"] <= 65507 and 0 < numbers["t"] < 256
+    if len(rest) != 1 or not sizes or not 0.002 <= pause < 1e6:
         return await call.complain("usage: ping [-c COUNT] [-s SIZE] [-i SECS] [-W SECS] HOST")
     six = "6" in flags or call.argv[0].endswith("ping6")
     family = 6 if six else 4 if "4" in flags else 0
     where = await reaching.address(call, rest[0], family)
     if where is None:
         return await call.complain(f"bad address '{rest[0][:255]}'")
-    run = _Run(call, rest[0], where, numbers["s"], "q" in flags)
+    run = _Run(call, rest[0], where, numbers["s"], numbers["t"], quiet="q" in flags)
     await call.out(f"PING {rest[0]} ({where}): {numbers['s']} data bytes\n")
     return await run.go(numbers["c"], pause, numbers["W"], numbers["w"])
 
@@ -39,11 +43,14 @@ ping6 = ping
 class _Run:
     """One ping's doings and sums."""
 
-    def __init__(self, call: Call, name: str, where: str, size: int, quiet: bool) -> None:
+    def __init__(
+        self, call: Call, name: str, where: str, size: int, ttl: int, *, quiet: bool
+    ) -> None:
         self._call = call
         self._name = name
         self._where = where
         self._size = size
+        self._ttl = ttl
         self._quiet = quiet
         self._sent = 0
         self._least = self._most = self._sum = 0.0
@@ -78,17 +85,23 @@ class _Run:
         """One packet; False where it could not even be sent."""
         number, self._sent = self._sent, self._sent + 1
         try:
-            took = await self._call.net.echo(self._where, self._size, timeout=max(wait, 1))
+            answer = await self._call.net.echo(
+                self._where, self._size, ttl=self._ttl, timeout=max(wait, 1)
+            )
         except TimeoutError:
             return True
         except OSError as error:
             await self._call.complain(f"sendto: {reaching.why(error)}")
             return False
-        self._count(took * 1000)
+        if answer.type:
+            what = _TYPES.get(answer.type, "unknown ICMP type")
+            await self._call.complain(f"warning: got ICMP {answer.type} ({what})")
+            return True
+        self._count(answer.seconds * 1000)
         if not self._quiet:
             await self._call.out(
-                f"{self._size + 8} bytes from {self._where}: seq={number} ttl={_TTL} "
-                f"time={took * 1000:.3f} ms\n"
+                f"{answer.size} bytes from {answer.source}: seq={number} ttl={answer.ttl} "
+                f"time={answer.seconds * 1000:.3f} ms\n"
             )
         return True
 
