@@ -1,0 +1,289 @@
+"""What a segment that arrives does to a connection (RFC 9293, 3.10.7; RFC 5961; RFC 7323).
+
+`receive` first tries the way of nearly all segments: established, in order, nothing special.
+"""
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from cluster.network.stack.tcp import events, states
+from cluster.network.stack.tcp.segment import HALF, MASK, Offer, Segment, signed
+from cluster.network.stack.tcp.settings import CHALLENGE_SECONDS, DELAYED_ACK, PAWS_SECONDS
+from cluster.network.wire import tcp
+
+if TYPE_CHECKING:
+    from cluster.network.stack.tcp.connection import Connection
+
+_NEVER: Final = float("inf")
+_SPECIAL: Final = tcp.SYN | tcp.FIN | tcp.RST
+_OVER: Final = frozenset((states.CLOSED, states.TIME_WAIT))
+_QUIET: Final = 0.2
+"""After so long without data the next is acknowledged at once: its sender may have one segment."""
+
+
+def receive(connection: "Connection", now: float, segment: Segment) -> None:
+    """See `Connection.receive`."""
+    state = connection.state
+    if state == states.SYN_SENT:
+        _answer(connection, now, segment)
+        return
+    if state in _OVER:
+        return
+    inbound = connection.inbound
+    position = inbound.position(segment.sequence)
+    flags = segment.flags
+    if connection.stamped and not _stamps(connection, now, segment, position):
+        return
+    size = len(segment.payload) + (flags & tcp.FIN)
+    if (
+        position != inbound.next or position + size > inbound.edge or flags & _SPECIAL
+    ) and not _acceptable(connection, now, segment, position, size):
+        return
+    if not flags & tcp.ACK:
+        return
+    connection.heard_at = now
+    connection.probes = 0
+    if not _acknowledge(connection, now, segment, position):
+        return
+    if segment.payload and not _data(connection, now, segment, position):
+        return
+    if flags & tcp.FIN and position + size - 1 <= inbound.edge:
+        inbound.ends(position + size - 1)
+        connection.acknowledge()
+    if inbound.fin >= 0 and inbound.reach_fin():
+        _peer_ended(connection)
+
+
+# ---- is it acceptable? ---------------------------------------------------------------------------
+
+
+def _stamps(connection: "Connection", now: float, segment: Segment, position: int) -> bool:
+    """Whether the segment is young enough, by its timestamp (PAWS); remembers the timestamp."""
+    stamps = segment.stamps
+    if stamps is None:
+        return bool(segment.flags & tcp.RST)
+    value = stamps[0]
+    if (value - connection.recent) & MASK >= HALF:
+        if segment.flags & tcp.RST or now - connection.recent_at > PAWS_SECONDS:
+            return True
+        _repeat(connection, now, data=bool(segment.payload))
+        return False
+    if position <= connection.told:
+        connection.recent = value
+        connection.recent_at = now
+    return True
+
+
+def _acceptable(
+    connection: "Connection", now: float, segment: Segment, position: int, size: int
+) -> bool:
+    """Whether the segment is within the window, and neither a SYN nor a reset."""
+    inbound, flags = connection.inbound, segment.flags
+    within = position + size >= inbound.next and position <= inbound.edge
+    if flags & tcp.RST:
+        if position == inbound.next:
+            _reset(connection)
+        elif within:
+            _repeat(connection, now, data=False)
+        return False
+    if flags & tcp.SYN:
+        if connection.state == states.SYN_RECEIVED and position == 0:
+            connection.syn_due = True
+            connection.want()
+        else:
+            _repeat(connection, now, data=False)
+        return False
+    if not within:
+        if position < inbound.next and segment.payload:
+            inbound.duplicate = (position, position + len(segment.payload))
+        _repeat(connection, now, data=bool(segment.payload))
+        return False
+    return True
+
+
+def _reset(connection: "Connection") -> None:
+    closing = connection.state in (states.CLOSING, states.LAST_ACK)
+    ended = closing or (connection.orphan and connection.outbound.flight == 0)
+    if connection.state == states.CLOSE_WAIT:
+        connection.over(errno.EPIPE)
+    else:
+        connection.over(0 if ended else errno.ECONNRESET)
+
+
+def _repeat(connection: "Connection", now: float, *, data: bool) -> None:
+    """Say once more where we are; not too often about what carries no data (RFC 5961, 7)."""
+    if not data:
+        if now - connection.challenged_at < CHALLENGE_SECONDS:
+            return
+        connection.challenged_at = now
+    connection.acknowledge_apart(now)
+
+
+# ---- what it acknowledges ------------------------------------------------------------------------
+
+
+def _acknowledge(connection: "Connection", now: float, segment: Segment, position: int) -> bool:
+    """Take in what the segment acknowledges; whether the rest of it counts."""
+    outbound = connection.outbound
+    known = outbound.unacknowledged
+    reached = outbound.position(segment.acknowledgment)
+    if reached > outbound.next or reached < known - max(outbound.widest, 65535):
+        _repeat(connection, now, data=False)
+        return False
+    if connection.state == states.SYN_RECEIVED:
+        if reached < 1:
+            return False
+        connection.establish(now)
+        connection.window_at = position
+        if outbound.ended:
+            connection.state = states.FIN_WAIT_1
+    news = bool(segment.sack) and outbound.selective and outbound.arrived(segment.sack)
+    window = segment.window << outbound.scale
+    if reached > known:
+        _advance(connection, now, segment, reached)
+    elif reached == known and outbound.next > known:
+        same = reached + window == outbound.limit and not segment.payload
+        if news or (same and not outbound.selective and not segment.flags & _SPECIAL):
+            outbound.repeated()
+            outbound.detect()
+            connection.want()
+    if reached >= known:
+        _window(connection, segment, position, reached, window, advanced=reached > known)
+    return connection.state != states.CLOSED
+
+
+def _advance(connection: "Connection", now: float, segment: Segment, reached: int) -> None:
+    outbound = connection.outbound
+    echoed = -1.0
+    if outbound.timeouts.backoff and connection.stamped and segment.stamps is not None:
+        echoed = ((connection.stamp(now) - segment.stamps[1]) & MASK) / 1000
+    outbound.acknowledged(now, reached, echoed)
+    if outbound.board.total or outbound.phase:
+        outbound.detect()
+    if outbound.next < outbound.end or outbound.phase:
+        connection.want()
+    connection.freed()
+    connection.soft_error = 0
+    if outbound.ended and reached == outbound.end and connection.state in states.ACKNOWLEDGED:
+        _our_end_arrived(connection, now)
+
+
+def _our_end_arrived(connection: "Connection", now: float) -> None:
+    connection.state = states.ACKNOWLEDGED[connection.state]
+    if connection.state == states.CLOSED:
+        connection.over(0)
+    elif connection.state == states.TIME_WAIT:
+        connection.want()
+    elif connection.orphan:
+        connection.linger_at = now + connection.settings.fin_timeout
+
+
+def _window(
+    connection: "Connection",
+    segment: Segment,
+    position: int,
+    reached: int,
+    window: int,
+    *,
+    advanced: bool,
+) -> None:
+    """Take the peer's window, unless the segment is older than the last that told it."""
+    outbound = connection.outbound
+    limit = reached + window
+    newer = position > connection.window_at or (
+        position == connection.window_at and limit > outbound.limit
+    )
+    if not (advanced or newer):
+        return
+    connection.window_at = position
+    if limit != outbound.limit:
+        grown = limit > outbound.limit
+        outbound.limit = limit
+        outbound.widest = max(outbound.widest, window)
+        if grown and outbound.next < outbound.end:
+            connection.persist_at = _NEVER
+            connection.want()
+
+
+# ---- what it carries -----------------------------------------------------------------------------
+
+
+def _data(connection: "Connection", now: float, segment: Segment, position: int) -> bool:
+    """Take the payload; whether the connection goes on."""
+    inbound = connection.inbound
+    payload = segment.payload
+    if connection.orphan and position + len(payload) > inbound.next:
+        # Nobody will ever read it (RFC 9293, 3.6.1, and RFC 1122, 4.2.2.13).
+        connection.reset()
+        connection.over(0)
+        return False
+    if connection.state not in states.FINISHED:
+        return True  # after the peer's FIN there is no more data
+    behind = inbound.gap
+    progress = inbound.put(position, payload)
+    if not progress:
+        if connection.outbound.selective and inbound.gap:
+            connection.acknowledge()  # blocks tell all of a batch at once
+        else:
+            connection.acknowledge_apart(now)
+        return True
+    connection.events |= events.READABLE
+    connection.unacked += len(payload)
+    if len(payload) > connection.typical:
+        connection.typical = min(len(payload), inbound.mss)
+    if (
+        behind
+        or connection.unacked >= connection.typical << 1
+        or now - connection.received_at > _QUIET
+    ):
+        connection.acknowledge()
+    elif connection.ack_at == _NEVER:
+        connection.ack_at = now + DELAYED_ACK
+        connection.want()
+    connection.received_at = now
+    return True
+
+
+def _peer_ended(connection: "Connection") -> None:
+    following = states.FINISHED.get(connection.state)
+    if following is None:
+        return
+    connection.state = following
+    connection.events |= events.READABLE
+    connection.acknowledge()
+
+
+# ---- the answer to our SYN -----------------------------------------------------------------------
+
+
+def _answer(connection: "Connection", now: float, segment: Segment) -> None:
+    """A segment arrives while our SYN is unanswered (RFC 9293, 3.10.7.3)."""
+    outbound, flags = connection.outbound, segment.flags
+    acknowledged = bool(flags & tcp.ACK)
+    if acknowledged and signed(segment.acknowledgment - outbound.start) != 1:
+        return  # the stack answers by a reset: it is none of ours
+    if flags & tcp.RST:
+        if acknowledged:
+            connection.over(errno.ECONNREFUSED)
+        return
+    if not flags & tcp.SYN:
+        return
+    connection.inbound.begin(segment.sequence, 0)
+    connection.told = 1
+    connection.agree(segment.offer or Offer(), segment.stamps, now)
+    outbound.limit = 1 + segment.window
+    outbound.widest = segment.window
+    connection.window_at = 0
+    connection.heard_at = connection.received_at = now
+    if acknowledged:
+        outbound.limit = 1 + segment.window
+        outbound.acknowledged(now, 1, -1.0)
+        connection.establish(now)
+        if outbound.ended:
+            connection.state = states.FIN_WAIT_1
+        connection.acknowledge()
+    else:
+        connection.state = states.SYN_RECEIVED
+        connection.syn_due = True
+        outbound.timeout_at = None
+        connection.want()

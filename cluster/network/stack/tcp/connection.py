@@ -1,0 +1,466 @@
+"""One connection: its state, its timers, and what of either half leads to a segment.
+
+`receive` and `tick` take what happens, `send`, `take`, `end`, `close` and `abort` what the
+application wants, `pull` gives the segments that are to go. What the application has to know adds
+up in `events`.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Final
+
+from cluster.network.stack.tcp import arrivals, events, states
+from cluster.network.stack.tcp.inbound import Inbound
+from cluster.network.stack.tcp.outbound import Outbound
+from cluster.network.stack.tcp.segment import MASK, Offer, Segment
+from cluster.network.stack.tcp.settings import (
+    LEAST_MSS,
+    LEAST_RTO,
+    MOST_RTO,
+    Memory,
+    Settings,
+)
+from cluster.network.wire import tcp
+
+NEVER: Final = float("inf")
+STAMPS: Final = 12
+"""Bytes that the timestamps option takes of each segment."""
+_LOW_WATER: Final = 3
+"""Writable again is who has a third of his buffer free (as Linux)."""
+
+
+def _nothing(_connection: "Connection") -> None:
+    """Nobody asked to be told."""
+
+
+class Connection:
+    """A connection as one end has it. Positions: see the package."""
+
+    __slots__ = (
+        "_full",
+        "_immediate",
+        "_over",
+        "_queued",
+        "ack_at",
+        "ack_now",
+        "challenged_at",
+        "clock",
+        "error",
+        "events",
+        "heard_at",
+        "inbound",
+        "keep_alive",
+        "linger_at",
+        "memory",
+        "orphan",
+        "outbound",
+        "persist_at",
+        "probes",
+        "received_at",
+        "recent",
+        "recent_at",
+        "settings",
+        "soft_error",
+        "stamped",
+        "state",
+        "syn_due",
+        "told",
+        "typical",
+        "unacked",
+        "wake",
+        "window_at",
+    )
+
+    def __init__(
+        self,
+        settings: Settings,
+        now: float,
+        *,
+        start: int,
+        clock: int,
+        mss: int,
+        memory: Memory | None = None,
+    ) -> None:
+        """`start`: our initial sequence number; `clock`: what our timestamps begin with, both
+        drawn by the stack; `mss`: the payload, with options, that our interface takes.
+        """
+        self.settings = settings
+        self.memory = memory if memory is not None else Memory()
+        self.state = states.CLOSED
+        self.inbound = Inbound(settings.receive_buffer, mss, self.memory)
+        self.outbound = Outbound(
+            start, mss, settings.send_buffer, settings.largest_burst, self.memory
+        )
+        self.clock = clock
+        self.stamped = False
+        """Whether segments carry timestamps, both ways."""
+        self.recent = 0
+        """TS.Recent: the peer's timestamp to echo."""
+        self.recent_at = now
+        self.told = 0
+        """Last.ACK.sent, as a position of the peer's."""
+        self.window_at = 0
+        """SND.WL1: the position of the segment that told the peer's window last."""
+        self.unacked = 0
+        """Bytes that arrived since we acknowledged last."""
+        self.typical = 1
+        """Payload of the peer's longest segment, one MSS at most."""
+        self.ack_now = False
+        self.ack_at = NEVER
+        self.persist_at = NEVER
+        self.keep_alive = False
+        self.linger_at = NEVER
+        """When FIN-WAIT-2 ends by itself."""
+        self.probes = 0
+        """Probes in a row that nobody answered."""
+        self.heard_at = now
+        self.received_at = now
+        self.challenged_at = -NEVER
+        self.syn_due = False
+        self.orphan = False
+        """Nobody holds it any more."""
+        self.error = 0
+        """Why it is over: an errno, 0 while it is not, or where it ended well."""
+        self.soft_error = 0
+        """What ICMP said, which a timeout will be explained by."""
+        self.events = 0
+        self.wake: Callable[[Connection], None] = _nothing
+        """Called when there is something to pull, once until it is pulled."""
+        self._queued = False
+        self._full = False
+        self._over = False
+        self._immediate: list[Segment] = []
+
+    # ---- beginnings --------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect: the SYN goes with the next `pull`."""
+        self.state = states.SYN_SENT
+        self.syn_due = True
+        self.want()
+
+    def agree(self, offer: Offer, stamps: tuple[int, int] | None, now: float) -> None:
+        """Take up what the peer's SYN offers, as far as we offer it as well."""
+        settings, outbound = self.settings, self.outbound
+        self.stamped = settings.timestamps and stamps is not None
+        if stamps is not None:
+            self.recent, self.recent_at = stamps[0], now
+        scaled = settings.window_scaling and offer.scale >= 0
+        self.inbound.scale = own_scale(settings) if scaled else 0
+        outbound.scale = offer.scale if scaled else 0
+        outbound.selective = settings.sack and offer.sack
+        size = min(offer.mss, outbound.mss)
+        outbound.resize(max(size, LEAST_MSS) - (STAMPS if self.stamped else 0))
+        outbound.congestion.window = 10 * outbound.mss
+
+    def establish(self, now: float) -> None:
+        """The handshake is done."""
+        self.state = states.ESTABLISHED
+        self.events |= events.CONNECTED | events.WRITABLE
+        self.heard_at = now
+
+    # ---- the application ---------------------------------------------------------------------
+
+    @property
+    def writable(self) -> bool:
+        """Whether it may still send."""
+        return self.state in states.SENDING and not self.outbound.ended
+
+    @property
+    def room(self) -> int:
+        """Bytes that `send` would take now."""
+        if self.memory.used >= self.memory.limit and self.outbound.buffer:
+            return 0
+        return max(self.settings.send_buffer - len(self.outbound.buffer), 0)
+
+    @property
+    def readable(self) -> int:
+        """Bytes that `take` would give now."""
+        return len(self.inbound.buffer)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the peer ended, and all that it sent has been taken."""
+        return self.inbound.finished and not self.inbound.buffer
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send as much as there is room for; how many bytes that is."""
+        if not self.writable:
+            return 0
+        room = self.room
+        if len(data) > room:
+            data = memoryview(data)[:room]
+            self._full = True
+        if data:
+            self.outbound.put(data)
+            if not self._queued:
+                self.want()
+        return len(data)
+
+    def take(self, most: int) -> bytes:
+        """At most `most` bytes of what has arrived."""
+        inbound = self.inbound
+        taken = inbound.take(most)
+        if taken and not self.ack_now and inbound.worth_telling() and not inbound.finished:
+            self.ack_now = True
+            self.want()
+        return taken
+
+    def end(self) -> None:
+        """Send nothing more: a FIN follows what is in the buffer."""
+        if self.outbound.ended or self.state not in states.SENDING:
+            return
+        self.outbound.ended = True
+        self.state = states.ENDED[self.state]
+        self.want()
+
+    def close(self) -> None:
+        """Hold it no more. What was sent still goes out; unread data, or more of it, resets."""
+        if self.state in (states.CLOSED, states.SYN_SENT) or self.inbound.buffer:
+            self.abort()
+            return
+        self.orphan = True
+        self.inbound.drop()
+        self.end()
+        if self.state == states.FIN_WAIT_2:
+            self.linger_at = self.heard_at + self.settings.fin_timeout
+            self.want()
+
+    def abort(self) -> None:
+        """Close with a reset."""
+        self.orphan = True
+        if self.state in states.SYNCHRONIZED:
+            self.reset()
+        self.over(0)
+        self.inbound.drop()
+
+    # ---- what goes out -----------------------------------------------------------------------
+
+    def want(self) -> None:
+        """There is, or may be, something to pull."""
+        if not self._queued:
+            self._queued = True
+            self.wake(self)
+
+    def pull(self, now: float) -> list[Segment]:
+        """The segments that are to go now."""
+        self._queued = False
+        found: list[Segment] = []
+        if self._immediate:
+            found, self._immediate = self._immediate, found
+        if self.state in states.TRANSFERRING:
+            outbound = self.outbound
+            if outbound.phase or outbound.next < outbound.end:
+                for start, end in outbound.due(now):
+                    found.append(self._data(now, start, end))
+                if outbound.blocked and self.persist_at == NEVER and outbound.timeout_at is None:
+                    self.persist_at = now + outbound.timeouts.value
+            if self.ack_now:
+                found.append(self._segment(now, tcp.ACK, outbound.next))
+        elif self.syn_due:
+            self.syn_due = False
+            self.outbound.syn_sent(now)
+            found.append(self._syn(now))
+        elif self.ack_now:
+            found.append(self._segment(now, tcp.ACK, self.outbound.next))
+        return found
+
+    def _data(self, now: float, start: int, end: int) -> Segment:
+        outbound = self.outbound
+        top = outbound.top
+        flags = tcp.ACK
+        if end >= top:
+            flags = tcp.ACK | tcp.PSH
+            if end > top:
+                flags, end = (tcp.ACK | tcp.FIN | (tcp.PSH if top > start else 0)), top
+        segment = self._segment(now, flags, start)
+        segment.payload = outbound.payload(start, end)
+        if end - start > outbound.mss:
+            segment.gso_size = outbound.mss
+        return segment
+
+    def _segment(self, now: float, flags: int, position: int) -> Segment:
+        """A segment that acknowledges all that arrived."""
+        inbound = self.inbound
+        self.told = inbound.next
+        self.unacked = 0
+        self.ack_now = False
+        self.ack_at = NEVER
+        sack: tuple[tuple[int, int], ...] = ()
+        if self.outbound.selective and (inbound.gap or inbound.duplicate is not None):
+            sack = inbound.blocks()
+        return Segment(
+            flags,
+            self.outbound.wire(position),
+            inbound.wire(inbound.next),
+            inbound.window(),
+            b"",
+            (self.stamp(now), self.recent) if self.stamped else None,
+            sack,
+        )
+
+    def _syn(self, now: float) -> Segment:
+        settings, outbound = self.settings, self.outbound
+        answer = self.state == states.SYN_RECEIVED
+        scale = own_scale(settings) if settings.window_scaling else -1
+        stamped = self.stamped if answer else settings.timestamps
+        return Segment(
+            tcp.SYN | tcp.ACK if answer else tcp.SYN,
+            outbound.start,
+            self.inbound.wire(self.inbound.next) if answer else 0,
+            min(settings.receive_buffer, 65535),
+            b"",
+            (self.stamp(now), self.recent) if stamped else None,
+            (),
+            Offer(self.inbound.mss, scale, settings.sack),
+        )
+
+    def stamp(self, now: float) -> int:
+        """Our clock of milliseconds."""
+        return (self.clock + int(now * 1000)) & MASK
+
+    def acknowledge(self) -> None:
+        """Have what arrived acknowledged with the next pull."""
+        self.ack_now = True
+        self.want()
+
+    def acknowledge_apart(self, now: float) -> None:
+        """Acknowledge by a segment of its own: each one counts for the peer."""
+        self._immediate.append(self._segment(now, tcp.ACK, self.outbound.next))
+        self.want()
+
+    def reset(self) -> None:
+        """Tell the peer that it is over."""
+        outbound, inbound = self.outbound, self.inbound
+        self._immediate.append(
+            Segment(tcp.RST | tcp.ACK, outbound.wire(outbound.next), inbound.wire(inbound.next), 0)
+        )
+        self.want()
+
+    # ---- what comes in -----------------------------------------------------------------------
+
+    def receive(self, now: float, segment: Segment) -> None:
+        """A segment of the peer's has come."""
+        arrivals.receive(self, now, segment)
+
+    def unreachable(self, number: int) -> None:
+        """ICMP says that the peer cannot be reached: fatal only before the connection is there."""
+        if self.state == states.SYN_SENT:
+            self.over(number)
+        else:
+            self.soft_error = number
+
+    def too_big(self, mss: int) -> None:
+        """ICMP says that the path takes segments of `mss` bytes, with options, only."""
+        size = max(mss, LEAST_MSS) - (STAMPS if self.stamped else 0)
+        if size < self.outbound.mss and self.state in states.SYNCHRONIZED:
+            self.outbound.resize(size)
+            self.outbound.again()
+            self.want()
+
+    def freed(self) -> None:
+        """There is room in the buffer again, perhaps enough to tell of."""
+        if self._full and self.room * _LOW_WATER >= self.settings.send_buffer:
+            self._full = False
+            self.events |= events.WRITABLE
+
+    def over(self, error: int) -> None:
+        """Nothing follows. `error`: an errno, or 0."""
+        if self._over:
+            return
+        self._over = True
+        self.state = states.CLOSED
+        self.error = self.error or error
+        self.events |= events.CLOSED | (events.FAILED if error else 0)
+        self.ack_now = self.syn_due = False
+        self.ack_at = self.persist_at = self.linger_at = NEVER
+        self.outbound.drop()
+        self.want()
+
+    # ---- time --------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` is to be called; infinite where nothing is to be waited for."""
+        found = self.ack_at
+        timeout = self.outbound.timeout_at
+        if timeout is not None and timeout < found:
+            found = timeout
+        found = min(found, self.persist_at, self.linger_at)
+        return min(found, self._keepalive_at()) if self.keep_alive else found
+
+    def _keepalive_at(self) -> float:
+        settings = self.settings
+        idle = self.outbound.flight == 0 and self.state in states.TRANSFERRING
+        if not idle or self.persist_at != NEVER:
+            return NEVER
+        return self.heard_at + settings.keepalive_idle + self.probes * settings.keepalive_interval
+
+    def tick(self, now: float) -> None:
+        """Time has come to a deadline, or to any other moment."""
+        if now >= self.ack_at:
+            self.acknowledge()
+        timeout = self.outbound.timeout_at
+        if timeout is not None and now >= timeout:
+            self._timed_out(now)
+        if now >= self.persist_at:
+            self._probe_window(now)
+        if now >= self.linger_at:
+            self.over(0)
+        if self.keep_alive and now >= self._keepalive_at():
+            self._probe_life(now)
+
+    def _timed_out(self, now: float) -> None:
+        outbound, settings = self.outbound, self.settings
+        connecting = self.state in (states.SYN_SENT, states.SYN_RECEIVED)
+        most = settings.syn_retries if connecting else settings.retries
+        if self.orphan:
+            most = settings.orphan_retries
+        if outbound.timeouts.backoff >= most:
+            self.over(self.soft_error or errno.ETIMEDOUT)
+            return
+        if connecting:
+            outbound.timeouts.back_off()
+            self.syn_due = True
+            outbound.timeout_at = None
+        else:
+            outbound.timed_out(now)
+        self.want()
+
+    def _probe_window(self, now: float) -> None:
+        """Ask whether the peer's window is open again; a little may go in if it is."""
+        outbound = self.outbound
+        if not outbound.blocked:
+            self.persist_at = NEVER
+            return
+        most = self.settings.orphan_retries if self.orphan else self.settings.retries
+        if self.probes > most:
+            self.over(self.soft_error or errno.ETIMEDOUT)
+            return
+        self.probes += 1
+        wait = max(outbound.timeouts.value, LEAST_RTO) * (1 << min(self.probes, 16))
+        self.persist_at = now + min(wait, MOST_RTO)
+        forced = outbound.forced()
+        if forced is not None:
+            self._immediate.append(self._data(now, *forced))
+            outbound.timeout_at = now + outbound.timeouts.value
+            self.persist_at = NEVER
+        else:
+            self._immediate.append(self._segment(now, tcp.ACK, outbound.unacknowledged - 1))
+        self.want()
+
+    def _probe_life(self, now: float) -> None:
+        if self.probes >= self.settings.keepalive_probes:
+            self.over(errno.ETIMEDOUT)
+            return
+        self.probes += 1
+        self._immediate.append(self._segment(now, tcp.ACK, self.outbound.next - 1))
+        self.want()
+
+
+def own_scale(settings: Settings) -> int:
+    """The least shift that lets a window advertise the whole buffer."""
+    scale = 0
+    while settings.receive_buffer >> scale > 65535:
+        scale += 1
+    return scale
