@@ -3,9 +3,14 @@
 from typing import NamedTuple
 
 from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
 
 Address = tuple[str, int]
 """An address of the underlay, host and port; `network.underlay.Address` is one."""
+
+
+Payload = bytes | Train
+"""What a datagram carries, or many datagrams that were cut of one frame (`UDP_SEGMENT`)."""
 
 
 class ToPort(NamedTuple):
@@ -16,14 +21,10 @@ class ToPort(NamedTuple):
 
 
 class ToPeer(NamedTuple):
-    """Send payloads from the node's VXLAN socket to another node's, a datagram each.
-
-    They have their VXLAN headers and complete checksums, and those of one cut frame are equally
-    long but the last, so that `UDP_SEGMENT` may take many at once.
-    """
+    """Send payloads from the node's VXLAN socket to another node's, with their VXLAN headers."""
 
     address: Address
-    payloads: list[bytes]
+    payloads: list[Payload]
 
 
 class ToCable(NamedTuple):

@@ -4,8 +4,9 @@ Frames of one call that go the same way leave as one action, so a shell sends th
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from cluster.network.stack.actions import Action, Address, ToCable, ToPeer, ToPort
+from cluster.network.stack.actions import Action, Address, Payload, ToCable, ToPeer, ToPort
 from cluster.network.wire.frame import Frame
 
 
@@ -39,16 +40,16 @@ class ByteQueue:
     def __init__(
         self,
         waiting: "list[Queue]",
-        kind: Callable[[Address, list[bytes]], ToPeer | ToCable],
+        kind: Callable[[Address, list[Any]], ToPeer | ToCable],
         address: Address,
     ) -> None:
         self._waiting = waiting
         self._kind = kind
         self._address = address
-        self.items: list[bytes] = []
+        self.items: list[Payload] = []
 
-    def push(self, data: bytes) -> None:
-        """One more payload or frame."""
+    def push(self, data: Payload) -> None:
+        """One more payload; to a cable, of bytes."""
         if not self.items:
             self._waiting.append(self)
         self.items.append(data)

@@ -1,0 +1,204 @@
+"""The flow cache: what was decided about a packet is done to the others of its flow.
+
+A flow is known by 14 bytes of a frame: time to live, protocol, addresses and ports. Its packets are
+rewritten by one unpack and one pack of their headers, with checksums changed by difference. What a
+flow cannot do (TCP's SYN, FIN and RST, fragments, options of IPv4, too long packets) it refuses,
+and the slow path decides.
+"""
+
+import struct
+from typing import Any, Final
+
+from cluster.network.stack.nat.packet import Packet
+from cluster.network.stack.nat.tcpstates import State
+from cluster.network.stack.outbox import ByteQueue, FrameQueue
+from cluster.network.stack.vtep import Tunnel
+from cluster.network.wire import checksums, ethernet, ipv4, offload, tcp, udp
+from cluster.network.wire.frame import Frame
+
+LARGEST: Final = 16384
+"""Flows of a node at most; then all are forgotten, and those that go on are decided on again."""
+_FIRST: Final = 34
+"""Where the transport's header begins: flows have no options of IPv4."""
+_TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
+_TCP = struct.Struct("!12x2s8s2xH12x12sH")
+"""Ethernet's type; IPv4 to the fragment; its checksum; TCP to its checksum; that."""
+_UDP = struct.Struct("!12x2s8s2xH12x2sH")
+_FIELD: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
+"""Where in the transport's header its checksum is."""
+
+
+def key(data: bytes) -> bytes:
+    """The flow of a frame, if it is IPv4's without options and has ports."""
+    return data[22:24] + data[26:38]
+
+
+class Flow:
+    """The packets of one direction of a connection, from one place to another."""
+
+    __slots__ = (
+        "_frames",
+        "_header_delta",
+        "_layout",
+        "_least",
+        "_link",
+        "_most",
+        "_pack",
+        "_partial_delta",
+        "_ports",
+        "_queue",
+        "_tail",
+        "_tcp",
+        "_transport_delta",
+        "_ttl",
+        "_tunnel",
+        "_way",
+    )
+
+    def __init__(
+        self,
+        packet: Packet,
+        link: bytes,
+        queue: FrameQueue | ByteQueue,
+        *,
+        hops: int,
+        mtu: int,
+        tunnel: Tunnel | None = None,
+    ) -> None:
+        """What becomes of packets like `packet`, which was decided on.
+
+        link: the Ethernet header that they get; hops: what they lose of their time to live;
+        tunnel: what encapsulates them.
+        """
+        header = packet.header
+        ttl = header.ttl - hops
+        self._tcp = header.protocol == ipv4.TCP
+        self._layout = _TCP if self._tcp else _UDP
+        self._least = _FIRST + (tcp.HEADER if self._tcp else udp.HEADER)
+        self._tail = _FIRST + _FIELD[header.protocol] + 2
+        self._tunnel = tunnel
+        self._link = link if tunnel is None else tunnel.header + link
+        self._queue: Any = queue
+        self._frames = isinstance(queue, FrameQueue)
+        self._ttl = bytes((ttl, header.protocol))
+        self._header_delta = checksums.delta16(header.ttl << 8, ttl << 8)
+        self._transport_delta = 0
+        self._partial_delta = 0
+        self._ports = packet.frame.data[26:38]
+        self._way = packet.way
+        rewrite = None if packet.way is None else packet.way.rewrite
+        if rewrite is not None:
+            self._ports = rewrite.addresses + rewrite.ports
+            self._header_delta += rewrite.header_delta
+            self._transport_delta = rewrite.transport_delta
+            self._partial_delta = rewrite.partial_delta
+        middle = self._tail - _FIRST - 6
+        self._pack = struct.Struct(f"!{len(self._link)}s8s2sH12s{middle}sH").pack
+        self._most = mtu + ethernet.HEADER
+
+    def carry(self, now: float, frame: Frame) -> bool:
+        """Send a frame of this flow on; False where the slow path must."""
+        data = frame.data
+        if len(data) < self._least:
+            return False
+        kind, head, total, middle, field = self._layout.unpack_from(data)
+        if kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
+            return False
+        if self._tcp:
+            if middle[9] & _TURNS:
+                return False
+            if frame.csum_start:
+                return self._carry_partial(now, frame)
+            field = (field - self._transport_delta) % 0xFFFF
+        elif frame.csum_start:
+            return self._carry_partial(now, frame)
+        elif field:
+            field = (field - self._transport_delta) % 0xFFFF or 0xFFFF
+        if len(data) > self._most or not self._seen(now):
+            return False
+        changed = self._pack(
+            self._link,
+            head,
+            self._ttl,
+            (total - self._header_delta) % 0xFFFF,
+            self._ports,
+            middle,
+            field,
+        )
+        changed += data[self._tail :]
+        self._queue.push(Frame(changed, trusted=frame.trusted) if self._frames else changed)
+        return True
+
+    def _seen(self, now: float) -> bool:
+        """Keep the connection alive; False where it is no longer one that may pass by."""
+        way = self._way
+        if way is None:
+            return True
+        connection = way.connection
+        if not connection.alive or (self._tcp and connection.state is not State.ESTABLISHED):
+            return False
+        connection.seen = now
+        way.packets += 1
+        return True
+
+    def _carry_partial(self, now: float, frame: Frame) -> bool:
+        """`carry` for a frame whose checksum is to be made, and which may be long."""
+        data = frame.data
+        _, head, total, middle, field = self._layout.unpack_from(data)
+        length = len(data)
+        if frame.gso_size:
+            length = _FIRST + (middle[8] >> 4 << 2) + frame.gso_size if self._tcp else 1 << 16
+        if length > self._most or not frame_is_sound(frame, _FIRST) or not self._seen(now):
+            return False
+        changed = self._pack(
+            self._link,
+            head,
+            self._ttl,
+            (total - self._header_delta) % 0xFFFF,
+            self._ports,
+            middle,
+            (field + self._partial_delta) % 0xFFFF or 0xFFFF,
+        )
+        tunnel = self._tunnel
+        if tunnel is not None:
+            changed = changed[len(tunnel.header) :]
+        whole = Frame(
+            changed + data[self._tail :],
+            frame.gso_size,
+            frame.csum_start,
+            frame.csum_offset,
+            frame.trusted,
+        )
+        if self._frames:
+            self._queue.push(whole)
+            return True
+        payloads = offload.cut(whole) if tunnel is None else tunnel.payloads(whole)
+        for payload in payloads:
+            self._queue.push(payload)
+        return True
+
+
+def frame_is_sound(frame: Frame, start: int) -> bool:
+    """Whether what a frame says of its offloads fits its packet, whose payload is at `start`."""
+    if not frame.csum_start:
+        return not frame.gso_size
+    protocol = frame.data[23]
+    if frame.csum_start != start or frame.csum_offset != _FIELD.get(protocol):
+        return False
+    return protocol == ipv4.TCP or not frame.gso_size
+
+
+def learnable(packet: Packet, *, tracked: bool) -> bool:
+    """Whether others like a packet may pass by the cache from now on.
+
+    tracked: whether there is address translation, which must know its connection then.
+    """
+    header = packet.header
+    if header.protocol not in (ipv4.TCP, ipv4.UDP) or header.payload != _FIRST:
+        return False
+    if packet.frame.data[20] & 0x3F or packet.frame.data[21]:
+        return False
+    way = packet.way
+    if way is None:
+        return not tracked
+    return way.connection.alive and way.connection.settled
