@@ -7,9 +7,20 @@ process uses this object itself; `dataplane_servicer` puts it on a gRPC server.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Protocol
 
 from cluster.aio import rpc
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+
+
+class Listener(Protocol):
+    """Who carries the table out. Must not block."""
+
+    def replaced(self, services: Iterable[pb.ServicePort]) -> None:
+        """This is the whole table."""
+
+    def updated(self, put: Iterable[pb.ServicePort], removed: Iterable[str]) -> None:
+        """Some entries changed; unknown keys of removed ones are passed over."""
 
 
 class DataPlane:
@@ -24,6 +35,7 @@ class DataPlane:
         self._services: dict[str, pb.ServicePort] = {}
         self._changed = asyncio.Event()
         self._closed = False
+        self.listener: Listener | None = None
 
     @property
     def state(self) -> pb.ServicesState:
@@ -43,6 +55,8 @@ class DataPlane:
         async for request in requests:
             _put(table, request.services)
         self._services = table
+        if self.listener is not None:
+            self.listener.replaced(table.values())
         return self._commit()
 
     async def update_services(self, request: pb.UpdateServicesRequest) -> pb.UpdateServicesResponse:
@@ -52,6 +66,8 @@ class DataPlane:
         for key in request.removed:
             self._services.pop(key, None)
         _put(self._services, request.set)
+        if self.listener is not None:
+            self.listener.updated(request.set, request.removed)
         return pb.UpdateServicesResponse(applied=True, state=self._commit())
 
     async def get_service(self, request: pb.GetServiceRequest) -> pb.GetServiceResponse:

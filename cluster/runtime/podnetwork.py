@@ -120,6 +120,12 @@ class Namespace:
             self._uplink = overlay.uplink(self)
         return self._uplink
 
+    def unplug(self) -> None:
+        """The overlay is no more, and with it the pod's stack."""
+        uplink, self._uplink = self._uplink, None
+        if uplink is not None:
+            uplink.close()
+
     def _beyond(self) -> Uplink:
         """What leads off the pod. OSError EHOSTUNREACH where nothing does."""
         found = self.uplink()
@@ -349,9 +355,7 @@ class Namespace:
     def close(self) -> None:
         """The pod is gone, with all its sockets; peers are reset."""
         self.closed = True
-        uplink, self._uplink = self._uplink, None
-        if uplink is not None:
-            uplink.close()
+        self.unplug()
         for stream in list(self._streams):
             stream.break_off()
         for listeners in list(self._listeners.values()):
