@@ -45,8 +45,8 @@ class Endpoint(Protocol):
         """Send a datagram; never waits. ValueError where it is larger than the underlay takes."""
         ...
 
-    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
-        """Send datagrams, in their order, with as few calls as the machine allows."""
+    def send_many(self, datagrams: Sequence[bytes | Train], to: Address) -> None:
+        """Send datagrams and trains, in their order, with as few calls as the machine allows."""
         ...
 
     def send_train(self, train: Train, to: Address) -> None:
@@ -162,9 +162,12 @@ class _MemoryEndpoint:
     def send(self, data: bytes, to: Address) -> None:
         self._wire._send(data, self._address, to)  # noqa: SLF001  (the two are one mechanism)
 
-    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
+    def send_many(self, datagrams: Sequence[bytes | Train], to: Address) -> None:
         for data in datagrams:
-            self.send(data, to)
+            if isinstance(data, Train):
+                self.send_train(data, to)
+            else:
+                self.send(data, to)
 
     def send_train(self, train: Train, to: Address) -> None:
         self.send_many(train.pieces, to)

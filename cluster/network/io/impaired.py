@@ -125,12 +125,15 @@ class _ImpairedEndpoint:
         else:
             self._wire.offer(link, (self, data, to))
 
-    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
+    def send_many(self, datagrams: Sequence[bytes | Train], to: Address) -> None:
         if self._wire.bad(to) is None:
             self._inner.send_many(datagrams, to)
             return
         for data in datagrams:
-            self.send(data, to)
+            if isinstance(data, Train):
+                self.send_train(data, to)
+            else:
+                self.send(data, to)
 
     def send_train(self, train: Train, to: Address) -> None:
         if self._wire.bad(to) is None:

@@ -128,16 +128,24 @@ class UdpEndpoint:
             counters.sent += 1
             counters.sent_bytes += len(data)
 
-    def send_many(self, datagrams: Sequence[bytes], to: Address) -> None:
+    def send_many(self, datagrams: Sequence[bytes | Train], to: Address) -> None:
         """See `underlay.Endpoint`."""
-        if len(datagrams) == 1:
-            self.send(datagrams[0], to)
-            return
-        if not self.segments:
-            for data in datagrams:
+        run: list[bytes] = []
+        for data in datagrams:
+            if isinstance(data, Train):
+                self._send_run(run, to)
+                run = []
+                self.send_train(data, to)
+            else:
+                run.append(data)
+        self._send_run(run, to)
+
+    def _send_run(self, run: list[bytes], to: Address) -> None:
+        if len(run) < 2 or not self.segments:
+            for data in run:
                 self.send(data, to)
             return
-        for train in trains.couple(datagrams):
+        for train in trains.couple(run):
             self.send_train(train, to)
 
     def send_train(self, train: Train, to: Address) -> None:
@@ -147,7 +155,8 @@ class UdpEndpoint:
             self.send(data, to)
             return
         if not self.segments:
-            self.send_many(train.pieces, to)
+            for piece in train.pieces:
+                self.send(piece, to)
             return
         count = -(-len(data) // size)
         option = (socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("=H", size))

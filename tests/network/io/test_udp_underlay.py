@@ -41,7 +41,9 @@ def test_datagrams_arrive_whole_in_order_and_with_their_sender(segmentation, siz
 
     async def main():
         async with _pair(segmentation=segmentation) as (a, b, received):
-            a.send_many(datagrams, b.address)
+            a.send_many(datagrams[:3], b.address)
+            mixed = [Train(data, len(data)) for data in datagrams[3:4]]
+            a.send_many([*mixed, *datagrams[4:]], b.address)
             await _until(lambda: len(received) == len(datagrams))
             assert received == [(data, a.address) for data in datagrams]
             assert a.counters.sent == b.counters.received == len(datagrams)
