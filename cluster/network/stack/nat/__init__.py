@@ -6,12 +6,13 @@ they decide for a connection's first packet holds for the rest of it.
 
 - `packet`: a packet on its way through the node, as the hooks see it.
 - `verdicts`: what hooks answer.
+- `related`: ICMP errors about connections.
 - `rewrite`: the change of a direction's packets, made once, applied to each.
 - `conntrack`: connections, their states (`tcpstates`) and their ends (`expiry`).
-- `services`: the service table: destination NAT, as kube-proxy's nftables mode does it.
+- `services`: the service table's entries; `servicetable`: destination NAT by them, as kube-proxy's
+  nftables mode does it.
 - `affinity`: which client sticks to which backend.
 - `masquerade`: source NAT, as kube-proxy's and flannel's rules do it.
 - `filter`: which new connections may enter and leave the addresses of this node.
-- `fragments`: makes packets whole before anybody looks at them.
 - `hooks`: all of it together.
 """

@@ -117,7 +117,7 @@ class Packet:
 def parse(frame: Frame, header: ipv4.Header) -> Packet | None:
     """The packet of a frame whose IPv4 header is known; None where its next header is cut short.
 
-    For whole packets only: `fragments` makes them.
+    For whole packets only: `stack.reassembly` makes them.
     """
     found = _ports(frame.data, header.payload, header.end, header.protocol)
     if found is None:

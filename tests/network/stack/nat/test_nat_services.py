@@ -4,8 +4,20 @@ from collections import Counter
 
 import pytest
 from natworld import (
-    ACK, BRIDGE, NODE, POD, VIP, VTEP, Node, backend, echo_frame, entry, error_frame, ip,
-    tcp_frame, udp_frame,
+    ACK,
+    BRIDGE,
+    NODE,
+    POD,
+    VIP,
+    VTEP,
+    Node,
+    backend,
+    echo_frame,
+    entry,
+    error_frame,
+    ip,
+    tcp_frame,
+    udp_frame,
 )  # fmt: skip
 
 from cluster.network.stack.nat import verdicts
@@ -353,9 +365,7 @@ def test_a_trace_tells_what_would_happen_and_leaves_nothing() -> None:
     assert node.nat.services.affinity.rows(0) == []
     node.connects((CLIENT, 5000), (NODE, 30080))
     told = node.trace(tcp_frame((CLIENT, 5000), (NODE, 30080), ACK))
-    assert [(one.table, one.rule, one.verdict) for one in told][0] == (
-        "conntrack", "ESTABLISHED", "known",
-    )  # fmt: skip
+    assert told[0] == ("conntrack", "ESTABLISHED", "known")
     node.serve(entry(**OUTER))
     refused = node.trace(tcp_frame((CLIENT, 5001), (NODE, 30080)))[-1]
     assert refused == ("services", "default/web has no endpoints", verdicts.NO_ENDPOINTS)
