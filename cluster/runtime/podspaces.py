@@ -41,13 +41,23 @@ class Spaces:
         """Those of the node's own network."""
         self._host: Namespace | None = None
         self._host_addresses: tuple[str, ...] = ()
+        self._overlay_addresses: tuple[str, ...] = ()
 
     def set_networks(self, networks: Sequence[addresses.Network]) -> None:
         """Pods' addresses are of these networks, and the node has the bridge's in each."""
-        self.bridge.leave(self._host_addresses)
-        self._host_addresses = tuple(str(one.network_address + 1) for one in networks)
         self.bridge.networks = tuple(networks)
-        self.bridge.join(self._host_addresses, self._of_node)
+        self._set_host_addresses()
+
+    def set_node_addresses(self, held: Sequence[str]) -> None:
+        """The node has these, too; the first is the one that it is known by."""
+        self._overlay_addresses = tuple(held)
+        self._set_host_addresses()
+
+    def _set_host_addresses(self) -> None:
+        self.bridge.leave(self._host_addresses)
+        bridges = (str(one.network_address + 1) for one in self.bridge.networks)
+        self._host_addresses = tuple(dict.fromkeys((*self._overlay_addresses, *bridges)))
+        self.bridge.join(self._host_addresses, self.of_node)
         if self._host is not None:
             self._host.addresses = self._host_addresses
 
@@ -75,14 +85,15 @@ class Spaces:
     def of(self, sandbox: Sandbox) -> Namespace:
         """A sandbox's network."""
         if not sandbox.addresses:
-            return self._of_node()
+            return self.of_node()
         if sandbox.network is None:
             occupant = Occupant(lambda: (sandbox,), self._wake, self._emit, self._now)
             sandbox.network = Namespace(self.bridge, sandbox.addresses, occupant)
             occupant.space = sandbox.network
         return sandbox.network
 
-    def _of_node(self) -> Namespace:
+    def of_node(self) -> Namespace:
+        """The node's own network."""
         if self._host is None:
             occupant = Occupant(self._sandboxes.values, self._wake, self._emit, self._now)
             self._host = Namespace(self.bridge, self._host_addresses, occupant)
