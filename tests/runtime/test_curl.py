@@ -16,7 +16,7 @@ from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import accepting
 from cluster.runtime.vos.kernel import Call
-from cluster.runtime.vos.programs.network.curl.tls import Tls
+from cluster.runtime.vos.tls import Tls
 from cluster.runtime.vos.sockets import Stream
 
 CURL = catalog.find("curlimages/curl")

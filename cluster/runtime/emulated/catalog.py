@@ -104,6 +104,11 @@ BUILT_IN: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("library/httpd", "e2e-test-images/httpd", "kubernetes-e2e-test-images/httpd"), "httpd"
     ),
+    **dict.fromkeys(
+        ("coredns/coredns", "coredns", "google_containers/coredns",
+         "rancher/mirrored-coredns-coredns", "bitnami/coredns", "bitnamilegacy/coredns"),
+        "coredns",
+    ),
     "alpine/socat": "relays",
     "library/wordpress": "wordpress",
     **dict.fromkeys(("library/node", "node"), "node"),

@@ -25,6 +25,7 @@ from cluster.runtime.vos.tty import Tty
 
 if TYPE_CHECKING:
     from cluster.api.curves import Curve
+    from cluster.client.transport import Transport
     from cluster.runtime.vos.opened import Opened
     from cluster.runtime.vos.sockets import Network
 
@@ -288,6 +289,8 @@ class Kernel:
         """How many cores its programs may use now."""
         self.hold: Callable[[Curve], None] = _nothing
         """Have the container use so much memory from now on: bytes over seconds from now."""
+        self.api: Callable[[str], Transport] | None = None
+        """The way to the cluster's API as the owner of a token, where that is not by sockets."""
         self.meter: Meter | None = None
         """What its programs have worked, where one of them says so."""
         self.main_argv: Sequence[str] = ()

@@ -158,7 +158,7 @@ async def query(
             to = Endpoint(server, port)
             try:
                 async with asyncio.timeout(told.timeout):
-                    answer = await _exchanged(packet, question.header.id, to, net)
+                    answer = await exchanged(packet, question.header.id, to, net)
             except TimeoutError:
                 why = f"{server}: connection timed out"
                 continue
@@ -171,8 +171,10 @@ async def query(
     raise Unanswered(why)
 
 
-async def _exchanged(packet: bytes, number: int, to: Endpoint, net: Network) -> "dnslib.DNSRecord":
-    """One question to one server; a cut answer is asked for again by TCP. OSError."""
+async def exchanged(
+    packet: bytes, number: int, to: Endpoint, net: Network, *, follow: bool = True
+) -> "dnslib.DNSRecord":
+    """One question to one server; a cut answer is asked for again by TCP if `follow`. OSError."""
     sock = net.datagrams()
     try:
         sock.send(packet, to)
@@ -183,12 +185,13 @@ async def _exchanged(packet: bytes, number: int, to: Endpoint, net: Network) -> 
                 break
     finally:
         sock.close()
-    return await _over_stream(packet, number, to, net) if answer.header.tc else answer
+    if follow and answer.header.tc:
+        return await over_stream(packet, number, to, net)
+    return answer
 
 
-async def _over_stream(
-    packet: bytes, number: int, to: Endpoint, net: Network
-) -> "dnslib.DNSRecord":
+async def over_stream(packet: bytes, number: int, to: Endpoint, net: Network) -> "dnslib.DNSRecord":
+    """The same over TCP. OSError."""
     stream = await net.connect(to.address, to.port)
     try:
         await stream.send(len(packet).to_bytes(2, "big") + packet)

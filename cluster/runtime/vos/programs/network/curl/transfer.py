@@ -174,7 +174,7 @@ class Transfer:
         # Imported here: few transfers are secret.
         import ssl
 
-        from cluster.runtime.vos.programs.network.curl.tls import Tls
+        from cluster.runtime.vos.tls import Tls
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self._options.has("insecure"):
