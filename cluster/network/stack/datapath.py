@@ -18,40 +18,28 @@ have any default route. Frames to them come from the MAC of cni0, or of eth0.
 
 import random as randomness
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-from cluster.network.stack import backends, drops, flows, neigh
+from cluster.network.stack import backends, drops, fdb, flows, neigh
 from cluster.network.stack.actions import Action, Address, Payload
-from cluster.network.stack.answers import Answers
 from cluster.network.stack.bridge import Bridge
 from cluster.network.stack.drops import Drops
-from cluster.network.stack.egress import Exit, fitted, rewritten
-from cluster.network.stack.forwarding import (
-    Answer,
-    Delivered,
-    Dropped,
-    Forwarding,
-    Nat,
-    Outcome,
-    Sent,
-    Switched,
-)
-from cluster.network.stack.nat import packet as packets
-from cluster.network.stack.nat.packet import Packet
+from cluster.network.stack.exits import Exits
+from cluster.network.stack.forwarding import Nat
 from cluster.network.stack.outbox import Outbox
 from cluster.network.stack.peers import Peer, Peers
-from cluster.network.stack.ports import HOST, OUTSIDE, Port
+from cluster.network.stack.ports import HOST, Port
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE, Route
 from cluster.network.stack.settings import Settings
+from cluster.network.stack.slowpath import SlowPath
 from cluster.network.stack.vtep import Tunnel, Vtep
-from cluster.network.stack.waiting import Waiting
-from cluster.network.wire import addresses, arp, ethernet, icmp, ipv4, mac
+from cluster.network.wire import arp, ethernet, mac, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
 
-_IPV4 = ethernet.IPV4.to_bytes(2, "big")
-_ARP = ethernet.ARP.to_bytes(2, "big")
-_IPV6 = ethernet.IPV6.to_bytes(2, "big")
-_HOST_UNREACHABLE = Answer(icmp.UNREACHABLE, icmp.HOST_UNREACHABLE)
+_IPV4: Final = ethernet.IPV4.to_bytes(2, "big")
+_ARP: Final = ethernet.ARP.to_bytes(2, "big")
+_IPV6: Final = ethernet.IPV6.to_bytes(2, "big")
 
 
 class Datapath:
@@ -63,26 +51,31 @@ class Datapath:
         self.devices = settings.devices(vtep_mac)
         self.vtep = Vtep(vtep_mac, settings.vni, turbo=settings.turbo)
         self.drops = Drops()
+        """Frames that were dropped, by reason."""
         self.peers = Peers()
         self._outbox = Outbox()
-        self._forwarding = Forwarding(self.devices)
         bridge = self.devices[BRIDGE]
         self._bridge = Bridge(bridge.mac, bridge.address, self._outbox, self.drops)
-        self._answers = Answers(self.devices)
-        self._tunnels: dict[str, Tunnel] = {}
+        self._exits = Exits(self.devices, self._bridge, self._outbox)
+        self._slow = SlowPath(settings.network, self.devices, self._bridge, self._exits, self.drops)
         self._from_tunnel: dict[bytes, flows.Flow] = {}
         self._from_cable: dict[bytes, flows.Flow] = {}
-        self._flowing = 0
+        self._vxlan = vxlan.header(settings.vni)
         self._program()
 
     @property
+    def me(self) -> Peer:
+        """This node as the others are to know it."""
+        return self.settings.as_peer(self.vtep.mac)
+
+    @property
     def nat(self) -> Nat | None:
-        """Address translation and the packet filter; set once, before packets come."""
-        return self._forwarding.nat
+        """Address translation and the packet filter."""
+        return self._slow.forwarding.nat
 
     @nat.setter
     def nat(self, nat: Nat | None) -> None:
-        self._forwarding.nat = nat
+        self._slow.forwarding.nat = nat
         self.forget_flows()
 
     # ---- ports and peers ---------------------------------------------------------------------
@@ -99,11 +92,11 @@ class Datapath:
         waited = self._bridge.add(now, name, mac, tuple(addresses), asleep=asleep)
         if name == HOST:
             self._program()
-        self._resolved(now, waited)
+        self._slow.resolved(now, waited)
         return self._outbox.take()
 
     def remove_port(self, name: str) -> None:
-        """Unplug it. Frames to it that were not taken yet are still in later actions."""
+        """Unplug it; one that is not there is passed over."""
         if self._bridge.remove(name) is not None:
             self.forget_flows()
             if name == HOST:
@@ -117,7 +110,7 @@ class Datapath:
         """These are all other nodes. ValueError where two share a name."""
         self.peers.replace(peers)
         self._outbox.forget()
-        self._tunnels = {
+        self._exits.tunnels = {
             peer.name: Tunnel(peer, turbo=self.settings.turbo)
             for peer in self.peers.by_name.values()
             if peer.vtep_mac
@@ -131,7 +124,7 @@ class Datapath:
         host = self._bridge.ports.get(HOST)
         if host is not None:
             own += host.addresses
-        self._forwarding.routes.replace(
+        self._slow.forwarding.routes.replace(
             [
                 Route(Prefix(0, 0), WIRE),
                 Route(self.settings.network, BRIDGE),
@@ -143,9 +136,9 @@ class Datapath:
 
     def forget_flows(self) -> None:
         """Have every flow decided on anew: some table changed."""
-        if not self._flowing:
+        if not self._slow.flowing:
             return
-        self._flowing = 0
+        self._slow.flowing = 0
         self._from_tunnel.clear()
         self._from_cable.clear()
         for port in self._bridge.ports.values():
@@ -170,7 +163,7 @@ class Datapath:
             flow = known.get(data[22:24] + data[26:38])
             if flow is None or not flow.carry(now, frame):
                 self._from_port(now, source, frame)
-        return self._outbox.take()
+        return self._taken()
 
     def from_peer(self, now: float, address: Address, payloads: Sequence[Payload]) -> list[Action]:
         """Datagrams at the VXLAN socket, all from one address of the underlay."""
@@ -178,17 +171,27 @@ class Datapath:
         if peer is None:
             self.drops.count(drops.UNKNOWN_PEER, len(payloads))
             return []
-        known = self._from_tunnel
+        known, plain = self._from_tunnel, self._vxlan
         for payload in payloads:
-            frames = self.vtep.frames(peer, payload)
-            if not frames:
-                self.drops.count(drops.VXLAN_HEADER)
-            for frame in frames:
-                data = frame.data
+            if payload.__class__ is bytes and payload[:8] == plain:
+                data = payload[8:]
                 flow = known.get(data[22:24] + data[26:38])
-                if flow is None or not flow.carry(now, frame):
-                    self._from_link(now, TUNNEL, frame, known)
-        return self._outbox.take()
+                if flow is None or not flow.carry_data(now, data):
+                    self._from_link(now, TUNNEL, Frame(data), known)
+            else:
+                self._unusual(now, peer, payload)
+        return self._taken()
+
+    def _unusual(self, now: float, peer: Peer, payload: Payload) -> None:
+        """A train, a frame larger than the MTU, or what is not of this network."""
+        frames = self.vtep.frames(peer, payload)
+        if not frames:
+            self.drops.count(drops.VXLAN_HEADER)
+        known = self._from_tunnel
+        for frame in frames:
+            flow = known.get(flows.key(frame.data))
+            if flow is None or not flow.carry(now, frame):
+                self._from_link(now, TUNNEL, frame, known)
 
     def from_cable(self, now: float, address: Address, frames: Sequence[bytes]) -> list[Action]:
         """Datagrams at the cable socket, all from one address of the underlay."""
@@ -197,13 +200,17 @@ class Datapath:
             return []
         known = self._from_cable
         for data in frames:
-            frame = Frame(data)
             flow = known.get(data[22:24] + data[26:38])
-            if flow is None or not flow.carry(now, frame):
-                self._from_link(now, WIRE, frame, known)
+            if flow is None or not flow.carry_data(now, data):
+                self._from_link(now, WIRE, Frame(data), known)
+        return self._taken()
+
+    def _taken(self) -> list[Action]:
+        if self._slow.flowing > flows.LARGEST:
+            self.forget_flows()
         return self._outbox.take()
 
-    # ---- the slow path -----------------------------------------------------------------------
+    # ---- links: what is not IPv4 ends here -----------------------------------------------------
 
     def _from_port(self, now: float, port: Port, frame: Frame) -> None:
         data = frame.data
@@ -214,33 +221,41 @@ class Datapath:
             self.drops.count(drops.IPV6)
         elif not port.is_pod:
             self._from_own(now, port, frame)
+        elif kind == _ARP:
+            self._slow.resolved(now, self._bridge.hear(now, port, data))
         else:
-            if data[6:12] != port.mac:
-                self._bridge.fdb.learn(now, data[6:12], port.name)
-            if kind == _ARP:
-                self._resolved(now, self._bridge.hear(now, port, data))
-            elif data[0] & 1:
-                self._bridge.flood(port, frame)
-            elif data[:6] == self._bridge.mac:
-                self._routed(now, BRIDGE, frame, port.flows)
-            elif kind != _IPV4:
-                self._bridge.switch(now, port, frame)
+            self._from_pod(now, port, frame)
+
+    def _from_pod(self, now: float, port: Port, frame: Frame) -> None:
+        data, bridge = frame.data, self._bridge
+        if data[6:12] != port.mac:
+            bridge.fdb.learn(now, data[6:12], port.name)
+        if data[:6] == bridge.mac:
+            if data[12:14] == _IPV4:
+                self._slow.take(now, BRIDGE, frame, port.flows)
             else:
-                to = self._bridge.behind(now, port, data[:6])
-                if to is None:
-                    self.drops.count(drops.UNKNOWN_MAC)
-                else:
-                    self._routed(now, BRIDGE, frame, port.flows, switched=to.name)
+                self.drops.count(drops.PROTOCOL)
+        elif data[0] & 1:
+            bridge.flood(port, frame)
+        elif data[12:14] != _IPV4:
+            bridge.switch(now, port, frame)
+        else:
+            to = bridge.behind(now, port, data[:6])
+            if to is None:
+                self.drops.count(drops.UNKNOWN_MAC)
+            else:
+                self._slow.take(now, BRIDGE, frame, port.flows, switched=to.name)
 
     def _from_own(self, now: float, port: Port, frame: Frame) -> None:
         """A frame of the node's own stack, or of the outside's."""
         device = LOOPBACK if port.name == HOST else WIRE
-        if frame.data[12:14] == _ARP:
+        kind = frame.data[12:14]
+        if kind == _ARP:
             self._answer_for_all(port, frame.data)
-        elif frame.data[0] & 1:
-            self.drops.count(drops.MULTICAST)
+        elif frame.data[0] & 1 or kind != _IPV4:
+            self.drops.count(drops.MULTICAST if kind == _IPV4 else drops.PROTOCOL)
         else:
-            self._routed(now, device, frame, port.flows)
+            self._slow.take(now, device, frame, port.flows)
 
     def _answer_for_all(self, port: Port, data: bytes) -> None:
         """At `host` and `outside` every address is behind the node, but the port's own."""
@@ -267,171 +282,16 @@ class Datapath:
         elif kind != _IPV4:
             self.drops.count(drops.IPV6 if kind == _IPV6 else drops.PROTOCOL)
         else:
-            self._routed(now, device, frame, known)
-
-    def _routed(
-        self,
-        now: float,
-        device: str,
-        frame: Frame,
-        known: dict[bytes, flows.Flow],
-        *,
-        switched: str = "",
-    ) -> None:
-        """An IPv4 packet that came in by a device."""
-        packet = self._packet(frame)
-        if packet is None:
-            return
-        outcome = self._forwarding.decide(now, packet, device, switched=switched)
-        if isinstance(outcome, Dropped):
-            self._dropped(now, packet, device, outcome)
-            return
-        self._leave(now, packet, device, outcome, known)
-
-    def _packet(self, frame: Frame) -> Packet | None:
-        """What a frame holds; None, and counted, where that may not be."""
-        header = ipv4.parse(frame.data)
-        if header is None or not flows.frame_is_sound(frame, header.payload):
-            self.drops.count(drops.MALFORMED)
-            return None
-        if _is_martian(header):
-            self.drops.count(drops.MARTIAN)
-            return None
-        if addresses.is_multicast(header.destination) or header.destination in (
-            addresses.BROADCAST,
-            self.settings.network.last,
-        ):
-            self.drops.count(drops.MULTICAST)
-            return None
-        packet = packets.parse(frame, header)
-        if packet is None:
-            self.drops.count(drops.MALFORMED)
-        return packet
-
-    def _leave(
-        self,
-        now: float,
-        packet: Packet,
-        device: str,
-        outcome: Delivered | Sent | Switched,
-        known: dict[bytes, flows.Flow],
-    ) -> None:
-        """Send a packet by its exit, and remember how."""
-        hops = 0 if device == LOOPBACK or not isinstance(outcome, Sent) else 1
-        exit_ = self._exit(now, packet.destination, outcome, packet.frame.data)
-        if exit_ is None:
-            self._wait(now, packet, device, outcome, hops)
-        elif isinstance(exit_, str):
-            self.drops.count(exit_)
-        else:
-            frame = rewritten(packet, exit_.link, hops=hops)
-            exit_.send(fitted(frame, exit_.mtu))
-            if exit_.lasting and flows.learnable(packet, tracked=self.nat is not None):
-                self._learn(packet, exit_, hops, known)
-
-    def _learn(
-        self, packet: Packet, exit_: Exit, hops: int, known: dict[bytes, flows.Flow]
-    ) -> None:
-        if self._flowing >= flows.LARGEST:
-            self.forget_flows()
-        self._flowing += 1
-        known[flows.key(packet.frame.data)] = flows.Flow(
-            packet, exit_.link, exit_.queue, hops=hops, mtu=exit_.mtu, tunnel=exit_.tunnel
-        )
-
-    def _exit(
-        self, now: float, destination: int, outcome: Delivered | Sent | Switched, data: bytes = b""
-    ) -> Exit | str | None:
-        """Where a packet leaves; the reason where nowhere; None: ARP must tell first."""
-        if isinstance(outcome, Switched):
-            port = self._bridge.ports[outcome.port]
-            known = data[:6] == port.mac
-            return Exit(
-                data[:14], port.queue, self.settings.pod_mtu, where=port.name, lasting=known
-            )
-        if isinstance(outcome, Delivered):
-            return self._exit_to(HOST, self.devices[BRIDGE].mac, self.devices[LOOPBACK].mtu)
-        route = outcome.route
-        device = self.devices[route.device]
-        peer = route.peer
-        if route.device == BRIDGE:
-            found = self._bridge.neighbours.mac(now, destination)
-            if found is None:
-                return None
-            name = self._bridge.fdb.port(now, found)
-            port_or_none = self._bridge.ports.get(name) if name is not None else None
-            if port_or_none is None:
-                return drops.UNKNOWN_MAC
-            link = found + self._bridge.link
-            known = found == port_or_none.mac
-            return Exit(
-                link, port_or_none.queue, device.mtu, where=port_or_none.name, lasting=known
-            )
-        if peer is None:
-            return self._exit_to(OUTSIDE, device.mac, device.mtu)
-        if route.device == WIRE:
-            link = peer.eth0 + device.mac + _IPV4
-            return Exit(link, self._outbox.cable(peer.cable), device.mtu, where=peer.name)
-        tunnel = self._tunnels.get(peer.name)
-        if tunnel is None:
-            return drops.NO_VTEP
-        link = peer.vtep_mac + device.mac + _IPV4
-        return Exit(link, self._outbox.peer(peer.address), device.mtu, tunnel, peer.name)
-
-    def _exit_to(self, name: str, source: bytes, mtu: int) -> Exit | str:
-        port = self._bridge.ports.get(name)
-        if port is None:
-            return drops.NO_PORT
-        return Exit(port.mac + source + _IPV4, port.queue, mtu, where=name)
-
-    # ---- what does not go on -----------------------------------------------------------------
-
-    def _dropped(self, now: float, packet: Packet, device: str, outcome: Dropped) -> None:
-        self.drops.count(outcome.reason)
-        if outcome.answer is not None:
-            self._answer(now, packet, device, outcome.answer)
-
-    def _answer(self, now: float, packet: Packet, device: str, answer: Answer) -> None:
-        """Tell the sender of a packet, as it came, what became of it."""
-        header = packet.header
-        route = self._forwarding.routes.find(header.destination)
-        local = route is not None and route.device == LOOPBACK
-        told = self._answers.about(now, packet.frame, header, answer, device, local=local)
-        back = self._forwarding.routes.find(header.source)
-        if told is None or back is None:
-            return
-        outcome = Delivered() if back.device == LOOPBACK else Sent(back)
-        exit_ = self._exit(now, header.source, outcome)
-        if isinstance(exit_, Exit):
-            exit_.send([Frame(exit_.link + told)])
-
-    def _wait(self, now: float, packet: Packet, device: str, outcome: Outcome, hops: int) -> None:
-        """Keep a packet until ARP tells who has its destination."""
-        if not isinstance(outcome, Sent):
-            return
-        frame = rewritten(packet, bytes(6) + self._bridge.link, hops=hops)
-        waiting = Waiting(fitted(frame, self.settings.pod_mtu), packet, device)
-        ask, lost = self._bridge.neighbours.ask(now, packet.destination, waiting)
-        if lost:
-            self.drops.count(drops.NEIGHBOUR_QUEUE, lost)
-        if ask:
-            self._bridge.ask(packet.destination)
-
-    def _resolved(self, now: float, waited: Iterable[Waiting]) -> None:
-        """Send what waited for a neighbour that is known now."""
-        for one in waited:
-            address = int.from_bytes(one.frames[0].data[30:34], "big")
-            route = Route(self.settings.network, BRIDGE)
-            exit_ = self._exit(now, address, Sent(route))
-            if isinstance(exit_, Exit):
-                exit_.send([_with_link(frame, exit_.link) for frame in one.frames])
+            self._slow.take(now, device, frame, known)
 
     # ---- time --------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         """When `tick` is to be called next; None: not before something else happens."""
-        return self._bridge.neighbours.deadline
+        nat = self.nat
+        due = (self._bridge.neighbours.deadline, nat.deadline if nat is not None else None)
+        return min((one for one in due if one is not None), default=None)
 
     def tick(self, now: float) -> list[Action]:
         """The time is what it is: ask again, give up, forget."""
@@ -439,36 +299,21 @@ class Datapath:
         for address in again:
             self._bridge.ask(address)
         for failure in failed:
-            for one in failure.waiting:
-                self._dropped(
-                    now, one.packet, one.device, Dropped(drops.NO_NEIGHBOUR, _HOST_UNREACHABLE)
-                )
+            self._slow.unreachable(now, failure.waiting)
+        if self.nat is not None:
+            self.nat.tick(now)
         return self._outbox.take()
 
     # ---- what is shown -----------------------------------------------------------------------
 
     def routes(self) -> Iterator[Route]:
         """The routing table."""
-        return self._forwarding.routes.rows()
+        return self._slow.forwarding.routes.rows()
 
     def neighbours(self, now: float) -> Iterator[neigh.Entry]:
         """Neighbours on cni0."""
         return self._bridge.neighbours.rows(now)
 
-
-def _is_martian(header: ipv4.Header) -> bool:
-    """Whether a source or destination may not be on any wire (RFC 1812, 5.3.7)."""
-    source, destination = header.source, header.destination
-    if not source or not destination or source >> 28 >= 0xE:
-        return True
-    return addresses.is_loopback(source) or addresses.is_loopback(destination)
-
-
-def _with_link(frame: Frame, link: bytes) -> Frame:
-    return Frame(
-        link + frame.data[ethernet.HEADER :],
-        frame.gso_size,
-        frame.csum_start,
-        frame.csum_offset,
-        frame.trusted,
-    )
+    def fdb(self, now: float) -> Iterator[fdb.Entry]:
+        """The forwarding database of cni0."""
+        return self._bridge.fdb.rows(now)

@@ -1,37 +1,8 @@
-"""How a packet that was decided on leaves: rewritten, cut where it must be, by its exit."""
-
-from typing import NamedTuple
+"""How a packet's frame looks when it leaves: rewritten, and cut where it must be."""
 
 from cluster.network.stack.nat.packet import Packet
-from cluster.network.stack.outbox import ByteQueue, FrameQueue
-from cluster.network.stack.vtep import Tunnel
 from cluster.network.wire import checksums, ethernet, ipv4, offload
 from cluster.network.wire.frame import Frame
-
-
-class Exit(NamedTuple):
-    """Where packets leave, ready for their next hop."""
-
-    link: bytes
-    """Their Ethernet header."""
-    queue: FrameQueue | ByteQueue
-    mtu: int
-    tunnel: Tunnel | None = None
-    where: str = ""
-    """The port or node that is the next hop."""
-    lasting: bool = True
-    """Whether it stays so until some table changes: not, where its MAC was learned."""
-
-    def send(self, frames: list[Frame]) -> None:
-        """Send frames that have their Ethernet header."""
-        queue = self.queue
-        for frame in frames:
-            if isinstance(queue, FrameQueue):
-                queue.push(frame)
-                continue
-            cut = offload.cut(frame) if self.tunnel is None else self.tunnel.payloads(frame)
-            for payload in cut:
-                queue.push(payload)
 
 
 def rewritten(packet: Packet, link: bytes, *, hops: int) -> Frame:
@@ -63,3 +34,14 @@ def fitted(frame: Frame, mtu: int) -> list[Frame]:
     link = data[: ethernet.HEADER]
     pieces = ipv4.fragments(data[ethernet.HEADER :], mtu)
     return [Frame(link + piece, trusted=frame.trusted) for piece in pieces]
+
+
+def with_link(frame: Frame, link: bytes) -> Frame:
+    """A frame with another Ethernet header."""
+    return Frame(
+        link + frame.data[ethernet.HEADER :],
+        frame.gso_size,
+        frame.csum_start,
+        frame.csum_offset,
+        frame.trusted,
+    )

@@ -98,7 +98,12 @@ class Flow:
 
     def carry(self, now: float, frame: Frame) -> bool:
         """Send a frame of this flow on; False where the slow path must."""
-        data = frame.data
+        if frame.csum_start:
+            return self._carry_partial(now, frame)
+        return self.carry_data(now, frame.data, trusted=frame.trusted)
+
+    def carry_data(self, now: float, data: bytes, *, trusted: bool = False) -> bool:
+        """`carry` for a frame that is as on a wire."""
         if len(data) < self._least:
             return False
         kind, head, total, middle, field = self._layout.unpack_from(data)
@@ -107,11 +112,7 @@ class Flow:
         if self._tcp:
             if middle[9] & _TURNS:
                 return False
-            if frame.csum_start:
-                return self._carry_partial(now, frame)
             field = (field - self._transport_delta) % 0xFFFF
-        elif frame.csum_start:
-            return self._carry_partial(now, frame)
         elif field:
             field = (field - self._transport_delta) % 0xFFFF or 0xFFFF
         if len(data) > self._most or not self._seen(now):
@@ -126,7 +127,7 @@ class Flow:
             field,
         )
         changed += data[self._tail :]
-        self._queue.push(Frame(changed, trusted=frame.trusted) if self._frames else changed)
+        self._queue.push(Frame(changed, trusted=trusted) if self._frames else changed)
         return True
 
     def _seen(self, now: float) -> bool:
@@ -144,7 +145,13 @@ class Flow:
     def _carry_partial(self, now: float, frame: Frame) -> bool:
         """`carry` for a frame whose checksum is to be made, and which may be long."""
         data = frame.data
-        _, head, total, middle, field = self._layout.unpack_from(data)
+        if len(data) < self._least:
+            return False
+        kind, head, total, middle, field = self._layout.unpack_from(data)
+        if kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
+            return False
+        if self._tcp and middle[9] & _TURNS:
+            return False
         length = len(data)
         if frame.gso_size:
             length = _FIRST + (middle[8] >> 4 << 2) + frame.gso_size if self._tcp else 1 << 16

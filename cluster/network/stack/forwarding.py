@@ -36,6 +36,13 @@ class Nat(Protocol):
     def postrouting(self, now: float, packet: Packet, address: int) -> verdicts.Verdict | None:
         """A packet that leaves by an interface that has `address`; may change its source."""
 
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is to be called next."""
+
+    def tick(self, now: float) -> None:
+        """Forget what was silent for too long."""
+
 
 class Device(NamedTuple):
     """An interface of the node."""

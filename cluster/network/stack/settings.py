@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from cluster.network.stack import backends
 from cluster.network.stack.forwarding import Device
-from cluster.network.stack.peers import eth0_mac
+from cluster.network.stack.peers import CABLE_PORT, Peer, eth0_mac
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE
-from cluster.network.wire import mac
+from cluster.network.wire import mac, vxlan
 from cluster.network.wire.addresses import Prefix
 
 _LOOPBACK_MTU = 65536
@@ -29,6 +29,11 @@ class Settings:
     """Of pods; 0: what the back end leaves of the underlay's."""
     underlay_mtu: int = 1500
     """Of eth0."""
+    host: str = ""
+    """Where the others really send datagrams to; empty: `address`, as text."""
+    port: int = vxlan.PORT
+    """Of the node's VXLAN socket."""
+    cable_port: int = CABLE_PORT
     turbo: bool = False
     """Whether frames larger than the MTU go whole to peers that take them so."""
 
@@ -68,3 +73,17 @@ class Settings:
             TUNNEL: Device(tunnel, vtep_mac, self.pod_mtu),
             WIRE: Device(self.address, eth0_mac(self.address), self.underlay_mtu),
         }
+
+    def as_peer(self, vtep_mac: bytes) -> Peer:
+        """The node as the others see it."""
+        return Peer(
+            self.name,
+            self.address,
+            self.network,
+            b"" if self.backend == backends.ROUTED else vtep_mac,
+            vni=self.vni,
+            host=self.host,
+            port=self.port,
+            cable_port=self.cable_port,
+            turbo=self.turbo,
+        )

@@ -11,6 +11,8 @@ class Waiting(NamedTuple):
 
     frames: list[Frame]
     """As they will leave, with zeros for the MAC."""
+    address: int
+    """Whose MAC is asked for."""
     packet: Packet
     """As it came, for an error about it."""
     device: str
