@@ -171,6 +171,15 @@ class Node:
         assert isinstance(came, Frame), came
         return seen(came)
 
+    def sends_raw(self, frame: Frame) -> Seen:
+        """As `sends`, of a protocol that has no checksum that is known."""
+        came = self.passes(frame)
+        assert isinstance(came, Frame), came
+        header = ipv4.parse(came.data)
+        assert header is not None
+        text = addresses.text
+        return Seen((text(header.source), 0), (text(header.destination), 0), 0, came.data)
+
     def _through(self, packet: Packet, *, own: bool) -> Verdict | None:
         nat, now = self.nat, self.now
         verdict = (nat.output if own else nat.prerouting)(now, packet)
