@@ -173,8 +173,9 @@ class Datapath:
             return []
         known, plain = self._from_tunnel, self._vxlan
         for payload in payloads:
-            if payload.__class__ is bytes and payload[:8] == plain:
-                data = payload[8:]
+            whole = payload if payload.__class__ is bytes else _alone(payload)
+            if whole[:8] == plain:
+                data = whole[8:]
                 flow = known.get(data[22:24] + data[26:38])
                 if flow is None or not flow.carry_data(now, data):
                     self._from_link(now, TUNNEL, Frame(data), known)
@@ -290,7 +291,11 @@ class Datapath:
     def deadline(self) -> float | None:
         """When `tick` is to be called next; None: not before something else happens."""
         nat = self.nat
-        due = (self._bridge.neighbours.deadline, nat.deadline if nat is not None else None)
+        due = (
+            self._bridge.neighbours.deadline,
+            self._slow.reassembly.deadline,
+            nat.deadline if nat is not None else None,
+        )
         return min((one for one in due if one is not None), default=None)
 
     def tick(self, now: float) -> list[Action]:
@@ -300,8 +305,7 @@ class Datapath:
             self._bridge.ask(address)
         for failure in failed:
             self._slow.unreachable(now, failure.waiting)
-        if self.nat is not None:
-            self.nat.tick(now)
+        self._slow.tick(now)
         return self._outbox.take()
 
     # ---- what is shown -----------------------------------------------------------------------
@@ -317,3 +321,10 @@ class Datapath:
     def fdb(self, now: float) -> Iterator[fdb.Entry]:
         """The forwarding database of cni0."""
         return self._bridge.fdb.rows(now)
+
+
+def _alone(payload: Payload) -> bytes:
+    """The datagram of a train of one; nothing of a longer one."""
+    if isinstance(payload, bytes):
+        return payload
+    return payload.data if len(payload.data) <= payload.size else b""

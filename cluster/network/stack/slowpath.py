@@ -19,6 +19,7 @@ from cluster.network.stack.forwarding import (
 )
 from cluster.network.stack.nat import packet as packets
 from cluster.network.stack.nat.packet import Packet
+from cluster.network.stack.reassembly import Reassembly
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL
 from cluster.network.stack.waiting import Waiting
 from cluster.network.wire import addresses, icmp, ipv4
@@ -41,6 +42,7 @@ class SlowPath:
     ) -> None:
         self.forwarding = Forwarding(devices)
         self.answers = Answers(devices)
+        self.reassembly = Reassembly()
         self.flowing = 0
         """Flows that were learned since they were last forgotten."""
         self.relays = False
@@ -61,9 +63,8 @@ class SlowPath:
         switched: str = "",
     ) -> None:
         """An IPv4 packet that came in by a device; what is learned goes to `known`."""
-        packet = self.packet(frame)
-        if isinstance(packet, str):
-            self._drops.count(packet)
+        packet = self._accepted(now, frame)
+        if packet is None:
             return
         relayed = self.is_relayed(packet, device)
         outcome = self.forwarding.decide(now, packet, device, switched=switched, relayed=relayed)
@@ -72,8 +73,22 @@ class SlowPath:
         else:
             self._leave(now, packet, device, outcome, None if relayed else known)
 
+    def _accepted(self, now: float, frame: Frame) -> Packet | None:
+        """What a frame holds, made whole; None, and counted, where it goes no further."""
+        packet = self.packet(frame)
+        if isinstance(packet, str):
+            self._drops.count(packet)
+            return None
+        if not packet.header.is_fragment:
+            return packet
+        failed = self.reassembly.failed
+        data = self.reassembly.add(now, frame.data, packet.header)
+        if self.reassembly.failed != failed:
+            self._drops.count(drops.REASSEMBLY, self.reassembly.failed - failed)
+        return None if data is None else self._accepted(now, Frame(data))
+
     def packet(self, frame: Frame) -> Packet | str:
-        """What a frame holds; the reason where that may not be."""
+        """What a frame holds, maybe a fragment; the reason where that may not be."""
         header = ipv4.parse(frame.data)
         if header is None or not flows.frame_is_sound(frame, header.payload):
             return drops.MALFORMED
@@ -82,6 +97,8 @@ class SlowPath:
         to = header.destination
         if to >> 28 >= 0xE or to == self._network.last:
             return drops.MULTICAST
+        if header.is_fragment:
+            return Packet(frame, header)
         return packets.parse(frame, header) or drops.MALFORMED
 
     def is_relayed(self, packet: Packet, device: str) -> bool:
@@ -136,6 +153,18 @@ class SlowPath:
             found = self._exits.link(now, one.address)
             if isinstance(found, Exit):
                 found.send([egress.with_link(frame, found.link) for frame in one.frames])
+
+    def tick(self, now: float) -> None:
+        """Give up fragments that wait for others; have address translation forget.
+
+        Nobody is told of fragments: only a packet's receiver says that (RFC 1122, 3.3.2).
+        """
+        failed = self.reassembly.failed
+        self.reassembly.tick(now)
+        if self.reassembly.failed != failed:
+            self._drops.count(drops.REASSEMBLY, self.reassembly.failed - failed)
+        if self.forwarding.nat is not None:
+            self.forwarding.nat.tick(now)
 
     # ---- not out -----------------------------------------------------------------------------
 
