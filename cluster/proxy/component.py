@@ -1,7 +1,11 @@
-"""kube-proxy: informers feed the table, changes that come together are programmed together."""
+"""kube-proxy: informers feed the table, changes that come together are programmed together. Beside
+it runs the agent of the pod network (`overlay`), where the node has one.
+"""
 
 import asyncio
+import contextlib
 import random as randomness
+from typing import Final
 
 import structlog
 
@@ -12,14 +16,21 @@ from cluster.client.client import Client
 from cluster.proxy import entries
 from cluster.proxy.config import Config
 from cluster.proxy.dataplane import DataPlane
+from cluster.proxy.overlay.agent import Agent
+from cluster.proxy.overlay.plane import Plane
 from cluster.proxy.programmer import Programmer
 from cluster.proxy.table import Keeper
 
+_OVERLAY_SECONDS: Final = 3.0
+"""How long it is waited for the overlay before the proxy says that it is ready."""
 _LABELS = f"!{entries.HEADLESS},!{entries.OTHER_PROXY}"
 
 
 class Proxy:
-    """Programs the data plane of one node. `ready` is set once it has its first table."""
+    """Programs the data plane of one node, and with `overlay` its part in the pod network.
+
+    `ready` is set once the node has its first tables.
+    """
 
     def __init__(
         self,
@@ -29,6 +40,7 @@ class Proxy:
         dataplane: DataPlane,
         clock: clock.Clock,
         random: randomness.Random,
+        overlay: Plane | None = None,
     ) -> None:
         self._config = config
         self._client = client
@@ -36,6 +48,9 @@ class Proxy:
         self._keeper = Keeper(config.node_name)
         self._changed = asyncio.Event()
         self._programmer = Programmer(config, dataplane, random, self._changed)
+        self._agent: Agent | None = None
+        if overlay is not None:
+            self._agent = Agent(config, client=client, plane=overlay, clock=clock, random=random)
         self._log = structlog.get_logger().bind(component="kube-proxy", node=config.node_name)
         self.ready = asyncio.Event()
 
@@ -47,6 +62,8 @@ class Proxy:
         slices.on_change(self._on_slice)
         try:
             async with tasks.Group("kube-proxy") as group:
+                if self._agent is not None:
+                    group.spawn(self._agent.run(), "overlay")
                 informers.start(group)
                 await informers.synced()
                 group.spawn(self._programmer.watch(), "watch")
@@ -61,10 +78,18 @@ class Proxy:
             delta = self._keeper.take()
             await self._programmer.program(self._keeper.table, delta)
             if not self.ready.is_set():
+                await self._overlay_ready()
                 self.ready.set()
                 self._log.info("serving", entries=len(self._keeper.table))
             await self._changed.wait()
             await asyncio.sleep(self._config.min_sync_period)
+
+    async def _overlay_ready(self) -> None:
+        """Wait for the overlay, but not for a Node that nobody has registered."""
+        if self._agent is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_OVERLAY_SECONDS):
+                    await self._agent.ready.wait()
 
     def _on_service(self, change: informer.Change) -> None:
         if change.new is None:

@@ -1,6 +1,13 @@
 """What a kube-proxy is told when it is built."""
 
+import ipaddress
 from dataclasses import dataclass
+from typing import Final
+
+BACKENDS: Final = ("vxlan", "routed", "mesh")
+"""How packets go between nodes: in VXLAN, as with flannel; over the nodes' own wire, as with
+Calico; in VXLAN between nodes that find their way around cut links, as with Weave.
+"""
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,13 @@ class Config:
     longest_retry: float = 5.0
     """Longest wait between tries to reach a data plane that is away."""
 
+    network_backend: str = "vxlan"
+    """One of BACKENDS: what all nodes of the cluster have."""
+    network_mtu: int = 0
+    """The MTU of pods; 0: what the back end leaves of the underlay's."""
+    cluster_cidr: str = ""
+    """The addresses of all pods; traffic to others is masqueraded. "": those of this node."""
+
     def __post_init__(self) -> None:
         if not self.node_name:
             raise ValueError("a kube-proxy needs a node_name")
@@ -23,3 +37,14 @@ class Config:
             raise ValueError("min_sync_period cannot be negative")
         if self.call_timeout <= 0 or self.longest_retry <= 0:
             raise ValueError("call_timeout and longest_retry must be more than 0 seconds")
+        if self.network_backend not in BACKENDS:
+            raise ValueError(
+                f"network_backend is {self.network_backend!r}: not {', '.join(BACKENDS)}"
+            )
+        if self.network_mtu and not 576 <= self.network_mtu <= 65535:
+            raise ValueError(f"network_mtu is {self.network_mtu}: not from 576 to 65535")
+        try:
+            if self.cluster_cidr:
+                ipaddress.ip_network(self.cluster_cidr)
+        except ValueError as error:
+            raise ValueError(f"cluster_cidr is no network: {error}") from None

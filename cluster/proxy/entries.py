@@ -1,10 +1,13 @@
 """From one Service and its EndpointSlices to the entries of the service table: pure.
 
 Rules: k8s.io/kubernetes/pkg/proxy (CategorizeEndpoints) and the documentation of virtual IPs. An
-endpoint that is ready takes traffic; where none is, those do that still serve while they end.
+endpoint that is ready takes traffic; where none is, those do that still serve while they end. Hints
+in slices (topology aware routing, spec.trafficDistribution) say which nodes or zones an endpoint is
+for; they count for traffic that may go anywhere, where all that are ready have them and one is for
+this node, or its zone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +33,9 @@ class _Found:
     ready: bool
     serving: bool
     terminating: bool
+    nodes: tuple[str, ...]
+    """The nodes that it is for, by its hints."""
+    zones: tuple[str, ...]
 
     @property
     def leaving(self) -> bool:
@@ -37,22 +43,36 @@ class _Found:
         return self.serving and self.terminating
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where the table is for."""
+
+    node: str
+    zone: str = ""
+    """The node's label topology.kubernetes.io/zone."""
+
+
 def entries(
-    service: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], node: str
+    service: Mapping[str, Any], slices: Iterable[Mapping[str, Any]], here: Here
 ) -> list[pb.ServicePort]:
-    """The entries of a Service on `node`, one a port; none where it has no cluster IP."""
+    """The entries of a Service on a node, one a port; none where it has no cluster IP."""
     spec = objects.spec(service)
     if spec.get("type") == "ExternalName" or spec.get("clusterIP") in (None, "", "None"):
         return []
     own = list(slices)
-    return [_entry(service, port, own, node) for port in spec.get("ports") or ()]
+    return [_entry(service, port, own, here) for port in spec.get("ports") or ()]
+
+
+def is_hinted(one: Mapping[str, Any]) -> bool:
+    """Whether what a slice means depends on the zone of the node."""
+    return any((entry.get("hints") or {}).get("forZones") for entry in one.get("endpoints") or ())
 
 
 def _entry(
     service: Mapping[str, Any],
     port: Mapping[str, Any],
     slices: list[Mapping[str, Any]],
-    node: str,
+    here: Here,
 ) -> pb.ServicePort:
     spec, status = objects.spec(service), objects.status(service)
     key, name = objects.key(service), port.get("name") or ""
@@ -78,7 +98,7 @@ def _entry(
     )
     outside = bool(entry.node_port or entry.external_ips or entry.load_balancer_ips)
     found = _endpoints(slices, name, port.get("protocol") or "TCP")
-    entry.endpoints.extend(_chosen(found, entry, node, outside=outside))
+    entry.endpoints.extend(_chosen(found, entry, here, outside=outside))
     return entry
 
 
@@ -94,20 +114,20 @@ def _policy(text: str | None) -> pb.TrafficPolicy:
 
 
 def _chosen(
-    found: list[_Found], entry: pb.ServicePort, node: str, *, outside: bool
+    found: list[_Found], entry: pb.ServicePort, here: Here, *, outside: bool
 ) -> Iterator[pb.Endpoint]:
     """The endpoints that take traffic on any node, with what they take on this one."""
-    everywhere = _takers(found)
-    here = _takers([one for one in found if one.node == node])
-    internal = here if entry.internal_policy == pb.LOCAL else everywhere
-    external = here if entry.external_policy == pb.LOCAL else everywhere
+    everywhere = _takers(found, here)
+    local = _takers([one for one in found if one.node == here.node])
+    internal = local if entry.internal_policy == pb.LOCAL else everywhere
+    external = local if entry.external_policy == pb.LOCAL else everywhere
     for one in found:
-        if one in everywhere or one in here:
+        if one in everywhere or one in local:
             yield pb.Endpoint(
                 address=one.address,
                 port=one.port,
                 node_name=one.node,
-                local=one.node == node,
+                local=one.node == here.node,
                 ready=one.ready,
                 serving=one.serving,
                 terminating=one.terminating,
@@ -116,9 +136,25 @@ def _chosen(
             )
 
 
-def _takers(found: Iterable[_Found]) -> dict[_Found, None]:
-    ready = {one: None for one in found if one.ready}
-    return ready or {one: None for one in found if one.leaving}
+def _takers(found: Sequence[_Found], here: Here | None = None) -> dict[_Found, None]:
+    """Those of `found` that take traffic; with `here` as far as their hints are for it."""
+    ready = [one for one in found if one.ready]
+    chosen = ready and here is not None and _hinted(ready, here)
+    return dict.fromkeys(chosen or ready or (one for one in found if one.leaving))
+
+
+def _hinted(ready: list[_Found], here: Here) -> list[_Found]:
+    """Those of the ready ones that are for this node, else for its zone; none: hints say nothing.
+
+    Hints that not all of them have are being written or taken back.
+    """
+    if all(one.nodes for one in ready):
+        near = [one for one in ready if here.node in one.nodes]
+        if near:
+            return near
+    if here.zone and all(one.zones for one in ready):
+        return [one for one in ready if here.zone in one.zones]
+    return []
 
 
 def _endpoints(slices: list[Mapping[str, Any]], port_name: str, protocol: str) -> list[_Found]:
@@ -143,6 +179,7 @@ def _endpoints(slices: list[Mapping[str, Any]], port_name: str, protocol: str) -
 
 def _found(endpoint: Mapping[str, Any], port: int) -> _Found:
     conditions = endpoint.get("conditions") or {}
+    hints = endpoint.get("hints") or {}
     return _Found(
         address=endpoint["addresses"][0],
         port=port,
@@ -150,4 +187,6 @@ def _found(endpoint: Mapping[str, Any], port: int) -> _Found:
         ready=conditions.get("ready") is not False,
         serving=conditions.get("serving") is not False,
         terminating=conditions.get("terminating") is True,
+        nodes=tuple(one["name"] for one in hints.get("forNodes") or ()),
+        zones=tuple(one["name"] for one in hints.get("forZones") or ()),
     )

@@ -24,10 +24,14 @@ class Delta:
 
 
 def compute(
-    services: Iterable[Mapping[str, Any]], slices: Iterable[Mapping[str, Any]], node: str
+    services: Iterable[Mapping[str, Any]],
+    slices: Iterable[Mapping[str, Any]],
+    node: str,
+    zone: str = "",
 ) -> Table:
     """The whole table of a node."""
     keeper = Keeper(node)
+    keeper.set_zone(zone)
     for service in services:
         keeper.set_service(dict(service))
     for one in slices:
@@ -43,13 +47,25 @@ class Keeper:
     """
 
     def __init__(self, node: str) -> None:
-        self._node = node
+        self._here = entries.Here(node)
         self._services: dict[str, objects.Object] = {}
         self._slices: dict[str, dict[str, objects.Object]] = {}
         self._service_of: dict[str, str] = {}
         self._changed: dict[str, None] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._hinted: dict[str, None] = {}
         self.table: Table = {}
+
+    def set_zone(self, zone: str) -> None:
+        """The zone of the node was told, or changed."""
+        if zone != self._here.zone:
+            self._here = entries.Here(self._here.node, zone)
+            self._changed.update((self._service_of[key], None) for key in self._hinted)
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether there are slices that mean something else in another zone."""
+        return bool(self._hinted)
 
     def set_service(self, service: objects.Object) -> None:
         """A Service appeared or changed."""
@@ -73,12 +89,17 @@ class Keeper:
             self._service_of[key] = service
             self._slices.setdefault(service, {})[key] = one
             self._changed[service] = None
+            if entries.is_hinted(one):
+                self._hinted[key] = None
+            else:
+                self._hinted.pop(key, None)
 
     def remove_slice(self, key: str) -> None:
         """A slice is gone."""
         service = self._service_of.pop(key, "")
         if not service:
             return
+        self._hinted.pop(key, None)
         slices = self._slices[service]
         del slices[key]
         if not slices:
@@ -105,7 +126,7 @@ class Keeper:
         new: Table = {}
         if service is not None:
             own = [slices[name] for name in sorted(slices)]
-            new = {entry.key: entry for entry in entries.entries(service, own, self._node)}
+            new = {entry.key: entry for entry in entries.entries(service, own, self._here)}
         for gone in self._keys.pop(key, ()):
             if gone not in new:
                 del self.table[gone]

@@ -8,6 +8,8 @@
   Node authorizer. It says who it is, a member of `kubemu:hollow-nodes`, and gets by RBAC what the
   Node authorizer gives to nodes, for every node: that is as much as the process is trusted with.
   Both may get workloads whose load their pods share (`api.loads`), which Kubernetes' nodes may not.
+- The agent of the pod network is a part of kube-proxy, which gets what the manifests of flannel and
+  Calico give their daemons (`kubemu:overlay`).
 """
 
 from dataclasses import replace
@@ -18,11 +20,13 @@ from cluster.apiserver.authz.rules import Rule
 
 CONTROLLERS: Final = "kubemu:controllers"
 HOLLOW: Final = "kubemu:hollow-nodes"
+OVERLAY: Final = "kubemu:overlay"
 HOLLOW_GROUP: Final = "kubemu:hollow-nodes"
 
 BINDINGS: Final = {
     CONTROLLERS: ("User system:kube-controller-manager",),
     HOLLOW: (f"Group {HOLLOW_GROUP}",),
+    OVERLAY: ("User system:kube-proxy",),
 }
 
 _MORE = """
@@ -36,10 +40,19 @@ get core replicationcontrollers
 """
 
 
+_OVERLAY = """
+read core namespaces,nodes,pods
+patch core nodes/status
+read networking.k8s.io networkpolicies
+"""
+
+
 def rules(name: str) -> tuple[Rule, ...]:
     """The rules of a ClusterRole of BINDINGS."""
     if name == HOLLOW:
         return notation.rules(roles.NODE) + notation.rules(_LOADS)
+    if name == OVERLAY:
+        return notation.rules(_OVERLAY)
     found = {
         _either_way(rule): None
         for text in (*controllers.CONTROLLERS.values(), _MORE)
