@@ -216,6 +216,9 @@ class Connection:
 
     def close(self) -> None:
         """Hold it no more. What was sent still goes out; unread data, or more of it, resets."""
+        if self.state == states.TIME_WAIT:
+            self.inbound.drop()
+            return
         if self.state in (states.CLOSED, states.SYN_SENT) or self.inbound.buffer:
             self.abort()
             return
