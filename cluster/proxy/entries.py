@@ -139,7 +139,7 @@ def _chosen(
 def _takers(found: Sequence[_Found], here: Here | None = None) -> dict[_Found, None]:
     """Those of `found` that take traffic; with `here` as far as their hints are for it."""
     ready = [one for one in found if one.ready]
-    chosen = ready and here is not None and _hinted(ready, here)
+    chosen = _hinted(ready, here) if here is not None else []
     return dict.fromkeys(chosen or ready or (one for one in found if one.leaving))
 
 

@@ -151,6 +151,87 @@ def test_traffic_policies(
     assert len(entry.endpoints) == len(endpoints)
 
 
+def hinted(last: int, node: str, *, nodes: str = "", zones: str = "", **conditions: bool) -> Json:
+    """An endpoint for these nodes and zones, each a letter."""
+    names = {"forNodes": nodes, "forZones": zones}
+    hints = {key: [{"name": f"{key[3].lower()}-{one}"} for one in of] for key, of in names.items()}
+    return endpoint(f"10.0.0.{last}", node, **conditions) | {"hints": hints}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "zone", "used"),
+    [
+        pytest.param([hinted(1, "n-a", zones="a"), hinted(2, "n-b", zones="b")], "z-a", [1],
+                     id="those for the zone"),
+        pytest.param([hinted(1, "n-a", zones="a"), hinted(2, "n-b", zones="ab")], "z-a", [1, 2],
+                     id="one for two zones"),
+        pytest.param([hinted(1, "n-a", zones="a"), hinted(2, "n-b", zones="b")], "", [1, 2],
+                     id="a node without a zone"),
+        pytest.param([hinted(1, "n-a", zones="a"), hinted(2, "n-b", zones="b")], "z-c", [1, 2],
+                     id="none for the zone"),
+        pytest.param([hinted(1, "n-a", zones="a"), hinted(2, "n-b")], "z-a", [1, 2],
+                     id="not all have hints"),
+        pytest.param(
+            [hinted(1, "n-a", zones="a"), hinted(2, "n-b", ready=False, serving=False)], "z-a",
+            [1], id="those that are not ready need none",
+        ),
+        pytest.param(
+            [hinted(1, "n-a", zones="b", ready=False, serving=True, terminating=True)], "z-a",
+            [1], id="those that leave have no zone",
+        ),
+        pytest.param(
+            [hinted(1, "n-a", nodes="a", zones="a"), hinted(2, "n-b", nodes="b", zones="a")],
+            "z-a", [1], id="the node before the zone",
+        ),
+        pytest.param(
+            [hinted(1, "n-c", nodes="c", zones="a"), hinted(2, "n-b", nodes="b", zones="b")],
+            "z-b", [2], id="none for the node: the zone",
+        ),
+    ],
+)  # fmt: skip
+def test_hints_say_for_whom_endpoints_are(
+    endpoints: list[Json], zone: str, used: list[int]
+) -> None:
+    slices = [endpoint_slice("s", *endpoints)]
+    entry = _one(table.compute([service(**NODE_PORT)], slices, "n-a", zone))
+    wanted = [f"10.0.0.{last}:8080" for last in used]
+    assert (takers(entry), takers(entry, "external")) == (wanted, wanted)
+
+
+def test_hints_do_not_bind_policy_local() -> None:
+    slices = [endpoint_slice("s", hinted(1, "n-a", zones="b"), hinted(2, "n-b", zones="a"))]
+    local = {"externalTrafficPolicy": "Local"} | NODE_PORT
+    entry = _one(table.compute([service(**local)], slices, "n-a", "z-a"))
+    assert (takers(entry), takers(entry, "external")) == (["10.0.0.2:8080"], ["10.0.0.1:8080"])
+    slices = [endpoint_slice("s", hinted(2, "n-b", zones="a"))]
+    entry = _one(table.compute([service(**local)], slices, "n-a", "z-a"))
+    assert (takers(entry), takers(entry, "external")) == (["10.0.0.2:8080"], [])
+
+
+def test_another_zone_changes_what_has_hints() -> None:
+    keeper = table.Keeper("n-a")
+    for name in ("a", "b"):
+        keeper.set_service(service(name))
+    keeper.set_slice(endpoint_slice("b", endpoint("10.0.0.9"), service="b"))
+    assert not keeper.needs_zone
+    keeper.set_slice(
+        endpoint_slice("a", hinted(1, "x", zones="a"), hinted(2, "y", zones="b"), service="a")
+    )
+    assert keeper.needs_zone
+    keeper.take()
+    keeper.set_zone("z-b")
+    assert [(entry.key, takers(entry)) for entry in keeper.take().put] == [
+        ("default/a", ["10.0.0.2:8080"])
+    ]
+    keeper.set_zone("z-b")
+    assert not keeper.changed
+    keeper.set_slice(endpoint_slice("a", endpoint("10.0.0.1"), service="a"))
+    assert not keeper.needs_zone
+    keeper.set_slice(endpoint_slice("a", hinted(1, "x", zones="a"), service="a"))
+    keeper.remove_slice("default/a")
+    assert not keeper.needs_zone
+
+
 def test_addresses_from_outside() -> None:
     status = {
         "loadBalancer": {
