@@ -8,7 +8,7 @@ import structlog
 
 from cluster.aio import tasks
 from cluster.runtime.podsockets import Buffers, Udp
-from cluster.runtime.vos.sockets import Endpoint
+from cluster.runtime.vos.sockets import Endpoint, Link, Neighbour, Route
 
 if TYPE_CHECKING:
     from cluster.runtime.podnetwork import Namespace, Uplink
@@ -28,6 +28,18 @@ class Overlay(Protocol):
 
     def uplink(self, space: "Namespace") -> "Uplink":
         """The stack of a namespace; made when it is first needed."""
+
+    def translates(self, space: "Namespace") -> bool:
+        """Whether what a namespace sends to its own addresses is translated: the node's is."""
+
+    def links(self, space: "Namespace", held: Sequence[str]) -> Sequence[Link]:
+        """The interfaces of a namespace with these addresses."""
+
+    def routes(self, space: "Namespace", held: Sequence[str]) -> Sequence[Route]:
+        """Its routing table."""
+
+    def neighbours(self, space: "Namespace") -> Sequence[Neighbour]:
+        """Its neighbours."""
 
 
 class Bridge:

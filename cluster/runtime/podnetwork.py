@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from cluster.runtime import portbinding
+from cluster.runtime import podlinks, portbinding
 from cluster.runtime.podsockets import Answered, Answering, Listening, Tcp, Udp, pair
 from cluster.runtime.vos import sockets
 from cluster.runtime.vos.sockets import Endpoint, Open, Stream
@@ -106,10 +106,27 @@ class Namespace:
         self.closed = False
         self._uplink: Uplink | None = None
 
-    @property
-    def interfaces(self) -> Sequence[str]:
-        """See Network."""
+    def _interfaces(self) -> list[str]:
         return [f"{one}/{self._bridge.prefix(one)}" for one in self.addresses]
+
+    def links(self) -> Sequence[sockets.Link]:
+        """See Network."""
+        overlay = self._bridge.overlay
+        if overlay is not None:
+            return overlay.links(self, self._interfaces())
+        return podlinks.links(self._interfaces())
+
+    def routes(self) -> Sequence[sockets.Route]:
+        """See Network."""
+        overlay = self._bridge.overlay
+        if overlay is not None:
+            return overlay.routes(self, self._interfaces())
+        return podlinks.routes(self._interfaces())
+
+    def neighbours(self) -> Sequence[sockets.Neighbour]:
+        """See Network."""
+        overlay = self._bridge.overlay
+        return overlay.neighbours(self) if overlay is not None else ()
 
     # ---- streams -----------------------------------------------------------------------------
 
@@ -143,9 +160,11 @@ class Namespace:
         listener = await target.found(address, port)
         if listener is None:
             made = target.answered(address, port, self)
-            if made is None:
-                raise sockets.error(errno.ECONNREFUSED)
-            return made
+            if made is not None:
+                return made
+            if self._translates(address):
+                return await self._beyond().connect(address, port)
+            raise sockets.error(errno.ECONNREFUSED)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 if not await listener.room():
@@ -153,6 +172,13 @@ class Namespace:
         except TimeoutError:
             raise sockets.error(errno.ETIMEDOUT) from None
         return self._joined(target, listener, Endpoint(address, port))
+
+    def _translates(self, address: str) -> bool:
+        """Whether an own address may lead elsewhere at ports that are nobody's here: node ports."""
+        overlay = self._bridge.overlay
+        if overlay is None or ":" in address or portbinding.is_loopback(address):
+            return False
+        return overlay.translates(self)
 
     def _joined(self, target: "Namespace", listener: Listening, to: Endpoint) -> Tcp:
         local = self.client(to.address)

@@ -29,10 +29,17 @@ class Opened:
         """See Network."""
         return self._network.addresses
 
-    @property
-    def interfaces(self) -> Sequence[str]:
+    def links(self) -> Sequence[sockets.Link]:
         """See Network."""
-        return self._network.interfaces
+        return self._network.links()
+
+    def routes(self) -> Sequence[sockets.Route]:
+        """See Network."""
+        return self._network.routes()
+
+    def neighbours(self) -> Sequence[sockets.Neighbour]:
+        """See Network."""
+        return self._network.neighbours()
 
     async def connect(self, address: str, port: int) -> Stream:
         """See Network."""
@@ -159,7 +166,18 @@ class NoNetwork:
     """A process without a network: nothing can be reached. See `sockets.Network`."""
 
     addresses: Sequence[str] = ()
-    interfaces: Sequence[str] = ()
+
+    def links(self) -> Sequence[sockets.Link]:
+        """None."""
+        return ()
+
+    def routes(self) -> Sequence[sockets.Route]:
+        """None."""
+        return ()
+
+    def neighbours(self) -> Sequence[sockets.Neighbour]:
+        """None."""
+        return ()
 
     async def connect(self, address: str, port: int) -> Stream:
         """OSError ENETUNREACH."""

@@ -42,6 +42,38 @@ class Open(NamedTuple):
     """Bytes, or of a listener connections, that nobody has taken yet."""
 
 
+class Link(NamedTuple):
+    """An interface."""
+
+    number: int
+    name: str
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...]
+    """With the lengths of their prefixes: `10.244.1.5/24`."""
+
+
+class Route(NamedTuple):
+    """A row of `ip route`."""
+
+    to: str
+    """A prefix; `0.0.0.0/0` is the default route."""
+    device: str
+    gateway: str = ""
+    source: str = ""
+    onlink: bool = False
+
+
+class Neighbour(NamedTuple):
+    """A row of `ip neigh`."""
+
+    address: str
+    device: str
+    mac: str
+    """"": nobody has answered yet."""
+    state: str
+
+
 class Answer(NamedTuple):
     """What came back to a ping."""
 
@@ -134,9 +166,14 @@ class Network(Protocol):
     def addresses(self) -> Sequence[str]:
         """The pod's own addresses, without the loopback's; the first is the primary one."""
 
-    @property
-    def interfaces(self) -> Sequence[str]:
-        """The same with the lengths of their prefixes: `10.244.1.5/24`."""
+    def links(self) -> Sequence[Link]:
+        """The interfaces, the loopback first."""
+
+    def routes(self) -> Sequence[Route]:
+        """The routing table."""
+
+    def neighbours(self) -> Sequence[Neighbour]:
+        """Whose MACs are known or asked for."""
 
     async def connect(self, address: str, port: int) -> Stream:
         """A connection. ConnectionRefusedError, TimeoutError; OSError EHOSTUNREACH and others."""

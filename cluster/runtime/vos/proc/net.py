@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cluster.runtime.vos.sockets import Endpoint, Open
 
 _STATES: Final = {"ESTABLISHED": 1, "LISTEN": 10, "": 7}
+_FLAGS: Final = {"PERMANENT": "0x6", "INCOMPLETE": "0x0"}
 _TITLE: Final = (
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
     "inode\n"
@@ -21,12 +22,8 @@ _TITLE: Final = (
 def entries(kernel: "Kernel") -> Mapping[str, Made]:
     """What is in it, by name."""
     return {
-        "arp": file(
-            lambda: (
-                "IP address       HW type     Flags       HW address            Mask     Device\n"
-            )
-        ),
-        "dev": file(_devices),
+        "arp": file(lambda: _neighbours(kernel)),
+        "dev": file(lambda: _devices(kernel)),
         "if_inet6": file(lambda: "00000000000000000000000000000001 01 80 10 80       lo\n"),
         "route": file(lambda: _routes(kernel)),
         "sockstat": file(lambda: f"sockets: used {len(_open(kernel))}\n"),
@@ -42,27 +39,40 @@ def _open(kernel: "Kernel") -> "list[Open]":
     return [] if kernel.network is None else list(kernel.network.open_sockets())
 
 
-def _devices() -> str:
+def _devices(kernel: "Kernel") -> str:
     head = (
         "Inter-|   Receive                                                |  Transmit\n"
         " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "
         "drop fifo colls carrier compressed\n"
     )
     zeros = "       0       0    0    0    0     0          0         0"
-    return head + "".join(f"{name:>6}: {zeros} {zeros}\n" for name in ("lo", "eth0"))
+    links = () if kernel.network is None else kernel.network.links()
+    names = [one.name for one in links] or ["lo", "eth0"]
+    return head + "".join(f"{name:>6}: {zeros} {zeros}\n" for name in names)
+
+
+def _neighbours(kernel: "Kernel") -> str:
+    head = "IP address       HW type     Flags       HW address            Mask     Device\n"
+    rows = () if kernel.network is None else kernel.network.neighbours()
+    return head + "".join(
+        f"{one.address:<16} 0x1         {_FLAGS.get(one.state, '0x2'):<12}"
+        f"{one.mac or '00:00:00:00:00:00':<22}*        {one.device}\n"
+        for one in rows
+    )
 
 
 def _routes(kernel: "Kernel") -> str:
     head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-    first = next((one for one in kernel.addresses if ":" not in one), None)
-    if first is None:
-        return head
-    network = ipaddress.ip_network(f"{first}/24", strict=False)
-    gateway = _hex(str(network.network_address + 1))
-    return head + (
-        f"eth0\t00000000\t{gateway}\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
-        f"eth0\t{_hex(str(network.network_address))}\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
-    )
+    lines = []
+    for one in () if kernel.network is None else kernel.network.routes():
+        to = ipaddress.ip_network(one.to)
+        if to.version == 4 and one.device != "lo":
+            gateway = one.gateway or "0.0.0.0"
+            flags = 1 | (2 if one.gateway else 0) | (4 if to.prefixlen == 32 else 0)
+            ends = f"{_hex(str(to.network_address))}\t{_hex(gateway)}"
+            mask = _hex(str(to.netmask))
+            lines.append(f"{one.device}\t{ends}\t{flags:04X}\t0\t0\t0\t{mask}\t0\t0\t0\n")
+    return head + "".join(lines)
 
 
 def _hex(address: str) -> str:

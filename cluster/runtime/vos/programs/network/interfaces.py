@@ -2,45 +2,25 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from cluster.runtime.vos.kernel import Call
-
-MTU: Final = 1450
-"""Of a VXLAN overlay on an underlay of 1500."""
-_LOOPBACK_MTU: Final = 65536
+from cluster.runtime.vos.sockets import Link, Route
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    number: int
-    name: str
-    mtu: int
-    flags: str
-    mac: str
-    addresses: tuple[Interface, ...]
+def _flags(link: Link, *, between: str = ",") -> str:
+    if link.name == "lo":
+        return between.join(("LOOPBACK", "UP", "LOWER_UP"))
+    return between.join(("BROADCAST", "MULTICAST", "UP", "LOWER_UP"))
 
 
-def _links(call: Call) -> list[_Link]:
-    loop = tuple(ipaddress.ip_interface(one) for one in ("127.0.0.1/8", "::1/128"))
-    found = [_Link(1, "lo", _LOOPBACK_MTU, "LOOPBACK,UP,LOWER_UP", "00:00:00:00:00:00", loop)]
-    own = tuple(ipaddress.ip_interface(one) for one in call.net.interfaces)
-    if own:
-        flags = "BROADCAST,MULTICAST,UP,LOWER_UP"
-        found.append(_Link(2, "eth0", MTU, flags, _mac(own[0]), own))
-    return found
-
-
-def _mac(address: Interface) -> str:
-    """The address that a bridge gives: 0a:58, and the end of the IP address."""
-    return ":".join(f"{byte:02x}" for byte in b"\x0a\x58" + address.ip.packed[-4:])
+def _interfaces(link: Link) -> list[Interface]:
+    return [ipaddress.ip_interface(one) for one in link.addresses]
 
 
 async def ip(call: Call) -> int:
-    """`ip [-4|-6] addr|route|link [show]`."""
+    """`ip [-4|-6] addr|route|link|neigh [show]`, `ip route get ADDRESS`."""
     words = [word for word in call.argv[1:] if not word.startswith("-")]
     family = next((int(word[1]) for word in call.argv[1:] if word in ("-4", "-6")), 0)
     what = words[0] if words else ""
@@ -54,24 +34,29 @@ async def ip(call: Call) -> int:
     if what and "link".startswith(what):
         return await _show(call, rest, family, addresses=False)
     if what and "route".startswith(what):
+        if rest[:1] == ["get"]:
+            return await _get(call, rest[1:])
         await call.out("".join(_routes(call, family or 4)))
         return 0
-    return await call.complain("usage: ip [-4|-6] addr|link|route [show]")
+    if what and "neighbour".startswith(what.replace("neighbor", "neighbour")):
+        await call.out("".join(_neighbours(call)))
+        return 0
+    return await call.complain("usage: ip [-4|-6] addr|link|route|neigh [show]")
 
 
 async def _show(call: Call, names: Sequence[str], family: int, *, addresses: bool) -> int:
-    links = [link for link in _links(call) if not names or link.name == names[0]]
+    links = [link for link in call.net.links() if not names or link.name == names[0]]
     if not links:
         return await call.complain(f"can't find device '{names[0][:40]}'")
     for link in links:
         kind = "loopback" if link.name == "lo" else "ether"
         broadcast = "00:00:00:00:00:00" if link.name == "lo" else "ff:ff:ff:ff:ff:ff"
-        peer = "" if link.name == "lo" else "@if2"
+        peer = "@if2" if link.name == "eth0" and link.mac.startswith("0a:58") else ""
         await call.out(
-            f"{link.number}: {link.name}{peer}: <{link.flags}> mtu {link.mtu} qdisc noqueue "
+            f"{link.number}: {link.name}{peer}: <{_flags(link)}> mtu {link.mtu} qdisc noqueue "
             f"qlen 1000\n    link/{kind} {link.mac} brd {broadcast}\n"
         )
-        for one in link.addresses if addresses else ():
+        for one in _interfaces(link) if addresses else ():
             if family in (0, one.version):
                 await call.out(_address(one, link.name))
     return 0
@@ -88,20 +73,57 @@ def _address(one: Interface, name: str) -> str:
 
 
 def _routes(call: Call, family: int) -> list[str]:
+    return [f"{_route(one)} \n" for one in call.net.routes() if (":" in one.to) == (family == 6)]
+
+
+def _route(one: Route) -> str:
+    default = one.to in ("0.0.0.0/0", "::/0")
+    words = ["default" if default else one.to.removesuffix("/32").removesuffix("/128")]
+    if one.gateway:
+        words += ["via", one.gateway]
+    words += ["dev", one.device]
+    if not one.gateway:
+        words += ["scope", "link", ""] if one.source else ["scope", "link"]
+    if one.source:
+        words += ["src", one.source]
+    return " ".join([*words, "onlink"] if one.onlink else words)
+
+
+async def _get(call: Call, rest: Sequence[str]) -> int:
+    """The way to one address."""
+    try:
+        wanted = ipaddress.ip_address(rest[0] if rest else "")
+    except ValueError:
+        return await call.complain(
+            "an inet address is expected rather than " + repr(rest[:1])[1:-1]
+        )
+    rows = [(ipaddress.ip_network(one.to), one) for one in call.net.routes()]
+    fitting = [row for row in rows if row[0].version == wanted.version and wanted in row[0]]
+    if str(wanted) in call.net.addresses or wanted.is_loopback:
+        await call.out(f"local {wanted} dev lo src {wanted} \n")
+        return 0
+    if not fitting:
+        return await call.complain("RTNETLINK answers: Network is unreachable", 2)
+    best = max(fitting, key=lambda row: row[0].prefixlen)[1]
+    own = (one for one in call.net.addresses if (":" in one) == (wanted.version == 6))
+    via = f"via {best.gateway} " if best.gateway else ""
+    source = best.source or next(own, "")
+    await call.out(f"{wanted} {via}dev {best.device} src {source} \n")
+    return 0
+
+
+def _neighbours(call: Call) -> list[str]:
     lines = []
-    for text in call.net.interfaces:
-        one = ipaddress.ip_interface(text)
-        if one.version == family:
-            gateway = one.network.network_address + 1
-            lines += [f"default via {gateway} dev eth0 \n",
-                      f"{one.network} dev eth0 scope link  src {one.ip} \n"]  # fmt: skip
+    for one in call.net.neighbours():
+        known = f"lladdr {one.mac} " if one.mac else ""
+        lines.append(f"{one.address} dev {one.device} {known}{one.state}\n")
     return lines
 
 
 async def ifconfig(call: Call) -> int:
     """`ifconfig [-a] [INTERFACE]`."""
     names = [word for word in call.argv[1:] if not word.startswith("-")]
-    links = [link for link in _links(call) if not names or link.name == names[0]]
+    links = [link for link in call.net.links() if not names or link.name == names[0]]
     if not links:
         return await call.complain(f"{names[0][:40]}: error fetching interface information: "
                                    "Device not found")  # fmt: skip
@@ -112,11 +134,11 @@ async def ifconfig(call: Call) -> int:
     return 0
 
 
-def _described(link: _Link) -> list[str]:
+def _described(link: Link) -> list[str]:
     loop = link.name == "lo"
     first = "Local Loopback" if loop else f"Ethernet  HWaddr {link.mac.upper()}"
     lines = [f"Link encap:{first}"]
-    for one in link.addresses:
+    for one in _interfaces(link):
         if one.version == 4:
             mask = one.network.netmask
             cast = "" if loop else f"Bcast:{one.network.broadcast_address}  "
