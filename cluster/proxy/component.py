@@ -23,6 +23,7 @@ from cluster.proxy.table import Keeper
 
 _OVERLAY_SECONDS: Final = 3.0
 """How long it is waited for the overlay before the proxy says that it is ready."""
+_ZONE: Final = "topology.kubernetes.io/zone"
 _LABELS = f"!{entries.HEADLESS},!{entries.OTHER_PROXY}"
 
 
@@ -51,12 +52,14 @@ class Proxy:
         self._agent: Agent | None = None
         if overlay is not None:
             self._agent = Agent(config, client=client, plane=overlay, clock=clock, random=random)
+        self._informers: informer.Informers | None = None
+        self._knows_zone = False
         self._log = structlog.get_logger().bind(component="kube-proxy", node=config.node_name)
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        informers = informer.Informers(self._client, self._random)
+        informers = self._informers = informer.Informers(self._client, self._random)
         informers.get("services", labels=_LABELS).on_change(self._on_service)
         slices = informers.get("endpointslices.discovery.k8s.io", labels=_LABELS)
         slices.on_change(self._on_slice)
@@ -103,6 +106,20 @@ class Proxy:
             self._keeper.remove_slice(change.key)
         else:
             self._keeper.set_slice(change.new)
+        if self._keeper.needs_zone and not self._knows_zone:
+            self._follow_node()
+        self._wake()
+
+    def _follow_node(self) -> None:
+        """Learn of the own node's zone, from the first hint on that speaks of zones."""
+        if self._informers is not None:
+            self._knows_zone = True
+            name = f"metadata.name={self._config.node_name}"
+            self._informers.get("nodes", fields=name).on_change(self._on_node)
+
+    def _on_node(self, change: informer.Change) -> None:
+        labels = {} if change.new is None else objects.labels(change.new)
+        self._keeper.set_zone(labels.get(_ZONE, ""))
         self._wake()
 
     def _wake(self) -> None:

@@ -212,3 +212,25 @@ def test_an_idle_proxy_sets_no_timers() -> None:
 def test_a_bad_config_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         Config(**({"node_name": "node-1"} | bad))
+
+
+def test_the_zone_of_the_node_chooses_among_hinted_endpoints() -> None:
+    def zoned(address: str, zone: str) -> dict[str, Any]:
+        return endpoint(address) | {"hints": {"forZones": [{"name": zone}]}}
+
+    async def scenario(one: World) -> None:
+        await _web(one)
+        labels = {"topology.kubernetes.io/zone": "b"}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
+        node["metadata"]["labels"] = labels
+        await one.client.create("nodes", node)
+        await one.client.create("nodes", {"apiVersion": "v1", "kind": "Node",
+                                          "metadata": {"name": "node-2"}})  # fmt: skip
+        patch = {"endpoints": [zoned("10.0.0.1", "a"), zoned("10.0.0.2", "b")]}
+        await one.client.patch(SLICES, "web-1", patch, "default")
+        await one.until("default/web", ["10.0.0.2:8080"])
+        patch = {"metadata": {"labels": {"topology.kubernetes.io/zone": "a"}}}
+        await one.client.patch("nodes", "node-1", patch)
+        await one.until("default/web", ["10.0.0.1:8080"])
+
+    run(scenario)
