@@ -21,9 +21,9 @@ LARGEST: Final = 16384
 _FIRST: Final = 34
 """Where the transport's header begins: flows have no options of IPv4."""
 _TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
-_TCP = struct.Struct("!12x2s8s2xH12x12sH")
-"""Ethernet's type; IPv4 to the fragment; its checksum; TCP to its checksum; that."""
-_UDP = struct.Struct("!12x2s8s2xH12x2sH")
+_TCP = struct.Struct("!6s6x2s8s2xH12x12sH")
+"""Ethernet, to the type; IPv4, to the fragment; its checksum; TCP, to its checksum; that."""
+_UDP = struct.Struct("!6s6x2s8s2xH12x2sH")
 _FIELD: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 """Where in the transport's header its checksum is."""
 
@@ -49,6 +49,7 @@ class Flow:
         "_queue",
         "_tail",
         "_tcp",
+        "_to",
         "_transport_delta",
         "_ttl",
         "_tunnel",
@@ -76,6 +77,7 @@ class Flow:
         self._layout = _TCP if self._tcp else _UDP
         self._least = _FIRST + (tcp.HEADER if self._tcp else udp.HEADER)
         self._tail = _FIRST + _FIELD[header.protocol] + 2
+        self._to = packet.frame.data[:6]
         self._tunnel = tunnel
         self._link = link if tunnel is None else tunnel.header + link
         self._queue: Any = queue
@@ -106,8 +108,8 @@ class Flow:
         """`carry` for a frame that is as on a wire."""
         if len(data) < self._least:
             return False
-        kind, head, total, middle, field = self._layout.unpack_from(data)
-        if kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
+        to, kind, head, total, middle, field = self._layout.unpack_from(data)
+        if to != self._to or kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
             return False
         if self._tcp:
             if middle[9] & _TURNS:
@@ -147,8 +149,8 @@ class Flow:
         data = frame.data
         if len(data) < self._least:
             return False
-        kind, head, total, middle, field = self._layout.unpack_from(data)
-        if kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
+        to, kind, head, total, middle, field = self._layout.unpack_from(data)
+        if to != self._to or kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
             return False
         if self._tcp and middle[9] & _TURNS:
             return False
