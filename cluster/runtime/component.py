@@ -5,8 +5,10 @@ import random as randoms
 from typing import TYPE_CHECKING
 
 from cluster.aio import clock as clocks
+from cluster.network.underlay import Underlay
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
+from cluster.runtime.network.plant import Plant
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.registryimages import Registries
 from cluster.runtime.service import CriService
@@ -31,11 +33,16 @@ class Runtime:
         tls: "grpcserver.ServerTls | None" = None,
         disk: MemoryDisk | None = None,
         registries: Registries | None = None,
+        underlay: Underlay | None = None,
     ) -> None:
         self._config = config
         self._tls = tls
         self.cri = CriService(config, clock=clock, random=random, disk=disk, registries=registries)
         self.dataplane = DataPlane(random)
+        self.plant: Plant | None = None
+        """The node's network, where it has an address in one."""
+        if config.node_ip:
+            self.plant = Plant(config, self.cri.spaces, self.dataplane, random, underlay)
         self.ready = asyncio.Event()
         self.port = 0
         """The port that is served, where `listen` names a host."""
@@ -52,6 +59,8 @@ class Runtime:
         finally:
             if self.cri.stream_server is not None:
                 await self.cri.stream_server.close()
+            if self.plant is not None:
+                self.plant.down()
             self.cri.close()
             self.dataplane.close()
 

@@ -61,6 +61,8 @@ class CriService(Streaming, Figures):
             files=config.log_files, disk=self.disk, spool=_spool(config),
             scripts=config.image_scripts,
         )  # fmt: skip
+        self.spaces = sim.spaces
+        """The networks of emulated pods and of the node itself."""
         self.driver: Driver = sim
         if config.oci is not None:
             # Imported here: most nodes have emulated containers alone.

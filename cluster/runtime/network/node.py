@@ -1,0 +1,309 @@
+"""A node's data plane on a running loop: frames in, what comes of them carried out.
+
+Ports are named by what is behind them: a pod's by its address, `host` is the node's own stack,
+`outside` the way to the machine. A pod's stack is made when the first frame for it comes, or when a
+program of it first sends one.
+"""
+
+import asyncio
+import random as randoms
+from collections.abc import Iterable, Sequence
+
+from cluster.network.io.sockets import Stack
+from cluster.network.stack.actions import Action, ToPeer, ToPort
+from cluster.network.stack.datapath import Datapath
+from cluster.network.stack.endhost.neighbours import REACHABLE_SECONDS
+from cluster.network.stack.endhost.settings import Settings as HostSettings
+from cluster.network.stack.host import Host
+from cluster.network.stack.nat.hooks import Nat
+from cluster.network.stack.nat.services import Entry
+from cluster.network.stack.peers import Peer
+from cluster.network.stack.ports import HOST, OUTSIDE
+from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE
+from cluster.network.stack.tcp.settings import Memory
+from cluster.network.underlay import Address, Endpoint, Underlay
+from cluster.network.wire import addresses, mac
+from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
+from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+from cluster.pb.cluster.v1 import overlay_pb2 as overlay
+from cluster.runtime import podlinks
+from cluster.runtime.network import entrances, serviceentries
+from cluster.runtime.network.outside import Outside
+from cluster.runtime.network.podstack import PodStack
+from cluster.runtime.podbridge import Bridge
+from cluster.runtime.podnetwork import Namespace
+from cluster.runtime.vos.sockets import Link, Neighbour, Route
+
+
+class Node:
+    """The network of one node. See `podbridge.Overlay`."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        host: Namespace,
+        datapath: Datapath,
+        nat: Nat,
+        random: randoms.Random,
+    ) -> None:
+        self._bridge = bridge
+        self._host = host
+        self._random = random
+        self._memory = Memory()
+        self._loop = asyncio.get_running_loop()
+        self._stacks: dict[str, Stack] = {}
+        self._spaces: dict[str, Namespace] = {}
+        self._vxlan: Endpoint | None = None
+        self._cable: Endpoint | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+        self._services: dict[str, pb.ServicePort] = {}
+        self.outside: Outside | None = None
+        """The way to the machine, where there is one."""
+        self._entered_at = "", ""
+        self.closed = False
+        self.datapath = datapath
+        self.nat = nat
+        datapath.nat = nat
+
+    async def open(self, underlay: Underlay, vxlan: Address, cable: Address) -> overlay.Vtep:
+        """Receive what other nodes send; how they reach this one. AddressInUse, OSError."""
+        self._vxlan = await underlay.bind_trains(vxlan, self._from_peer)
+        self._cable = await underlay.bind_trains(cable, self._from_cable)
+        own = addresses.text(self.datapath.settings.address)
+        return overlay.Vtep(
+            mac=self.datapath.vtep.mac,
+            host="" if vxlan.host == own else vxlan.host,
+            vxlan_port=self._vxlan.address.port,
+            cable_port=self._cable.address.port,
+            mtu=self.datapath.settings.pod_mtu,
+            turbo=self.datapath.settings.turbo,
+        )
+
+    def open_outside(self, gateway: int, host: str) -> None:
+        """Open the way to the machine, whose 127.0.0.1 pods reach at `gateway` and where services
+        are entered at the address `host`.
+        """
+        core = self.datapath
+        settings = HostSettings(
+            mac=mac.made_up(self._random), addresses=((gateway, 32),) if gateway else (),
+            gateway_mac=core.devices[WIRE].mac, mtu=core.settings.pod_mtu, any_address=True,
+            loops=False,
+        )  # fmt: skip
+        self._carry(core.add_port(self._loop.time(), OUTSIDE, settings.mac, ()))
+        stack = self.stack(OUTSIDE, settings)
+        self.outside = Outside(stack, gateway, core.settings.network.__contains__)
+        self._entered_at = addresses.text(core.settings.address), host
+
+    def close(self) -> None:
+        """The node goes, or its network is made anew."""
+        self.closed = True
+        if self.outside is not None:
+            self.outside.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        for endpoint in (self._vxlan, self._cable):
+            if endpoint is not None:
+                endpoint.close()
+        for space in list(self._spaces.values()):
+            space.unplug()
+        self._spaces.clear()
+        self._stacks.clear()
+
+    # ---- pods --------------------------------------------------------------------------------
+
+    def _is_pod(self, address: str) -> bool:
+        return ":" not in address and address not in self._host.addresses
+
+    def joined(self, address: str) -> None:
+        """See Overlay."""
+        if self._is_pod(address):
+            number = addresses.parse(address)
+            self.datapath.add_port(
+                self._loop.time(), address, mac.of_address(number), (number,), asleep=True
+            )
+
+    def left(self, address: str) -> None:
+        """See Overlay."""
+        if self._is_pod(address):
+            self._stacks.pop(address, None)
+            self._spaces.pop(address, None)
+            self.datapath.remove_port(address)
+
+    def uplink(self, space: Namespace) -> PodStack:
+        """See Overlay."""
+        core = self.datapath
+        if space is self._host:
+            own = core.settings.address, core.settings.gateway, core.settings.network.network
+            settings = HostSettings(
+                mac=mac.made_up(self._random), addresses=tuple((one, 32) for one in own),
+                gateway_mac=core.devices[BRIDGE].mac, mtu=core.settings.pod_mtu, loops=False,
+            )  # fmt: skip
+            name = HOST
+            self._carry(core.add_port(self._loop.time(), HOST, settings.mac, own))
+        else:
+            name = next(one for one in space.addresses if ":" not in one)
+            number = addresses.parse(name)
+            settings = HostSettings(
+                mac=mac.of_address(number), addresses=((number, core.settings.network.length),),
+                gateway=core.settings.gateway, mtu=core.settings.pod_mtu,
+            )  # fmt: skip
+            core.awaken(name)
+        self._spaces[name] = space
+        return PodStack(space, self.stack(name, settings))
+
+    def translates(self, space: Namespace) -> bool:
+        """See Overlay."""
+        return space is self._host
+
+    def stack(self, port: str, settings: HostSettings) -> Stack:
+        """A stack behind a port that is there."""
+        made = self._stacks[port] = Stack(Host(settings, self._random, self._memory))
+        made.transmit = lambda frames: self._transmit(port, frames)
+        return made
+
+    # ---- what is programmed --------------------------------------------------------------------
+
+    def set_peers(self, peers: Iterable[Peer]) -> None:
+        """These are all other nodes. ValueError where two share a name."""
+        self._carry(self.datapath.set_peers(self._loop.time(), peers))
+
+    def replaced(self, services: Iterable[pb.ServicePort]) -> None:
+        """See `dataplane.Listener`."""
+        self._services = {one.key: one for one in services}
+        self.nat.replace_services(self._loop.time(), _entries(self._services.values()))
+        self._programmed()
+
+    def updated(self, put: Iterable[pb.ServicePort], removed: Iterable[str]) -> None:
+        """See `dataplane.Listener`."""
+        changed, gone = list(put), list(removed)
+        for key in gone:
+            self._services.pop(key, None)
+        self._services.update((one.key, one) for one in changed)
+        self.nat.update_services(self._loop.time(), _entries(changed), gone)
+        self._programmed()
+
+    def _programmed(self) -> None:
+        self.datapath.forget_flows()
+        self._arm()
+        if self.outside is not None:
+            self.outside.doors.want(entrances.doors(self._services.values(), *self._entered_at))
+
+    # ---- frames ------------------------------------------------------------------------------
+
+    def _transmit(self, port: str, frames: Sequence[Frame]) -> None:
+        """Take frames that a stack sends."""
+        if not self.closed:
+            self._carry(self.datapath.receive_all(self._loop.time(), port, frames))
+
+    def _from_peer(self, train: Train, sender: Address) -> None:
+        self._carry(self.datapath.from_peer(self._loop.time(), sender, (train,)))
+
+    def _from_cable(self, train: Train, sender: Address) -> None:
+        self._carry(self.datapath.from_cable(self._loop.time(), sender, train.pieces))
+
+    def _carry(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, ToPort):
+                self._to_port(action.port, action.frames)
+            elif isinstance(action, ToPeer):
+                if self._vxlan is not None:
+                    self._vxlan.send_many(action.payloads, Address(*action.address))
+            elif self._cable is not None:
+                self._cable.send_many(action.frames, Address(*action.address))
+        self._arm()
+
+    def _to_port(self, port: str, frames: list[Frame]) -> None:
+        stack = self._stacks.get(port) or self._awoken(port)
+        if stack is not None:
+            stack.receive(frames)
+
+    def _awoken(self, port: str) -> Stack | None:
+        """The stack of a pod that had none until now."""
+        space = self._host if port == HOST else self._bridge.holder(port)
+        if space is None or space.uplink() is None:
+            return None
+        return self._stacks.get(port)
+
+    # ---- what is shown -------------------------------------------------------------------------
+
+    def links(self, space: Namespace, held: Sequence[str]) -> Sequence[Link]:
+        """See Overlay."""
+        core = self.datapath
+        if space is not self._host:
+            return podlinks.links(held, core.settings.pod_mtu)
+        shown = [podlinks.LOOPBACK]
+        lengths = {WIRE: 16, BRIDGE: core.settings.network.length, TUNNEL: 32}
+        for name in (WIRE, TUNNEL, BRIDGE):
+            device = core.devices[name]
+            own = f"{addresses.text(device.address)}/{lengths[name]}"
+            link = Link(len(shown) + 1, name, mac.text(device.mac), device.mtu, (own,))
+            shown.append(link)
+        return shown
+
+    def routes(self, space: Namespace, held: Sequence[str]) -> Sequence[Route]:
+        """See Overlay."""
+        if space is not self._host:
+            return podlinks.routes(held)
+        return [
+            Route(
+                str(one.prefix), one.device, addresses.text(one.gateway) if one.gateway else "",
+                onlink=one.onlink,
+            )
+            for one in self.datapath.routes()
+            if one.device != LOOPBACK
+        ]  # fmt: skip
+
+    def neighbours(self, space: Namespace) -> Sequence[Neighbour]:
+        """See Overlay."""
+        now = self._loop.time()
+        if space is self._host:
+            return [
+                Neighbour(
+                    addresses.text(one.address), BRIDGE, mac.text(one.mac) if one.mac else "",
+                    one.state,
+                )
+                for one in self.datapath.neighbours(now)
+            ]  # fmt: skip
+        name = next((one for one in space.addresses if ":" not in one), "")
+        stack = self._stacks.get(name)
+        rows = stack.host.neighbours.rows() if stack is not None else []
+        return [
+            Neighbour(
+                addresses.text(address), "eth0", mac.text(found) if found else "",
+                _state(found, now - confirmed),
+            )
+            for address, found, confirmed in rows
+        ]  # fmt: skip
+
+    # ---- time --------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Be called again when the data plane is due. A timer that is too early does no harm."""
+        found = self.datapath.deadline, self.nat.deadline
+        due = min((one for one in found if one is not None), default=float("inf"))
+        if due >= self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer, self._due = None, float("inf")
+        now = self._loop.time()
+        self.nat.tick(now)
+        self._carry(self.datapath.tick(now))
+
+
+def _state(found: bytes, age: float) -> str:
+    if not found:
+        return "INCOMPLETE"
+    return "REACHABLE" if age <= REACHABLE_SECONDS else "STALE"
+
+
+def _entries(services: Iterable[pb.ServicePort]) -> list[Entry]:
+    """Those that are no entries (SCTP) are nowhere."""
+    found = (serviceentries.entry(one) for one in services)
+    return [one for one in found if one is not None]

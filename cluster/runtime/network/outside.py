@@ -1,0 +1,159 @@
+"""The way between the overlay and the machine: a stack that answers for every address beyond the
+cluster, spliced to real sockets.
+
+Who enters by a door comes into the overlay as a connection from his own address; what pods send
+beyond the cluster, which the node has masqueraded by then, leaves by a socket of the machine. The
+machine itself is `gateway`: pods reach its 127.0.0.1 there, and its local clients come from there.
+"""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from cluster.aio import tasks
+from cluster.network.io.sockets import Stack, Stream
+from cluster.network.stack.endhost.listener import Request
+from cluster.network.stack.endpoint import Endpoint
+from cluster.network.wire import addresses, icmp
+from cluster.runtime.network import splice
+from cluster.runtime.network.datagramflows import Flows
+from cluster.runtime.network.doors import Door, Doors
+from cluster.runtime.network.pings import Pings
+from cluster.runtime.network.podstack import Connection
+
+CONNECT_SECONDS: Final = 30.0
+MAX_CONNECTIONS: Final = 2048
+MAX_CLIENTS: Final = 4096
+"""Ends of clients who sent datagrams that are remembered."""
+LOCALHOST: Final = "127.0.0.1"
+
+
+class Outside:
+    """See above. `within` says of an address that it is of the cluster, so nothing leaves to it."""
+
+    def __init__(self, stack: Stack, gateway: int, within: Callable[[int], bool]) -> None:
+        self.stack = stack
+        self._gateway = gateway
+        self._within = within
+        self._tasks = tasks.Background("outside", _failed)
+        self._flows = Flows(self._answered, self._real)
+        self._pings = Pings()
+        self.doors = Doors(self._entered, self)
+        self._clients: dict[tuple[Endpoint, Endpoint], tuple[Door, tuple[str, int]]] = {}
+        host = stack.host
+        host.on_request = self._requested
+        host.on_datagram = self._datagram
+        host.on_echo = self._echo
+
+    def close(self) -> None:
+        """The node goes."""
+        self.doors.close()
+        self._flows.close()
+        self._pings.close()
+        self._tasks.cancel()
+        self.stack.close()
+
+    # ---- from pods to the machine and beyond ---------------------------------------------------
+
+    def _real(self, address: int) -> str | None:
+        """Where an address is really reached; None where nothing may go there."""
+        if address == self._gateway:
+            return LOCALHOST
+        refused = self._within(address) or addresses.is_loopback(address)
+        if refused or addresses.is_multicast(address) or not address:
+            return None
+        return addresses.text(address)
+
+    def _requested(self, request: Request) -> None:
+        where = self._real(request.local.address)
+        if where is None:
+            request.unreachable(icmp.HOST_UNREACHABLE)
+        elif len(self._tasks) >= MAX_CONNECTIONS:
+            request.drop()
+        else:
+            self._tasks.spawn(self._reach(request, where), f"to/{where}")
+
+    async def _reach(self, request: Request, where: str) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(where, request.local.port)
+        except ConnectionRefusedError:
+            request.refuse()
+        except TimeoutError:
+            request.drop()
+        except OSError:
+            request.unreachable(icmp.HOST_UNREACHABLE)
+        else:
+            stream = self.stack.accepted(request)
+            await splice.join(Connection(stream), reader, writer)
+
+    def _datagram(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
+        known = self._clients.get((target, source))
+        if known is not None:
+            self.doors.send(known[0], data, known[1])
+        else:
+            self._flows.send(data, source, target)
+
+    def _answered(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
+        self.stack.send_datagram(data, source, target)
+
+    def _echo(self, message: icmp.Message, source: int, target: int, _ttl: int) -> None:
+        where = self._real(target)
+        if where is None:
+            return
+
+        def answer(_data: bytes = b"") -> None:
+            self.stack.answer_echo(message, source, target)
+
+        if target == self._gateway:
+            answer()
+        else:
+            self._pings.send(where, message.payload, answer)
+
+    # ---- from the machine to services ----------------------------------------------------------
+
+    def _client(self, address: str, port: int) -> Endpoint:
+        """How a client is seen in the overlay."""
+        number = addresses.parse(address) if ":" not in address else 0
+        if addresses.is_loopback(number) or not number:
+            number = self._gateway
+        return Endpoint(number, port)
+
+    async def _entered(
+        self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            stream = await self._led(door, *writer.get_extra_info("peername")[:2])
+        except OSError:
+            splice.reset(writer)
+            return
+        await splice.join(Connection(stream), reader, writer)
+
+    async def _led(self, door: Door, address: str, port: int) -> Stream:
+        """A client's connection in the overlay; from another port where it has his already."""
+        to = Endpoint(addresses.parse(door.to), door.port)
+        source = self._client(address, port)
+        try:
+            return await self.stack.connect(to, source=source, timeout=CONNECT_SECONDS)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        source = Endpoint(source.address, 0)
+        return await self.stack.connect(to, source=source, timeout=CONNECT_SECONDS)
+
+    def arrived(self, door: Door, data: bytes, client: tuple[str, int]) -> None:
+        """See `doors.Datagrams`."""
+        source = self._client(*client)
+        target = Endpoint(addresses.parse(door.to), door.port)
+        known = self._clients.pop((source, target), None)
+        if known is None and len(self._clients) >= MAX_CLIENTS:
+            del self._clients[next(iter(self._clients))]
+        self._clients[source, target] = door, client
+        self.stack.send_datagram(data, source, target)
+
+
+def _failed(name: str, error: BaseException) -> None:
+    structlog.get_logger().error("a way out of the overlay failed", task=name, error=repr(error))
