@@ -1,4 +1,4 @@
-"""Puts a CRI service object on a gRPC server.
+"""Puts service objects, above all CRI's, on a gRPC server.
 
 The handlers are made from the proto's own description: each RPC calls the method of its name in
 Python's spelling, and an `aio.rpc.Failure` becomes the status of the call.
@@ -22,16 +22,18 @@ IMAGE = "runtime.v1.ImageService"
 
 def add_runtime(service: CriService, server: grpc.aio.Server) -> None:
     """Serve `service` on `server` as RuntimeService."""
-    _add("RuntimeService", service, server)
+    add(pb.DESCRIPTOR.services_by_name["RuntimeService"], service, server)
 
 
 def add_image(service: CriService, server: grpc.aio.Server) -> None:
     """Serve `service` on `server` as ImageService."""
-    _add("ImageService", service, server)
+    add(pb.DESCRIPTOR.services_by_name["ImageService"], service, server)
 
 
-def _add(name: str, service: CriService, server: grpc.aio.Server) -> None:
-    description = pb.DESCRIPTOR.services_by_name[name]
+def add(description: Any, service: object, server: grpc.aio.Server) -> None:
+    """Serve `service` on `server` as the service of a proto's description. No RPC may stream both
+    ways.
+    """
     handlers = {
         method.name: _handler(method, getattr(service, method_name(method.name)))
         for method in description.methods
@@ -48,11 +50,12 @@ def method_name(rpc_name: str) -> str:
 def _handler(method: Any, call: Callable[..., Awaitable[Any]]) -> grpc.RpcMethodHandler:
     request = message_factory.GetMessageClass(method.input_type)
     answer = message_factory.GetMessageClass(method.output_type)
-    kind = (
-        grpc.unary_stream_rpc_method_handler
-        if method.server_streaming
-        else grpc.unary_unary_rpc_method_handler
-    )
+    if method.client_streaming:
+        kind = grpc.stream_unary_rpc_method_handler
+    elif method.server_streaming:
+        kind = grpc.unary_stream_rpc_method_handler
+    else:
+        kind = grpc.unary_unary_rpc_method_handler
     behaviour = _streaming(call) if method.server_streaming else _unary(call)
     return kind(
         behaviour,
