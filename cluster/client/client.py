@@ -66,12 +66,16 @@ class Client:
         fields: str = "",
         limit: int = 0,
         token: str = "",
+        lean: bool = False,
     ) -> Listing:
-        """Objects of a resource, all of them unless `limit` is set."""
+        """Objects of a resource, all of them unless `limit` is set; read-only and without their
+        managedFields if they are to be `lean`.
+        """
         page = await self._transport.list(
             resource, namespace, labels=labels, fields=fields, limit=limit, token=token
         )
-        return Listing([_decode(raw.json) for raw in page.items], page.revision, page.token)
+        decode = decoding.lean if lean else _decode
+        return Listing([decode(raw.json) for raw in page.items], page.revision, page.token)
 
     async def watch(
         self,

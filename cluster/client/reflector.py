@@ -86,7 +86,7 @@ class Reflector:
     async def _list(self) -> None:
         async with asyncio.timeout(_LIST_SECONDS):
             listing = await self._client.list(
-                self._resource, self._namespace, labels=self._labels, fields=self._fields
+                self._resource, self._namespace, labels=self._labels, fields=self._fields, lean=True
             )
         self._sink.replace(listing.items, listing.revision)
         self.revision = self._listed = listing.revision
