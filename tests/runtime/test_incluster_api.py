@@ -141,8 +141,10 @@ def inside(
         rest = Rest(world, Api(), folder)
         files = {f"{incluster.FOLDER}/token": token, f"{incluster.FOLDER}/namespace": "prod",
                  f"{incluster.FOLDER}/ca.crt": authority or pair()[0]}  # fmt: skip
-        env = {"KUBERNETES_SERVICE_HOST": HOST, "KUBERNETES_SERVICE_PORT": "443"}
-        box = world.box(catalog.find("library/busybox"), files=files, **env)
+        box = world.box(
+            catalog.find("library/busybox"), files=files, KUBERNETES_SERVICE_HOST=HOST,
+            KUBERNETES_SERVICE_PORT="443",
+        )  # fmt: skip
 
         async def program(call: Call) -> int:
             async with incluster.client(call, manager="test") as client:

@@ -109,6 +109,13 @@ BUILT_IN: Final[Mapping[str, str]] = {
          "rancher/mirrored-coredns-coredns", "bitnami/coredns", "bitnamilegacy/coredns"),
         "coredns",
     ),
+    **dict.fromkeys(
+        ("ingress-nginx/controller", "ingress-nginx/controller-chroot",
+         "rancher/nginx-ingress-controller", "ingress-nginx/kube-webhook-certgen",
+         "rancher/mirrored-ingress-nginx-kube-webhook-certgen", "defaultbackend-amd64",
+         "defaultbackend", "google_containers/defaultbackend"),
+        "ingressnginx",
+    ),
     "alpine/socat": "relays",
     "library/wordpress": "wordpress",
     **dict.fromkeys(("library/node", "node"), "node"),

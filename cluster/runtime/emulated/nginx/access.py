@@ -56,7 +56,7 @@ class Gate:
         for line in lines:
             name, _, hashed = line.partition(":")
             if name == given[0]:
-                verdict = _password_fits(hashed.partition(":")[0], given[1])
+                verdict = password_fits(hashed.partition(":")[0], given[1])
                 if verdict is None:
                     await self._logs.error(
                         "crit", f'the hash of "{name}" is of a kind that is not built', exchange
@@ -81,7 +81,7 @@ def _denied(settings: Settings, client: str) -> bool:
     return False
 
 
-def _password_fits(hashed: str, password: str) -> bool | None:
+def password_fits(hashed: str, password: str) -> bool | None:
     """Whether a password is that of a line of a password file; None for an unknown hash."""
     data = password.encode("utf-8", "surrogateescape")
     if hashed.startswith("{PLAIN}"):
