@@ -48,6 +48,9 @@ class Device:
         self._gone = gone
         self._budget = budget
         self._closed = False
+        # Read into memory that is there: fresh memory for the longest frame costs more than a copy.
+        self._header = bytearray(virtio.HEADER)
+        self._body = bytearray(_LARGEST)
         self.counters = Counters()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self._drain)
@@ -77,15 +80,17 @@ class Device:
     def _drain(self) -> None:
         frames: list[Frame] = []
         descriptor, parse = self._descriptor, virtio.parse
+        header, body = self._header, self._body
+        buffers, view = (header, body), memoryview(body)
         for _ in range(self._budget):
             try:
-                data = os.read(descriptor, _LARGEST)
+                size = os.readv(descriptor, buffers) - virtio.HEADER
             except BlockingIOError:
                 break
             except OSError:
                 self._lost()
                 break
-            frame = parse(data)
+            frame = parse(header, bytes(view[:size])) if size >= 0 else None
             if frame is None:
                 self.counters.malformed += 1
             else:

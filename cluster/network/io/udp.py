@@ -26,6 +26,7 @@ _MEMINFO_DROPS = 8
 _ANCILLARY = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
 _LARGEST = 65536
 _KNOWN_SENDERS = 4096
+_INT = struct.Struct("=i")
 
 
 @dataclass(slots=True)
@@ -95,6 +96,8 @@ class UdpEndpoint:
         """Whether trains are sent at once."""
         self.coalesces = segmentation and _allows(bound, _UDP_GRO, 1)
         """Whether trains may be received at once."""
+        # Read into memory that is there: fresh memory for the longest train costs more than a copy.
+        self._buffer = bytearray(_LARGEST)
         self.counters = Counters()
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -198,34 +201,34 @@ class UdpEndpoint:
         return known
 
     def _drain(self) -> None:
-        receive, take = self._receive, self._socket.recvfrom
-        counters = self.counters
+        receive, take, buffer = self._receive, self._socket.recvfrom_into, self._buffer
+        counters, view = self.counters, memoryview(self._buffer)
         for _ in range(self._budget):
             try:
-                data, address = take(_LARGEST)
+                size, address = take(buffer)
             except OSError:
                 return  # nothing more; or an error of an earlier datagram, told and gone
             counters.received += 1
-            counters.received_bytes += len(data)
-            receive(Train(data, len(data)), self._sender(address))
+            counters.received_bytes += size
+            receive(Train(bytes(view[:size]), size), self._sender(address))
             if self._closed:
                 return
 
     def _drain_trains(self) -> None:
-        receive, take = self._receive, self._socket.recvmsg
-        counters = self.counters
+        receive, take, buffers = self._receive, self._socket.recvmsg_into, (self._buffer,)
+        counters, view = self.counters, memoryview(self._buffer)
         for _ in range(self._budget):
             try:
-                data, ancillary, _flags, address = take(_LARGEST, _ANCILLARY)
+                length, ancillary, _flags, address = take(buffers, _ANCILLARY)
             except OSError:
                 return  # as above
-            size = len(data)
+            size = length
             for level, kind, value in ancillary:
                 if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
-                    (size,) = struct.unpack_from("=i", value)
-            counters.received += -(-len(data) // size) if size else 1
-            counters.received_bytes += len(data)
-            receive(Train(data, size), self._sender(address))
+                    (size,) = _INT.unpack_from(value)
+            counters.received += -(-length // size) if size else 1
+            counters.received_bytes += length
+            receive(Train(bytes(view[:length]), size), self._sender(address))
             if self._closed:
                 return
 

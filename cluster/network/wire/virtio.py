@@ -20,24 +20,21 @@ PLAIN = bytes(HEADER)
 """The header of a frame that is as it would be on a wire."""
 
 
-def parse(data: bytes) -> Frame | None:
-    """What a device gave: the header and a frame.
+def parse(header: bytes | bytearray, data: bytes) -> Frame | None:
+    """What a device gave: the header, and the frame's bytes.
 
-    None where it is too short, or a long segment that nobody asked for (of UDP, of IPv6).
+    None for a long segment that nobody asked for (of UDP, of IPv6), or what makes no sense.
     """
-    if len(data) < HEADER:
-        return None
-    if data[:2] == b"\0\0":
-        return Frame(data[HEADER:])
-    flags, gso, _, size, start, offset = _HEADER.unpack_from(data)
-    frame = data[HEADER:]
+    if header[:2] == b"\0\0":
+        return Frame(data)
+    flags, gso, _, size, start, offset = _HEADER.unpack(header)
     if gso and (gso & ~_ECN != TCPV4 or not size or not flags & NEEDS_CHECKSUM):
         return None
     if not flags & NEEDS_CHECKSUM:
-        return Frame(frame, trusted=bool(flags & DATA_VALID))
-    if not start or start + offset + 2 > len(frame):
+        return Frame(data, trusted=bool(flags & DATA_VALID))
+    if not start or start + offset + 2 > len(data):
         return None
-    return Frame(frame, size if gso else 0, start, offset, trusted=True)
+    return Frame(data, size if gso else 0, start, offset, trusted=True)
 
 
 def header(frame: Frame) -> bytes:
