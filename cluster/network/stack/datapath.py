@@ -23,6 +23,7 @@ from typing import Final
 from cluster.network.stack import backends, drops, fdb, flows, neigh
 from cluster.network.stack.actions import Action, Address, Payload
 from cluster.network.stack.bridge import Bridge
+from cluster.network.stack.capture import Captures
 from cluster.network.stack.drops import Drops
 from cluster.network.stack.exits import Exits
 from cluster.network.stack.forwarding import Nat
@@ -32,6 +33,7 @@ from cluster.network.stack.ports import HOST, Port
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE, Route
 from cluster.network.stack.settings import Settings
 from cluster.network.stack.slowpath import SlowPath
+from cluster.network.stack.trace import Trace, Tracer
 from cluster.network.stack.vtep import Tunnel, Vtep
 from cluster.network.wire import arp, ethernet, mac, vxlan
 from cluster.network.wire.addresses import Prefix
@@ -61,6 +63,8 @@ class Datapath:
         self._from_tunnel: dict[bytes, flows.Flow] = {}
         self._from_cable: dict[bytes, flows.Flow] = {}
         self._vxlan = vxlan.header(settings.vni)
+        self.captures = Captures(self.me, self.peers, self.vtep)
+        self._tracer = Tracer(self._slow, self._exits, self._bridge)
         self._program()
 
     @property
@@ -93,7 +97,7 @@ class Datapath:
         if name == HOST:
             self._program()
         self._slow.resolved(now, waited)
-        return self._outbox.take()
+        return self._taken(now)
 
     def remove_port(self, name: str) -> None:
         """Unplug it; one that is not there is passed over."""
@@ -116,7 +120,7 @@ class Datapath:
             if peer.vtep_mac
         }
         self._program()
-        return self._outbox.take()
+        return self._taken(now)
 
     def _program(self) -> None:
         """Make the routes anew."""
@@ -157,13 +161,15 @@ class Datapath:
             self.drops.count(drops.NO_PORT, len(frames))
             return []
         source.received += len(frames)
+        if self.captures.active:
+            self.captures.at_port(now, port, frames, inbound=True)
         known = source.flows
         for frame in frames:
             data = frame.data
             flow = known.get(data[22:24] + data[26:38])
             if flow is None or not flow.carry(now, frame):
                 self._from_port(now, source, frame)
-        return self._taken()
+        return self._taken(now)
 
     def from_peer(self, now: float, address: Address, payloads: Sequence[Payload]) -> list[Action]:
         """Datagrams at the VXLAN socket, all from one address of the underlay."""
@@ -171,6 +177,8 @@ class Datapath:
         if peer is None:
             self.drops.count(drops.UNKNOWN_PEER, len(payloads))
             return []
+        if self.captures.active:
+            self.captures.from_peer(now, peer, payloads)
         known, plain = self._from_tunnel, self._vxlan
         for payload in payloads:
             whole = payload if payload.__class__ is bytes else _alone(payload)
@@ -181,7 +189,7 @@ class Datapath:
                     self._from_link(now, TUNNEL, Frame(data), known)
             else:
                 self._unusual(now, peer, payload)
-        return self._taken()
+        return self._taken(now)
 
     def _unusual(self, now: float, peer: Peer, payload: Payload) -> None:
         """A train, a frame larger than the MTU, or what is not of this network."""
@@ -199,17 +207,22 @@ class Datapath:
         if self.peers.cable_sender(address) is None:
             self.drops.count(drops.UNKNOWN_PEER, len(frames))
             return []
+        if self.captures.active:
+            self.captures.from_cable(now, frames)
         known = self._from_cable
         for data in frames:
             flow = known.get(data[22:24] + data[26:38])
             if flow is None or not flow.carry_data(now, data):
                 self._from_link(now, WIRE, Frame(data), known)
-        return self._taken()
+        return self._taken(now)
 
-    def _taken(self) -> list[Action]:
+    def _taken(self, now: float) -> list[Action]:
         if self._slow.flowing > flows.LARGEST:
             self.forget_flows()
-        return self._outbox.take()
+        actions = self._outbox.take()
+        if self.captures.active:
+            self.captures.sent(now, actions)
+        return actions
 
     # ---- links: what is not IPv4 ends here -----------------------------------------------------
 
@@ -306,7 +319,13 @@ class Datapath:
         for failure in failed:
             self._slow.unreachable(now, failure.waiting)
         self._slow.tick(now)
-        return self._outbox.take()
+        return self._taken(now)
+
+    def trace(self, now: float, source: str, frame: Frame) -> Trace:
+        """What would become of an IPv4 packet from a port, or from another node (`flannel.1`,
+        `eth0`). Nothing is changed. ValueError where there is no such port.
+        """
+        return self._tracer.walk(now, source, frame)
 
     # ---- what is shown -----------------------------------------------------------------------
 

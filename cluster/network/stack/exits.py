@@ -31,6 +31,11 @@ class Exit(NamedTuple):
     lasting: bool = True
     """Whether it stays so until some table changes: not, where its MAC was learned."""
 
+    @property
+    def cable(self) -> bool:
+        """Whether it is the wire between the nodes."""
+        return self.tunnel is None and isinstance(self.queue, ByteQueue)
+
     def send(self, frames: list[Frame]) -> None:
         """Send frames that have their Ethernet header."""
         queue = self.queue

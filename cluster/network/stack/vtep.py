@@ -13,7 +13,6 @@ from cluster.network.wire import ethernet, ipv4, offload, tcp, trains, udp, vxla
 from cluster.network.wire.frame import Frame
 from cluster.network.wire.trains import Train
 
-_PARTIAL: Final = 1
 _FIELDS: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 
 
@@ -59,9 +58,12 @@ class Vtep:
             return [Frame(payload[8:])]
         if vxlan.parse(payload) != self.vni:
             return []
-        if payload[1] == _PARTIAL and self._turbo and peer.turbo:
-            return _whole(payload)
-        return [Frame(payload[8:])]
+        return self.whole(peer, payload) or [Frame(payload[8:])]
+
+    def whole(self, peer: Peer, payload: bytes) -> list[Frame]:
+        """The frame of a datagram of turbo; none where it is no such, or malformed."""
+        turbo = payload[1:2] == b"\x01" and self._turbo and peer.turbo
+        return _whole(payload) if turbo else []
 
     def _joined(self, peer: Peer, train: Train) -> list[Frame]:
         if train.data[:8] == self._header:

@@ -1,30 +1,28 @@
 """What becomes of packets in a node's data plane, and between nodes."""
 
 import pytest
-from nodes import OUTSIDE_MAC, Pod, Seen, World, at, echo_request, ip, tcp_packet, udp_packet
+from datapathnodes import (
+    OUTSIDE_MAC,
+    SERVICE,
+    Pod,
+    Seen,
+    World,
+    at,
+    echo_request,
+    entry,
+    ip,
+    tcp_packet,
+    udp_packet,
+)
 
 from cluster.network.stack import drops
 from cluster.network.stack.actions import ToCable, ToPeer
 from cluster.network.stack.nat import verdicts
-from cluster.network.stack.nat.services import Backend, Entry
 from cluster.network.stack.peers import Peer
 from cluster.network.stack.settings import Settings
 from cluster.network.wire import addresses, arp, checksums, ethernet, icmp, ipv4, mac, tcp, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
-
-SERVICE = ip("10.96.0.10")
-
-
-def entry(*backends: Pod, node_port: int = 0, protocol: int = 17) -> Entry:
-    return Entry(
-        "default/web",
-        protocol,
-        (SERVICE,),
-        80,
-        node_port=node_port,
-        endpoints=tuple(Backend(pod.address, 8080, local=False, external=True) for pod in backends),
-    )
 
 
 @pytest.mark.parametrize("backend", ["vxlan", "routed"])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from cluster.network.stack.actions import Action, ToCable, ToPeer, ToPort
 from cluster.network.stack.datapath import Datapath
 from cluster.network.stack.nat import hooks
+from cluster.network.stack.nat.services import Backend, Entry
 from cluster.network.stack.ports import HOST, OUTSIDE
 from cluster.network.stack.settings import Settings
 from cluster.network.wire import addresses, checksums, ethernet, icmp, ipv4, mac, tcp, udp
@@ -14,6 +15,7 @@ from cluster.network.wire.frame import Frame
 
 CLUSTER = addresses.prefix("10.244.0.0/16")
 SERVICES = addresses.prefix("10.96.0.0/16")
+SERVICE = addresses.parse("10.96.0.10")
 OUTSIDE_MAC = bytes.fromhex("024200000001")
 HOST_MAC = bytes.fromhex("024200000002")
 
@@ -202,3 +204,14 @@ def tcp_packet(
 def echo_request(source: int, to: int, data: bytes = b"ping", **header: int) -> bytes:
     body = icmp.build(icmp.ECHO_REQUEST, 0, 7 << 16 | 1, data)
     return ipv4.header(source, to, ipv4.ICMP, len(body), **header) + body
+
+
+def entry(*backends: Pod, node_port: int = 0, protocol: int = 17) -> Entry:
+    return Entry(
+        "default/web",
+        protocol,
+        (SERVICE,),
+        80,
+        node_port=node_port,
+        endpoints=tuple(Backend(pod.address, 8080, local=False, external=True) for pod in backends),
+    )
