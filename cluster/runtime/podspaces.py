@@ -71,9 +71,9 @@ class Spaces:
     def left(self, sandbox: Sandbox) -> None:
         """A sandbox is gone, with all its sockets."""
         self._sandboxes.pop(sandbox.id, None)
-        self.bridge.leave(sandbox.addresses)
         if sandbox.network is not None:
-            sandbox.network.close()
+            sandbox.network.close()  # its last words still go out
+        self.bridge.leave(sandbox.addresses)
 
     def ended(self, container: Container) -> None:
         """A container is gone: what it answered by itself is reset."""

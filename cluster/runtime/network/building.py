@@ -38,6 +38,9 @@ def build(
             network=core.network,
             local=own,
             node_port_addresses=(core.address,),
+            service_networks=tuple(
+                addresses.prefix(one) for one in settings.service_networks if ":" not in one
+            ),
         ),
         random,
     )

@@ -8,6 +8,7 @@ program of it first sends one.
 import asyncio
 import random as randoms
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from cluster.network.io.sockets import Stack
 from cluster.network.stack.actions import Action, ToPeer, ToPort
@@ -17,7 +18,6 @@ from cluster.network.stack.endhost.settings import Settings as HostSettings
 from cluster.network.stack.host import Host
 from cluster.network.stack.nat.hooks import Nat
 from cluster.network.stack.nat.services import Entry
-from cluster.network.stack.peers import Peer
 from cluster.network.stack.ports import HOST, OUTSIDE
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE
 from cluster.network.stack.tcp.settings import Memory
@@ -28,12 +28,15 @@ from cluster.network.wire.trains import Train
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.pb.cluster.v1 import overlay_pb2 as overlay
 from cluster.runtime import podlinks
-from cluster.runtime.network import entrances, serviceentries
+from cluster.runtime.network import entrances, overlayentries, serviceentries
 from cluster.runtime.network.outside import Outside
 from cluster.runtime.network.podstack import PodStack
 from cluster.runtime.podbridge import Bridge
 from cluster.runtime.podnetwork import Namespace
 from cluster.runtime.vos.sockets import Link, Neighbour, Route
+
+if TYPE_CHECKING:
+    from cluster.runtime.overlay import Tables
 
 
 class Node:
@@ -66,6 +69,8 @@ class Node:
         self.datapath = datapath
         self.nat = nat
         datapath.nat = nat
+        self._mac = mac.made_up(random)
+        datapath.add_port(self._loop.time(), HOST, self._mac, ())
 
     async def open(self, underlay: Underlay, vxlan: Address, cable: Address) -> overlay.Vtep:
         """Receive what other nodes send; how they reach this one. AddressInUse, OSError."""
@@ -137,11 +142,10 @@ class Node:
         if space is self._host:
             own = core.settings.address, core.settings.gateway, core.settings.network.network
             settings = HostSettings(
-                mac=mac.made_up(self._random), addresses=tuple((one, 32) for one in own),
+                mac=self._mac, addresses=tuple((one, 32) for one in own),
                 gateway_mac=core.devices[BRIDGE].mac, mtu=core.settings.pod_mtu, loops=False,
             )  # fmt: skip
             name = HOST
-            self._carry(core.add_port(self._loop.time(), HOST, settings.mac, own))
         else:
             name = next(one for one in space.addresses if ":" not in one)
             number = addresses.parse(name)
@@ -159,15 +163,19 @@ class Node:
 
     def stack(self, port: str, settings: HostSettings) -> Stack:
         """A stack behind a port that is there."""
-        made = self._stacks[port] = Stack(Host(settings, self._random, self._memory))
-        made.transmit = lambda frames: self._transmit(port, frames)
+        host = Host(settings, self._random, self._memory)
+        made = self._stacks[port] = Stack(host, lambda frames: self._transmit(port, frames))
         return made
 
     # ---- what is programmed --------------------------------------------------------------------
 
-    def set_peers(self, peers: Iterable[Peer]) -> None:
-        """These are all other nodes. ValueError where two share a name."""
-        self._carry(self.datapath.set_peers(self._loop.time(), peers))
+    def program(self, tables: "Tables", change: overlay.UpdateOverlayRequest | None) -> None:
+        """See `overlay.Carrier`."""
+        wanted = overlayentries.Program(tables, change)
+        if wanted.peers is not None:
+            self._carry(self.datapath.set_peers(self._loop.time(), wanted.peers))
+        wanted.carry_out(self.nat.filter)
+        self.datapath.forget_flows()
 
     def replaced(self, services: Iterable[pb.ServicePort]) -> None:
         """See `dataplane.Listener`."""

@@ -68,7 +68,7 @@ class Outside:
         return addresses.text(address)
 
     def _requested(self, request: Request) -> None:
-        where = self._real(request.local.address)
+        where = self._real(request.target.address)
         if where is None:
             request.unreachable(icmp.HOST_UNREACHABLE)
         elif len(self._tasks) >= MAX_CONNECTIONS:
@@ -79,7 +79,7 @@ class Outside:
     async def _reach(self, request: Request, where: str) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(where, request.local.port)
+                reader, writer = await asyncio.open_connection(where, request.target.port)
         except ConnectionRefusedError:
             request.refuse()
         except TimeoutError:
@@ -87,7 +87,11 @@ class Outside:
         except OSError:
             request.unreachable(icmp.HOST_UNREACHABLE)
         else:
-            stream = self.stack.accepted(request)
+            try:
+                stream = self.stack.accepted(request)
+            except OSError:  # Who asked has given up.
+                splice.reset(writer)
+                return
             await splice.join(Connection(stream), reader, writer)
 
     def _datagram(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
@@ -100,16 +104,16 @@ class Outside:
     def _answered(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
         self.stack.send_datagram(data, source, target)
 
-    def _echo(self, message: icmp.Message, source: int, target: int, _ttl: int) -> None:
+    def _echo(self, _now: float, source: int, target: int, message: icmp.Message) -> None:
         where = self._real(target)
         if where is None:
             return
 
-        def answer(_data: bytes = b"") -> None:
-            self.stack.answer_echo(message, source, target)
+        def answer(data: bytes) -> None:
+            self.stack.send_echo_reply(target, source, message, data)
 
         if target == self._gateway:
-            answer()
+            answer(message.payload)
         else:
             self._pings.send(where, message.payload, answer)
 

@@ -13,7 +13,6 @@ from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.podspaces import Spaces
 
 if TYPE_CHECKING:
-    from cluster.network.stack.peers import Peer
     from cluster.runtime.network.node import Node
     from cluster.runtime.overlay import Tables
 
@@ -36,7 +35,6 @@ class Plant:
         self._underlay = underlay
         self.node: Node | None = None
         """The network as it is now; None before it is configured."""
-        self._peers: dict[str, Peer] = {}
 
     async def up(self, settings: pb.OverlaySettings) -> pb.Vtep:
         """Bring it up; what was before goes. ValueError, OSError."""
@@ -69,18 +67,8 @@ class Plant:
 
     def program(self, tables: "Tables", change: pb.UpdateOverlayRequest | None) -> None:
         """See `overlay.Carrier`."""
-        from cluster.runtime.network import programming
-
-        if self.node is None:
-            return
-        message = change
-        if message is None:
-            message = pb.UpdateOverlayRequest(
-                set_peers=tables.peers.values(), set_sets=tables.sets.values(),
-                set_policies=tables.policies.values(),
-            )  # fmt: skip
-        wanted = programming.change(message)
-        programming.carry(wanted, self._peers, self.node, whole=change is None)
+        if self.node is not None:
+            self.node.program(tables, change)
 
     def down(self) -> None:
         """Take it down: pods reach nothing but others of their node."""

@@ -188,7 +188,7 @@ class Connection:
         """See Stream."""
         return self._stream.lost
 
-    def when_lost(self, call: "io.Call") -> None:
+    def when_lost(self, call: io.Call) -> None:
         """See Stream."""
         self._stream.when_lost(call)
 

@@ -1,0 +1,145 @@
+"""Pods of several nodes: connections, datagrams, pings, sleepers that are woken, services."""
+
+import asyncio
+
+import pytest
+from networkworld import Node, World, on_nodes
+
+from cluster.pb.cluster.v1 import dataplane_pb2 as services
+from cluster.pb.cluster.v1 import overlay_pb2 as pb
+
+BACKENDS = pytest.mark.parametrize("backend", [pb.VXLAN, pb.ROUTED], ids=["vxlan", "routed"])
+
+
+async def pair(world: World) -> tuple[Node, str, Node, str]:
+    """Two nodes with an idle container each."""
+    first, second = world.nodes[:2]
+    here = await first.run("here", "busybox", "sleep", "99999")
+    there = await second.run("there", "busybox", "sleep", "99999")
+    return first, here, second, there
+
+
+@BACKENDS
+def test_a_server_that_sleeps_is_woken_from_another_node(backend: pb.Backend) -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        web = await second.run("web", "nginx", ports=(80,))
+        where = second.address("web")
+        assert "Welcome to nginx" in await first.sh(here, f"wget -q -O- http://{where}/")
+        assert "GET / HTTP/1.1" in (await second.said(web))[-1]
+        refused = await first.sh(here, f"nc -z {where} 81")
+        assert refused == f"nc: {where} ({where}:81): Connection refused\n"
+
+    on_nodes(2, story, backend)
+
+
+def test_one_who_answers_by_himself_is_reached_from_everywhere() -> None:
+    async def story(world: World) -> None:
+        first, here, second, there = await pair(world)
+        await second.run("app", "example.com/app", ports=(8080,))
+        where = second.address("app")
+        for node, cid in ((first, here), (second, there)):
+            assert "GET /x" in await node.sh(cid, f"wget -q -O- http://{where}:8080/x")
+            assert "Connection refused" in await node.sh(cid, f"nc -z {where} 80")
+
+    on_nodes(2, story)
+
+
+@BACKENDS
+def test_much_is_carried_whole_between_nodes(backend: pb.Backend) -> None:
+    async def story(world: World) -> None:
+        first, here, second, there = await pair(world)
+        where = second.address("there")
+        await second.sh(there, "head -c 3000000 /dev/zero > /tmp/big; httpd -p 8080 -h /tmp")
+        got = await first.sh(here, f"wget -q -O- http://{where}:8080/big | wc -c")
+        assert got.strip() == "3000000"
+
+    on_nodes(2, story, backend)
+
+
+def test_pings_tell_of_the_way() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        where = second.address("there")
+        lines = (await first.sh(here, f"ping -c 1 {where}")).splitlines()
+        assert lines[1].startswith(f"64 bytes from {where}: seq=0 ttl=62 time=0.4")
+        lines = (await first.sh(here, f"traceroute -q 1 {where}")).splitlines()
+        assert [line.split()[1] for line in lines[1:]] == ["10.244.1.1", "10.244.2.0", where]
+        lost = await first.sh(here, "ping -c 1 -W 5 10.244.2.99")
+        assert "ICMP 3" in lost
+
+    on_nodes(2, story)
+
+
+def test_datagrams_go_between_nodes_and_are_refused_there() -> None:
+    async def story(world: World) -> None:
+        first, here, second, there = await pair(world)
+        where = second.address("there")
+        serving = asyncio.ensure_future(second.sh(there, "nc -ul -p 9 -w 3 > /got; cat /got"))
+        await asyncio.sleep(1)
+        await first.sh(here, f"echo datagram | nc -u -w 1 {where} 9")
+        assert await serving == "datagram\n"
+        assert "Connection refused" in await first.sh(here, f"nc -zu {where} 10")
+
+    on_nodes(2, story)
+
+
+def service(name: str, address: str, *endpoints: str) -> services.ServicePort:
+    return services.ServicePort(
+        key=f"default/{name}", namespace="default", name=name, protocol=services.TCP,
+        cluster_ips=[address], port=80, internal_policy=services.CLUSTER,
+        external_policy=services.CLUSTER,
+        endpoints=[
+            services.Endpoint(
+                address=one, port=80, ready=True, serving=True, internal=True, external=True
+            )
+            for one in endpoints
+        ],
+    )  # fmt: skip
+
+
+def test_a_cluster_address_leads_to_each_of_its_endpoints() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        third = world.nodes[2]
+        for node in (second, third):
+            await node.run(f"web-{node.name}", "traefik/whoami", ports=(80,))
+        backends = [node.address(f"web-{node.name}") for node in (second, third)]
+        await world.programmed(
+            service("web", "10.96.0.9", *backends), service("none", "10.96.0.10")
+        )
+        said = await first.sh(
+            here, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -O- http://10.96.0.9/; done"
+        )
+        assert all(f"IP: {one}\n" in said for one in backends)
+        assert f"RemoteAddr: {first.address('here')}:" in said
+        refused = await first.sh(here, "nc -z 10.96.0.10 80")
+        assert "Connection refused" in refused
+
+    on_nodes(3, story)
+
+
+def test_a_server_reaches_itself_by_its_service() -> None:
+    async def story(world: World) -> None:
+        node = world.nodes[0]
+        cid = await node.run("web", "nginx", ports=(80,))
+        await world.programmed(service("web", "10.96.0.9", node.address("web")))
+        assert "Welcome to nginx" in await node.sh(cid, "curl -s http://10.96.0.9/")
+
+    on_nodes(1, story)
+
+
+def test_pods_of_the_nodes_own_network_reach_pods_and_are_reached() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        await second.pod("host", host=True)
+        await second.run("host", "nginx", ports=(80,))
+        assert "Welcome" in await first.sh(here, f"wget -q -O- http://{second.ip}/")
+        await first.pod("host", host=True)
+        cid = await first.run("host", "busybox", "sleep", "99999")
+        await second.run("web", "nginx", ports=(80,))
+        assert "Welcome" in await first.sh(cid, f"wget -q -O- http://{second.address('web')}/")
+        await first.run("near", "nginx", ports=(80,))
+        assert "Welcome" in await first.sh(cid, f"wget -q -O- http://{first.address('near')}/")
+
+    on_nodes(2, story)
