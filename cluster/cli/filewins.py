@@ -15,6 +15,7 @@ _FIELDS: Final = {
     "scheduler_config": ("schedulerConfig",),
     "image_scripts": ("imageScripts",),
     "driver": ("driver",),
+    "network_backend": ("network.backend",),
 }
 """By parameter of `kubemu up`: the fields of a cluster file that answer the same question."""
 

@@ -220,7 +220,14 @@ def _node(
     )  # fmt: skip
     yield _process(
         wanted, folder, "kube-proxy",
-        {**named, **_kubeconfig(folder, "kube-proxy"), "dataplane-endpoint": endpoint},
+        {
+            **named,
+            **_kubeconfig(folder, "kube-proxy"),
+            "dataplane-endpoint": endpoint,
+            "network-backend": wanted.network_backend,
+            "cluster-cidr": wanted.cluster_cidr,
+            "service-cluster-ip-range": wanted.service_cidr,
+        },
         name=proxy, node=node.name, after=(APISERVER, runtime),
     )  # fmt: skip
 

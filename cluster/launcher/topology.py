@@ -22,6 +22,9 @@ COMPONENTS: Final = (
 DRIVERS: Final = ("sim", "oci", "auto")
 """Emulation; processes, by crun or runc; processes where the machine can run them."""
 
+BACKENDS: Final = ("vxlan", "routed", "mesh")
+"""How pods of different nodes reach each other: in VXLAN; routed; around links that are cut."""
+
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 DEFAULT_NAME: Final = "kubemu"
@@ -86,6 +89,8 @@ class Topology:
     """What runs the containers of nodes that are not hollow: one of DRIVERS."""
     pod_cidr: str = ""
     service_cidr: str = "10.96.0.0/12"
+    network_backend: str = "vxlan"
+    """How pods of different nodes reach each other: one of BACKENDS."""
     nodes: tuple[Node, ...] = ()
     hollow: tuple[HollowGroup, ...] = ()
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -129,6 +134,7 @@ def changed(
     image_scripts: str | None = None,
     registry: bool | None = None,
     driver: str | None = None,
+    network_backend: str | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
@@ -149,4 +155,6 @@ def changed(
         topology = replace(topology, registry=registry)
     if driver is not None:
         topology = replace(topology, driver=driver)
+    if network_backend is not None:
+        topology = replace(topology, network_backend=network_backend)
     return topology

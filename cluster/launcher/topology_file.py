@@ -65,6 +65,7 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         driver=top.take_text("driver", "sim", _one_of(*topology.DRIVERS)),
         pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
+        network_backend=_backend(network),
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
         flags=_flags(top.take_section("flags"), flag_check),
@@ -206,6 +207,13 @@ def _port(section: Section | None, field: str) -> int:
 
 def _cidr(section: Section | None, field: str, default: str) -> str:
     return section.take_text(field, default, _network) if section is not None else default
+
+
+def _backend(section: Section | None) -> str:
+    usual = topology.Topology().network_backend
+    if section is None:
+        return usual
+    return section.take_text("backend", usual, _one_of(*topology.BACKENDS))
 
 
 def _network(text: str) -> Iterator[str]:

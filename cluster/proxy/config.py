@@ -29,6 +29,8 @@ class Config:
     """The MTU of pods; 0: what the back end leaves of the underlay's."""
     cluster_cidr: str = ""
     """The addresses of all pods; traffic to others is masqueraded. "": those of this node."""
+    service_cidr: str = ""
+    """The addresses of Services; what goes to one that no Service has is dropped. "": none."""
 
     def __post_init__(self) -> None:
         if not self.node_name:
@@ -43,8 +45,9 @@ class Config:
             )
         if self.network_mtu and not 576 <= self.network_mtu <= 65535:
             raise ValueError(f"network_mtu is {self.network_mtu}: not from 576 to 65535")
-        try:
-            if self.cluster_cidr:
-                ipaddress.ip_network(self.cluster_cidr)
-        except ValueError as error:
-            raise ValueError(f"cluster_cidr is no network: {error}") from None
+        for name in ("cluster_cidr", "service_cidr"):
+            try:
+                if getattr(self, name):
+                    ipaddress.ip_network(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"{name} is no network: {error}") from None

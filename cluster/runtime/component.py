@@ -10,6 +10,7 @@ from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.network.plant import Plant
 from cluster.runtime.nodedisk import MemoryDisk
+from cluster.runtime.overlay import Overlay
 from cluster.runtime.registryimages import Registries
 from cluster.runtime.service import CriService
 
@@ -43,6 +44,7 @@ class Runtime:
         """The node's network, where it has an address in one."""
         if config.node_ip:
             self.plant = Plant(config, self.cri.spaces, self.dataplane, random, underlay)
+        self.overlay = Overlay(random, self.plant)
         self.ready = asyncio.Event()
         self.port = 0
         """The port that is served, where `listen` names a host."""
@@ -63,17 +65,24 @@ class Runtime:
                 self.plant.down()
             self.cri.close()
             self.dataplane.close()
+            self.overlay.close()
 
     async def _serve(self) -> None:
         # Imported here: a hollow node serves nothing, and gRPC is slow to import.
         from cluster.aio import grpcserver
-        from cluster.runtime import dataplane_servicer, servicer, streaming_servicer
+        from cluster.runtime import (
+            dataplane_servicer,
+            overlay_servicer,
+            servicer,
+            streaming_servicer,
+        )
 
         self.cri.serves_streams = True
         server = grpcserver.GrpcServer(tls=self._tls, grace=0.2)
         server.add(servicer.RUNTIME, servicer.add_runtime, self.cri)
         server.add(servicer.IMAGE, servicer.add_image, self.cri)
         server.add(streaming_servicer.SERVICE_NAME, streaming_servicer.add_to, self.cri)
+        server.add(overlay_servicer.SERVICE_NAME, overlay_servicer.add_to, self.overlay)
         server.add(
             dataplane_servicer.SERVICE_NAME,
             lambda plane, target: dataplane_servicer.add_to(target, plane),

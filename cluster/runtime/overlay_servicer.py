@@ -10,6 +10,6 @@ _DESCRIPTION = pb.DESCRIPTOR.services_by_name["Overlay"]
 SERVICE_NAME = _DESCRIPTION.full_name
 
 
-def add_to(server: grpc.aio.Server, overlay: Overlay) -> None:
+def add_to(overlay: Overlay, server: grpc.aio.Server) -> None:
     """Serve `overlay` on `server`."""
     servicer.add(_DESCRIPTION, overlay, server)

@@ -84,6 +84,14 @@ class Exists(faults.Fault):
     default=None,
     show_default="sim",
 )
+@flags.option(
+    "network-backend",
+    "How pods of different nodes reach each other: vxlan (as with flannel), routed (as with "
+    "Calico, without encapsulation), mesh (as with Weave, around links that are cut).",
+    click.Choice(topology.BACKENDS),
+    default=None,
+    show_default="vxlan",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -98,6 +106,7 @@ def up(
     image_scripts: Path | None,
     registry: bool | None,
     driver: str | None,
+    network_backend: str | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -117,6 +126,7 @@ def up(
         "scheduler_config": scheduler_config,
         "image_scripts": image_scripts,
         "driver": driver,
+        "network_backend": network_backend,
     }
     if path:
         told |= dict.fromkeys(filewins.overruled(path, click.get_current_context()))

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cluster.cli import connection, flags, process
-from cluster.cli.flags import DURATION, Setting
+from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.proxy import config as configs
 
 _SETTINGS = (
@@ -15,6 +15,9 @@ _SETTINGS = (
     ),
     Setting("call_timeout", DURATION, "Longest time of one call to the data plane."),
     Setting("longest_retry", DURATION, "Longest wait between tries to reach it."),
+    Setting("cluster_cidr", TEXT, "Addresses of all pods; what goes to others is masqueraded."),
+    Setting("service_cidr", TEXT, "Addresses of Services.", "service-cluster-ip-range"),
+    Setting("network_mtu", NUMBER, "MTU of pods; 0: what the back end leaves of the underlay's."),
 )  # fmt: skip
 
 
@@ -26,22 +29,36 @@ _SETTINGS = (
     connection.ENDPOINT_HELP.format("the node's data plane"),
     default=connection.RUNTIME,
 )
+@flags.option(
+    "network-backend",
+    "How packets go between nodes: vxlan (as with flannel), routed (as with Calico, without "
+    "encapsulation), mesh (as with Weave, around links that are cut), or none: no pod network.",
+    click.Choice((*configs.BACKENDS, "none")),
+    default="vxlan",
+)
 @flags.settings(configs.Config, *_SETTINGS)
 @process.logging_options
 def kube_proxy(
-    hostname_override: str, dataplane_endpoint: str, log_level: str, log_format: str, **values: Any
-) -> None:
-    """Run what brings Services to a node: it programs the node's data plane."""
+    hostname_override: str, dataplane_endpoint: str, network_backend: str, log_level: str,
+    log_format: str, **values: Any,
+) -> None:  # fmt: skip
+    """Run what brings Services and the pod network to a node: it programs the node's data plane.
+
+    It is kube-proxy and the network's agent (flannel's, Calico's) in one: other nodes, and what
+    NetworkPolicies let through.
+    """
     connected = connection.from_flags(values)
+    backend = {} if network_backend == "none" else {"network_backend": network_backend}
 
     def make(**fields: Any) -> configs.Config:
-        return configs.Config(node_name=hostname_override.lower(), **fields)
+        return configs.Config(node_name=hostname_override.lower(), **backend, **fields)
 
     config = flags.built(make, _SETTINGS, values)
 
     async def story(seams: process.Seams) -> None:
         from cluster.proxy.component import Proxy
         from cluster.proxy.grpc_dataplane import GrpcDataPlane
+        from cluster.proxy.overlay.grpc_plane import GrpcPlane
 
         async with (
             connected.client("kube-proxy") as client,
@@ -50,7 +67,7 @@ def kube_proxy(
             await process.serve(
                 Proxy(
                     config, client=client, dataplane=GrpcDataPlane(plane), clock=seams.clock,
-                    random=seams.random,
+                    random=seams.random, overlay=GrpcPlane(plane) if backend else None,
                 )
             )  # fmt: skip
 

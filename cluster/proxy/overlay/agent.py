@@ -100,6 +100,7 @@ class Agent:
             vni=nodes.VNI,
             mtu=self._config.network_mtu,
             node=self._config.node_name,
+            service_networks=[self._config.service_cidr] if self._config.service_cidr else (),
         )
 
     async def _telling(self) -> None:

@@ -30,7 +30,7 @@ class OverlayState(_message.Message):
     def __init__(self, instance: _Optional[str] = ..., generation: _Optional[int] = ..., configured: _Optional[bool] = ...) -> None: ...
 
 class OverlaySettings(_message.Message):
-    __slots__ = ("backend", "network", "cluster_network", "address", "vni", "mtu", "node")
+    __slots__ = ("backend", "network", "cluster_network", "address", "vni", "mtu", "node", "service_networks")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_NETWORK_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class OverlaySettings(_message.Message):
     VNI_FIELD_NUMBER: _ClassVar[int]
     MTU_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_NETWORKS_FIELD_NUMBER: _ClassVar[int]
     backend: Backend
     network: str
     cluster_network: str
@@ -45,7 +46,8 @@ class OverlaySettings(_message.Message):
     vni: int
     mtu: int
     node: str
-    def __init__(self, backend: _Optional[_Union[Backend, str]] = ..., network: _Optional[str] = ..., cluster_network: _Optional[str] = ..., address: _Optional[str] = ..., vni: _Optional[int] = ..., mtu: _Optional[int] = ..., node: _Optional[str] = ...) -> None: ...
+    service_networks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, backend: _Optional[_Union[Backend, str]] = ..., network: _Optional[str] = ..., cluster_network: _Optional[str] = ..., address: _Optional[str] = ..., vni: _Optional[int] = ..., mtu: _Optional[int] = ..., node: _Optional[str] = ..., service_networks: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ConfigureRequest(_message.Message):
     __slots__ = ("settings",)
