@@ -1,89 +1,485 @@
-"""The asyncio face of a `stack.host.Host`: streams, listeners, datagrams and pings of one stack.
+"""The asyncio face of a host: streams, listeners, datagrams and pings of one stack.
 
-INTERFACE FIRST: bodies follow within the hour; names and meanings stay.
+A `Stack` has one timer, and gives the host its turn once a turn of the loop: what came and what was
+sent until then goes together, so nobody is called from within somebody else's call.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import asyncio
+import errno
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
+from cluster.network.io.waiting import Waiters
+from cluster.network.stack.endhost import datagrams as udp
+from cluster.network.stack.endhost import listener as listeners
+from cluster.network.stack.endhost.echoes import Answer
+from cluster.network.stack.endhost.errors import IcmpError
+from cluster.network.stack.endhost.flow import Flow
+from cluster.network.stack.endhost.ports import error
 from cluster.network.stack.endpoint import Endpoint
+from cluster.network.stack.host import Host
+from cluster.network.stack.tcp import events, states
+from cluster.network.wire import icmp, ipv4
 from cluster.network.wire.frame import Frame
 
+__all__ = ["Answer", "Datagrams", "Endpoint", "Listener", "Stack", "Stream"]
 
-class Answer(NamedTuple):
-    """What came back to an echo request."""
-
-    source: int
-    """Who answered: the target, or with `type` of an error the hop that sent it."""
-    type: int
-    """ICMP's: ECHO_REPLY, UNREACHABLE, TIME_EXCEEDED."""
-    code: int
-    seconds: float
-    ttl: int
-    size: int
-    """Bytes of the ICMP message."""
+RECEIVE: Final = 65536
+_DATAGRAMS: Final = 512
+_DATAGRAM_BYTES: Final = 208 << 10
+"""net.core.rmem_default, nearly."""
+_RATE_BYTES: Final = 1 << 20
+_RATE_SENDS: Final = 1024
+_RATE_SECONDS: Final = 0.001
+"""8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
+_ENDED: Final = frozenset((states.CLOSED, states.TIME_WAIT))
+Call = Callable[[], None]
+Transmit = Callable[[list[Frame]], None]
 
 
 class Stream:
-    """A TCP connection; as `runtime.vos.sockets.Stream`, but ends are `Endpoint`s of ints."""
+    """A TCP connection, as a program has it. Errors are OSErrors with the kernel's numbers."""
 
-    local: Endpoint
-    peer: Endpoint
-    state: str
-    """The kernel's word."""
-    waiting: int
-    """Bytes that nobody has read."""
-    closed: bool
-    lost: bool
+    __slots__ = (
+        "_begun",
+        "_flow",
+        "_lost",
+        "_readers",
+        "_sends",
+        "_sent",
+        "_stack",
+        "_writers",
+        "closed",
+        "local",
+        "peer",
+    )
 
-    async def receive(self, most: int = 65536) -> bytes: ...
-    async def send(self, data: bytes) -> None: ...
-    def end(self) -> None: ...
-    def close(self) -> None: ...
-    def abort(self) -> None: ...
-    def when_lost(self, call: Callable[[], None]) -> None: ...
+    def __init__(self, stack: "Stack", flow: Flow) -> None:
+        self._stack = stack
+        self._flow = flow
+        self.local = flow.local
+        self.peer = flow.peer
+        self.closed = False
+        """Whether it was closed here."""
+        self._readers = Waiters()
+        self._writers = Waiters()
+        self._lost: Call | None = None
+        self._sent = self._sends = 0
+        self._begun = stack.loop.time()
+        flow.watch = self._watch
+
+    @property
+    def state(self) -> str:
+        """The kernel's word for it."""
+        return self._flow.connection.state
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that nobody has read."""
+        return self._flow.connection.readable
+
+    @property
+    def lost(self) -> bool:
+        """Whether the peer is known to read nothing more: it reset, or never answers."""
+        return self._flow.connection.error != 0
+
+    def when_lost(self, call: Call) -> None:
+        """Call `call`, once, as soon as the peer is lost. Replaces an earlier one."""
+        self._lost = call
+
+    def keep_alive(self, *, on: bool = True) -> None:
+        """Probe a silent peer (SO_KEEPALIVE)."""
+        self._flow.connection.keep_alive = on
+        self._flow.connection.want()
+
+    async def receive(self, most: int = RECEIVE) -> bytes:
+        """At most `most` bytes as soon as there are any; b"" at the peer's end.
+
+        ConnectionResetError, TimeoutError; BrokenPipeError where it was closed here.
+        """
+        connection = self._flow.connection
+        while True:
+            if self.closed:
+                raise error(errno.EPIPE)
+            if connection.inbound.buffer:
+                return connection.take(most if most > 0 else 1)
+            if connection.inbound.finished:
+                return b""
+            if connection.error:
+                raise error(connection.error)
+            await self._readers.wait()
+
+    async def send(self, data: bytes) -> None:
+        """Send all; waits while the buffer is full. ConnectionResetError, BrokenPipeError."""
+        connection = self._flow.connection
+        self._check()
+        taken = connection.send(data)
+        if taken < len(data):
+            view = memoryview(data)
+            while taken < len(data):
+                await self._writers.wait()
+                self._check()
+                taken += connection.send(view[taken:])
+        self._sent += len(data)
+        self._sends += 1
+        if self._sent >= _RATE_BYTES or self._sends >= _RATE_SENDS:
+            await self._breathe()
+
+    def _check(self) -> None:
+        """Whether it may send."""
+        connection = self._flow.connection
+        if self.closed or not connection.writable:
+            number = connection.error if not self.closed else 0
+            raise error(number or errno.EPIPE)
+
+    async def _breathe(self) -> None:
+        """Give way where so much was sent in no time."""
+        self._sent = self._sends = 0
+        now = self._stack.loop.time()
+        rest = self._begun + _RATE_SECONDS - now
+        self._begun = now
+        if rest > 0:
+            await asyncio.sleep(rest)
+            self._begun += rest
+
+    def end(self) -> None:
+        """Send nothing more (FIN); receiving goes on."""
+        self._flow.connection.end()
+
+    def close(self) -> None:
+        """Use it no more. What was sent is still delivered; with unread data it resets."""
+        self._finish(self._flow.connection.close)
+
+    def abort(self) -> None:
+        """Close with a reset."""
+        self._finish(self._flow.connection.abort)
+
+    def _finish(self, how: Call) -> None:
+        if not self.closed:
+            self.closed = True
+            how()
+            self._readers.wake()
+            self._writers.wake()
+            self._lost = None
+            self._stack.forget(self)
+
+    async def connected(self) -> None:
+        """Wait until the handshake is done. OSError of its failure."""
+        connection = self._flow.connection
+        while connection.state in (states.SYN_SENT, states.SYN_RECEIVED):
+            await self._writers.wait()
+        if connection.error:
+            raise error(connection.error)
+
+    def _watch(self, found: int) -> None:
+        if found & (events.READABLE | events.FAILED | events.CLOSED):
+            self._readers.wake()
+        if found & ~events.READABLE:
+            self._writers.wake()
+        if found & events.FAILED and self._lost is not None:
+            call, self._lost = self._lost, None
+            call()
 
 
 class Listener:
-    """A listening socket. `accept()`, or `on_stream`, a callback that takes each Stream instead."""
+    """A listening socket: `accept()`, or `on_stream`, which is called with each connection."""
 
-    local: Endpoint
-    closed: bool
-    waiting: int
-    on_stream: Callable[[Stream], None] | None
+    def __init__(self, stack: "Stack", core: listeners.Listener) -> None:
+        self._stack = stack
+        self._core = core
+        self.local = core.local
+        self._waiters = Waiters()
+        self._on_stream: Callable[[Stream], None] | None = None
+        core.ready = self._waiters.wake
 
-    async def accept(self) -> Stream: ...
-    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool:
+        """Whether it listens no more."""
+        return self._core.closed
+
+    @property
+    def waiting(self) -> int:
+        """Connections that nobody has accepted."""
+        return len(self._core.queue)
+
+    @property
+    def on_stream(self) -> Callable[[Stream], None] | None:
+        """Takes connections; it must not fail."""
+        return self._on_stream
+
+    @on_stream.setter
+    def on_stream(self, call: Callable[[Stream], None]) -> None:
+        self._on_stream = call
+        self._core.taken = lambda flow: call(self._stack.stream(flow))
+        while (flow := self._core.accept()) is not None:
+            call(self._stack.stream(flow))
+
+    def full_when(self, full: Callable[[], bool]) -> None:
+        """With `on_stream`: peers who come while `full()` have to ask again."""
+        self._core.full = full
+
+    async def accept(self) -> Stream:
+        """The next connection. OSError EBADF once it is closed."""
+        while True:
+            if self.closed:
+                raise error(errno.EBADF)
+            flow = self._core.accept()
+            if flow is not None:
+                return self._stack.stream(flow)
+            await self._waiters.wait()
+
+    def close(self) -> None:
+        """Listen no more; who nobody accepted is reset."""
+        if not self.closed:
+            self._core.close()
+            self._waiters.wake()
+            self._stack.forget(self)
 
 
 class Datagrams:
-    """A UDP socket. `receive()`, or `on_datagram(data, sender, target)` instead."""
+    """A UDP socket: `receive()`, or `on_datagram(data, sender, target)`, called with each."""
 
-    local: Endpoint
-    closed: bool
-    waiting: int
+    def __init__(self, stack: "Stack", port: int, address: int) -> None:
+        self._stack = stack
+        self._waiters = Waiters()
+        self._queue: deque[tuple[bytes, Endpoint]] = deque()
+        self._refused = False
+        self.waiting = 0
+        """Bytes that nobody has taken."""
+        self.dropped = 0
+        """Datagrams that found no room."""
+        self.on_datagram: Callable[[bytes, Endpoint, Endpoint], None] | None = None
+        self.on_error: Callable[[IcmpError], None] | None = None
+        """Called with errors about what was sent; without it `receive` raises the refused."""
+        self._core: udp.Socket = stack.host.datagrams(
+            stack.loop.time(), self._received, self._failed, port, address
+        )
+        self.local = self._core.local
 
-    async def receive(self) -> tuple[bytes, Endpoint]: ...
-    def send(self, data: bytes, to: Endpoint, *, source: int = 0, ttl: int = 64) -> None: ...
-    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool:
+        """Whether it is used no more."""
+        return self._core.closed
+
+    def _received(self, data: bytes, sender: Endpoint, target: Endpoint) -> None:
+        if self.on_datagram is not None:
+            self.on_datagram(data, sender, target)
+        elif len(self._queue) < _DATAGRAMS and self.waiting + len(data) <= _DATAGRAM_BYTES:
+            self._queue.append((data, sender))
+            self.waiting += len(data)
+            self._waiters.wake()
+        else:
+            self.dropped += 1
+
+    def _failed(self, found: IcmpError) -> None:
+        if self.on_error is not None:
+            self.on_error(found)
+        elif found.number == errno.ECONNREFUSED:
+            self._refused = True
+            self._waiters.wake()
+
+    async def receive(self) -> tuple[bytes, Endpoint]:
+        """The next datagram and who sent it. ConnectionRefusedError where an earlier one found no
+        socket there; OSError EBADF once it is closed.
+        """
+        while True:
+            if self.closed:
+                raise error(errno.EBADF)
+            if self._queue:
+                data, sender = self._queue.popleft()
+                self.waiting -= len(data)
+                return data, sender
+            if self._refused:
+                self._refused = False
+                raise error(errno.ECONNREFUSED)
+            await self._waiters.wait()
+
+    def send(self, data: bytes, to: Endpoint, *, source: int = 0, ttl: int = 64) -> None:
+        """Send one; it may be lost. OSError EMSGSIZE, ENETUNREACH, EBADF."""
+        self._core.send(self._stack.loop.time(), data, to, source=source, ttl=ttl)
+
+    def close(self) -> None:
+        """Use it no more."""
+        if not self.closed:
+            self._core.close()
+            self._queue.clear()
+            self._waiters.wake()
+            self._stack.forget(self)
 
 
 class Stack:
-    """A Host on a running loop: flushes once a turn of the loop, keeps its timer.
+    """A host on the running loop.
 
-    `transmit(frames)` takes what the host sends; `receive(frames)` hands it what came.
+    `transmit` takes what it sends, in a turn of the loop of its own; what it raises is a fault.
     """
 
-    host: object
+    def __init__(self, host: Host, transmit: Transmit | None = None) -> None:
+        self.host = host
+        self.transmit: Transmit = transmit if transmit is not None else _discard
+        self.loop = asyncio.get_running_loop()
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._open: dict[Stream | Listener | Datagrams, None] = {}
+        self._closed = False
+        host.wanted = self.wake
 
-    def receive(self, frames: Sequence[Frame]) -> None: ...
+    # ---- frames ------------------------------------------------------------------------------
+
+    def receive(self, frames: Iterable[Frame]) -> None:
+        """Take frames that came."""
+        now = self.loop.time()
+        take = self.host.receive
+        for frame in frames:
+            take(now, frame)
+        if not self._scheduled:
+            self.wake()
+
+    def wake(self) -> None:
+        """Give the host its turn soon."""
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        # It stays scheduled until the host has been asked: what it does meanwhile is in there.
+        try:
+            frames = self.host.pull(self.loop.time())
+        finally:
+            self._scheduled = False
+        if frames:
+            self.transmit(frames)
+        self._arm()
+
+    def _arm(self) -> None:
+        deadline = self.host.deadline
+        timer = self._timer
+        if deadline is None or (timer is not None and timer.when() <= deadline):
+            return  # an earlier timer finds out, and sets the next
+        if timer is not None:
+            timer.cancel()
+        self._timer = self.loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        deadline = self.host.deadline
+        if deadline is not None and deadline <= now:
+            self.host.tick(now)
+            self.wake()
+        else:
+            self._arm()
+
+    # ---- sockets -----------------------------------------------------------------------------
+
     async def connect(
-        self, to: Endpoint, *, source: Endpoint | None = None, timeout: float | None = None
-    ) -> Stream: ...
-    def listen(self, port: int, address: int = 0, backlog: int = 128) -> Listener: ...
-    def datagrams(self, port: int = 0, address: int = 0) -> Datagrams: ...
+        self,
+        to: Endpoint,
+        *,
+        source: Endpoint | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  (none: as long as the kernel would)
+    ) -> Stream:
+        """A connection; from another's address, where the host answers for every one.
+
+        ConnectionRefusedError, TimeoutError; OSError ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL.
+        """
+        stream = self.stream(self.host.connect(self.loop.time(), to, source))
+        try:
+            async with asyncio.timeout(timeout):
+                await stream.connected()
+        except BaseException:
+            stream.abort()
+            raise
+        return stream
+
+    def accepted(self, request: listeners.Request) -> Stream:
+        """The connection that a peer asked for; he has yet to hear of it. ConnectionResetError."""
+        return self.stream(request.accept(self.loop.time()))
+
+    def listen(self, port: int, address: int = 0, backlog: int = 128) -> Listener:
+        """Listen at a port (0: a free one) of an address (0: of all). OSError EADDRINUSE,
+        EADDRNOTAVAIL, EMFILE.
+        """
+        made = Listener(self, self.host.listen(self.loop.time(), port, address, backlog))
+        self._open[made] = None
+        self.wake()
+        return made
+
+    def datagrams(self, port: int = 0, address: int = 0) -> Datagrams:
+        """A UDP socket. OSError as `listen`."""
+        made = Datagrams(self, port, address)
+        self._open[made] = None
+        return made
+
     async def echo(
-        self, address: int, size: int = 56, *, ttl: int = 64, timeout: float = 10.0
-    ) -> Answer: ...
-    def open_sockets(self) -> Sequence[Stream | Listener | Datagrams]: ...
-    def close(self) -> None: ...
+        self,
+        address: int,
+        size: int = 56,
+        *,
+        ttl: int = 64,
+        sequence: int = 1,
+        timeout: float = 10.0,  # noqa: ASYNC109  (ping's own option)
+    ) -> Answer:
+        """Ping: what came back, an error of a hop too. TimeoutError; OSError ENETUNREACH."""
+        answer: asyncio.Future[Answer] = self.loop.create_future()
+
+        def answered(found: Answer) -> None:
+            if not answer.done():
+                answer.set_result(found)
+
+        waiting = self.host.echo(
+            self.loop.time(), address, answered, size=size, ttl=ttl, sequence=sequence
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        finally:
+            waiting.cancel()
+
+    def send_datagram(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
+        """Send a datagram without a socket. OSError as `Datagrams.send`."""
+        self.host.send_datagram(self.loop.time(), data, source, target)
+
+    def send_echo_reply(self, source: int, target: int, request: icmp.Message, data: bytes) -> None:
+        """Answer a ping of `target`'s in the name of `source`."""
+        self.host.answer_echo(self.loop.time(), source, target, request, data)
+
+    def refuse_held(self, port: int) -> None:
+        """Nobody will take a port: what waits for it is refused."""
+        for protocol in (ipv4.TCP, ipv4.UDP):
+            self.host.refuse_held(self.loop.time(), protocol, port)
+        self.wake()
+
+    def open_sockets(self) -> Sequence[Stream | Listener | Datagrams]:
+        """All that are open, in the order in which they were."""
+        return list(self._open)
+
+    def stream(self, flow: Flow) -> Stream:
+        """The face of a connection."""
+        made = Stream(self, flow)
+        self._open[made] = None
+        return made
+
+    def forget(self, socket: Stream | Listener | Datagrams) -> None:
+        """A socket was closed."""
+        self._open.pop(socket, None)
+
+    def close(self) -> None:
+        """The host is gone: peers are reset, and whoever waits is told."""
+        if self._closed:
+            return
+        self._closed = True
+        for socket in list(self._open):
+            if not isinstance(socket, Stream):
+                socket.close()
+        self.host.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        frames = self.host.pull(self.loop.time())
+        if frames:
+            self.transmit(frames)
+        self._open.clear()
+
+
+def _discard(_frames: list[Frame]) -> None:
+    """Nobody takes them yet."""

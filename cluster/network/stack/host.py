@@ -42,6 +42,10 @@ _NOWHERE: Final = bytes(6)
 _IPV4: Final = b"\x08\x00"
 
 
+def _nothing() -> None:
+    """Nobody asked to be told."""
+
+
 class Host:
     """One host. See the module."""
 
@@ -63,13 +67,15 @@ class Host:
         self._identification = generator.getrandbits(16)
         self.udp: Ports[Socket] = Ports(generator)
         self.tcp = Streams(self, generator, memory if memory is not None else Memory())
+        self.wanted: Callable[[], None] = _nothing
+        """Called when there is something to pull, often more than once."""
         self.malformed = 0
         """Packets that nothing could be made of."""
         self.on_unbound: Callable[[int, Endpoint], bool] | None = None
         self.on_datagram: Callable[[bytes, Endpoint, Endpoint], None] | None = None
         """(payload, source, target); called within `receive`."""
-        self.on_echo: Callable[[icmp.Message, int, int, int], None] | None = None
-        """(request, source, target, ttl); called within `receive`."""
+        self.on_echo: Callable[[float, int, int, icmp.Message], None] | None = None
+        """(now, source, target, request); called within `receive`."""
 
     # ---- sockets -----------------------------------------------------------------------------
 
@@ -155,9 +161,12 @@ class Host:
         message = udp.build(address, target.address, source.port, target.port, data)
         self.send_packet(now, address, target.address, ipv4.UDP, message, ttl=ttl)
 
-    def answer_echo(self, now: float, request: icmp.Message, source: int, target: int) -> None:
-        """Answer a ping that `on_echo` has had, with its own arguments."""
-        self.send_packet(now, target, source, ipv4.ICMP, icmp.echo_reply(request))
+    def answer_echo(
+        self, now: float, source: int, target: int, request: icmp.Message, data: bytes
+    ) -> None:
+        """Send an echo reply from `source` to `target`, with `data`."""
+        message = icmp.build(icmp.ECHO_REPLY, 0, request.rest, data)
+        self.send_packet(now, source, target, ipv4.ICMP, message)
 
     def send_packet(
         self,
@@ -191,6 +200,7 @@ class Host:
         """Send a frame without its destination to who takes packets for `target`."""
         if self._is_here(target):
             self._local.append(frame)
+            self.wanted()
             return
         hop = self.settings.hop(target)
         if not hop and not self.settings.gateway_mac:
@@ -220,6 +230,7 @@ class Host:
             self._local.append(frame)
         elif hop:
             self.neighbours.wait(hop, frame)
+        self.wanted()
 
     def mss(self, target: int) -> int:
         """The longest TCP payload, with options, of a packet to an address."""
@@ -343,9 +354,10 @@ class Host:
             self.malformed += 1
         elif message.type == icmp.ECHO_REQUEST:
             if self.on_echo is not None and header.destination not in self._own:
-                self.on_echo(message, header.source, header.destination, header.ttl)
+                self.on_echo(now, header.source, header.destination, message)
             else:
-                self.answer_echo(now, message, header.source, header.destination)
+                source, target = header.destination, header.source
+                self.answer_echo(now, source, target, message, message.payload)
         elif message.type == icmp.ECHO_REPLY:
             self._echoes.answer(now, message.identifier, message, header)
         elif message.type in icmp.ERRORS:

@@ -1,9 +1,11 @@
 """Listening sockets of a host, and connections that somebody else decides about."""
 
+import errno
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from cluster.network.stack.endhost.ports import error
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.wire import icmp
 
@@ -70,38 +72,48 @@ class Listener:
 
 
 class Request:
-    """A peer's wish for a connection, to be decided about by one of the four methods, once."""
+    """A peer's wish for a connection, to be decided about by one of the four methods, once; at any
+    time: whoever came too late has decided nothing.
+    """
 
-    __slots__ = ("_handshake", "_streams", "local", "peer")
+    __slots__ = ("_handshake", "_streams", "source", "target")
 
     def __init__(
-        self, streams: "Streams", handshake: "Handshake[bytes]", local: Endpoint, peer: Endpoint
+        self,
+        streams: "Streams",
+        handshake: "Handshake[bytes]",
+        source: Endpoint,
+        target: Endpoint,
     ) -> None:
         self._streams = streams
         self._handshake = handshake
-        self.local = local
-        """Whom the peer wants to reach."""
-        self.peer = peer
+        self.source = source
+        """Who wants it."""
+        self.target = target
+        """Whom he wants to reach."""
 
     @property
     def waiting(self) -> bool:
         """Whether the peer may still be there."""
         return self._streams.handshakes.find(self._handshake.key) is self._handshake
 
-    def accept(self, now: float, taken: Taken) -> None:
-        """Answer the peer; `taken` has the connection when the peer has answered in turn."""
-        if self.waiting:
-            self._streams.decided(now, self._handshake, taken)
+    def accept(self, now: float) -> "Flow":
+        """The connection, of which the peer is still to hear. ConnectionResetError where he has
+        gone.
+        """
+        if not self.drop():
+            raise error(errno.ECONNRESET)
+        return self._streams.accept(now, self._handshake)
 
-    def refuse(self, now: float) -> None:
+    def refuse(self) -> None:
         """Answer with a reset."""
         if self.drop():
-            self._streams.refuse(now, self._handshake)
+            self._streams.later(lambda now: self._streams.refuse(now, self._handshake))
 
-    def unreachable(self, now: float, code: int = icmp.HOST_UNREACHABLE) -> None:
+    def unreachable(self, code: int = icmp.HOST_UNREACHABLE) -> None:
         """Answer with ICMP's destination unreachable."""
         if self.drop():
-            self._streams.report(now, self._handshake, code)
+            self._streams.later(lambda now: self._streams.report(now, self._handshake, code))
 
     def drop(self) -> bool:
         """Answer nothing; whether the peer was still waiting."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cluster.network.stack.endhost.errors import IcmpError
 from cluster.network.stack.endhost.flow import KEY, Flow, Framing, key, segment_of
-from cluster.network.stack.endhost.listener import Listener, Request, Taken
+from cluster.network.stack.endhost.listener import Listener, Request
 from cluster.network.stack.endhost.ports import Ports, error
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp import states
@@ -57,6 +57,7 @@ class Streams:
         self._times: list[tuple[float, int, Flow]] = []
         self._sequence = 0
         self._dirty: list[Flow] = []
+        self._later: list[Callable[[float], None]] = []
         self._touched: dict[Flow, None] = {}
         self.on_request: Callable[[Request], None] | None = None
         """Decides about SYNs that no listener takes, where the host answers for every address."""
@@ -104,8 +105,17 @@ class Streams:
     def _add(self, local: Endpoint, peer: Endpoint, connection: Connection, hop: int) -> Flow:
         flow = Flow(local, peer, connection, hop, self._random.getrandbits(16))
         self.flows[flow.key] = flow
-        connection.wake = lambda _connection: self._dirty.append(flow)
+        connection.attach(lambda _connection: self._want(flow))
+        self._want(flow)  # It may have wanted before there was anybody to wake.
         return flow
+
+    def _want(self, flow: Flow) -> None:
+        self._dirty.append(flow)
+        self._host.wanted()
+
+    def _touch(self, flow: Flow) -> None:
+        self._touched[flow] = None
+        self._host.wanted()
 
     # ---- arrivals ----------------------------------------------------------------------------
 
@@ -139,7 +149,7 @@ class Streams:
         )
         connection.receive(now, segment)
         if connection.events:
-            self._touched[flow] = None
+            self._touch(flow)
         return True
 
     def _valid(self, frame: Frame, end: int) -> bool:
@@ -188,7 +198,7 @@ class Streams:
                 return
             flow.connection.receive(now, segment)
             if flow.connection.events:
-                self._touched[flow] = None
+                self._touch(flow)
         else:
             arrival = _Arrival(name, peer, local, segment, data)
             if not self._remembered(now, arrival):
@@ -225,7 +235,7 @@ class Streams:
                 self._offer(now, arrival, listener)
         elif self.on_request is not None:
             made = self._handshake(now, arrival, None)
-            self.on_request(Request(self, made, local, peer))
+            self.on_request(Request(self, made, peer, local))
         elif not self._host.hold(now, ipv4.TCP, local, name, data):
             self._reject(now, peer, local, segment)
 
@@ -280,7 +290,7 @@ class Streams:
         flow = self.flows.get(handshake.key)
         if flow is not None:
             connection.receive(now, segment)
-            self._touched[flow] = None
+            self._touch(flow)
         return True
 
     def _established(self, name: bytes, connection: Connection) -> Flow:
@@ -288,16 +298,24 @@ class Streams:
         hop = self._host.settings.hop(peer)
         return self._add(Endpoint(address, port), Endpoint(peer, peer_port), connection, hop)
 
-    def decided(self, now: float, handshake: Handshake[bytes], taken: Taken) -> None:
+    def accept(self, now: float, handshake: Handshake[bytes]) -> Flow:
         """See `Request.accept`."""
+        connection = Connection(
+            self._settings,
+            now,
+            start=handshake.start,
+            clock=handshake.clock,
+            mss=handshake.mss,
+            memory=self.memory,
+        )
+        flow = self._established(handshake.key, connection)
+        connection.answer(handshake.syn(), now)
+        return flow
 
-        def accepted(connection: Connection) -> bool:
-            taken(self._established(handshake.key, connection))
-            return True
-
-        self.handshakes.decide(now, handshake, accepted)
-        peer, local = _ends(handshake)
-        self._send(now, peer, local, handshake.answer(now, self._settings))
+    def later(self, call: Callable[[float], None]) -> None:
+        """Do something with the next `pull`."""
+        self._later.append(call)
+        self._host.wanted()
 
     def refuse(self, now: float, handshake: Handshake[bytes]) -> None:
         """See `Request.refuse`."""
@@ -347,24 +365,27 @@ class Streams:
             flow.connection.too_big(self._host.mss(found.target.address))
         else:
             flow.connection.unreachable(found.number)
-            self._touched[flow] = None
+            self._touch(flow)
 
     def unreachable(self, name: bytes, number: int) -> None:
         """A packet of a connection found no neighbour."""
         flow = self.flows.get(name)
         if flow is not None:
             flow.connection.unreachable(number)
-            self._touched[flow] = None
+            self._touch(flow)
 
     # ---- what goes out -----------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether `pull` has anything to do."""
-        return bool(self._dirty or self._touched)
+        return bool(self._dirty or self._touched or self._later)
 
     def pull(self, now: float) -> None:
         """Tell those who watch, and send what is to go."""
+        later, self._later = self._later, []
+        for call in later:
+            call(now)
         while self._touched or self._dirty:
             touched, self._touched = self._touched, {}
             for flow in touched:
@@ -391,7 +412,7 @@ class Streams:
                 made = frame(destination or bytes(6), source, segment)
                 host.emit(flow.hop, flow.peer.address, destination, made)
         if connection.events:
-            self._touched[flow] = None
+            self._touch(flow)
         if connection.state in _GONE:
             self._remove(now, flow)
             return
@@ -436,7 +457,7 @@ class Streams:
             if connection.deadline <= now:
                 connection.tick(now)
             if connection.events:
-                self._touched[flow] = None
+                self._touch(flow)
             deadline = connection.deadline
             if deadline < _NEVER:
                 self._set_timer(flow, max(deadline, now))
@@ -453,7 +474,7 @@ class Streams:
             if flow.connection.state in states.SYNCHRONIZED:
                 flow.connection.reset()
             flow.connection.over(errno.ENETDOWN)
-            self._touched[flow] = None
+            self._touch(flow)
 
 
 _GONE: Final = frozenset((states.CLOSED, states.TIME_WAIT))

@@ -7,7 +7,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from cluster.network.stack.tcp import events, states
-from cluster.network.stack.tcp.segment import HALF, MASK, Offer, Segment, signed
+from cluster.network.stack.tcp.segment import HALF, MASK, Segment, signed
 from cluster.network.stack.tcp.settings import CHALLENGE_SECONDS, DELAYED_ACK, PAWS_SECONDS
 from cluster.network.wire import tcp
 
@@ -268,22 +268,14 @@ def _answer(connection: "Connection", now: float, segment: Segment) -> None:
         return
     if not flags & tcp.SYN:
         return
-    connection.inbound.begin(segment.sequence, 0)
-    connection.told = 1
-    connection.agree(segment.offer or Offer(), segment.stamps, now)
-    outbound.limit = 1 + segment.window
-    outbound.widest = segment.window
-    connection.window_at = 0
+    connection.answer(segment, now)
     connection.heard_at = connection.received_at = now
     if acknowledged:
-        outbound.limit = 1 + segment.window
+        connection.syn_due = False
         outbound.acknowledged(now, 1, -1.0)
         connection.establish(now)
         if outbound.ended:
             connection.state = states.FIN_WAIT_1
         connection.acknowledge()
     else:
-        connection.state = states.SYN_RECEIVED
-        connection.syn_due = True
-        outbound.timeout_at = None
-        connection.want()
+        outbound.timeout_at = None  # both connect at once: our SYN goes again, as an answer

@@ -37,10 +37,12 @@ class Connection:
     """A connection as one end has it. Positions: see the package."""
 
     __slots__ = (
+        "_answer",
         "_full",
         "_immediate",
         "_over",
         "_queued",
+        "_wake",
         "ack_at",
         "ack_now",
         "challenged_at",
@@ -67,7 +69,6 @@ class Connection:
         "told",
         "typical",
         "unacked",
-        "wake",
         "window_at",
     )
 
@@ -124,18 +125,37 @@ class Connection:
         self.soft_error = 0
         """What ICMP said, which a timeout will be explained by."""
         self.events = 0
-        self.wake: Callable[[Connection], None] = _nothing
-        """Called when there is something to pull, once until it is pulled."""
+        self._wake: Callable[[Connection], None] = _nothing
         self._queued = False
         self._full = False
         self._over = False
+        self._answer = Offer()
+        """What our SYN says where it answers the peer's."""
         self._immediate: list[Segment] = []
+
+    def attach(self, wake: Callable[["Connection"], None]) -> None:
+        """Call `wake` when there is something to pull, once until it is pulled."""
+        self._wake = wake
+        if self._queued:
+            wake(self)
 
     # ---- beginnings --------------------------------------------------------------------------
 
     def open(self) -> None:
         """Connect: the SYN goes with the next `pull`."""
         self.state = states.SYN_SENT
+        self.syn_due = True
+        self.want()
+
+    def answer(self, segment: Segment, now: float) -> None:
+        """Take a peer's SYN: ours, which answers it, goes with the next `pull`."""
+        self.inbound.begin(segment.sequence, 0)
+        self.told = 1
+        self.agree(segment.offer or Offer(), segment.stamps, now)
+        self.outbound.limit = 1 + segment.window
+        self.outbound.widest = segment.window
+        self.window_at = 0
+        self.state = states.SYN_RECEIVED
         self.syn_due = True
         self.want()
 
@@ -149,6 +169,9 @@ class Connection:
         self.inbound.scale = own_scale(settings) if scaled else 0
         outbound.scale = offer.scale if scaled else 0
         outbound.selective = settings.sack and offer.sack
+        self._answer = Offer(
+            self.inbound.mss, self.inbound.scale if scaled else -1, outbound.selective
+        )
         size = min(offer.mss, outbound.mss)
         outbound.resize(max(size, LEAST_MSS) - (STAMPS if self.stamped else 0))
         outbound.congestion.window = 10 * outbound.mss
@@ -243,7 +266,7 @@ class Connection:
         """There is, or may be, something to pull."""
         if not self._queued:
             self._queued = True
-            self.wake(self)
+            self._wake(self)
 
     def pull(self, now: float) -> list[Segment]:
         """The segments that are to go now."""
@@ -303,20 +326,17 @@ class Connection:
         )
 
     def _syn(self, now: float) -> Segment:
-        settings, outbound = self.settings, self.outbound
-        answer = self.state == states.SYN_RECEIVED
+        settings, inbound = self.settings, self.inbound
+        window = min(settings.receive_buffer, 65535)
+        start = self.outbound.start
+        if self.state == states.SYN_RECEIVED:
+            stamps = (self.stamp(now), self.recent) if self.stamped else None
+            awaited = inbound.wire(inbound.next)
+            return Segment(tcp.SYN | tcp.ACK, start, awaited, window, b"", stamps, (), self._answer)
         scale = own_scale(settings) if settings.window_scaling else -1
-        stamped = self.stamped if answer else settings.timestamps
-        return Segment(
-            tcp.SYN | tcp.ACK if answer else tcp.SYN,
-            outbound.start,
-            self.inbound.wire(self.inbound.next) if answer else 0,
-            min(settings.receive_buffer, 65535),
-            b"",
-            (self.stamp(now), self.recent) if stamped else None,
-            (),
-            Offer(self.inbound.mss, scale, settings.sack),
-        )
+        stamps = (self.stamp(now), 0) if settings.timestamps else None
+        offer = Offer(inbound.mss, scale, settings.sack)
+        return Segment(tcp.SYN, start, 0, window, b"", stamps, (), offer)
 
     def stamp(self, now: float) -> int:
         """Our clock of milliseconds."""

@@ -10,7 +10,6 @@ import heapq
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from cluster.network.stack.tcp import states
 from cluster.network.stack.tcp.connection import Connection, own_scale
 from cluster.network.stack.tcp.segment import MASK, Offer, Segment
 from cluster.network.stack.tcp.settings import FIRST_RTO, Memory, Settings
@@ -75,6 +74,10 @@ class Handshake(Generic[K]):
             and (segment.sequence - self.peer_start - 1) & MASK < 65536
         )
 
+    def syn(self) -> Segment:
+        """The peer's SYN."""
+        return Segment(tcp.SYN, self.peer_start, 0, self.window, b"", self.stamps, (), self.offer)
+
     def answer(self, now: float, settings: Settings) -> Segment:
         """The SYN that acknowledges the peer's."""
         offer = self.offer
@@ -98,16 +101,12 @@ class Handshake(Generic[K]):
         made = Connection(
             settings, now, start=self.start, clock=self.clock, mss=self.mss, memory=memory
         )
-        made.inbound.begin(self.peer_start, 0)
-        made.told = 1
-        made.agree(self.offer, self.stamps, now)
+        made.answer(self.syn(), now)
+        made.syn_due = False
         outbound = made.outbound
         outbound.unacknowledged = outbound.next = 1
-        outbound.limit = 1 + self.window
-        outbound.widest = self.window
         if not self.retries and now > self.begun:
             outbound.timeouts.measured(now - self.begun)
-        made.state = states.SYN_RECEIVED
         made.establish(now)
         return made
 
@@ -136,16 +135,6 @@ class Handshakes(Generic[K]):
             self.remove(next(iter(self._open)))
             self.overflowed += 1
         self._open[handshake.key] = handshake
-        self._set(handshake)
-
-    def decide(
-        self, now: float, handshake: Handshake[K], accepted: Callable[[Connection], bool]
-    ) -> None:
-        """From now on it is answered."""
-        handshake.decided = True
-        handshake.accepted = accepted
-        handshake.begun = now
-        handshake.at = now + FIRST_RTO
         self._set(handshake)
 
     def remove(self, key: K) -> None:
