@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from networkworld import Node, World, on_nodes
 
+from cluster.aio import tasks
 from cluster.pb.cluster.v1 import dataplane_pb2 as services
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 
@@ -75,10 +76,12 @@ def test_datagrams_go_between_nodes_and_are_refused_there() -> None:
     async def story(world: World) -> None:
         first, here, second, there = await pair(world)
         where = second.address("there")
-        serving = asyncio.ensure_future(second.sh(there, "nc -ul -p 9 -w 3 > /got; cat /got"))
-        await asyncio.sleep(1)
-        await first.sh(here, f"echo datagram | nc -u -w 1 {where} 9")
-        assert await serving == "datagram\n"
+        async with tasks.Group("test") as group:
+            script = "nc -ul -p 9 -w 3 > /got; cat /got"
+            serving = group.spawn(second.sh(there, script), "server")
+            await asyncio.sleep(1)
+            await first.sh(here, f"echo datagram | nc -u -w 1 {where} 9")
+        assert serving.result() == "datagram\n"
         assert "Connection refused" in await first.sh(here, f"nc -zu {where} 10")
 
     on_nodes(2, story)
@@ -141,5 +144,15 @@ def test_pods_of_the_nodes_own_network_reach_pods_and_are_reached() -> None:
         assert "Welcome" in await first.sh(cid, f"wget -q -O- http://{second.address('web')}/")
         await first.run("near", "nginx", ports=(80,))
         assert "Welcome" in await first.sh(cid, f"wget -q -O- http://{first.address('near')}/")
+
+    on_nodes(2, story)
+
+
+def test_what_is_beyond_a_cluster_without_a_way_out_is_unreachable() -> None:
+    async def story(world: World) -> None:
+        first, here, _, _ = await pair(world)
+        unreachable = "Network is unreachable"
+        assert unreachable in await first.sh(here, "nc -z 192.0.2.1 80")
+        assert "ICMP" not in await first.sh(here, "ping -c 1 -W 2 192.0.2.1")
 
     on_nodes(2, story)

@@ -31,6 +31,7 @@ from cluster.runtime import podlinks
 from cluster.runtime.network import entrances, overlayentries, serviceentries
 from cluster.runtime.network.outside import Outside
 from cluster.runtime.network.podstack import PodStack
+from cluster.runtime.network.sealed import Sealed
 from cluster.runtime.podbridge import Bridge
 from cluster.runtime.podnetwork import Namespace
 from cluster.runtime.vos.sockets import Link, Neighbour, Route
@@ -65,6 +66,7 @@ class Node:
         self.outside: Outside | None = None
         """The way to the machine, where there is one."""
         self._entered_at = "", ""
+        self._sealed: Sealed | None = None
         self.closed = False
         self.datapath = datapath
         self.nat = nat
@@ -90,22 +92,31 @@ class Node:
         """Open the way to the machine, whose 127.0.0.1 pods reach at `gateway` and where services
         are entered at the address `host`.
         """
+        core = self.datapath.settings
+        stack = self._outer(((gateway, 32),) if gateway else ())
+        self.outside = Outside(stack, gateway, core.network.__contains__)
+        self._entered_at = addresses.text(core.address), host
+
+    def seal(self) -> None:
+        """Have no way out: all that is not of the cluster is unreachable."""
+        self._sealed = Sealed(self._outer(()))
+
+    def _outer(self, own: tuple[tuple[int, int], ...]) -> Stack:
+        """The stack that is behind the node's eth0."""
         core = self.datapath
         settings = HostSettings(
-            mac=mac.made_up(self._random), addresses=((gateway, 32),) if gateway else (),
-            gateway_mac=core.devices[WIRE].mac, mtu=core.settings.pod_mtu, any_address=True,
-            loops=False,
+            mac=mac.made_up(self._random), addresses=own, gateway_mac=core.devices[WIRE].mac,
+            mtu=core.settings.pod_mtu, any_address=True, loops=False,
         )  # fmt: skip
         self._carry(core.add_port(self._loop.time(), OUTSIDE, settings.mac, ()))
-        stack = self.stack(OUTSIDE, settings)
-        self.outside = Outside(stack, gateway, core.settings.network.__contains__)
-        self._entered_at = addresses.text(core.settings.address), host
+        return self.stack(OUTSIDE, settings)
 
     def close(self) -> None:
         """The node goes, or its network is made anew."""
         self.closed = True
-        if self.outside is not None:
-            self.outside.close()
+        for end in (self.outside, self._sealed):
+            if end is not None:
+                end.close()
         if self._timer is not None:
             self._timer.cancel()
         for endpoint in (self._vxlan, self._cable):

@@ -53,6 +53,7 @@ class Plant:
                 building.open_outside(node, config, host)
             else:
                 underlay = self._underlay
+                node.seal()
             vtep = await node.open(
                 underlay, Address(host, config.vxlan_port), Address(host, config.cable_port)
             )
