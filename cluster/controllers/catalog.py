@@ -35,6 +35,7 @@ from cluster.controllers.podautoscaler import controller as podautoscaler
 from cluster.controllers.podgc import controller as podgc
 from cluster.controllers.replicaset import controller as replicaset
 from cluster.controllers.resourcequota import controller as resourcequota
+from cluster.controllers.servicelb import controller as servicelb
 from cluster.controllers.statefulset import controller as statefulset
 from cluster.controllers.tainteviction import controller as tainteviction
 from cluster.controllers.volumeprotection import controller as volumeprotection
@@ -77,6 +78,7 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         "disruption": lambda ctx: disruption.DisruptionController(ctx, table),
         "podgc": podgc.PodGarbageCollector,
         "resourcequota": lambda ctx: resourcequota.ResourceQuotaController(ctx, table),
+        "service": servicelb.ServiceController,
         "persistentvolume-binder": persistentvolume.VolumeBinder,
         "persistentvolume-expander": volumeexpand.VolumeExpander,
         "ephemeral-volume": ephemeralvolume.EphemeralVolumeController,
@@ -100,4 +102,6 @@ def factories(context: Context, table: resources.Table) -> Mapping[str, Factory]
         known["serviceaccount-token"] = lambda ctx: tokens.TokensController(ctx, key)
     if not config.allocate_node_cidrs:
         del known["nodeipam"]
+    if not config.load_balancer_pool:
+        del known["service"]
     return {name: factory for name, factory in known.items() if config.enables(name)}

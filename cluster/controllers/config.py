@@ -96,6 +96,9 @@ class Config:
     node_cidr_mask_size_ipv4: int = 24
     node_cidr_mask_size_ipv6: int = 64
 
+    load_balancer_pool: str = ""
+    """Addresses for Services of type LoadBalancer; "": they get none, as without a cloud."""
+
     pvclaimbinder_sync_period: float = 15.0
     """How often claims that wait for a volume are looked at."""
 
@@ -113,6 +116,8 @@ class Config:
     def __post_init__(self) -> None:
         self.emulates(0)  # tells of a version that is none
         self.node_networks()
+        if self.load_balancer_pool:
+            _network(self.load_balancer_pool, "load_balancer_pool")
         for name in ("node_monitor_period", "node_monitor_grace_period"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
@@ -168,8 +173,10 @@ class Config:
         return "*" in self.controllers or controller in self.controllers
 
 
-def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(
+    cidr: str, field: str = "cluster_cidr"
+) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(cidr)
     except ValueError as error:
-        raise ValueError(f"cluster_cidr: {error}") from error
+        raise ValueError(f"{field}: {error}") from error

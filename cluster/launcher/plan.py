@@ -51,7 +51,7 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
     processes = (
         _apiserver(wanted, folder, ports),
         _scheduler(wanted, folder),
-        _controller_manager(wanted, folder),
+        _controller_manager(wanted, folder, ports.addresses),
         *(_registry(wanted, folder, ports) if wanted.registry else ()),
         *(
             process
@@ -157,12 +157,13 @@ def _scheduler(wanted: Topology, folder: state.Folder) -> Process:
     return _process(wanted, folder, SCHEDULER, flags)
 
 
-def _controller_manager(wanted: Topology, folder: state.Folder) -> Process:
+def _controller_manager(wanted: Topology, folder: state.Folder, addresses: Addresses) -> Process:
     return _process(
         wanted, folder, CONTROLLER_MANAGER,
         {
             **_kubeconfig(folder, CONTROLLER_MANAGER),
             "cluster-cidr": wanted.cluster_cidr,
+            "load-balancer-pool": addresses.load_balancers,
             "root-ca-file": str(folder.pki / "ca.crt"),
             "cluster-signing-cert-file": str(folder.pki / "ca.crt"),
             "cluster-signing-key-file": str(folder.pki / "ca.key"),

@@ -30,6 +30,7 @@ _SETTINGS = (
     Setting("node_cidr_mask_size", NUMBER, "Prefix length of a node's pod network."),
     Setting("node_cidr_mask_size_ipv4", NUMBER, "The same for IPv4, with two networks."),
     Setting("node_cidr_mask_size_ipv6", NUMBER, "The same for IPv6, with two networks."),
+    Setting("load_balancer_pool", flags.TEXT, "Addresses for Services of type LoadBalancer."),
     Setting("concurrent_deployment_syncs", NUMBER, "Deployments worked on at a time."),
     Setting("concurrent_replicaset_syncs", NUMBER, "ReplicaSets worked on at a time."),
     Setting("concurrent_rc_syncs", NUMBER, "ReplicationControllers worked on at a time."),
