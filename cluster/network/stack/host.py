@@ -28,16 +28,18 @@ from cluster.network.stack.endhost.listener import Listener, Request
 from cluster.network.stack.endhost.neighbours import Neighbours
 from cluster.network.stack.endhost.paths import Paths
 from cluster.network.stack.endhost.ports import Ports, error
-from cluster.network.stack.endhost.reassembly import Reassembly
 from cluster.network.stack.endhost.settings import Settings
 from cluster.network.stack.endhost.streams import Streams
 from cluster.network.stack.endpoint import Endpoint
+from cluster.network.stack.reassembly import Reassembly
 from cluster.network.stack.tcp.settings import Memory
 from cluster.network.wire import addresses, arp, ethernet, icmp, ipv4, mac, tcp, udp
 from cluster.network.wire.frame import Frame
 
 _ROUNDS: Final = 64
 """Turns of what the host sends to itself in one pull; the rest comes with the next."""
+_FRAGMENTS: Final = 1 << 20
+"""Bytes of packets that are not whole yet; less than Linux has, for there are many hosts."""
 _NOWHERE: Final = bytes(6)
 _IPV4: Final = b"\x08\x00"
 
@@ -59,7 +61,7 @@ class Host:
         self._out: list[Frame] = []
         self._local: list[Frame] = []
         self.neighbours = Neighbours(settings.mac)
-        self._reassembly = Reassembly()
+        self._reassembly = Reassembly(largest=_FRAGMENTS)
         self._echoes = Echoes(generator.getrandbits(16))
         self._held = Held()
         self._paths = Paths(settings.mtu)
@@ -446,8 +448,11 @@ class Host:
         found = self.tcp.deadline
         if self.neighbours.asking:
             found = min(found, self.neighbours.deadline)
-        if self._reassembly or self._held:
-            found = min(found, self._reassembly.deadline, self._held.deadline)
+        if self._held:
+            found = min(found, self._held.deadline)
+        partial = self._reassembly.deadline
+        if partial is not None:
+            found = min(found, partial)
         if self._local:
             found = 0.0
         return found if found != float("inf") else None
@@ -459,7 +464,7 @@ class Host:
             for _, frames in self.neighbours.tick(now, self._first):
                 for frame in frames:
                     self._nobody(now, frame)
-        for data in self._reassembly.expire(now):
+        for data in self._reassembly.tick(now):
             header = ipv4.parse(data, verify=False)
             if header is not None and self._allowance.take(now):
                 about = data[header.offset :]
