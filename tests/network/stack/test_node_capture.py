@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,8 +128,6 @@ def decoded(path: Path, seen: list[Seen], fields: list[str]) -> list[list[str]]:
     records = (pcap.record(index / 1000, one.data) for index, one in enumerate(seen))
     path.write_bytes(pcap.header() + b"".join(records))
     command = ["tshark", "-r", str(path), "-T", "fields", "-E", "separator=|"]
-    # One stream is seen at many places, which reassembly takes for retransmissions.
-    command += ["-o", "tcp.desegment_tcp_streams:FALSE"]
     for check in ("ip.check_checksum", "tcp.check_checksum", "udp.check_checksum"):
         command += ["-o", f"{check}:TRUE"]
     for field in fields:
@@ -143,26 +140,28 @@ def decoded(path: Path, seen: list[Seen], fields: list[str]) -> list[list[str]]:
 @pytest.mark.parametrize("turbo", [False, True])
 def test_tshark_decodes_a_node_port_request_without_a_fault(tmp_path: Path, turbo: bool) -> None:
     world = World(turbo=turbo)
-    seen: list[Seen] = []
-    keep: Callable[[Seen], None] = seen.append
-    for node in world.nodes:
-        node.datapath.captures.add("any", keep)
-        node.datapath.captures.add("flannel.1", keep)
+    entrance, pod = watched(world, 1, "eth0"), watched(world, 2, "cni0")
     node_port_request(world)
-    rows = decoded(
-        tmp_path / "seen.pcap",
-        seen,
-        ["_ws.malformed", "vxlan.vni", "ip.addr", "http.request.uri", "http.response.code",
-         "ip.checksum.status", "tcp.checksum.status"],
-    )  # fmt: skip
-    assert len(rows) == len(seen)
-    assert {row[0] for row in rows} == {""}
-    assert {status for row in rows for status in (row[5] + "," + row[6]).split(",")} == {"1"}
-    requests = [row[2] for row in rows if row[3] == "/index.html"]
+    fields = [
+        "_ws.malformed",
+        "vxlan.vni",
+        "ip.addr",
+        "http.request.uri",
+        "http.response.code",
+        "ip.checksum.status",
+        "tcp.checksum.status",
+    ]
+    outer = decoded(tmp_path / "outer.pcap", entrance, fields)
+    inner = decoded(tmp_path / "inner.pcap", pod, fields)
+    assert [len(outer), len(inner)] == [len(entrance), len(pod)] == [18, 9]
+    for row in outer + inner:
+        assert row[0] == ""
+        assert set((row[5] + "," + row[6]).split(",")) == {"1"}
     tunnel = "127.9.0.2,127.9.0.3,10.244.1.0,10.244.2.7"
-    inner = "10.244.1.0,10.244.2.7"
-    # The client at eth0; eth0 and flannel.1 of one node, and of the other; the pod.
-    assert requests == ["192.0.2.9,127.9.0.2", tunnel, inner, tunnel, inner, inner]
-    answers = [row[2] for row in rows if row[4] == "200"]
-    assert answers[-1] == "127.9.0.2,192.0.2.9"
-    assert {row[1] for row in rows} == {"", "1"}
+    back = "127.9.0.3,127.9.0.2,10.244.2.7,10.244.1.0"
+    requests = [(row[1], row[2]) for row in outer if row[3] == "/index.html"]
+    assert requests == [("", "192.0.2.9,127.9.0.2"), ("1", tunnel)]
+    answers = [(row[1], row[2]) for row in outer if row[4] == "200"]
+    assert answers == [("1", back), ("", "127.9.0.2,192.0.2.9")]
+    assert [row[2] for row in inner if row[3]] == ["10.244.1.0,10.244.2.7"]
+    assert [row[2] for row in inner if row[4]] == ["10.244.2.7,10.244.1.0"]
