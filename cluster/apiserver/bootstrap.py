@@ -62,6 +62,8 @@ class Initial:
     service_range: str = SERVICE_RANGE
     advertise: str = ""
     port: int = 6443
+    addons: tuple[str, ...] = ()
+    """What else the cluster has: names of `addons`."""
 
     @property
     def service_address(self) -> str:
@@ -81,6 +83,11 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
         await ensuring.ensure(registry, USER)
     if initial.advertise:
         await _advertise(registry, initial)
+    if initial.addons:
+        # Imported here: the lab mostly has none.
+        from cluster.apiserver import addons
+
+        await addons.ensure(registry, initial.addons, initial.service_range, USER)
 
 
 RESTORE_SECONDS = 10.0

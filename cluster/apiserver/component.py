@@ -64,7 +64,10 @@ class ApiServer:
             asking=self._asking,
         )
         self._initial = bootstrap.Initial(
-            config.service_range, config.advertise, config.port or bootstrap.Initial().port
+            config.service_range,
+            config.advertise,
+            config.port or bootstrap.Initial().port,
+            config.addons,
         )
         self.registry = Registry(
             resources.built_in(config.version),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cluster.aio.grpcserver import ServerTls
 from cluster.api import identity
-from cluster.apiserver import bootstrap, expiry
+from cluster.apiserver import addons, bootstrap, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.audit import settings as audit_settings
 from cluster.apiserver.authn import requestheader, serviceaccounts
@@ -61,6 +61,8 @@ class Config:
     service_range: str = bootstrap.SERVICE_RANGE
     node_ports: range = defaults.NODE_PORTS
     advertise: str = ""
+    addons: tuple[str, ...] = ()
+    """What else the cluster has, from its first start with it on: names of `addons`."""
     version: str = ""
     compaction_seconds: float = 300.0
     """History is kept for at least this long: etcd-compaction-interval of kube-apiserver."""
@@ -75,6 +77,7 @@ class Config:
 
     def __post_init__(self) -> None:
         modes.checked(self.authorization)
+        addons.checked(self.addons)
         unknown = [kind for kind in self.kubelet_addresses if kind not in location.ADDRESS_TYPES]
         if unknown or not self.kubelet_addresses:
             known = ", ".join(location.ADDRESS_TYPES)

@@ -24,6 +24,7 @@ from cluster.runtime.registryimages import Registries
 from cluster.runtime.sim import Sim
 from cluster.runtime.streaming import Streaming
 from cluster.runtime.vos import spool
+from cluster.runtime.vos.kernel import Api
 from cluster.runtime.vos.spool import Spool
 
 NAME = "kubemu"
@@ -63,6 +64,7 @@ class CriService(Streaming, Figures):
         )  # fmt: skip
         self.spaces = sim.spaces
         """The networks of emulated pods and of the node itself."""
+        self._sim = sim
         self.driver: Driver = sim
         if config.oci is not None:
             # Imported here: most nodes have emulated containers alone.
@@ -84,6 +86,10 @@ class CriService(Streaming, Figures):
         self._containers: lookups.Listed[pb.Container, pb.ListContainersResponse] = lookups.Listed(
             lambda containers: pb.ListContainersResponse(containers=containers)
         )
+
+    def reach_api(self, api: Api) -> None:
+        """Let programs of containers reach the cluster's API by this and not by their sockets."""
+        self._sim.api = api
 
     async def recover(self) -> None:
         """Put back what ran before a restart, where that is kept. config.Unusable."""

@@ -5,6 +5,7 @@ Each is made when somebody asks for it; a container at rest has none.
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
@@ -17,6 +18,9 @@ from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.records import Container, State
 from cluster.runtime.vos.disknodes import Rooms
 from cluster.runtime.vos.spool import Spool
+
+if TYPE_CHECKING:
+    from cluster.runtime.vos.kernel import Api
 
 
 class Machines(simstreams.Streams):
@@ -34,6 +38,8 @@ class Machines(simstreams.Streams):
         self._disk = disk
         self._spool = spool
         self._rooms = Rooms() if disk is None else None
+        self.api: Api | None = None
+        """How programs reach the cluster's API; None: by sockets."""
 
     containers: dict[str, Container]
 
@@ -80,6 +86,7 @@ class Machines(simstreams.Streams):
                 rooms=self._rooms,
                 network=self.spaces.of(container.sandbox), spool=self._spool,
             )  # fmt: skip
+            container.machine.kernel.api = self.api
             container.machine.kernel.hold = functools.partial(self.hold, container)
             container.machine.kernel.told = functools.partial(self._signalled, container)
             if container.config.HasField("linux"):

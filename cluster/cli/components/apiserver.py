@@ -16,7 +16,7 @@ from cluster.cli import (
     protectionflags,
     servertls,
 )
-from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
+from cluster.cli.flags import DURATION, LIST, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
     from cluster.storage.interface import Storage
@@ -26,6 +26,7 @@ _SETTINGS = (
     Setting("service_range", TEXT, "Network of cluster IPs.", "service-cluster-ip-range"),
     Setting("advertise", TEXT, "Address at which others reach it.", "advertise-address"),
     Setting("version", TEXT, "Kubernetes version emulated.", "kubernetes-version"),
+    Setting("addons", LIST, "What else the cluster has: dns, ingress.", "addons"),
     Setting(
         "compaction_seconds", DURATION, "How long history is kept.", "etcd-compaction-interval"
     ),

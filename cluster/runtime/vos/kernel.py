@@ -102,6 +102,12 @@ class Call:
 Program = Callable[[Call], Awaitable[int]]
 
 
+Token = Callable[[], str]
+"""Gives the token of a pod's service account as it is now. errors.StatusError."""
+Api = Callable[[Token], "Transport"]
+"""Makes a way to the cluster's API for who has a token."""
+
+
 class NotFound(Exception):
     """There is no such program."""
 
@@ -289,8 +295,8 @@ class Kernel:
         """How many cores its programs may use now."""
         self.hold: Callable[[Curve], None] = _nothing
         """Have the container use so much memory from now on: bytes over seconds from now."""
-        self.api: Callable[[str], Transport] | None = None
-        """The way to the cluster's API as the owner of a token, where that is not by sockets."""
+        self.api: Api | None = None
+        """The way to the cluster's API, where that is not by sockets."""
         self.meter: Meter | None = None
         """What its programs have worked, where one of them says so."""
         self.main_argv: Sequence[str] = ()

@@ -3,8 +3,10 @@ and the token that the kubelet gives, over the pod's own network. The lab, which
 hands in another way (`Kernel.api`).
 """
 
+import functools
 from typing import TYPE_CHECKING, Final
 
+from cluster.api import errors
 from cluster.runtime.vos.kernel import Call
 
 if TYPE_CHECKING:
@@ -25,13 +27,22 @@ def client(call: Call, *, manager: str = "") -> "Client":
 
     api = call.kernel.api
     if api is not None:
-        return Client(api(token(call)), manager=manager)
+        token(call)  # that there is one is seen now
+        return Client(api(functools.partial(_valid, call)), manager=manager)
     return Client(RestTransport(call), manager=manager)
 
 
 def token(call: Call) -> str:
     """The token of the pod's service account. Outside."""
     return _text(call, "token").strip()
+
+
+def _valid(call: Call) -> str:
+    """The token as it is now: the kubelet renews it. errors.Unauthorized."""
+    try:
+        return token(call)
+    except Outside as error:
+        raise errors.Unauthorized(str(error)) from error
 
 
 def namespace(call: Call) -> str:
