@@ -27,6 +27,8 @@ from cluster.network.stack.capture import Captures
 from cluster.network.stack.drops import Drops
 from cluster.network.stack.exits import Exits
 from cluster.network.stack.forwarding import Nat
+from cluster.network.stack.mesh import messages
+from cluster.network.stack.mesh.machine import Mesh
 from cluster.network.stack.outbox import Outbox
 from cluster.network.stack.peers import Peer, Peers
 from cluster.network.stack.ports import HOST, Port
@@ -39,6 +41,7 @@ from cluster.network.wire import arp, ethernet, mac, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
 
+_GOSSIP: Final = messages.TYPE.to_bytes(2, "big")
 _IPV4: Final = ethernet.IPV4.to_bytes(2, "big")
 _ARP: Final = ethernet.ARP.to_bytes(2, "big")
 _IPV6: Final = ethernet.IPV6.to_bytes(2, "big")
@@ -63,6 +66,9 @@ class Datapath:
         self._from_tunnel: dict[bytes, flows.Flow] = {}
         self._from_cable: dict[bytes, flows.Flow] = {}
         self._vxlan = vxlan.header(settings.vni)
+        self.mesh = Mesh(self.me, random) if settings.backend == backends.MESH else None
+        """The gossip of the back end `mesh`; None with another."""
+        self._slow.relays = self.mesh is not None
         self.captures = Captures(self.me, self.peers, self.vtep)
         self._tracer = Tracer(self._slow, self._exits, self._bridge)
         self._program()
@@ -111,7 +117,17 @@ class Datapath:
         self._bridge.awaken(name)
 
     def set_peers(self, now: float, peers: Iterable[Peer]) -> list[Action]:
-        """These are all other nodes. ValueError where two share a name."""
+        """These are all other nodes; of a mesh, those that are known. ValueError where two share
+        a name.
+        """
+        if self.mesh is None:
+            self._connect(peers)
+        else:
+            self.mesh.set_peers(now, peers)
+            self._gossip()
+        return self._taken(now)
+
+    def _connect(self, peers: Iterable[Peer]) -> None:
         self.peers.replace(peers)
         self._outbox.forget()
         self._exits.tunnels = {
@@ -120,7 +136,6 @@ class Datapath:
             if peer.vtep_mac
         }
         self._program()
-        return self._taken(now)
 
     def _program(self) -> None:
         """Make the routes anew."""
@@ -133,6 +148,7 @@ class Datapath:
                 Route(Prefix(0, 0), WIRE),
                 Route(self.settings.network, BRIDGE),
                 *backends.routes(self.settings.backend, self.peers),
+                *(self.mesh.routes() if self.mesh is not None else ()),
                 *(Route(Prefix(address, 32), LOOPBACK) for address in own),
             ]
         )
@@ -204,7 +220,8 @@ class Datapath:
 
     def from_cable(self, now: float, address: Address, frames: Sequence[bytes]) -> list[Action]:
         """Datagrams at the cable socket, all from one address of the underlay."""
-        if self.peers.cable_sender(address) is None:
+        peer = self.peers.cable_sender(address)
+        if peer is None:
             self.drops.count(drops.UNKNOWN_PEER, len(frames))
             return []
         if self.captures.active:
@@ -212,9 +229,35 @@ class Datapath:
         known = self._from_cable
         for data in frames:
             flow = known.get(data[22:24] + data[26:38])
-            if flow is None or not flow.carry_data(now, data):
+            if flow is not None and flow.carry_data(now, data):
+                continue
+            if data[12:14] == _GOSSIP and self.mesh is not None:
+                self._hear(now, peer, data)
+            else:
                 self._from_link(now, WIRE, Frame(data), known)
         return self._taken(now)
+
+    # ---- gossip ------------------------------------------------------------------------------
+
+    def _hear(self, now: float, peer: Peer, data: bytes) -> None:
+        if self.mesh is None:
+            return
+        if not self.mesh.receive(now, peer, data[ethernet.HEADER :]):
+            self.drops.count(drops.MALFORMED)
+        self._gossip()
+
+    def _gossip(self) -> None:
+        """Send what the mesh says; go the ways that it knows now."""
+        mesh = self.mesh
+        if mesh is None:
+            return
+        eth0 = self.devices[WIRE].mac
+        if mesh.changed:
+            mesh.changed = False
+            self._connect(mesh.peers.values())
+        for peer, data in mesh.take():
+            frame = ethernet.build(peer.eth0, eth0, messages.TYPE, data)
+            self._outbox.cable(peer.cable).push(frame)
 
     def _taken(self, now: float) -> list[Action]:
         if self._slow.flowing > flows.LARGEST:
@@ -308,6 +351,7 @@ class Datapath:
             self._bridge.neighbours.deadline,
             self._slow.reassembly.deadline,
             nat.deadline if nat is not None else None,
+            self.mesh.deadline if self.mesh is not None else None,
         )
         return min((one for one in due if one is not None), default=None)
 
@@ -319,6 +363,9 @@ class Datapath:
         for failure in failed:
             self._slow.unreachable(now, failure.waiting)
         self._slow.tick(now)
+        if self.mesh is not None:
+            self.mesh.tick(now)
+            self._gossip()
         return self._taken(now)
 
     def trace(self, now: float, source: str, frame: Frame) -> Trace:
