@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MIXED = tcp.FIN | tcp.PSH | tcp.CWR
+"""Flags that only the first or the last piece of a cut segment has."""
+
 
 def complete(frame: Frame) -> bytes:
     """The frame's bytes with a whole checksum, not cut."""
@@ -51,27 +54,49 @@ def _train(frame: Frame, prefix: bytes, layout: pieces.Layout, start: int, end: 
     """The pieces of the segment's bytes from `start` to `end`."""
     import numpy as np
 
-    size = frame.gso_size
+    size, first = frame.gso_size, start == layout.payload
     payload = np.frombuffer(frame.data, np.uint8)[start:end]
     whole, rest = divmod(len(payload), size)
     count = whole + (rest > 0)
-    head = len(prefix) + layout.payload
-    header = bytearray(frame.data[: layout.payload])
+    had = pieces.blank(frame.data, layout)
+    header = had.header
+    length = layout.payload - ethernet.HEADER + size
+    header[16:18] = length.to_bytes(2, "big")
+    header[layout.tcp + 13] = had.flags & ~_MIXED
+    head = len(prefix) + len(header)
     rows = np.empty((count, head + size), np.uint8)
+    rows[:, :head] = np.frombuffer(prefix + header, np.uint8)
     rows[:whole, head:] = payload[: whole * size].reshape(whole, size)
+    before = (start - layout.payload) // size
+    ids = pieces.ramp(count, 1) + np.uint32(had.identification + before & 0xFFFF)
+    ids &= np.uint32(0xFFFF)
+    sequence = pieces.ramp(count, size) + np.uint32(had.sequence + before * size & 0xFFFFFFFF)
+    network = np.uint32(pieces.ZERO - checksums.total(bytes(header[ethernet.HEADER : layout.tcp])))
+    own = had.pseudo() + length + ethernet.HEADER - layout.tcp
+    own += checksums.total(bytes(header[layout.tcp :]))
+    network_left = network - ids
+    transport_left = np.uint32(pieces.ZERO - own) - sequence % np.uint32(0xFFFF)
+    transport_left -= pieces.payload_sums(payload, size)
+    flags = had.flags & tcp.CWR if first else 0
+    if flags:
+        rows[0, len(prefix) + layout.tcp + 13] |= flags
+        transport_left[0] -= np.uint32(flags)
+    flags = had.flags & (tcp.FIN | tcp.PSH) if end == layout.end else 0
+    if flags:
+        rows[-1, len(prefix) + layout.tcp + 13] |= flags
+        transport_left[-1] -= np.uint32(flags)
     if rest:
         rows[whole, head : head + rest] = payload[whole * size :]
-    values = pieces.values_of(header, layout, count, size)
-    values.identification[:] += (start - layout.payload) // size
-    values.sequence[:] += np.uint32(start - layout.payload)
-    if start == layout.payload:
-        values.flags[0] |= frame.data[layout.tcp + 13] & tcp.CWR
-    if rest:
-        values.length[-1] -= size - rest
-    if end == layout.end:
-        values.flags[-1] |= frame.data[layout.tcp + 13] & (tcp.FIN | tcp.PSH)
-    rows[:, :head] = np.frombuffer(prefix + header, np.uint8)
-    pieces.fill(rows, len(prefix), layout, values, pieces.payload_sums(payload, size))
+        at = len(prefix) + 16
+        rows[-1, at : at + 2] = divmod(length - size + rest, 256)
+        network_left[-1] += np.uint32(size - rest)
+        transport_left[-1] += np.uint32(size - rest)
+    kind = pieces.fields_of(head + size, len(prefix) + ethernet.HEADER, len(prefix) + layout.tcp)
+    fields: Any = rows.view(kind)[:, 0]
+    fields["id"] = ids
+    fields["sequence"] = sequence
+    fields["ip_sum"] = network_left % np.uint32(0xFFFF)
+    fields["sum"] = transport_left % np.uint32(0xFFFF)
     return Train(rows.tobytes()[: count * head + len(payload)], head + size)
 
 
@@ -94,66 +119,68 @@ def join(train: Train, skip: int = 0) -> list[Frame]:
 def _joined(data: bytes, size: int, skip: int) -> Frame | None:
     import numpy as np
 
-    layout = pieces.layout_of(data[skip:size])
-    if layout is None or layout.end != size - skip or layout.payload == layout.end:
+    first = data[skip:size]
+    layout = pieces.layout_of(first)
+    if layout is None or layout.end != len(first) or layout.payload == layout.end or skip & 1:
+        return None
+    had = pieces.blank(first, layout)
+    count = (len(data) - 1) // size
+    last = data[count * size + skip :]
+    segment = layout.end - layout.payload
+    length = had.length + (count - 1) * segment + len(last) - layout.payload
+    if length > ipv4.LARGEST or had.flags != tcp.ACK:
+        return None
+    flags = _last(last, had, layout, had.sequence + count * segment & 0xFFFFFFFF)
+    rows = np.frombuffer(data, np.uint8, count * size).reshape(count, size)
+    if flags < 0 or not _alike(rows, skip, layout, had):
         return None
     head = skip + layout.payload
-    segment = size - head
-    count = -(-len(data) // size)
-    rest = len(data) - (count - 1) * size - head
-    length = layout.payload - ethernet.HEADER + (count - 1) * segment + rest
-    if rest <= 0 or length > ipv4.LARGEST or data[skip + layout.tcp + 13] & ~tcp.PSH != tcp.ACK:
-        return None
-    flat = np.frombuffer(data + bytes(segment - rest), np.uint8)
-    rows = flat.reshape(count, size)
-    if not _alike(rows, skip, layout, rest):
-        return None
-    header = bytearray(data[skip:head])
-    header[layout.tcp + 13] |= data[(count - 1) * size + skip + layout.tcp + 13]
-    payload = rows[:, head:].tobytes()[: (count - 1) * segment + rest]
-    return _whole(header, layout, length, payload, segment)
+    header = _whole(first, layout, length, flags)
+    whole = b"".join((header, rows[:, head:].tobytes(), last[layout.payload :]))
+    return Frame(whole, segment, layout.tcp, tcp.CHECKSUM, trusted=True)
 
 
-def _alike(rows: "NDArray[np.uint8]", skip: int, layout: pieces.Layout, rest: int) -> bool:
+def _last(last: bytes, had: pieces.Blank, layout: pieces.Layout, sequence: int) -> int:
+    """The flags of the last piece; -1 where it is not the end of the segment."""
+    own = pieces.layout_of(last)
+    if own is None or own[:2] != layout[:2] or own.end != len(last) or own.payload == own.end:
+        return -1
+    has = pieces.blank(last, own)
+    if has.header != had.header or has.sequence != sequence:
+        return -1
+    if has.flags & ~(tcp.FIN | tcp.PSH) != tcp.ACK or ipv4.parse(last) is None:
+        return -1
+    value = has.pseudo() + own.end - own.tcp + checksums.total(last[own.tcp :])
+    return -1 if value % 0xFFFF else has.flags
+
+
+def _alike(rows: "NDArray[np.uint8]", skip: int, layout: pieces.Layout, had: pieces.Blank) -> bool:
     """Whether the rows are the pieces of one segment, with right checksums."""
     import numpy as np
 
     count, size = rows.shape
     head = skip + layout.payload
-    heads = rows[:, :head].copy()
-    kind = pieces.fields_of(head, skip + ethernet.HEADER, skip + layout.tcp)
-    fields: Any = heads.view(kind)[:, 0]
-    had = fields.copy()
-    values = pieces.values_of(bytearray(heads[0, skip:].tobytes()), layout, count, size - head)
-    values.identification[:] = had["id"]
-    values.flags[:] = had["flags"]
-    values.length[-1] -= size - head - rest
-    flags = values.flags & ~np.uint32(tcp.PSH | tcp.FIN)
-    same = (
-        (had["length"] == values.length).all()
-        and (had["sequence"] == values.sequence).all()
-        and (flags == tcp.ACK).all()
-        and (values.flags[:-1] == tcp.ACK).all()
-    )
-    if not same:
+    places = skip + ethernet.HEADER, skip + layout.tcp
+    fields: Any = rows.view(pieces.fields_of(size, *places))[:, 0]
+    sequence = pieces.ramp(count, size - head) + np.uint32(had.sequence)
+    if not (fields["sequence"] == sequence).all():
         return False
-    for name in ("length", "id", "ip_sum", "sequence", "flags", "sum"):
-        fields[name] = 0
-    if not (heads == heads[0]).all():
+    heads = rows[:, :head]
+    if ((heads ^ heads[0]) & pieces.same_of(head, *places)).any():
         return False
-    if ((values.network() + had["ip_sum"]) % 0xFFFF).any():
+    words = pieces.words_of(rows)
+    network = np.add.reduce(words[:, places[0] >> 1 : places[1] >> 1], axis=1, dtype=np.uint32)
+    if (network % np.uint32(0xFFFF)).any():
         return False
-    payload = rows[:, head:].reshape(-1)[: (count - 1) * (size - head) + rest]
-    sums = values.transport(layout.tcp - ethernet.HEADER) + pieces.payload_sums(
-        payload, size - head
-    )
-    return not ((sums + had["sum"]) % 0xFFFF).any()
+    transport = np.add.reduce(words[:, places[1] >> 1 :], axis=1, dtype=np.uint32)
+    transport += np.uint32(pieces.native(had.pseudo() + size - skip - layout.tcp))
+    return not (transport % np.uint32(0xFFFF)).any()
 
 
-def _whole(
-    header: bytearray, layout: pieces.Layout, length: int, payload: bytes, segment: int
-) -> Frame:
-    """The joined frame, of the first piece's header and all pieces' payload."""
+def _whole(first: bytes, layout: pieces.Layout, length: int, flags: int) -> bytes:
+    """The headers of the joined frame, of the first piece's."""
+    header = bytearray(first[: layout.payload])
+    header[layout.tcp + 13] = flags
     header[16:18] = length.to_bytes(2, "big")
     header[24:26] = bytes(2)
     network = checksums.checksum(bytes(header[ethernet.HEADER : layout.tcp]))
@@ -164,4 +191,4 @@ def _whole(
     field = layout.tcp + tcp.CHECKSUM
     partial = checksums.pseudo(source, destination, ipv4.TCP, transport)
     header[field : field + 2] = partial.to_bytes(2, "big")
-    return Frame(bytes(header) + payload, segment, layout.tcp, tcp.CHECKSUM, trusted=True)
+    return bytes(header)
