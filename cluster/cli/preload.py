@@ -27,7 +27,9 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "runtime": (
         "cluster.cli.components.runtime", "cluster.runtime.component",
         "cluster.runtime.servicer", "cluster.runtime.dataplane_servicer",
-        "cluster.runtime.streaming_servicer", "cluster.runtime.vos.programs",
+        "cluster.runtime.streaming_servicer", "cluster.runtime.overlay_servicer",
+        "cluster.runtime.vos.programs", "cluster.runtime.network.building",
+        "cluster.network.io.udp",
         "cluster.images.client.nodestore", "cluster.runtime.state.keeper",
         "cluster.runtime.state.recovery", "cluster.runtime.state.restoring", WARM,
     ),
@@ -37,7 +39,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "kube-proxy": (
         "cluster.cli.components.kube_proxy", "cluster.proxy.component",
-        "cluster.proxy.grpc_dataplane", WARM,
+        "cluster.proxy.grpc_dataplane", "cluster.proxy.overlay.grpc_plane", WARM,
     ),
     "controller-manager": (
         "cluster.cli.components.controller_manager", "cluster.controllers.component", WARM,
