@@ -87,6 +87,17 @@ def test_datagrams_go_between_nodes_and_are_refused_there() -> None:
     on_nodes(2, story)
 
 
+def test_a_datagram_wakes_who_sleeps() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        command = ("/agnhost", "netexec", "--udp-port=8081")
+        await second.run("udp", "agnhost", *command)
+        where = second.address("udp")
+        assert await first.sh(here, f"echo hostname | nc -u -w 2 {where} 8081") == "udp"
+
+    on_nodes(2, story)
+
+
 def service(name: str, address: str, *endpoints: str) -> services.ServicePort:
     return services.ServicePort(
         key=f"default/{name}", namespace="default", name=name, protocol=services.TCP,

@@ -243,13 +243,13 @@ class Datagrams:
     def __init__(self, stack: "Stack", port: int, address: int) -> None:
         self._stack = stack
         self._waiters = Waiters()
-        self._queue: deque[tuple[bytes, Endpoint]] = deque()
+        self._queue: deque[tuple[bytes, Endpoint, Endpoint]] = deque()
         self._refused = False
         self.waiting = 0
         """Bytes that nobody has taken."""
         self.dropped = 0
         """Datagrams that found no room."""
-        self.on_datagram: Callable[[bytes, Endpoint, Endpoint], None] | None = None
+        self._on_datagram: Callable[[bytes, Endpoint, Endpoint], None] | None = None
         self.on_error: Callable[[IcmpError], None] | None = None
         """Called with errors about what was sent; without it `receive` raises the refused."""
         self._core: udp.Socket = stack.host.datagrams(
@@ -262,11 +262,24 @@ class Datagrams:
         """Whether it is used no more."""
         return self._core.closed
 
+    @property
+    def on_datagram(self) -> Callable[[bytes, Endpoint, Endpoint], None] | None:
+        """Takes datagrams; it must not fail."""
+        return self._on_datagram
+
+    @on_datagram.setter
+    def on_datagram(self, call: Callable[[bytes, Endpoint, Endpoint], None]) -> None:
+        self._on_datagram = call
+        while self._queue:  # what was held for the port came with the binding
+            data, sender, target = self._queue.popleft()
+            self.waiting -= len(data)
+            call(data, sender, target)
+
     def _received(self, data: bytes, sender: Endpoint, target: Endpoint) -> None:
-        if self.on_datagram is not None:
-            self.on_datagram(data, sender, target)
+        if self._on_datagram is not None:
+            self._on_datagram(data, sender, target)
         elif len(self._queue) < _DATAGRAMS and self.waiting + len(data) <= _DATAGRAM_BYTES:
-            self._queue.append((data, sender))
+            self._queue.append((data, sender, target))
             self.waiting += len(data)
             self._waiters.wake()
         else:
@@ -287,7 +300,7 @@ class Datagrams:
             if self.closed:
                 raise error(errno.EBADF)
             if self._queue:
-                data, sender = self._queue.popleft()
+                data, sender, _ = self._queue.popleft()
                 self.waiting -= len(data)
                 return data, sender
             if self._refused:
