@@ -4,11 +4,12 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cluster.aio import clock, tasks
 from cluster.api import identity, resources
-from cluster.apiserver import compaction, expiry
+from cluster.apiserver import bootstrap, compaction, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.quota import publishing
@@ -29,11 +30,13 @@ from cluster.kubelet.component import Kubelet
 from cluster.lab import keys
 from cluster.lab.config import Config
 from cluster.lab.parts import Component, Part
-from cluster.lab.wire import ApiSocket, LabTransport, Machine
+from cluster.lab.wire import ApiSocket, LabTransport, Machine, PodTransport
+from cluster.network.underlay import MemoryUnderlay
 from cluster.proxy.component import Proxy
 from cluster.proxy.config import Config as ProxyConfig
 from cluster.runtime.component import Runtime
 from cluster.runtime.config import Config as RuntimeConfig
+from cluster.runtime.vos.kernel import Token
 from cluster.scheduler.component import Scheduler
 from cluster.storage.interface import Storage
 
@@ -43,6 +46,8 @@ SCHEDULER = "scheduler"
 CONTROLLER_MANAGER = "controller-manager"
 _BOOKMARK_SECONDS = 280.0
 """Once while a revision is kept: every watch pays for each of them, and all day in a lab."""
+_UNDERLAY_MTU = 65535
+"""As loopback has it: what goes over the cable is a frame of the emulated wire with its headers."""
 CONTROL_PLANE = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
 
 
@@ -110,6 +115,9 @@ class Assembly:
         self._on_ledger = on_ledger
         self._randoms: dict[str, random.Random] = {}
         self._machines: dict[str, Machine] = {}
+        self._issuer = keys.issuer(config.seed)
+        self.underlay = MemoryUnderlay(self.random("underlay"), mtu=_UNDERLAY_MTU)
+        """The wire between the nodes."""
         self.api = ApiSocket()
         self.kubelets: Connector = Nowhere()
         """How the API server reaches kubelets; whoever has the parts says it."""
@@ -130,7 +138,7 @@ class Assembly:
         self._machines[name] = Machine(name, self._clock)
 
         async def runtime(part: Part) -> None:
-            await self._runtime(part, name)
+            await self._runtime(part, node)
 
         async def kubelet(part: Part) -> None:
             await self._kubelet(part, node)
@@ -149,6 +157,15 @@ class Assembly:
         generator = self.random(f"{part}/wire")
         shortest, longest = self._config.latency
         return self.api.transport(user, lambda: generator.uniform(shortest, longest))
+
+    def _pod_transport(self, part: str, token: Token) -> LabTransport:
+        """The way of a pod to the API server, as its service account."""
+        generator = self.random(f"{part}/pods")
+        shortest, longest = self._config.latency
+        settings = self._issuer.settings
+        return PodTransport(
+            self.api, token, settings, self._clock, lambda: generator.uniform(shortest, longest)
+        )
 
     def random(self, part: str) -> random.Random:
         """The generator of a part."""
@@ -172,7 +189,8 @@ class Assembly:
             version=self._config.kubernetes_version,
             authorization=(modes.NODE, modes.RBAC),
             limits=Limits(bookmark_seconds=_BOOKMARK_SECONDS),
-            issuer=keys.issuer(self._config.seed),
+            issuer=self._issuer,
+            initial=bootstrap.Initial(addons=self._config.addons),
         )
         collector = Collector(registry.cache, self.kubelets)
         registry.computed |= metrics.sources(registry.cache, collector, self._clock)
@@ -215,15 +233,19 @@ class Assembly:
             ),
         )
 
-    async def _runtime(self, part: Part, node: str) -> None:
-        machine = self._machines[node]
+    async def _runtime(self, part: Part, node: kubelet_config.Config) -> None:
+        machine = self._machines[node.node_name]
+        connected = bool(self._config.network_backend)
+        address = next((one for one in node.addresses if connected and ":" not in one), "")
         built = Runtime(
-            RuntimeConfig(node_name=node),
+            RuntimeConfig(node_name=node.node_name, node_ip=address),
             clock=self._clock,
             random=self.random(part.name),
             disk=machine.disk,
+            underlay=self.underlay,
         )
-        machine.up(built.cri, built.dataplane)
+        built.cri.reach_api(partial(self._pod_transport, part.name))
+        machine.up(built.cri, built.dataplane, built.overlay)
         try:
             await _run(part, built)
         finally:
@@ -249,16 +271,23 @@ class Assembly:
 
     async def _proxy(self, part: Part, node: str) -> None:
         user = identity.User("system:kube-proxy", (identity.AUTHENTICATED,))
-        machine: Any = self._machines[node].dataplane
+        machine: Any = self._machines[node]
+        backend = self._config.network_backend
+        config = ProxyConfig(
+            node_name=node,
+            network_backend=backend or "vxlan",
+            cluster_cidr=self._config.controllers.cluster_cidr,
+        )
         await self._with_client(
             part,
             user,
             lambda client: Proxy(
-                ProxyConfig(node_name=node),
+                config,
                 client=client,
-                dataplane=machine,
+                dataplane=machine.dataplane,
                 clock=self._clock,
                 random=self.random(part.name),
+                overlay=machine.overlay if backend else None,
             ),
         )
 

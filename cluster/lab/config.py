@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from cluster.apiserver import addons
 from cluster.controllers.config import Config as ControllerConfig
 from cluster.controllers.config import node_monitor_grace_period
 from cluster.kubelet.config import Config as KubeletConfig
@@ -33,8 +34,14 @@ class Config:
     """The shortest and the longest time, in seconds, that a call to the API server takes. Each call
     draws its own from the seed: another seed is another order of events."""
     compaction_seconds: float = 300.0
+    network_backend: str = "vxlan"
+    """How pods of different nodes reach each other (kube-proxy's --network-backend); "": they do
+    not."""
+    addons: tuple[str, ...] = ()
+    """What else the cluster has: `dns`, `ingress` (apiserver.addons)."""
 
     def __post_init__(self) -> None:
+        addons.checked(self.addons)
         names = [node.node_name for node in self.nodes]
         for name in names:
             if names.count(name) > 1:
@@ -49,6 +56,9 @@ def build(
     kubernetes_version: str,
     controller_settings: ControllerConfig | None,
     scheduler_settings: SchedulerConfig | None,
+    *,
+    addons: Sequence[str] = (),
+    network_backend: str = "vxlan",
 ) -> Config:
     """A Config from what the lab's callers give: a number of like nodes will do."""
     if isinstance(nodes, int):
@@ -70,4 +80,6 @@ def build(
         kubernetes_version=kubernetes_version,
         controllers=controller_settings,
         scheduler=scheduler_settings or SchedulerConfig(kubernetes_version=kubernetes_version),
+        addons=tuple(addons),
+        network_backend=network_backend,
     )

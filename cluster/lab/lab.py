@@ -28,7 +28,9 @@ class Lab:
     """A cluster in a box: `Lab(seed=1, nodes=3).run(scenario)`.
 
     `nodes` is a number of like nodes (`node-1`…), or their kubelets' settings. `log` holds the
-    event log of the last run.
+    event log of the last run. `network_backend` is how pods of different nodes reach each other:
+    vxlan, routed, mesh, or "" for not at all. `addons` are `dns`, `ingress`: none, unless they are
+    asked for.
     """
 
     def __init__(
@@ -39,8 +41,13 @@ class Lab:
         kubernetes_version: str = "",
         controllers: controllers.Config | None = None,
         scheduler: scheduler.Config | None = None,
+        addons: Sequence[str] = (),
+        network_backend: str = "vxlan",
     ) -> None:
-        self._config = config.build(seed, nodes, kubernetes_version, controllers, scheduler)
+        self._config = config.build(
+            seed, nodes, kubernetes_version, controllers, scheduler, addons=addons,
+            network_backend=network_backend,
+        )  # fmt: skip
         self.log: EventLog | None = None
         self.seconds = 0.0
         """Virtual seconds that the last run took."""

@@ -9,6 +9,7 @@ from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api import errors, identity
 from cluster.api.operations import Operation
+from cluster.apiserver.authn import serviceaccounts
 from cluster.apiserver.direct import DirectTransport
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.views import ConvertedWatch
@@ -205,6 +206,35 @@ class LabTransport(Pushing):
         return DirectTransport(self._socket.here(), self._user)
 
 
+class PodTransport(LabTransport):
+    """The way of a program in a pod: who it is, its token says each time."""
+
+    def __init__(
+        self,
+        socket: ApiSocket,
+        token: Callable[[], str],
+        settings: serviceaccounts.Settings,
+        clock: clocks.Clock,
+        delay: Delay,
+    ) -> None:
+        self._socket = socket
+        self._token = token
+        self._settings = settings
+        self._clock = clock
+        self._delay = delay
+
+    @property
+    def _user(self) -> identity.User:  # type: ignore[override]
+        """errors.Unauthorized; errors.ServiceUnavailable while the API server is down."""
+        accounts = serviceaccounts.ServiceAccounts(
+            self._settings, self._socket.here().cache, self._clock
+        )
+        try:
+            return accounts.verify(self._token()).user
+        except serviceaccounts.Refused as refused:
+            raise errors.Unauthorized("Unauthorized") from refused
+
+
 def _at_once(work: Coroutine[Any, Any, T]) -> T:
     """What a coroutine gives that has nothing to wait for, without a task."""
     try:
@@ -226,15 +256,17 @@ class Machine:
         self.disk = MemoryDisk(clock)
         self.cri = Socket(f"the runtime of {node}")
         self.dataplane = Socket(f"the data plane of {node}")
+        self.overlay = Socket(f"the overlay of {node}")
 
-    def up(self, cri: object, dataplane: object) -> None:
+    def up(self, cri: object, dataplane: object, overlay: object) -> None:
         """Connect callers to these service objects."""
         self.cri.service = cri
         self.dataplane.service = dataplane
+        self.overlay.service = overlay
 
     def down(self) -> None:
         """Refuse callers."""
-        self.cri.service = self.dataplane.service = None
+        self.cri.service = self.dataplane.service = self.overlay.service = None
 
 
 class Socket:
