@@ -84,6 +84,7 @@ class _Run:
     async def _once(self, wait: int) -> bool:
         """One packet; False where it could not even be sent."""
         number, self._sent = self._sent, self._sent + 1
+        begun = self._call.kernel.clock.now()  # the loop's own time may be of milliseconds
         try:
             answer = await self._call.net.echo(
                 self._where, self._size, ttl=self._ttl, timeout=max(wait, 1)
@@ -97,11 +98,12 @@ class _Run:
             what = _TYPES.get(answer.type, "unknown ICMP type")
             await self._call.complain(f"warning: got ICMP {answer.type} ({what})")
             return True
-        self._count(answer.seconds * 1000)
+        took = (self._call.kernel.clock.now() - begun) * 1000
+        self._count(took)
         if not self._quiet:
             await self._call.out(
                 f"{answer.size} bytes from {answer.source}: seq={number} ttl={answer.ttl} "
-                f"time={answer.seconds * 1000:.3f} ms\n"
+                f"time={took:.3f} ms\n"
             )
         return True
 

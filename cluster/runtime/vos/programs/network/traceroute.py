@@ -62,6 +62,7 @@ class _Asking:
         await self.call.out(f"{ttl:2d}")
         last, ended = "", False
         for _ in range(self.probes):
+            begun = self.call.kernel.clock.now()
             try:
                 answer = await self.call.net.echo(self.where, self.size, ttl=ttl, timeout=self.wait)
             except TimeoutError:
@@ -69,7 +70,8 @@ class _Asking:
                 continue
             who = "" if answer.source == last else f"  {answer.source} ({answer.source})"
             last = answer.source
-            await self.call.out(f"{who}  {answer.seconds * 1000:.3f} ms{_note(answer)}")
+            took = (self.call.kernel.clock.now() - begun) * 1000
+            await self.call.out(f"{who}  {took:.3f} ms{_note(answer)}")
             ended = ended or answer.type != _TIME_EXCEEDED
         await self.call.out("\n")
         return ended
