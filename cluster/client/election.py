@@ -27,6 +27,8 @@ class Config:
     lease_duration: float = 15.0
     renew_deadline: float = 10.0
     retry_period: float = 2.0
+    release_on_cancel: bool = True
+    """Whether a leader that is cancelled gives the lease up, which takes it a while."""
 
     def __post_init__(self) -> None:
         if not self.name or not self.identity or not self.namespace:

@@ -74,8 +74,14 @@ class LeaderElector:
                 renewing = group.spawn(self._renew(), "renew")
                 await lead()
                 renewing.cancel()
-        finally:
+        except asyncio.CancelledError:
+            if self._config.release_on_cancel:
+                await self._release()
+            raise
+        except BaseException:
             await self._release()
+            raise
+        await self._release()
 
     async def _acquire(self) -> None:
         while not await self._try(self._config.renew_deadline):

@@ -24,9 +24,8 @@ def fill(
 
     What cannot be mounted is logged, and the container goes without it: it runs already.
     """
-    resolver = resolv_conf(sandbox.config.dns_config)
-    if resolver:
-        tree.put("/etc/resolv.conf", resolver)
+    # containerd gives every container one, if only an empty one.
+    tree.put("/etc/resolv.conf", resolv_conf(sandbox.config.dns_config))
     inside = memoryvolumes.of(config)
     for mount in sorted(config.mounts, key=lambda one: one.container_path.count("/")):
         try:

@@ -122,6 +122,11 @@ class MemoryDisk:
         if isinstance(found, Folder) and not found.entries:
             found.space = Space(size)
 
+    def own(self, path: str, user: int) -> None:
+        """Make a file a user's."""
+        found = self._files.find(path)
+        found.own(user, found.gid)
+
     def share(self, path: str, group: int, *, readonly: bool) -> None:
         """Make all that is there a group's, who may read (and write) it."""
         _shared(self._files.find(path), group, readonly=readonly)

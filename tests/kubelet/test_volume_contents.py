@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.aio import clock
+from cluster.api import fileowners
 from cluster.kubelet import downward
 from cluster.kubelet.pods import Pod
 from cluster.kubelet.volumes import atomic, contents, hostpaths, mounting, references, setups
@@ -44,10 +45,14 @@ KNOWN = {
 }
 
 
-def shown(volume, pod=POD):
+def payload(volume, pod=POD):
     node = downward.Node(allocatable=(("cpu", "4"), ("memory", "1Gi")))
     facts = contents.Facts(pod, KNOWN, lambda one: f"token:{one.audience}".encode(), node)
-    found = contents.payload(facts, {"name": "v", **volume})
+    return contents.payload(facts, {"name": "v", **volume})
+
+
+def shown(volume, pod=POD):
+    found = payload(volume, pod)
     return {path: (file.data.decode(), file.mode) for path, file in found.items()}
 
 
@@ -165,13 +170,14 @@ def test_a_volume_that_cannot_be_says_why(volume, why):
 
 
 @pytest.mark.parametrize(
-    ("context", "mode"),
-    [({}, 0o644), ({"fsGroup": 1}, 0o600), ({"runAsUser": 7}, 0o600)],
+    ("context", "mode", "owner"),
+    [({}, 0o644, 0), ({"fsGroup": 1}, 0o600, 0), ({"runAsUser": 7}, 0o600, 7)],
 )
-def test_a_token_is_for_its_owner_alone(context, mode):
+def test_a_token_is_for_its_owner_alone(context, mode, owner):
     pod = {**POD, "spec": {**POD["spec"], "securityContext": context}}
     volume = {"projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
     assert shown(volume, pod)["t"] == ("token:", mode)
+    assert payload(volume, pod)["t"].owner == owner
 
 
 def test_only_what_a_container_mounts_is_referred_to():
@@ -230,6 +236,19 @@ def test_all_files_change_at_once_and_nothing_old_is_left(disk, tmp_path):
     assert atomic.write(disk, folder, {"a": File(b"3", 0o600), "e": File(b"", 0o644)}, (2.0, 3))
     assert read(disk, folder) == {"a": b"3", "e": b""}
     assert disk.names(folder) == ["..1970_01_01_00_00_02.000000003", "..data", "a", "e"]
+
+
+def test_a_file_of_a_user_is_his(disk, tmp_path):
+    folder = f"{tmp_path}/v"
+    disk.make_folder(folder, 0o777)
+    atomic.write(disk, folder, {"t": File(b"1", 0o600, 7)}, (0.0, 1))
+    true = disk.true_path(f"{folder}/t")
+    if isinstance(disk, RealDisk):
+        owner = fileowners.of(true, os.lstat(true))[0]
+    else:
+        owner = disk.node(true).uid
+    assert owner == 7
+    assert disk.mode(true) & 0o777 == 0o600
 
 
 _NAMES = st.sampled_from(["a", "b", "c/d", "c/e", "f/g/h"])

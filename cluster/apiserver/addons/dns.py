@@ -95,7 +95,6 @@ def _deployment() -> Object:
     template = {"metadata": {"labels": _LABELS}, "spec": _pod()}
     spec = {
         "replicas": 1,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
         "selector": {"matchLabels": _LABELS},
         "template": template,
     }

@@ -44,6 +44,8 @@ def write(
     for path, file in payload.items():
         _folders(disk, fresh, path)
         disk.write(posixpath.join(fresh, path), file.data, file.mode)
+        if file.owner:
+            disk.own(posixpath.join(fresh, path), file.owner)
     if share is not None:
         share(fresh)
     following = posixpath.join(folder, _NEXT)

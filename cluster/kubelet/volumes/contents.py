@@ -28,6 +28,8 @@ class File(NamedTuple):
 
     data: bytes
     mode: int
+    owner: int = 0
+    """Its user."""
 
 
 class TokenWanted(NamedTuple):
@@ -94,25 +96,29 @@ def _source(facts: Facts, one: Mapping[str, Any], mode: int) -> Payload:
         return _fields(facts, one["downwardAPI"].get("items") or (), mode)
     if "serviceAccountToken" in one:
         asked = one["serviceAccountToken"]
-        protected = PROTECTED_MODE if _has_owner(facts.pod) else mode
-        return {asked["path"]: File(facts.tokens(_token(asked)), protected)}
+        user = _user(facts.pod)
+        context = objects.spec(facts.pod).get("securityContext") or {}
+        owned = user is not None or context.get("fsGroup") is not None
+        return {
+            asked["path"]: File(
+                facts.tokens(_token(asked)), PROTECTED_MODE if owned else mode, user or 0
+            )
+        }
     if "clusterTrustBundle" in one:
         return _bundle(one["clusterTrustBundle"], facts.known, mode)
     raise Unready(f"kubemu projects no {', '.join(sorted(one)) or 'empty source'} into volumes")
 
 
-def _has_owner(pod: Object) -> bool:
-    """Whether tokens belong to somebody: the pod's group, or the one user of all containers."""
+def _user(pod: Object) -> int | None:
+    """Whose tokens are: the one user of all containers (FsUserFrom in pkg/util/securitycontext)."""
     context = objects.spec(pod).get("securityContext") or {}
-    if context.get("fsGroup") is not None:
-        return True
     spec = objects.spec(pod)
     every = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     users = [
         (one.get("securityContext") or {}).get("runAsUser", context.get("runAsUser"))
         for one in every
     ]
-    return bool(users) and users[0] is not None and all(user == users[0] for user in users)
+    return users[0] if users and all(user == users[0] for user in users) else None
 
 
 def _keys(facts: Facts, one: Mapping[str, Any], mode: int) -> Payload:

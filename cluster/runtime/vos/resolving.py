@@ -45,6 +45,13 @@ class Unanswered(Exception):
     """No server has answered; the message says why."""
 
 
+def servers(text: str) -> tuple[str, ...]:
+    """The name servers that /etc/resolv.conf names."""
+    lines = (line.partition("#")[0].partition(";")[0].split() for line in text.splitlines())
+    named = (words[1] for words in lines if len(words) > 1 and words[0] == "nameserver")
+    return tuple(one for one in named if _is_address(one))
+
+
 def settings(text: str) -> Settings:
     """Read /etc/resolv.conf; what cannot be read is skipped, as the libraries do."""
     servers: list[str] = []

@@ -359,7 +359,10 @@ class Controller:
         election = None
         if told.elects:
             identity = self._call.env.get("POD_NAME") or self._call.kernel.hostname
-            election = Config(told.election, identity, namespace, 30.0, 15.0, 7.5)
+            # Who is killed writes nothing more.
+            election = Config(
+                told.election, identity, namespace, 30.0, 15.0, 7.5, release_on_cancel=False
+            )
         return status.Status(
             self._call, client, election, lambda: list(self.model.owned.values()), self._where
         )

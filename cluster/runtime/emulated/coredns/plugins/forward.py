@@ -1,6 +1,7 @@
 """`forward`: questions for other name servers."""
 
 import asyncio
+import ipaddress
 import zlib
 from collections.abc import Sequence
 from typing import Final
@@ -103,7 +104,7 @@ class Forward(Plugin):
         if self._policy == "sequential":
             return self._servers
         self._turn += 1
-        start = self._turn % len(self._servers)
+        start = self._turn % max(len(self._servers), 1)
         return [*self._servers[start:], *self._servers[:start]]
 
     def _own(self) -> str:
@@ -165,8 +166,14 @@ def _servers(directive: Directive, word: str, server: Server) -> list[Endpoint]:
             text = files.read(word).decode(errors="replace")
         except OSError as error:
             raise directive.wrong(f"open {word}: no such file or directory") from error
-        return [Endpoint(each, 53) for each in resolving.settings(text).servers]
+        # Where the node has no resolver, or one of its own that pods cannot reach (127.0.0.53),
+        # CoreDNS would not start, or ask itself; here the names of the cluster go on.
+        return [Endpoint(each, 53) for each in resolving.servers(text) if not _own(each)]
     host, port = split_host(word.removeprefix("dns://"), 53)
     if not naming.is_address(host):
         raise directive.wrong(f'not an IP address or file: "{word}"')
     return [Endpoint(host, port)]
+
+
+def _own(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
