@@ -220,7 +220,7 @@ def test_a_watch_is_forgotten_when_its_client_leaves():
             while not cache.watchers:
                 await asyncio.sleep(0.01)
             call.cancel()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while cache.watchers:
                     await asyncio.sleep(0.01)
             await asyncio.gather(reading, return_exceptions=True)

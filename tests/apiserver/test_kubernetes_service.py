@@ -40,7 +40,7 @@ def test_it_is_looked_after_every_few_seconds(monkeypatch) -> None:
         async with serving() as api, tasks.Group("test") as group:
             group.spawn(bootstrap.keep(api.registry, bootstrap.Initial()), "keep")
             await api.call("DELETE", f"{SERVICES}/kubernetes")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (await api.get(f"{SERVICES}/kubernetes")).status != 200:
                     await asyncio.sleep(0.01)
             group.cancel()

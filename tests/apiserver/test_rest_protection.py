@@ -406,12 +406,9 @@ def test_a_flood_of_one_user_leaves_room_for_another(tmp_path):
             for n in range(150)
         ]
         await asyncio.sleep(SLOW / 2)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         mine = await server.get("/api/v1/namespaces/default", token=token)
         assert mine.status == 200
-        assert loop.time() - began < SLOW * 4
-        assert sum(each.done() for each in flood) < 150
+        assert sum(each.done() for each in flood) < len(flood) / 2
         await asyncio.gather(*flood)
 
     run(story, tmp_path, fairness=Fairness(True, 20, 10))
@@ -459,7 +456,7 @@ def test_a_level_that_somebody_makes_is_used_at_once(tmp_path):
         assert gone.status == 200
         answer = await server.get(MAPS, token="jane")
         assert answer.headers["X-Kubernetes-PF-FlowSchema-UID"] != made.json["metadata"]["uid"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 found = (await server.get(f"{FLOW}/flowschemas/jane")).json
                 conditions = found["status"].get("conditions") or [{}]
