@@ -213,7 +213,7 @@ class Streams:
         if segment.flags & tcp.SYN and not segment.flags & tcp.ACK and remains.yields(segment):
             self.timewait.remove(name)
             return False
-        if not segment.flags & tcp.RST:
+        if remains.asks(segment):
             self._send(now, peer, local, remains.answer(now))
         return True
 

@@ -18,7 +18,10 @@ _NEVER: Final = float("inf")
 _SPECIAL: Final = tcp.SYN | tcp.FIN | tcp.RST
 _OVER: Final = frozenset((states.CLOSED, states.TIME_WAIT))
 _QUIET: Final = 0.2
-"""After so long without data the next is acknowledged at once: its sender may have one segment."""
+"""After so long without data a long segment is acknowledged at once: its sender may have a window
+of one, and more to send. A short one is a question, whose answer acknowledges it.
+"""
+_LONG: Final = 536
 
 
 def receive(connection: "Connection", now: float, segment: Segment) -> None:
@@ -87,18 +90,26 @@ def _acceptable(
             _repeat(connection, now, data=False)
         return False
     if flags & tcp.SYN:
-        if connection.state == states.SYN_RECEIVED and position == 0:
-            connection.syn_due = True
-            connection.want()
-        else:
-            _repeat(connection, now, data=False)
-        return False
+        return _acceptable_syn(connection, now, segment, position)
     if not within:
         if position < inbound.next and segment.payload:
             inbound.duplicate = (position, position + len(segment.payload))
         _repeat(connection, now, data=bool(segment.payload))
         return False
     return True
+
+
+def _acceptable_syn(connection: "Connection", now: float, segment: Segment, position: int) -> bool:
+    """Whether a SYN counts: as the answer of a peer who connects to us while we do to him."""
+    if connection.state != states.SYN_RECEIVED or position != 0:
+        _repeat(connection, now, data=False)
+        return False
+    if segment.flags & tcp.ACK:
+        connection.acknowledge()
+        return True
+    connection.syn_due = True
+    connection.want()
+    return False
 
 
 def _reset(connection: "Connection") -> None:
@@ -234,7 +245,7 @@ def _data(connection: "Connection", now: float, segment: Segment, position: int)
     if (
         behind
         or connection.unacked >= connection.typical << 1
-        or now - connection.received_at > _QUIET
+        or (len(payload) >= _LONG and now - connection.received_at > _QUIET)
     ):
         connection.acknowledge()
     elif connection.ack_at == _NEVER:

@@ -40,6 +40,7 @@ class Inbound:
         "next",
         "scale",
         "start",
+        "widest",
     )
 
     def __init__(self, capacity: int, mss: int, memory: Memory) -> None:
@@ -51,6 +52,8 @@ class Inbound:
         """RCV.NXT: the position that is awaited."""
         self.edge = 0
         """RCV.NXT + RCV.WND: the first position that the peer may not send."""
+        self.widest = 0
+        """The largest window that the peer was told of."""
         self.scale = 0
         self.fin = -1
         """Where the peer's FIN stands, once it is known."""
@@ -87,7 +90,8 @@ class Inbound:
         self.start = sequence
         self.next = 1
         self.scale = scale
-        self.edge = 1 + min(self.capacity, 65535)
+        self.widest = min(self.capacity, 65535)
+        self.edge = 1 + self.widest
 
     # ---- data --------------------------------------------------------------------------------
 
@@ -242,13 +246,16 @@ class Inbound:
         edge = self.next + self._room()
         if edge - self.edge >= min(self.mss, self.capacity >> 1):
             self.edge = edge
-        value = (self.edge - self.next) >> self.scale
+        width = self.edge - self.next
+        if width > self.widest:
+            self.widest = width
+        value = width >> self.scale
         return value if value < 65535 else 65535
 
     def worth_telling(self) -> bool:
         """Whether so much was taken that the peer should hear of the window at once."""
         left = self.edge - self.next
-        if left << 1 > self.capacity:
+        if left << 1 > self.widest:
             return False
         grown = self.next + self._room() - self.edge
         return grown >= max(left, min(self.mss, self.capacity >> 1))

@@ -29,6 +29,14 @@ class Remains:
         self.stamped = connection.stamped
         self.ended = now
 
+    @staticmethod
+    def asks(segment: Segment) -> bool:
+        """Whether a segment is to be answered: a bare acknowledgment is not, lest two who remember
+        answer each other for ever.
+        """
+        special = bool(segment.flags & (tcp.FIN | tcp.SYN) or segment.payload)
+        return special and not segment.flags & tcp.RST
+
     def answer(self, now: float) -> Segment:
         """The last acknowledgment once more."""
         stamps = None

@@ -10,6 +10,7 @@ from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.handshakes import Handshake
 from cluster.network.stack.tcp.segment import Segment
 from cluster.network.stack.tcp.settings import Memory, Settings
+from cluster.network.stack.tcp.timewait import Remains
 from cluster.network.wire import tcp
 
 MSS = 1410
@@ -83,7 +84,7 @@ class Wires:
 
     def run(self, until: float = 1e9) -> None:
         """Until both ends rest and nothing is under way, or time has come."""
-        for _ in range(2_000_000):
+        for _ in range(300_000):
             self._flush()
             deadline = min(self._deadline(self.client), self._deadline(self.server))
             following = self._events[0][0] if self._events else float("inf")
@@ -112,6 +113,7 @@ class Wires:
                     for segment in end.connection.pull(self.now):
                         moved = True
                         for piece in cut(segment):
+                            self._check(end, piece)
                             end.log.append(piece)
                             self._transmit(end, piece)
             if not moved:
@@ -122,13 +124,23 @@ class Wires:
         if connection.state in (states.SYN_SENT, states.SYN_RECEIVED):
             return
         if end.to_send:
-            taken = connection.send(bytes(end.to_send))
+            taken = connection.send(bytes(end.to_send[: 1 << 16]))
             del end.to_send[:taken]
         if not end.to_send and end.ends and connection.writable:
             connection.end()
         if end.reads and connection.readable:
             end.received += connection.take(1 << 20)
         connection.events &= events.FAILED | events.CLOSED
+
+    def _check(self, end: End, piece: Segment) -> None:
+        """Nobody sends more than a segment takes, or beyond the window that he was given."""
+        connection, other = end.connection, self.server if end is self.client else self.client
+        assert connection is not None
+        assert len(piece.payload) <= min(self._mss)
+        if other.connection is not None and piece.payload:
+            inbound = other.connection.inbound
+            behind = inbound.position(piece.sequence) + len(piece.payload)
+            assert behind <= inbound.edge, "sent beyond the window"
 
     def _transmit(self, end: End, piece: Segment) -> None:
         faults, draw = self.faults, self.random.random
@@ -146,6 +158,10 @@ class Wires:
 
     def _deliver(self, end: End, piece: Segment) -> None:
         if end.connection is not None:
+            if end.connection.state == states.TIME_WAIT:
+                if Remains.asks(piece):
+                    self._transmit(end, Remains(end.connection, self.now).answer(self.now))
+                return
             end.connection.receive(self.now, piece)
             return
         if piece.flags & tcp.SYN and not piece.flags & tcp.ACK:
