@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cluster.network.io import memory
 from cluster.network.wire import virtio
 from cluster.network.wire.frame import Frame
 
@@ -51,6 +52,7 @@ class Device:
         # Read into memory that is there: fresh memory for the longest frame costs more than a copy.
         self._header = bytearray(virtio.HEADER)
         self._body = bytearray(_LARGEST)
+        memory.keep_for_long_frames()
         self.counters = Counters()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self._drain)

@@ -124,3 +124,14 @@ def test_datagrams_are_coupled_in_their_order(sizes: list[int], expected: list[l
     found = trains.couple(datagrams)
     assert [piece for train in found for piece in train.pieces] == datagrams
     assert [[len(piece) for piece in train.pieces] for train in found] == expected
+
+
+def test_what_a_sender_left_to_a_card_is_seen() -> None:
+    long = long_frame(random.Random(4).randbytes(5000), 0)
+    assert offload.unfinished(long.data, 1450) == Frame(long.data, 1410, 34, tcp.CHECKSUM)
+    short = long_frame(b"hello", 0)
+    assert offload.unfinished(short.data, 1450) == Frame(short.data, 0, 34, tcp.CHECKSUM)
+    finished = offload.complete(short)
+    assert offload.unfinished(finished, 1450) == Frame(finished)
+    for length in range(len(finished)):
+        offload.unfinished(finished[:length], 1450)
