@@ -422,6 +422,7 @@ class Connection:
     def tick(self, now: float) -> None:
         """Time has come to a deadline, or to any other moment."""
         if now >= self.ack_at:
+            self.ack_at = NEVER
             self.acknowledge()
         timeout = self.outbound.timeout_at
         if timeout is not None and now >= timeout:

@@ -8,7 +8,7 @@ from cluster.network.stack.tcp.settings import Memory
 _PIECES: Final = 256
 """Ranges ahead of the gap that are kept; more of them are dropped, and come again."""
 _TIGHT: Final = 4096
-"""What a connection may take more where the memory of all is used up."""
+"""What a connection may hold where the memory of all is used up."""
 _BLOCKS: Final = 4
 
 
@@ -233,9 +233,8 @@ class Inbound:
         return tuple(((start + a) & MASK, (start + b) & MASK) for a, b in found[:_BLOCKS])
 
     def _room(self) -> int:
-        room = self.capacity - len(self.buffer)
-        if self._memory.used >= self._memory.limit:
-            room = min(room, _TIGHT)
+        full = self._memory.used >= self._memory.limit
+        room = (min(self.capacity, _TIGHT) if full else self.capacity) - len(self.buffer)
         return max(room, 0)
 
     def window(self) -> int:
@@ -247,8 +246,7 @@ class Inbound:
         if edge - self.edge >= min(self.mss, self.capacity >> 1):
             self.edge = edge
         width = self.edge - self.next
-        if width > self.widest:
-            self.widest = width
+        self.widest = max(self.widest, width)
         value = width >> self.scale
         return value if value < 65535 else 65535
 

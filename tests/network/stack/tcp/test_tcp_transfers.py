@@ -1,5 +1,6 @@
 """What is sent arrives, whole and once, whatever the wire does."""
 
+import dataclasses
 import random
 
 import pytest
@@ -81,7 +82,10 @@ def test_any_two_ends_over_any_wire_for_long(seed):
         duplicate=draw.choice([0.0, 0.3]),
         reorder=draw.choice([0.0, 0.3]),
     )
-    client, server = (PEERS[draw.choice(list(PEERS))] for _ in range(2))
+    patient = {"syn_retries": 30, "retries": 60}
+    client, server = (
+        dataclasses.replace(PEERS[draw.choice(list(PEERS))], **patient) for _ in range(2)
+    )
     wires = Wires(faults, seed=seed, client=client, server=server)
     transfer(
         wires, draw.randbytes(draw.randrange(300_000)), draw.randbytes(draw.randrange(300_000)), 1e7
