@@ -190,18 +190,3 @@ def test_a_path_that_takes_less_is_used_with_smaller_segments():
     wires.run(110.0)
     assert len(wires.server.received) == 60_000
     assert told
-
-
-def test_a_delayed_acknowledgement_that_is_due_is_due_once():
-    wires = Wires()
-    wires.client.to_send += b"a"
-    wires.run(100.2)
-    client, server = wires.both
-    client.send(2.0, b"a little")
-    for piece in client.pull(2.0):
-        server.receive(2.0, piece)
-    late = server.deadline
-    server.tick(late)
-    # It waits for a pull now, and who calls `tick` at deadlines is not called for ever.
-    assert server.deadline > late
-    assert [one.ack for one in server.pull(late)]
