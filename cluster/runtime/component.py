@@ -8,6 +8,7 @@ from cluster.aio import clock as clocks
 from cluster.network.underlay import Underlay
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
+from cluster.runtime.healthports import HealthPorts
 from cluster.runtime.network.plant import Plant
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.overlay import Overlay
@@ -40,6 +41,7 @@ class Runtime:
         self._tls = tls
         self.cri = CriService(config, clock=clock, random=random, disk=disk, registries=registries)
         self.dataplane = DataPlane(random)
+        self.cri.spaces.node_answers = HealthPorts(self.dataplane).answers
         self.plant: Plant | None = None
         """The node's network, where it has an address in one."""
         if config.node_ip:

@@ -25,6 +25,8 @@ _TURNS: Final = 100
 
 Wake = Callable[[Container], Awaitable[Machine]]
 Emit = Callable[[Container, str], None]
+Answers = Callable[[int], tuple[object, Answering] | None]
+"""A connection to what answers at a port, and whose it is."""
 
 
 class Spaces:
@@ -42,6 +44,8 @@ class Spaces:
         self._host: Namespace | None = None
         self._host_addresses: tuple[str, ...] = ()
         self._overlay_addresses: tuple[str, ...] = ()
+        self.node_answers: Answers | None = None
+        """What answers at ports of the node itself."""
 
     def set_networks(self, networks: Sequence[addresses.Network]) -> None:
         """Pods' addresses are of these networks, and the node has the bridge's in each."""
@@ -96,9 +100,13 @@ class Spaces:
         """The node's own network."""
         if self._host is None:
             occupant = Occupant(self._sandboxes.values, self._wake, self._emit, self._now)
+            occupant.more = self._node_answers
             self._host = Namespace(self.bridge, self._host_addresses, occupant)
             occupant.space = self._host
         return self._host
+
+    def _node_answers(self, port: int) -> tuple[object, Answering] | None:
+        return None if self.node_answers is None else self.node_answers(port)
 
     def close(self) -> None:
         """The node goes."""
@@ -109,6 +117,8 @@ class Occupant:
     """Who is in a namespace. See `podnetwork.Occupant`."""
 
     space: Namespace
+    more: Answers | None = None
+    """What answers where no container does."""
 
     def __init__(
         self, sandboxes: Callable[[], Iterable[Sandbox]], wake: Wake, emit: Emit,
@@ -130,7 +140,7 @@ class Occupant:
                     one.script.answers,
                 )
                 return one, Connection(site)
-        return None
+        return None if self.more is None else self.more(port)
 
     def asleep(self) -> bool:
         """See there."""
