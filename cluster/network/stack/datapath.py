@@ -37,9 +37,10 @@ from cluster.network.stack.settings import Settings
 from cluster.network.stack.slowpath import SlowPath
 from cluster.network.stack.trace import Trace, Tracer
 from cluster.network.stack.vtep import Tunnel, Vtep
-from cluster.network.wire import arp, ethernet, mac, vxlan
+from cluster.network.wire import arp, ethernet, mac, offload, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
 
 _GOSSIP: Final = messages.TYPE.to_bytes(2, "big")
 _IPV4: Final = ethernet.IPV4.to_bytes(2, "big")
@@ -69,6 +70,7 @@ class Datapath:
         self.mesh = Mesh(self.me, random) if settings.backend == backends.MESH else None
         """The gossip of the back end `mesh`; None with another."""
         self._slow.relays = self.mesh is not None
+        self.nat = None
         self.captures = Captures(self.me, self.peers, self.vtep)
         self._tracer = Tracer(self._slow, self._exits, self._bridge)
         self._program()
@@ -86,6 +88,8 @@ class Datapath:
     @nat.setter
     def nat(self, nat: Nat | None) -> None:
         self._slow.forwarding.nat = nat
+        timers = (self._slow.reassembly, nat, self.mesh)
+        self._timers = [one for one in timers if one is not None]
         self.forget_flows()
 
     # ---- ports and peers ---------------------------------------------------------------------
@@ -195,28 +199,72 @@ class Datapath:
             return []
         if self.captures.active:
             self.captures.from_peer(now, peer, payloads)
-        known, plain = self._from_tunnel, self._vxlan
+        if address[1] != peer.port:
+            self._from_kernel(now, payloads)
+            return self._taken(now)
+        datagrams: list[bytes] = []
         for payload in payloads:
-            whole = payload if payload.__class__ is bytes else _alone(payload)
-            if whole[:8] == plain:
-                data = whole[8:]
-                flow = known.get(data[22:24] + data[26:38])
-                if flow is None or not flow.carry_data(now, data):
-                    self._from_link(now, TUNNEL, Frame(data), known)
-            else:
-                self._unusual(now, peer, payload)
+            if isinstance(payload, bytes):
+                datagrams.append(payload)
+                continue
+            if datagrams:
+                self._datagrams(now, peer, datagrams)
+                datagrams = []
+            self._train(now, peer, payload)
+        self._datagrams(now, peer, datagrams)
         return self._taken(now)
 
-    def _unusual(self, now: float, peer: Peer, payload: Payload) -> None:
-        """A train, a frame larger than the MTU, or what is not of this network."""
-        frames = self.vtep.frames(peer, payload)
+    def _from_kernel(self, now: float, payloads: Sequence[Payload]) -> None:
+        """Datagrams of a kernel's VTEP: it sends from any port, and may leave work to a card."""
+        for payload in payloads:
+            train = payload if isinstance(payload, Train) else Train(payload, len(payload))
+            frame = self.vtep.joined(train)
+            if frame is not None:
+                self._tunnelled(now, frame)
+                continue
+            for datagram in train.pieces:
+                if vxlan.parse(datagram) != self.vtep.vni:
+                    self.drops.count(drops.VXLAN_HEADER)
+                else:
+                    frame = offload.unfinished(datagram[vxlan.HEADER :], self.settings.pod_mtu)
+                    self._tunnelled(now, frame)
+
+    def _datagrams(self, now: float, peer: Peer, datagrams: Iterable[bytes]) -> None:
+        """Datagrams of a node, one by one."""
+        known, plain = self._from_tunnel, self._vxlan
+        for datagram in datagrams:
+            if datagram[:8] != plain:
+                self._unusual(now, peer, datagram)
+                continue
+            data = datagram[8:]
+            flow = known.get(data[22:24] + data[26:38])
+            if flow is None or not flow.carry_data(now, data):
+                self._from_link(now, TUNNEL, Frame(data), known)
+
+    def _train(self, now: float, peer: Peer, train: Train) -> None:
+        """Datagrams of a node that came at once: mostly one long segment."""
+        if len(train.data) <= train.size:
+            self._datagrams(now, peer, (train.data,))
+            return
+        frame = self.vtep.joined(train)
+        if frame is None:
+            self._datagrams(now, peer, train.pieces)
+        else:
+            self._tunnelled(now, frame)
+
+    def _unusual(self, now: float, peer: Peer, datagram: bytes) -> None:
+        """A frame larger than the MTU, or what is not of this network."""
+        frames = self.vtep.frames(peer, datagram)
         if not frames:
             self.drops.count(drops.VXLAN_HEADER)
-        known = self._from_tunnel
         for frame in frames:
-            flow = known.get(flows.key(frame.data))
-            if flow is None or not flow.carry(now, frame):
-                self._from_link(now, TUNNEL, frame, known)
+            self._tunnelled(now, frame)
+
+    def _tunnelled(self, now: float, frame: Frame) -> None:
+        known = self._from_tunnel
+        flow = known.get(flows.key(frame.data))
+        if flow is None or not flow.carry(now, frame):
+            self._from_link(now, TUNNEL, frame, known)
 
     def from_cable(self, now: float, address: Address, frames: Sequence[bytes]) -> list[Action]:
         """Datagrams at the cable socket, all from one address of the underlay."""
@@ -346,14 +394,12 @@ class Datapath:
     @property
     def deadline(self) -> float | None:
         """When `tick` is to be called next; None: not before something else happens."""
-        nat = self.nat
-        due = (
-            self._bridge.neighbours.deadline,
-            self._slow.reassembly.deadline,
-            nat.deadline if nat is not None else None,
-            self.mesh.deadline if self.mesh is not None else None,
-        )
-        return min((one for one in due if one is not None), default=None)
+        due = self._bridge.neighbours.deadline
+        for timer in self._timers:
+            other = timer.deadline
+            if other is not None and (due is None or other < due):
+                due = other
+        return due
 
     def tick(self, now: float) -> list[Action]:
         """The time is what it is: ask again, give up, forget."""
@@ -387,10 +433,3 @@ class Datapath:
     def fdb(self, now: float) -> Iterator[fdb.Entry]:
         """The forwarding database of cni0."""
         return self._bridge.fdb.rows(now)
-
-
-def _alone(payload: Payload) -> bytes:
-    """The datagram of a train of one; nothing of a longer one."""
-    if isinstance(payload, bytes):
-        return payload
-    return payload.data if len(payload.data) <= payload.size else b""

@@ -106,7 +106,9 @@ class Neighbours(Generic[T]):
     @property
     def deadline(self) -> float | None:
         """When `tick` has something to do."""
-        return min((one.again for one in self._asking.values()), default=None)
+        if not self._asking:
+            return None
+        return min(one.again for one in self._asking.values())
 
     def tick(self, now: float) -> tuple[list[int], list[Failure[T]]]:
         """The addresses to ask for again, and those that nobody has."""

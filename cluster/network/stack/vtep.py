@@ -13,6 +13,8 @@ from cluster.network.wire import ethernet, ipv4, offload, tcp, trains, udp, vxla
 from cluster.network.wire.frame import Frame
 from cluster.network.wire.trains import Train
 
+_FLOW: Final = slice(vxlan.HEADER + 26, vxlan.HEADER + 38)
+"""Addresses and ports of a datagram's frame."""
 _FIELDS: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 
 
@@ -50,27 +52,28 @@ class Vtep:
         self._turbo = turbo
         self._header = vxlan.header(vni)
 
-    def frames(self, peer: Peer, payload: Payload) -> list[Frame]:
-        """The frames of a datagram, or of a train of them; none where it is not of this network."""
-        if not isinstance(payload, bytes):
-            return self._joined(peer, payload)
-        if payload[:8] == self._header:
-            return [Frame(payload[8:])]
+    def frames(self, peer: Peer, payload: bytes) -> list[Frame]:
+        """The frame of a datagram; none where it is not of this network."""
         if vxlan.parse(payload) != self.vni:
             return []
-        return self.whole(peer, payload) or [Frame(payload[8:])]
+        return self.whole(peer, payload) or [Frame(payload[vxlan.HEADER :])]
+
+    def joined(self, train: Train) -> Frame | None:
+        """The long segment that a train was cut of; None where its pieces do not belong together.
+
+        Nearly always the first two pieces tell.
+        """
+        data, size = train
+        first, second = _FLOW, slice(_FLOW.start + size, _FLOW.stop + size)
+        if data[first] != data[second] or data[:8] != self._header:
+            return None
+        joined = offload.join(train, vxlan.HEADER)
+        return joined[0] if len(joined) == 1 else None
 
     def whole(self, peer: Peer, payload: bytes) -> list[Frame]:
         """The frame of a datagram of turbo; none where it is no such, or malformed."""
         turbo = payload[1:2] == b"\x01" and self._turbo and peer.turbo
         return _whole(payload) if turbo else []
-
-    def _joined(self, peer: Peer, train: Train) -> list[Frame]:
-        if train.data[:8] == self._header:
-            joined = offload.join(train, vxlan.HEADER)
-            if len(joined) == 1:
-                return joined
-        return [frame for piece in train.pieces for frame in self.frames(peer, piece)]
 
 
 def _whole(payload: bytes) -> list[Frame]:
