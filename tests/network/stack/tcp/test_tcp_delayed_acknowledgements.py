@@ -5,6 +5,7 @@ from tcpwires import Wires
 
 def test_one_that_is_due_is_due_once():
     wires = Wires()
+    wires.client.ends = wires.server.ends = False
     wires.client.to_send += b"a"
     wires.run(100.2)
     client, server = wires.both
@@ -15,4 +16,4 @@ def test_one_that_is_due_is_due_once():
     server.tick(late)
     # Who calls `tick` at deadlines is not called for ever: it waits for a pull now.
     assert server.deadline > late
-    assert [one.ack for one in server.pull(late)]
+    assert server.pull(late)
