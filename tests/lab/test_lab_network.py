@@ -67,7 +67,7 @@ async def reached(cluster: Cluster, url: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("backend", ["vxlan", "routed"])
+@pytest.mark.parametrize("backend", ["vxlan", "routed", "mesh"])
 def test_pods_of_all_nodes_reach_a_pod_and_a_service_as_far_as_policies_let_them(
     backend: str,
 ) -> None:

@@ -36,6 +36,7 @@ _UP: Final = {
     pb.MESH: ("WeaveIsUp", "Weave pod has set this"),
 }
 NETWORK_UNAVAILABLE: Final = "NetworkUnavailable"
+_OURS: Final = (BACKEND_TYPE, BACKEND_DATA, PUBLIC_IP, MANAGED, UNDERLAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,22 @@ class Own:
 def own(node: Mapping[str, Any]) -> Own:
     """The node of the agent itself. Address and network are "" until it has them."""
     annotations = objects.annotations(node)
-    ours = (BACKEND_TYPE, BACKEND_DATA, PUBLIC_IP, MANAGED, UNDERLAY)
     conditions = objects.status(node).get("conditions") or ()
     known = [one for one in conditions if one.get("type") == NETWORK_UNAVAILABLE]
     return Own(
-        _address(node), _network(node), {key: annotations.get(key) for key in ours},
+        _address(node), _network(node), {key: annotations.get(key) for key in _OURS},
         known[0] if known else {},
     )  # fmt: skip
+
+
+Said = tuple[str | None, ...]
+
+
+def said(node: Mapping[str, Any]) -> Said:
+    """All that `peer` goes by."""
+    get, spec = objects.annotations(node).get, objects.spec(node)
+    told = get(PUBLIC_IP), get(BACKEND_TYPE), get(BACKEND_DATA), get(UNDERLAY)
+    return *told, *(spec.get("podCIDRs") or (spec.get("podCIDR"),))
 
 
 def peer(node: Mapping[str, Any], backend: pb.Backend) -> pb.Peer | None:

@@ -23,6 +23,8 @@ class Tables:
         self._peers: dict[str, pb.Peer] = {}
         self._changed: dict[str, None] = {}
         self._programmed: dict[str, pb.Peer] = {}
+        self._said: dict[str, nodes.Said] = {}
+        """What the other nodes said last: most that changes of a Node is of no account here."""
         self._own_changed = False
         self.own: nodes.Own | None = None
         """The agent's own node; None: there is none."""
@@ -35,7 +37,10 @@ class Tables:
         name = objects.name(obj)
         if name == self._node:
             self._set_own(nodes.own(obj))
-        else:
+            return
+        said = nodes.said(obj)
+        if self._said.get(name) != said:
+            self._said[name] = said
             self._put(name, nodes.peer(obj, self._backend))
 
     def remove_node(self, name: str) -> None:
@@ -43,6 +48,7 @@ class Tables:
         if name == self._node:
             self._set_own(None)
         else:
+            self._said.pop(name, None)
             self._put(name, None)
 
     def _set_own(self, own: nodes.Own | None) -> None:
