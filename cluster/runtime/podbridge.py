@@ -1,7 +1,7 @@
 """The pods of one runtime by address, and what leads from them to all others (`Overlay`)."""
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -29,6 +29,14 @@ class Overlay(Protocol):
     def uplink(self, space: "Namespace") -> "Uplink":
         """The stack of a namespace; made when it is first needed."""
 
+    def interface(self, address: str) -> Mapping[str, str | int]:
+        """What the interface of a pod in a network namespace of the kernel's is to be: the fields
+        of `network.io.plugging.Interface`, the MAC as text.
+        """
+
+    def attach(self, address: str, descriptor: int) -> None:
+        """A pod has this address, whose frames come and go by a device. Owns the descriptor."""
+
     def translates(self, space: "Namespace") -> bool:
         """Whether what a namespace sends to its own addresses is translated: the node's is."""
 
@@ -50,6 +58,8 @@ class Bridge:
 
     def __init__(self) -> None:
         self.overlay: Overlay | None = None
+        self.wired: Callable[[Overlay | None], None] | None = None
+        """Hears which overlay it is, for pods whose interfaces are the kernel's."""
         self.buffers = Buffers()
         self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         """Those that pods have addresses of."""
@@ -75,6 +85,8 @@ class Bridge:
         if overlay is not None:
             for address in self._places:
                 overlay.joined(address)
+        if self.wired is not None:
+            self.wired(overlay)
 
     def prefix(self, address: str) -> int:
         """The length of the prefix of a pod's address."""

@@ -76,6 +76,7 @@ class CriService(Streaming, Figures):
                 addresses=addresses, files=config.log_files,
             )  # fmt: skip
             self.driver = either.Either(real, sim, fall_back=config.oci.fall_back)
+            self.spaces.bridge.wired = real.wires.plug
         self.images = ImageStore(config.image_pull_seconds, registries)
         self._config = config
         self._clock = clock

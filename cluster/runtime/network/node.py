@@ -6,8 +6,9 @@ program of it first sends one.
 """
 
 import asyncio
+import functools
 import random as randoms
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cluster.network.io.sockets import Stack
@@ -37,6 +38,7 @@ from cluster.runtime.podnetwork import Namespace
 from cluster.runtime.vos.sockets import Link, Neighbour, Route
 
 if TYPE_CHECKING:
+    from cluster.network.io.device import Device
     from cluster.runtime.overlay import Tables
 
 
@@ -57,6 +59,8 @@ class Node:
         self._memory = Memory()
         self._loop = asyncio.get_running_loop()
         self._stacks: dict[str, Stack] = {}
+        self._devices: dict[str, Device] = {}
+        """Of pods whose interfaces are the kernel's."""
         self._spaces: dict[str, Namespace] = {}
         self._vxlan: Endpoint | None = None
         self._cable: Endpoint | None = None
@@ -124,6 +128,9 @@ class Node:
                 endpoint.close()
         for space in list(self._spaces.values()):
             space.unplug()
+        for device in self._devices.values():
+            device.close()
+        self._devices.clear()
         self._spaces.clear()
         self._stacks.clear()
 
@@ -145,7 +152,36 @@ class Node:
         if self._is_pod(address):
             self._stacks.pop(address, None)
             self._spaces.pop(address, None)
+            self._detach(address)
             self.datapath.remove_port(address)
+
+    def interface(self, address: str) -> Mapping[str, str | int]:
+        """See Overlay."""
+        core, number = self.datapath.settings, addresses.parse(address)
+        return {
+            "name": "eth0", "mac": mac.text(mac.of_address(number)), "address": address,
+            "length": core.network.length, "gateway": addresses.text(core.gateway),
+            "mtu": core.pod_mtu,
+        }  # fmt: skip
+
+    def attach(self, address: str, descriptor: int) -> None:
+        """See Overlay."""
+        # Imported here: most nodes have no such pods.
+        from cluster.network.io.device import Device
+
+        number, now = addresses.parse(address), self._loop.time()
+        self._detach(address)
+        self._devices[address] = Device(
+            descriptor,
+            functools.partial(self._transmit, address),
+            gone=functools.partial(self.left, address),
+        )
+        self._carry(self.datapath.add_port(now, address, mac.of_address(number), (number,)))
+
+    def _detach(self, address: str) -> None:
+        device = self._devices.pop(address, None)
+        if device is not None:
+            device.close()
 
     def uplink(self, space: Namespace) -> PodStack:
         """See Overlay."""
@@ -234,6 +270,10 @@ class Node:
         self._arm()
 
     def _to_port(self, port: str, frames: list[Frame]) -> None:
+        device = self._devices.get(port)
+        if device is not None:
+            device.send(frames)
+            return
         stack = self._stacks.get(port) or self._awoken(port)
         if stack is not None:
             stack.receive(frames)

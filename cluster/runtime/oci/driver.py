@@ -55,6 +55,7 @@ class Oci(Sandboxes, Streams):
 
     def close(self) -> None:
         """See `driver.Driver`. Where containers are to outlive the runtime, they do."""
+        self.wires.close()
         self.link.close(end=not self._settings.keep)
 
     def _on_loss(self) -> None:

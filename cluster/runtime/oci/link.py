@@ -90,6 +90,27 @@ class Link:
             raise _unreachable(error) from error
         return _checked(answer)
 
+    async def descriptor(self, name: str, **what: Any) -> int:
+        """The file descriptor that answers a question. As `ask`."""
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                connection.setblocking(False)
+                with _short(self._settings.folder) as path:
+                    connection.connect(path)
+                connection.sendall(frames.document({**what, "do": name}))
+                await frames.readable(connection.fileno())
+            data, descriptors, _, _ = socket.recv_fds(connection, frames.PIECE, 1)
+        except (OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
+        finally:
+            connection.close()
+        found = [frames.loads(piece) for _, piece in frames.taken(bytearray(data))]
+        _checked(found[0] if found else None)
+        if not descriptors:
+            raise _unreachable(ConnectionResetError("it gave nothing"))
+        return descriptors[0]
+
     @contextlib.asynccontextmanager
     async def stream(
         self, name: str, **what: Any

@@ -14,7 +14,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import images, naming, script
 from cluster.runtime.config import LogFiles
 from cluster.runtime.driver import Listener
-from cluster.runtime.oci import link, measuring, ownfiles
+from cluster.runtime.oci import link, measuring, ownfiles, wires
 from cluster.runtime.oci.settings import Settings
 from cluster.runtime.podaddresses import Addresses
 from cluster.runtime.records import Change, Container, Event, Sandbox
@@ -56,6 +56,7 @@ class Node(abc.ABC):
         """Ends that were told of before their containers' starts were."""
         self._forgotten: set[str] = set()
         """Containers that the shim knows no more: it went, or the machine was switched off."""
+        self.wires = wires.Wires(self.link, self.sandboxes, self._pids)
         self._rates = measuring.Rates()
         self._log = structlog.get_logger().bind(component="runtime", driver="oci")
 

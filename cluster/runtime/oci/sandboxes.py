@@ -72,6 +72,8 @@ class Sandboxes(Node):
             text = f'failed to start sandbox "{sandbox.id}": failed to write its files: {error}'
             raise rpc.Failure("UNKNOWN", text) from error
         self._pids[sandbox.id] = told["pid"]
+        if own_network:
+            await self.wires.join(sandbox)
 
     async def stop_sandbox(self, sandbox: Sandbox) -> None:
         """See `driver.Driver`."""
@@ -90,6 +92,7 @@ class Sandboxes(Node):
     def _stopped(self, sandbox: Sandbox) -> None:
         if sandbox.ready:
             sandbox.ready = False
+            self.wires.leave(sandbox)
             self._pids.pop(sandbox.id, None)
             self._addresses.give_back(sandbox.addresses)
             self._tell(sandbox, sandbox.id, Change.STOPPED)

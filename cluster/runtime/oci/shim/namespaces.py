@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from cluster.runtime.oci.shim import kernel
@@ -24,34 +24,97 @@ _LOOPBACK: Final = b"lo"
 
 def inside(path: str, work: Callable[[], Sequence[socket.socket]]) -> list[socket.socket]:
     """The sockets that `work` makes in the namespace at `path`. OSError. It must not wait."""
+    return [socket.socket(fileno=one) for one in descriptors(path, work)]
+
+
+def descriptors(path: str, work: Callable[[], Sequence[socket.socket | int]]) -> list[int]:
+    """The descriptors that `work` makes in the namespace at `path`. As `inside`."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         child = os.fork()
         if child == 0:
             _child(path, work, theirs)
         theirs.close()
-        message, descriptors, _, _ = socket.recv_fds(ours, 4096, 8)
-    found = [socket.socket(fileno=one) for one in descriptors]
+        message, found, _, _ = socket.recv_fds(ours, 4096, 8)
     if message != b"ok":
         for one in found:
-            one.close()
+            os.close(one)
         number, _, text = message.decode(errors="replace").partition(" ")
         raise OSError(int(number) if number.isdigit() else errno.EIO, text or "a helper ended")
-    return found
+    return list(found)
 
 
-def _child(path: str, work: Callable[[], Sequence[socket.socket]], channel: socket.socket) -> None:
+def _child(
+    path: str, work: Callable[[], Sequence[socket.socket | int]], channel: socket.socket
+) -> None:
     """Never returns: nothing of the parent's may go on in the child."""
     try:
         signal.set_wakeup_fd(-1)
         kernel.enter(path)
         made = work()
-        socket.send_fds(channel, [b"ok"], [one.fileno() for one in made])
+        numbers = [one if isinstance(one, int) else one.fileno() for one in made]
+        socket.send_fds(channel, [b"ok"], numbers)
     except OSError as error:
         with contextlib.suppress(OSError):
             channel.send(f"{error.errno or errno.EIO} {error.strerror}".encode())
     finally:
         os._exit(0)
+
+
+def plugged(
+    path: str, told: Mapping[str, str | int], held: Sequence[str], name: str
+) -> tuple[int, str]:
+    """The descriptor of an interface for the pod whose namespace is at `path`, and its kind.
+
+    `held`: the addresses that the pod had at its loopback interface; `name`: what a veth's end may
+    be called here. OSError, with a word on what this machine lacks.
+    """
+    # Imported here: a pod without an overlay needs none of it.
+    from cluster.network.io import netlink, plugging
+    from cluster.network.wire import addresses, mac
+
+    wanted = plugging.Interface(
+        str(told["name"]),
+        mac.parse(str(told["mac"])),
+        addresses.parse(str(told["address"])),
+        int(told["length"]),
+        addresses.parse(str(told["gateway"])),
+        int(told["mtu"]),
+    )
+
+    def alone() -> None:
+        for address in held:
+            if ":" not in address:
+                with contextlib.suppress(OSError):
+                    netlink.delete_address("lo", socket.inet_aton(address), 32)
+
+    def tap() -> Sequence[int]:
+        made = plugging.tap(wanted)
+        alone()
+        return (made,)
+
+    def configured() -> Sequence[int]:
+        plugging.configure(wanted)
+        alone()
+        return ()
+
+    lacking = plugging.why_no_tap()
+    if not lacking:
+        return descriptors(path, tap)[0], "tap"
+    namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        made = plugging.veth(wanted, name, namespace)
+    except OSError as error:
+        text = f"{lacking}, and no veth can be made: {error.strerror}"
+        raise OSError(error.errno or errno.EIO, text) from error
+    finally:
+        os.close(namespace)
+    try:
+        descriptors(path, configured)
+    except BaseException:
+        os.close(made)
+        raise
+    return made, "veth"
 
 
 def stream_sockets() -> Sequence[socket.socket]:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -58,7 +59,7 @@ class Serving:
         }  # fmt: skip
         self._streams: dict[str, Callable[..., Awaitable[None]]] = {
             "events": self._events, "exec": self._exec, "attach": self._attach,
-            "connect": self._connect, "log": self._log, "run": self._run,
+            "connect": self._connect, "log": self._log, "run": self._run, "plug": self._plug,
         }  # fmt: skip
 
     def tell(self, event: Mapping[str, Any]) -> None:
@@ -306,6 +307,20 @@ class Serving:
             found.listeners.pop(sink, None)
             if request["once"]:
                 found.console.end_input()
+
+    async def _plug(
+        self, request: dict[str, Any], _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """An interface for a pod; who asked gets the descriptor of its other end."""
+        name, told = request["id"], request["interface"]
+        made, kind = namespaces.plugged(
+            f"/proc/{request['pid']}/ns/net", told, [told["address"]], f"ve{name[:11]}"
+        )
+        try:
+            with writer.get_extra_info("socket").dup() as connection:
+                socket.send_fds(connection, [frames.document({"kind": kind})], [made])
+        finally:
+            os.close(made)
 
     async def _connect(
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
