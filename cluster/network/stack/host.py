@@ -96,8 +96,8 @@ class Host:
         """
         local = source or Endpoint(0, 0)
         address = self._source(local.address, to.address)
-        hop = 0 if self._is_here(to.address) else self._hop(to.address)
-        return self.tcp.connect(now, Endpoint(address, local.port), to, hop)
+        self._hop(to.address)
+        return self.tcp.connect(now, Endpoint(address, local.port), to)
 
     def listen(self, now: float, port: int, address: int = 0, backlog: int = 128) -> Listener:
         """Listen at a port (0: a free one) of an address (0: of all). OSError EADDRINUSE,
@@ -259,6 +259,10 @@ class Host:
         if not hop and not self.settings.gateway_mac and not self._is_here(target):
             raise error(errno.ENETUNREACH)
         return hop
+
+    def hop(self, target: int) -> int:
+        """Whose Ethernet address packets go to; 0: this host itself, or nobody."""
+        return 0 if self._is_here(target) else self.settings.hop(target)
 
     def _is_here(self, address: int) -> bool:
         return self.settings.loops and address in self._own

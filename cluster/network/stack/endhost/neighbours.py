@@ -12,8 +12,8 @@ RETRY_SECONDS: Final = 1.0
 """net.ipv4.neigh.*.retrans_time_ms."""
 TRIES: Final = 3
 """net.ipv4.neigh.*.{ucast,mcast}_solicit."""
-_WAITING: Final = 32
-"""Packets that wait for one answer; the oldest is lost. (unres_qlen, nearly)"""
+_WAITING: Final = 208 << 10
+"""Bytes that wait for one answer; the oldest packet is lost (unres_qlen_bytes)."""
 _ENTRIES: Final = 1024
 """net.ipv4.neigh.default.gc_thresh3."""
 
@@ -21,7 +21,7 @@ _ENTRIES: Final = 1024
 class _Neighbour:
     """What is known of one address."""
 
-    __slots__ = ("asked", "at", "confirmed", "mac", "tries", "waiting")
+    __slots__ = ("asked", "at", "confirmed", "mac", "size", "tries", "waiting")
 
     def __init__(self) -> None:
         self.mac = b""
@@ -32,6 +32,7 @@ class _Neighbour:
         self.at = float("inf")
         """When to ask again."""
         self.waiting: deque[Frame] = deque()
+        self.size = 0
 
 
 class Neighbours:
@@ -64,10 +65,11 @@ class Neighbours:
     def wait(self, hop: int, frame: Frame) -> None:
         """Keep a frame (without its destination) until the neighbour answers."""
         neighbour = self._known[hop]
-        if len(neighbour.waiting) >= _WAITING:
-            neighbour.waiting.popleft()
-            self.lost += 1
         neighbour.waiting.append(frame)
+        neighbour.size += len(frame.data)
+        while neighbour.size > _WAITING:
+            neighbour.size -= len(neighbour.waiting.popleft().data)
+            self.lost += 1
 
     def heard(self, now: float, packet: arp.Packet, *, ours: bool) -> list[Frame]:
         """An ARP packet came, a question or an answer `ours` to hear; what waited for it."""
@@ -83,6 +85,7 @@ class Neighbours:
         neighbour.at = float("inf")
         self._asking.pop(packet.sender, None)
         waiting, neighbour.waiting = neighbour.waiting, deque()
+        neighbour.size = 0
         lead = neighbour.mac
         return [_led(lead, frame) for frame in waiting]
 

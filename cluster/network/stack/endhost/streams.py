@@ -73,7 +73,7 @@ class Streams:
         self.listeners.bind(local, made)
         return made
 
-    def connect(self, now: float, local: Endpoint, to: Endpoint, hop: int) -> Flow:
+    def connect(self, now: float, local: Endpoint, to: Endpoint) -> Flow:
         """Begin a connection; port 0 of `local` takes a free one. OSError."""
         if len(self.flows) >= self._host.settings.most_flows:
             raise error(errno.EADDRNOTAVAIL)
@@ -90,7 +90,7 @@ class Streams:
             mss=self._host.mss(to.address),
             memory=self.memory,
         )
-        flow = self._add(local, to, connection, hop)
+        flow = self._add(local, to, connection)
         connection.open()
         return flow
 
@@ -102,7 +102,8 @@ class Streams:
     def _usable(self, now: float, name: bytes) -> bool:
         return name not in self.flows and self.timewait.reusable(name, now)
 
-    def _add(self, local: Endpoint, peer: Endpoint, connection: Connection, hop: int) -> Flow:
+    def _add(self, local: Endpoint, peer: Endpoint, connection: Connection) -> Flow:
+        hop = self._host.hop(peer.address)
         flow = Flow(local, peer, connection, hop, self._random.getrandbits(16))
         self.flows[flow.key] = flow
         connection.attach(lambda _connection: self._want(flow))
@@ -295,8 +296,7 @@ class Streams:
 
     def _established(self, name: bytes, connection: Connection) -> Flow:
         peer, address, peer_port, port = KEY.unpack(name)
-        hop = self._host.settings.hop(peer)
-        return self._add(Endpoint(address, port), Endpoint(peer, peer_port), connection, hop)
+        return self._add(Endpoint(address, port), Endpoint(peer, peer_port), connection)
 
     def accept(self, now: float, handshake: Handshake[bytes]) -> Flow:
         """See `Request.accept`."""
