@@ -134,6 +134,14 @@ def test_each_node_has_an_address_of_its_own_that_all_its_processes_know() -> No
     assert "advertise-kubelet-address" not in found["kubelet-node-1"]
 
 
+def test_the_network_s_agents_are_told_its_back_end_and_ranges() -> None:
+    wanted = topology.changed(topology.simple(1), network_backend="routed")
+    given = flags(processes(wanted)["kube-proxy-node-1"])
+    assert given["network-backend"] == "routed"
+    assert given["cluster-cidr"] == wanted.cluster_cidr
+    assert given["service-cluster-ip-range"] == wanted.service_cidr
+
+
 def test_where_the_machine_has_no_addresses_for_nodes_they_are_reached_by_ports() -> None:
     ports = plan.Ports(1, 2, addresses=Addresses(7, False, 0, 0))
     made = plan.plan(topology.simple(1), FOLDER, ports).processes

@@ -55,13 +55,14 @@ def test_a_hollow_cluster_has_no_other_nodes_unless_named() -> None:
 def test_ports_networks_version_and_flags_are_read() -> None:
     found = parse(
         "name: demo\nkubernetesVersion: 1.30\nports: {api: 7000, grpc: 7001}\n"
-        "network: {podCIDR: 10.1.0.0/16, serviceCIDR: 10.2.0.0/16}\n"
+        "network: {podCIDR: 10.1.0.0/16, serviceCIDR: 10.2.0.0/16, backend: mesh}\n"
         "flags:\n  controller-manager: {node-monitor-grace-period: 10s}\n"
         "  kubelet: {--max-pods: 20}\n"
     )
     assert (found.name, found.kubernetes_version) == ("demo", "1.30")
     assert (found.api_port, found.grpc_port) == (7000, 7001)
     assert (found.pod_cidr, found.service_cidr) == ("10.1.0.0/16", "10.2.0.0/16")
+    assert found.network_backend == "mesh"
     assert found.flags == {
         "controller-manager": {"node-monitor-grace-period": "10s"},
         "kubelet": {"max-pods": "20"},
@@ -87,6 +88,7 @@ def test_ports_networks_version_and_flags_are_read() -> None:
         ("nodes:\n- taints:\n  - key: a\n", "cluster.yaml:5: nodes[0].taints[0].effect: is missi"),
         ("ports: {api: 70000}\n", "cluster.yaml:3: ports.api: must be a whole number from 1 to"),
         ("network:\n  podCIDR: 10.1.0.0/99\n", "cluster.yaml:4: network.podCIDR: must be a netw"),
+        ("network: {backend: flannel}\n", "cluster.yaml:3: network.backend: must be one of vxlan"),
         ("flags: {kublet: {}}\n", "cluster.yaml:3: flags.kublet: unknown field; did you mean kub"),
         ("name: one\nname: two\n", "cluster.yaml:4: name: is here twice"),
         ("hollow:\n- {count: 0}\n", "cluster.yaml:4: hollow[0].count: must be a whole number"),
