@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from benchmarks.figures import Figure, Outcome
+from benchmarks.servicetable import service_table
 from cluster.network.io.udp import UdpUnderlay
 from cluster.network.stack.actions import ToPeer, ToPort
 from cluster.network.stack.datapath import Datapath
@@ -226,5 +227,9 @@ async def _receive() -> None:
     endpoint.close()
 
 
-PARTS: Final[tuple[Callable[[], Iterator[Outcome]], ...]] = (forwarding, between_processes)
+PARTS: Final[tuple[Callable[[], Iterator[Outcome]], ...]] = (
+    forwarding,
+    between_processes,
+    service_table,
+)
 """What the group measures; parts of other files are added here."""
