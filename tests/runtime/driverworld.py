@@ -131,7 +131,8 @@ class World:
             self.oci = folder / "oci"
             keep = settings.get("on_restart") == "resume"
             settings["oci"] = Settings(self.oci, facts.look(), keep=keep)
-        config = Config(pod_cidr=CIDR, log_files=LogFiles(), volumes_on_disk=True, **settings)
+        settings.setdefault("pod_cidr", CIDR)
+        config = Config(log_files=LogFiles(), volumes_on_disk=True, **settings)
         self.cri = CriService(
             config, clock=clock.SystemClock(), random=random.Random(os.urandom(8)),
             registries=registries,
