@@ -210,5 +210,7 @@ class Filter:
                 users = self._users.get(key, 0) + step
                 if users:
                     self._users[key] = users
-                else:
-                    del self._users[key]
+                    continue
+                del self._users[key]
+                if not self._sets[key]:
+                    del self._sets[key]

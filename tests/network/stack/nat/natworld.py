@@ -201,3 +201,21 @@ class Node:
         last = self.sends(tcp_frame(client, to, ACK), own=own)
         assert last.ends == syn.ends
         return syn
+
+
+def check(nat: Nat) -> None:
+    """What holds of a conntrack at any time."""
+    conntrack = nat.conntrack
+    ways, found = conntrack._ways, list(conntrack.connections())
+    assert len(found) == len(conntrack)
+    for key, way in ways.items():
+        assert way.key == key
+        assert way.connection.alive
+        assert {way.connection.original.key, way.connection.answers.key} <= ways.keys()
+    waiting = [one for slot in conntrack._expiry._slots.values() for one in slot]
+    assert sorted(map(id, waiting)) == sorted(map(id, found))
+    listed = [one for same in conntrack._datagrams.values() for one in same]
+    assert sorted(map(id, listed)) == sorted(id(one) for one in found if one.protocol == 17)
+    assert sorted(map(id, conntrack._unassured)) == sorted(
+        id(one) for one in found if not one.assured
+    )

@@ -177,6 +177,18 @@ def test_sets_change_under_the_rules_that_name_them() -> None:
     assert dict(table.sets) == {}
 
 
+def test_sets_that_nobody_needs_are_forgotten() -> None:
+    node = _guarded(Rule(sets=("friends", "never"), every_port=True), friends=[FRIEND])
+    table = node.nat.filter
+    table.remove_set("friends")
+    table.put(table.policies["default/guard"])
+    assert {key: set(found) for key, found in table.sets.items()} == {
+        "friends": set(), "never": set(),
+    }  # fmt: skip
+    table.remove("default/guard")
+    assert dict(table.sets) == {}
+
+
 def test_a_trace_names_the_policy() -> None:
     node = _guarded(Rule(sets=("friends",), every_port=True), friends=[FRIEND])
     assert ("filter", "default/guard", "allow") in node.trace(tcp_frame((FRIEND, 1), (POD, 80)))

@@ -12,6 +12,7 @@ from natworld import (
     Node,
     backend,
     carried,
+    check,
     echo_frame,
     entry,
     framed,
@@ -133,6 +134,7 @@ def _storm(count: int, seed: int) -> None:
             assert len(found.data) == len(frame.data)
         if number % 100 == 0:
             node.nat.tick(node.now)
+    check(node.nat)
     assert passed > count // 20
     assert len(node.nat.conntrack) <= 500
 
