@@ -18,7 +18,7 @@ have any default route. Frames to them come from the MAC of cni0, or of eth0.
 
 import random as randomness
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from cluster.network.stack import backends, drops, fdb, flows, neigh
 from cluster.network.stack.actions import Action, Address, Payload
@@ -27,25 +27,33 @@ from cluster.network.stack.capture import Captures
 from cluster.network.stack.drops import Drops
 from cluster.network.stack.exits import Exits
 from cluster.network.stack.forwarding import Nat
+from cluster.network.stack.ingress import Ingress
 from cluster.network.stack.mesh import messages
 from cluster.network.stack.mesh.machine import Mesh
 from cluster.network.stack.outbox import Outbox
 from cluster.network.stack.peers import Peer, Peers
-from cluster.network.stack.ports import HOST, Port
+from cluster.network.stack.ports import HOST
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE, Route
 from cluster.network.stack.settings import Settings
 from cluster.network.stack.slowpath import SlowPath
 from cluster.network.stack.trace import Trace, Tracer
 from cluster.network.stack.vtep import Tunnel, Vtep
-from cluster.network.wire import arp, ethernet, mac, offload, vxlan
+from cluster.network.wire import ethernet, mac, offload, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
 from cluster.network.wire.trains import Train
 
 _GOSSIP: Final = messages.TYPE.to_bytes(2, "big")
-_IPV4: Final = ethernet.IPV4.to_bytes(2, "big")
-_ARP: Final = ethernet.ARP.to_bytes(2, "big")
-_IPV6: Final = ethernet.IPV6.to_bytes(2, "big")
+
+
+class Traffic(NamedTuple):
+    """Counters of a port or of another node: frames, or datagrams; a train counts as one."""
+
+    kind: str
+    """`port` or `node`."""
+    name: str
+    received: int
+    sent: int
 
 
 class Datapath:
@@ -72,6 +80,7 @@ class Datapath:
         self._slow.relays = self.mesh is not None
         self.nat = None
         self.captures = Captures(self.me, self.peers, self.vtep)
+        self._ingress = Ingress(self.devices, self._bridge, self._slow, self.drops)
         self._tracer = Tracer(self._slow, self._exits, self._bridge)
         self._program()
 
@@ -133,10 +142,11 @@ class Datapath:
 
     def _connect(self, peers: Iterable[Peer]) -> None:
         self.peers.replace(peers)
-        self._outbox.forget()
+        addresses = [peer.address for peer in self.peers]
+        self._outbox.keep(addresses, [peer.cable for peer in self.peers])
         self._exits.tunnels = {
             peer.name: Tunnel(peer, turbo=self.settings.turbo)
-            for peer in self.peers.by_name.values()
+            for peer in self.peers
             if peer.vtep_mac
         }
         self._program()
@@ -188,7 +198,7 @@ class Datapath:
             data = frame.data
             flow = known.get(data[22:24] + data[26:38])
             if flow is None or not flow.carry(now, frame):
-                self._from_port(now, source, frame)
+                self._ingress.from_port(now, source, frame)
         return self._taken(now)
 
     def from_peer(self, now: float, address: Address, payloads: Sequence[Payload]) -> list[Action]:
@@ -197,6 +207,7 @@ class Datapath:
         if peer is None:
             self.drops.count(drops.UNKNOWN_PEER, len(payloads))
             return []
+        self.peers.received[peer.name] += len(payloads)
         if self.captures.active:
             self.captures.from_peer(now, peer, payloads)
         if address[1] != peer.port:
@@ -239,7 +250,7 @@ class Datapath:
             data = datagram[8:]
             flow = known.get(data[22:24] + data[26:38])
             if flow is None or not flow.carry_data(now, data):
-                self._from_link(now, TUNNEL, Frame(data), known)
+                self._ingress.from_link(now, TUNNEL, Frame(data), known)
 
     def _train(self, now: float, peer: Peer, train: Train) -> None:
         """Datagrams of a node that came at once: mostly one long segment."""
@@ -264,7 +275,7 @@ class Datapath:
         known = self._from_tunnel
         flow = known.get(flows.key(frame.data))
         if flow is None or not flow.carry(now, frame):
-            self._from_link(now, TUNNEL, frame, known)
+            self._ingress.from_link(now, TUNNEL, frame, known)
 
     def from_cable(self, now: float, address: Address, frames: Sequence[bytes]) -> list[Action]:
         """Datagrams at the cable socket, all from one address of the underlay."""
@@ -272,6 +283,7 @@ class Datapath:
         if peer is None:
             self.drops.count(drops.UNKNOWN_PEER, len(frames))
             return []
+        self.peers.received[peer.name] += len(frames)
         if self.captures.active:
             self.captures.from_cable(now, frames)
         known = self._from_cable
@@ -282,7 +294,7 @@ class Datapath:
             if data[12:14] == _GOSSIP and self.mesh is not None:
                 self._hear(now, peer, data)
             else:
-                self._from_link(now, WIRE, Frame(data), known)
+                self._ingress.from_link(now, WIRE, Frame(data), known)
         return self._taken(now)
 
     # ---- gossip ------------------------------------------------------------------------------
@@ -314,80 +326,6 @@ class Datapath:
         if self.captures.active:
             self.captures.sent(now, actions)
         return actions
-
-    # ---- links: what is not IPv4 ends here -----------------------------------------------------
-
-    def _from_port(self, now: float, port: Port, frame: Frame) -> None:
-        data = frame.data
-        kind = data[12:14]
-        if len(data) < ethernet.HEADER:
-            self.drops.count(drops.MALFORMED)
-        elif kind == _IPV6:
-            self.drops.count(drops.IPV6)
-        elif not port.is_pod:
-            self._from_own(now, port, frame)
-        elif kind == _ARP:
-            self._slow.resolved(now, self._bridge.hear(now, port, data))
-        else:
-            self._from_pod(now, port, frame)
-
-    def _from_pod(self, now: float, port: Port, frame: Frame) -> None:
-        data, bridge = frame.data, self._bridge
-        if data[6:12] != port.mac:
-            bridge.fdb.learn(now, data[6:12], port.name)
-        if data[:6] == bridge.mac:
-            if data[12:14] == _IPV4:
-                self._slow.take(now, BRIDGE, frame, port.flows)
-            else:
-                self.drops.count(drops.PROTOCOL)
-        elif data[0] & 1:
-            bridge.flood(port, frame)
-        elif data[12:14] != _IPV4:
-            bridge.switch(now, port, frame)
-        else:
-            to = bridge.behind(now, port, data[:6])
-            if to is None:
-                self.drops.count(drops.UNKNOWN_MAC)
-            else:
-                self._slow.take(now, BRIDGE, frame, port.flows, switched=to.name)
-
-    def _from_own(self, now: float, port: Port, frame: Frame) -> None:
-        """A frame of the node's own stack, or of the outside's."""
-        device = LOOPBACK if port.name == HOST else WIRE
-        kind = frame.data[12:14]
-        if kind == _ARP:
-            self._answer_for_all(port, frame.data)
-        elif frame.data[0] & 1 or kind != _IPV4:
-            self.drops.count(drops.MULTICAST if kind == _IPV4 else drops.PROTOCOL)
-        else:
-            self._slow.take(now, device, frame, port.flows)
-
-    def _answer_for_all(self, port: Port, data: bytes) -> None:
-        """At `host` and `outside` every address is behind the node, but the port's own."""
-        question = arp.parse(data)
-        if question is None:
-            self.drops.count(drops.MALFORMED)
-        elif question.operation == arp.REQUEST and question.target not in (
-            question.sender,
-            *port.addresses,
-        ):
-            device = self.devices[BRIDGE if port.name == HOST else WIRE]
-            port.queue.push(Frame(arp.reply(question, device.mac)))
-
-    def _from_link(
-        self, now: float, device: str, frame: Frame, known: dict[bytes, flows.Flow]
-    ) -> None:
-        """A frame from another node, by its VTEP or by the wire."""
-        data = frame.data
-        kind = data[12:14]
-        if len(data) < ethernet.HEADER:
-            self.drops.count(drops.MALFORMED)
-        elif data[:6] != self.devices[device].mac:
-            self.drops.count(drops.MULTICAST if data[0] & 1 else drops.NOT_FOR_US)
-        elif kind != _IPV4:
-            self.drops.count(drops.IPV6 if kind == _IPV6 else drops.PROTOCOL)
-        else:
-            self._slow.take(now, device, frame, known)
 
     # ---- time --------------------------------------------------------------------------------
 
@@ -433,3 +371,21 @@ class Datapath:
     def fdb(self, now: float) -> Iterator[fdb.Entry]:
         """The forwarding database of cni0."""
         return self._bridge.fdb.rows(now)
+
+    def traffic(self) -> Iterator[Traffic]:
+        """What went through each port and came from and went to each node."""
+        for port in self._bridge.ports.values():
+            yield Traffic("port", port.name, port.received, port.sent)
+        for peer in self.peers:
+            sent = self._outbox.peer(peer.address).sent + self._outbox.cable(peer.cable).sent
+            yield Traffic("node", peer.name, self.peers.received[peer.name], sent)
+
+    @property
+    def flows(self) -> int:
+        """Flows that were learned since a table changed last."""
+        return self._slow.flowing
+
+    @property
+    def suppressed(self) -> int:
+        """ICMP errors that were not sent because there were too many."""
+        return self._slow.answers.suppressed

@@ -3,7 +3,7 @@
 Frames of one call that go the same way leave as one action, so a shell sends them in one go.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cluster.network.stack.actions import Action, Address, Payload, ToCable, ToPeer, ToPort
@@ -13,12 +13,14 @@ from cluster.network.wire.frame import Frame
 class FrameQueue:
     """What goes to one port."""
 
-    __slots__ = ("_port", "_waiting", "items")
+    __slots__ = ("_port", "_waiting", "items", "sent")
 
     def __init__(self, waiting: "list[Queue]", port: str) -> None:
         self._waiting = waiting
         self._port = port
         self.items: list[Frame] = []
+        self.sent = 0
+        """Frames that were taken."""
 
     def push(self, frame: Frame) -> None:
         """One more frame."""
@@ -29,13 +31,14 @@ class FrameQueue:
     def taken(self) -> Action:
         """All of it, as an action."""
         items, self.items = self.items, []
+        self.sent += len(items)
         return ToPort(self._port, items)
 
 
 class ByteQueue:
     """What goes to one address of the underlay."""
 
-    __slots__ = ("_address", "_kind", "_waiting", "items")
+    __slots__ = ("_address", "_kind", "_waiting", "items", "sent")
 
     def __init__(
         self,
@@ -47,6 +50,8 @@ class ByteQueue:
         self._kind = kind
         self._address = address
         self.items: list[Payload] = []
+        self.sent = 0
+        """Datagrams that were taken; trains count as one."""
 
     def push(self, data: Payload) -> None:
         """One more payload; to a cable, of bytes."""
@@ -57,6 +62,7 @@ class ByteQueue:
     def taken(self) -> Action:
         """All of it, as an action."""
         items, self.items = self.items, []
+        self.sent += len(items)
         return self._kind(self._address, items)
 
 
@@ -89,10 +95,10 @@ class Outbox:
             queue = self._cables[address] = ByteQueue(self._waiting, ToCable, address)
         return queue
 
-    def forget(self) -> None:
-        """The nodes are others: addresses that nobody has any more take no memory."""
-        self._peers = {}
-        self._cables = {}
+    def keep(self, peers: Iterable[Address], cables: Iterable[Address]) -> None:
+        """These are the nodes: the queues of others are forgotten."""
+        self._peers = {at: self._peers[at] for at in peers if at in self._peers}
+        self._cables = {at: self._cables[at] for at in cables if at in self._cables}
 
     def take(self) -> list[Action]:
         """Everything, in the order in which destinations were first sent to."""

@@ -1,6 +1,6 @@
 """The other nodes, as flannel's Node annotations describe them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cluster.network.stack.actions import Address
@@ -75,6 +75,8 @@ class Peers:
         self._vxlan: dict[Address, Peer] = {}
         self._cable: dict[Address, Peer] = {}
         self._hosts: dict[str, Peer | None] = {}
+        self.received: dict[str, int] = {}
+        """Datagrams from each of them, by name."""
         self.replace(peers)
 
     def replace(self, peers: Iterable[Peer]) -> None:
@@ -86,10 +88,15 @@ class Peers:
         self.by_public = {peer.public: peer for peer in listed}
         self._vxlan = {peer.address: peer for peer in listed}
         self._cable = {peer.cable: peer for peer in listed}
+        self.received = {peer.name: self.received.get(peer.name, 0) for peer in listed}
         self._hosts = {}
         for peer in listed:
             host = peer.address[0]
             self._hosts[host] = None if host in self._hosts else peer
+
+    def __iter__(self) -> Iterator[Peer]:
+        """All of them, sorted by name."""
+        return iter(self.by_name.values())
 
     def sender(self, address: Address) -> Peer | None:
         """Who sends VXLAN from an address of the underlay; None where no node does.

@@ -24,7 +24,6 @@ class Port:
         "name",
         "queue",
         "received",
-        "sent",
     )
 
     def __init__(
@@ -41,8 +40,11 @@ class Port:
         """What comes from it and was decided before."""
         self.received = 0
         """Frames from it."""
-        self.sent = 0
+
+    @property
+    def sent(self) -> int:
         """Frames to it."""
+        return self.queue.sent
 
     @property
     def is_pod(self) -> bool:

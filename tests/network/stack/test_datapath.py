@@ -149,12 +149,12 @@ def test_a_tcp_connection_passes_by_the_cache_once_it_stands_and_ends_in_conntra
 
     to(tcp.SYN)
     back(tcp.SYN | tcp.ACK)
-    assert not one.node.datapath._slow.flowing
+    assert not one.node.datapath.flows
     to(tcp.ACK)
     for turn in range(3):
         to(tcp.ACK | tcp.PSH, b"x" * turn)
         back(tcp.ACK | tcp.PSH, b"y" * turn)
-    assert one.node.datapath._slow.flowing == 2
+    assert one.node.datapath.flows == 2
     (connection,) = nat.conntrack.connections()
     assert connection.original.packets == 5
     assert connection.answers.packets == 4
@@ -535,3 +535,18 @@ def test_settings_say_what_is_wrong_with_them() -> None:
             Settings(**given)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="VTEP"):
         Peer("n", 1, network, b"\x01" * 6)
+
+
+def test_traffic_is_counted_by_port_and_by_node() -> None:
+    world = World()
+    one, two = world.pod(1, 5), world.pod(2, 7)
+    for _ in range(3):
+        one.send(udp_packet(one.address, 1, two.address, 2))
+    rows = [list(node.datapath.traffic()) for node in world.nodes]
+    assert ("port", "pod5", 3, 0) in rows[0]
+    assert ("node", "n2", 0, 3) in rows[0]
+    assert ("port", "pod7", 0, 3) in rows[1]
+    assert ("node", "n1", 3, 0) in rows[1]
+    world.carry(one.node, one.node.datapath.set_peers(2.0, [two.node.datapath.me]))
+    one.send(udp_packet(one.address, 1, two.address, 2))
+    assert ("node", "n2", 0, 4) in list(one.node.datapath.traffic())

@@ -235,7 +235,7 @@ def test_hostile_frames_never_raise_and_leave_nothing_behind(
         if due is not None and due <= world.now:
             datapath.tick(world.now)
     assert datapath.drops.get(drops.MALFORMED) > 100
-    assert datapath._slow.flowing <= flows.LARGEST
+    assert datapath.flows <= flows.LARGEST
     assert len(list(datapath.fdb(world.now))) <= fdb.LARGEST + 2
     assert len(list(datapath.neighbours(world.now))) <= neigh.LARGEST + neigh.UNRESOLVED + 2
     world.pass_time(100, step=1)
