@@ -18,6 +18,7 @@ from cluster.api import errors, identity, objects, timestamps
 from cluster.api.objects import Object
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.api.persistentvolumes import local
+from cluster.api.validation import endpoints
 from cluster.apiserver import codec
 from cluster.apiserver.authz.policy import ensuring
 
@@ -106,16 +107,15 @@ async def keep(registry: "Registry", initial: Initial) -> None:
 
 
 async def restore(registry: "Registry", initial: Initial) -> None:
-    """Make the `kubernetes` Service and its EndpointSlice where they are missing.
+    """Make the `kubernetes` Service and what it leads to where they are missing.
 
     errors.StatusError where the store refuses it.
     """
     service = _create(registry, _service(initial))
     if not _present(registry, service):
         await _write(registry, [service])
-    named = registry.cache.get("endpointslices.discovery.k8s.io", "default", "kubernetes")
-    if initial.advertise and named is None:
-        await _advertise(registry, initial)
+    if initial.advertise:
+        await _advertise(registry, initial, missing=True)
 
 
 async def _write(registry: "Registry", missing: list[Operation]) -> None:
@@ -229,38 +229,55 @@ def _service(initial: Initial) -> Object:
     }
 
 
-async def _advertise(registry: "Registry", initial: Initial) -> None:
-    """Name this server in the Service's EndpointSlice, in place of where it was before."""
-    wanted = {
-        "endpoints": [{"addresses": [initial.advertise], "conditions": {"ready": True}}],
-        "ports": [{"name": "https", "port": initial.port, "protocol": "TCP"}],
-    }
-    family = "IPv6" if ":" in initial.advertise else "IPv4"
-    full: Object = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"kubernetes.io/service-name": "kubernetes"},
+def _advertised(initial: Initial) -> Iterator[tuple[Object, Object]]:
+    """The Service's EndpointSlice and, where such an address may be there, its Endpoints; of each
+    the document without what says where this server is, and that.
+    """
+    port = {"name": "https", "port": initial.port, "protocol": "TCP"}
+    named = {"name": "kubernetes", "namespace": "default"}
+    place = {"addresses": [initial.advertise], "conditions": {"ready": True}}
+    labels = {"kubernetes.io/service-name": "kubernetes"}
+    yield (
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**named, "labels": labels},
+            "addressType": "IPv6" if ":" in initial.advertise else "IPv4",
         },
-        "addressType": family,
-        **wanted,
-    }
-    operation = _create(registry, full)
-    if _present(registry, operation):
-        operation = Operation(
-            Verb.PATCH,
-            operation.resource,
-            "default",
-            "kubernetes",
-            body=codec.document(wanted),
-            patch_type=MERGE_PATCH,
+        {"endpoints": [place], "ports": [port]},
+    )
+    if not endpoints.special("", initial.advertise):
+        labels = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+        yield (
+            {"apiVersion": "v1", "kind": "Endpoints", "metadata": {**named, "labels": labels}},
+            {"subsets": [{"addresses": [{"ip": initial.advertise}], "ports": [port]}]},
         )
-    (result,) = await registry.write([operation], USER)
-    if isinstance(result, errors.StatusError):
-        log = structlog.get_logger().bind(component="apiserver")
-        log.warning("cannot advertise the API server", error=result.message)
+
+
+async def _advertise(registry: "Registry", initial: Initial, *, missing: bool = False) -> None:
+    """Name this server in what the Service leads to, in place of where it was before; with
+    `missing` only in what is not there.
+    """
+    operations = []
+    for full, wanted in _advertised(initial):
+        operation = _create(registry, {**full, **wanted})
+        if not _present(registry, operation):
+            operations.append(operation)
+        elif not missing:
+            operations.append(
+                Operation(
+                    Verb.PATCH,
+                    operation.resource,
+                    "default",
+                    "kubernetes",
+                    body=codec.document(wanted),
+                    patch_type=MERGE_PATCH,
+                )
+            )
+    for result in await registry.write(operations, USER) if operations else ():
+        if isinstance(result, errors.StatusError):
+            log = structlog.get_logger().bind(component="apiserver")
+            log.warning("cannot advertise the API server", error=result.message)
 
 
 def _create(registry: "Registry", obj: Object) -> Operation:

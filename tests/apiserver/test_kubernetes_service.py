@@ -2,12 +2,14 @@
 
 import asyncio
 
+import pytest
 from rest_world import serving
 
 from cluster.aio import tasks
 from cluster.apiserver import bootstrap
 
 SERVICES = "/api/v1/namespaces/default/services"
+ENDPOINTS = "/api/v1/namespaces/default/endpoints"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 MERGE = {"Content_Type": "application/merge-patch+json"}
 
@@ -23,12 +25,26 @@ def test_what_is_deleted_of_it_comes_back() -> None:
 
             assert (await api.call("DELETE", f"{SERVICES}/kubernetes")).status == 200
             assert (await api.call("DELETE", f"{SLICES}/kubernetes")).status == 200
+            assert (await api.call("DELETE", f"{ENDPOINTS}/kubernetes")).status == 200
             await bootstrap.restore(api.registry, initial)
             after = (await api.get(f"{SERVICES}/kubernetes")).json
             assert after["metadata"]["uid"] != before["metadata"]["uid"]
             assert after["spec"] == before["spec"]
             endpoints = (await api.get(f"{SLICES}/kubernetes")).json["endpoints"]
             assert endpoints[0]["addresses"] == ["192.0.2.1"]
+            subsets = (await api.get(f"{ENDPOINTS}/kubernetes")).json["subsets"]
+            assert subsets[0]["addresses"] == [{"ip": "192.0.2.1"}]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.1", 404), ("127.9.0.1", 200)])
+def test_endpoints_name_no_loopback_but_a_cluster_s_own_range(address: str, status: int) -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            await bootstrap.restore(api.registry, bootstrap.Initial(advertise=address))
+            assert (await api.get(f"{ENDPOINTS}/kubernetes")).status == status
+            assert (await api.get(f"{SLICES}/kubernetes")).status == 200
 
     asyncio.run(scenario())
 
