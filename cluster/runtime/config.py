@@ -51,6 +51,8 @@ class Config:
     """The port of VXLAN (RFC 7348) there; 0: any that is free."""
     cable_port: int = 4790
     """The port of the emulated wire between the nodes there; 0: any that is free."""
+    turbo: bool = False
+    """Whether frames larger than the MTU go whole, not cut, to nodes that are told so, too."""
     host_gateway: str = ""
     """The address at which pods reach what listens on this machine's 127.0.0.1; "": none."""
     image_pull_seconds: float = 0.0

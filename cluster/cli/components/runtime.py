@@ -8,7 +8,7 @@ import click
 
 from cluster.api import quantity
 from cluster.cli import connection, flags, imagescriptsflag, process, servertls
-from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
+from cluster.cli.flags import BOOLEAN, DURATION, NUMBER, TEXT, Setting
 from cluster.runtime import config as configs
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ _SETTINGS = (
     Setting("underlay_address", TEXT, "Where its datagrams are received, if not at --node-ip."),
     Setting("vxlan_port", NUMBER, "UDP port of VXLAN there; 0 takes a free one."),
     Setting("cable_port", NUMBER, "UDP port of the wire between nodes; 0 takes a free one."),
+    Setting(
+        "turbo", BOOLEAN, "Send frames of 64 KB whole to nodes that do so, too.", "network-turbo"
+    ),
     Setting("host_gateway", TEXT, "Address at which pods reach 127.0.0.1 of this machine."),
     Setting("image_pull_seconds", DURATION, "How long each image pull takes.", "image-pull-time"),
 )

@@ -28,6 +28,7 @@ def build(
         backend=_BACKENDS[settings.backend],
         vni=settings.vni or 1,
         mtu=settings.mtu,
+        turbo=config.turbo,
     )
     datapath = Datapath(core, random)
     own = (core.address, core.gateway, core.network.network)
