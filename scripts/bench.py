@@ -3,7 +3,7 @@
 
     scripts/bench.py [GROUP…] [--json FILE]
 
-Groups: calibration, api, clusters, scale, node, streams, rest, watch, lab, scheduler, network
+Groups: calibration, api, clusters, scale, node, streams, rest, watch, lab, scheduler, network, netns
 (default: all), and month (the whole of a figure of lab's, which takes minutes). The calibration
 figures are of work that is not kubemu's: compare figures of different days by their ratio to them.
 """
@@ -20,7 +20,7 @@ from benchmarks import figures  # noqa: E402
 
 GROUPS = (
     "calibration", "api", "clusters", "scale", "node", "streams", "rest", "watch", "lab",
-    "scheduler", "network",
+    "scheduler", "network", "netns",
 )  # fmt: skip
 LONG = ("month",)
 """Groups that are run where they are asked for by name."""
