@@ -25,7 +25,7 @@ from cluster.network.stack.endhost.errors import Allowance, IcmpError
 from cluster.network.stack.endhost.flow import Flow
 from cluster.network.stack.endhost.held import Held
 from cluster.network.stack.endhost.listener import Listener, Request
-from cluster.network.stack.endhost.neighbours import Neighbours
+from cluster.network.stack.endhost.neighbours import NEVER, Neighbours, led
 from cluster.network.stack.endhost.paths import Paths
 from cluster.network.stack.endhost.ports import Ports, error
 from cluster.network.stack.endhost.settings import Settings
@@ -209,14 +209,10 @@ class Host:
             return
         destination = self.neighbour(now, hop, source)
         if destination:
-            frame = Frame(
-                destination + frame.data[len(destination) :],
-                frame.gso_size,
-                frame.csum_start,
-                frame.csum_offset,
-                frame.trusted,
-            )
-        self.emit(hop, target, destination, frame)
+            self._out.append(led(destination, frame))
+        elif hop:
+            self.neighbours.wait(hop, frame)
+        self.wanted()
 
     def neighbour(self, now: float, hop: int, source: int) -> bytes:
         """The Ethernet address of a hop; b"" where it is not known yet (or is nobody's: 0)."""
@@ -224,15 +220,24 @@ class Host:
             return self.settings.gateway_mac
         return self.neighbours.find(now, hop, source or self._first) if hop else b""
 
-    def emit(self, hop: int, target: int, destination: bytes, frame: Frame) -> None:
-        """A frame is ready: for the link, for this host itself, or for when its hop is known."""
-        if destination and not (not hop and self._is_here(target)):
-            self._out.append(frame)
-        elif self._is_here(target):
+    def lead(self, now: float, flow: Flow) -> None:
+        """Find where the frames of a flow go."""
+        found = self.neighbour(now, flow.hop, flow.local.address)
+        if found != flow.framing.destination or not found:
+            flow.framing.lead(found, self.settings.mac)
+        flow.generation = self.neighbours.generation
+        flow.until = (
+            self.neighbours.until(now, flow.hop) if not self.settings.gateway_mac else NEVER
+        )
+
+    def emit(self, flow: Flow, frame: Frame) -> None:
+        """A frame of a flow: for the link, this host itself, or for when its hop is known."""
+        if not flow.hop and self._is_here(flow.peer.address):
             self._local.append(frame)
-        elif hop:
-            self.neighbours.wait(hop, frame)
-        self.wanted()
+        elif flow.framing.destination:
+            self._out.append(frame)
+        elif flow.hop:
+            self.neighbours.wait(flow.hop, frame)
 
     def mss(self, target: int) -> int:
         """The longest TCP payload, with options, of a packet to an address."""

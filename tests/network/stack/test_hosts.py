@@ -390,7 +390,7 @@ def test_no_frame_raises_or_is_kept(frames, seed):
     here, _, _ = connected(link)
     host = link.hosts[1]
     host.on_unbound = lambda *_: True
-    lead = host.settings.mac + here.framing._local.address.to_bytes(4, "big") + b"\0\0"
+    lead = host.settings.mac + link.hosts[0].settings.mac
     good = [one.data for one in link.frames[-3:]]
     for data in frames:
         kind = draw.choice([b"\x08\x00", b"\x08\x06", b"\x86\xdd"])

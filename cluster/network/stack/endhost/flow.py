@@ -7,15 +7,17 @@ from typing import Final
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.segment import Offer, Segment
-from cluster.network.wire import ethernet, ipv4, tcp
+from cluster.network.wire import checksums, ethernet, ipv4, tcp
 from cluster.network.wire.frame import Frame
 
 KEY: Final = struct.Struct("!IIHH")
 """What names a flow: the peer's address and ours, the peer's port and ours, as in its packets."""
 TTL: Final = 64
-_FIXED = struct.Struct("!6s6sHHHHHHHIIHHIIHHHH")
-_STAMPED = struct.Struct("!6s6sHHHHHHHIIHHIIHHHHIII")
-_STAMPS: Final = 0x0101080A
+_FIXED = struct.Struct("!16sHH4sH12sIIHHH2s")
+_STAMPED = struct.Struct("!16sHH4sH12sIIHHH6sII")
+_LEAD: Final = b"\x00\x00\x01\x01\x08\x0a"
+"""No urgent data, and the option of timestamps as all write it."""
+_BETWEEN: Final = struct.pack("!HBB", ipv4.DONT_FRAGMENT, TTL, ipv4.TCP)
 _START: Final = ethernet.HEADER + ipv4.HEADER
 _NEVER: Final = float("inf")
 
@@ -28,12 +30,11 @@ def key(peer: Endpoint, local: Endpoint) -> bytes:
 class Framing:
     """Makes frames of segments between two ends. Checksums are left to whoever cuts them."""
 
-    __slots__ = ("_header_sum", "_identification", "_local", "_peer", "_pseudo_sum")
+    __slots__ = ("_ends", "_header_sum", "_identification", "_lead", "_pseudo_sum", "destination")
 
     def __init__(self, local: Endpoint, peer: Endpoint, identification: int = 0) -> None:
-        self._local = local
-        self._peer = peer
         self._identification = identification
+        self._ends = KEY.pack(local.address, peer.address, local.port, peer.port)
         ends = (
             (local.address >> 16)
             + (local.address & 0xFFFF)
@@ -42,48 +43,69 @@ class Framing:
         )
         self._header_sum = 0x4500 + ipv4.DONT_FRAGMENT + (TTL << 8 | ipv4.TCP) + ends
         self._pseudo_sum = ends + ipv4.TCP
+        self.destination = b""
+        self._lead = b""
 
-    def frame(self, destination: bytes, source: bytes, segment: Segment) -> Frame:
-        """The frame of a segment, between two Ethernet addresses."""
+    def lead(self, destination: bytes, source: bytes) -> None:
+        """From now on frames go from one Ethernet address to another; b"": to be said later."""
+        self.destination = destination
+        self._lead = (destination or bytes(6)) + source + b"\x08\x00\x45\x00"
+
+    def frame(self, segment: Segment) -> Frame:
+        """The frame of a segment."""
         payload, stamps = segment.payload, segment.stamps
-        plain = not segment.sack and segment.offer is None
-        options = b"" if plain else tcp.build_options(_options(segment))
-        stamped = plain and stamps is not None
-        header = tcp.HEADER + (12 if stamped else len(options))
-        length = header + len(payload)
-        whole = length + ipv4.HEADER
         size = segment.gso_size
         number = self._identification
         self._identification = (number + (len(payload) // size + 1 if size else 1)) & 0xFFFF
-        pseudo = self._pseudo_sum + length
-        pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
-        local, peer = self._local, self._peer
-        fixed = (
-            destination,
-            source,
-            ethernet.IPV4,
-            0x4500,
+        if stamps is not None and not segment.sack and segment.offer is None:
+            length = len(payload) + 32
+            whole = length + 20
+            pseudo = self._pseudo_sum + length
+            pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
+            data = (
+                _STAMPED.pack(
+                    self._lead,
+                    whole,
+                    number,
+                    _BETWEEN,
+                    (self._header_sum + whole + number) % 0xFFFF ^ 0xFFFF,
+                    self._ends,
+                    segment.sequence,
+                    segment.acknowledgment,
+                    0x8000 | segment.flags,
+                    segment.window,
+                    (pseudo & 0xFFFF) + (pseudo >> 16),
+                    _LEAD,
+                    stamps[0],
+                    stamps[1],
+                )
+                + payload
+            )
+        else:
+            data = self._odd(segment, number)
+        return Frame(data, size, _START, tcp.CHECKSUM, True)
+
+    def _odd(self, segment: Segment, number: int) -> bytes:
+        """The frame of a segment with other options, or none."""
+        options = tcp.build_options(_options(segment))
+        header = tcp.HEADER + len(options)
+        length = header + len(segment.payload)
+        whole = length + ipv4.HEADER
+        fixed = _FIXED.pack(
+            self._lead,
             whole,
             number,
-            ipv4.DONT_FRAGMENT,
-            TTL << 8 | ipv4.TCP,
+            _BETWEEN,
             (self._header_sum + whole + number) % 0xFFFF ^ 0xFFFF,
-            local.address,
-            peer.address,
-            local.port,
-            peer.port,
+            self._ends,
             segment.sequence,
             segment.acknowledgment,
             header << 10 | segment.flags,
             segment.window,
-            (pseudo & 0xFFFF) + (pseudo >> 16),
-            0,
+            checksums.fold(self._pseudo_sum + length),
+            bytes(2),
         )
-        if stamped and stamps is not None:
-            data = _STAMPED.pack(*fixed, _STAMPS, *stamps) + payload
-        else:
-            data = _FIXED.pack(*fixed) + options + payload
-        return Frame(data, size, _START, tcp.CHECKSUM, True)
+        return b"".join((fixed, options, segment.payload))
 
 
 def _options(segment: Segment) -> tcp.Options:
@@ -101,11 +123,13 @@ class Flow:
     __slots__ = (
         "connection",
         "framing",
+        "generation",
         "hop",
         "key",
         "local",
         "peer",
         "timer_at",
+        "until",
         "watch",
     )
 
@@ -118,6 +142,10 @@ class Flow:
         self.connection = connection
         self.hop = hop
         self.framing = Framing(local, peer, number)
+        self.until = -_NEVER
+        """Until when the hop's Ethernet address need not be asked for."""
+        self.generation = 0
+        """Of the table of neighbours that it was found in."""
         self.watch: Callable[[int], None] | None = None
         self.timer_at = _NEVER
         """The earliest time at which the host will look at its deadline."""

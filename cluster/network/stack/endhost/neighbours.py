@@ -6,6 +6,7 @@ from typing import Final
 from cluster.network.wire import arp, mac
 from cluster.network.wire.frame import Frame
 
+NEVER: Final = float("inf")
 REACHABLE_SECONDS: Final = 30.0
 """net.ipv4.neigh.*.base_reachable_time_ms: how long a confirmation is believed."""
 RETRY_SECONDS: Final = 1.0
@@ -29,7 +30,7 @@ class _Neighbour:
         self.tries = 0
         """Questions that nobody has answered."""
         self.asked = 0.0
-        self.at = float("inf")
+        self.at = NEVER
         """When to ask again."""
         self.waiting: deque[Frame] = deque()
         self.size = 0
@@ -44,6 +45,8 @@ class Neighbours:
         self._asking: dict[int, _Neighbour] = {}
         self.questions: list[Frame] = []
         """Frames that are to go out."""
+        self.generation = 1
+        """Another one whenever an address that is known changes."""
         self.lost = 0
         """Packets that found no neighbour."""
 
@@ -61,6 +64,13 @@ class Neighbours:
             neighbour.tries = 0
             self._ask(now, hop, neighbour, source)
         return neighbour.mac
+
+    def until(self, now: float, hop: int) -> float:
+        """Until when `find` need not be called again for a hop, unless the generation changes."""
+        neighbour = self._known.get(hop)
+        if neighbour is None or not neighbour.mac or hop in self._asking:
+            return now
+        return neighbour.confirmed + REACHABLE_SECONDS
 
     def wait(self, hop: int, frame: Frame) -> None:
         """Keep a frame (without its destination) until the neighbour answers."""
@@ -80,20 +90,23 @@ class Neighbours:
             neighbour = self._make(packet.sender)
         if mac.is_group(packet.sender_mac):
             return []
+        if neighbour.mac != packet.sender_mac:
+            self.generation += 1
         neighbour.mac = packet.sender_mac
         neighbour.confirmed = now
-        neighbour.at = float("inf")
+        neighbour.at = NEVER
         self._asking.pop(packet.sender, None)
         waiting, neighbour.waiting = neighbour.waiting, deque()
         neighbour.size = 0
         lead = neighbour.mac
-        return [_led(lead, frame) for frame in waiting]
+        return [led(lead, frame) for frame in waiting]
 
     def set(self, address: int, found: bytes) -> None:
         """A neighbour that is known for ever (`ip neigh add ... nud permanent`)."""
         neighbour = self._known.setdefault(address, _Neighbour())
         neighbour.mac = found
-        neighbour.confirmed = float("inf")
+        neighbour.confirmed = NEVER
+        self.generation += 1
 
     def rows(self) -> list[tuple[int, bytes, float]]:
         """All that are known: address, Ethernet address (b"": asked for), time confirmed."""
@@ -107,7 +120,7 @@ class Neighbours:
     @property
     def deadline(self) -> float:
         """When somebody is to be asked again."""
-        return min((one.at for one in self._asking.values()), default=float("inf"))
+        return min((one.at for one in self._asking.values()), default=NEVER)
 
     def tick(self, now: float, source: int) -> list[tuple[int, list[Frame]]]:
         """Ask again; the addresses that nobody has, with what waited for them."""
@@ -120,6 +133,7 @@ class Neighbours:
                 continue
             del self._asking[hop]
             del self._known[hop]
+            self.generation += 1
             self.lost += len(neighbour.waiting)
             silent.append((hop, list(neighbour.waiting)))
         return silent
@@ -138,10 +152,12 @@ class Neighbours:
             oldest = next(iter(self._known))
             self._asking.pop(oldest, None)
             self.lost += len(self._known.pop(oldest).waiting)
+            self.generation += 1
         made = self._known[hop] = _Neighbour()
         return made
 
 
-def _led(destination: bytes, frame: Frame) -> Frame:
+def led(destination: bytes, frame: Frame) -> Frame:
+    """A frame that goes to an Ethernet address."""
     data = destination + frame.data[len(destination) :]
     return Frame(data, frame.gso_size, frame.csum_start, frame.csum_offset, frame.trusted)

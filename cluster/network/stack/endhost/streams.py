@@ -24,11 +24,12 @@ from cluster.network.wire.frame import Frame
 if TYPE_CHECKING:
     from cluster.network.stack.host import Host
 
-_FAST: Final = struct.Struct("!16xH20xIIHHHH")
-_STAMPS: Final = struct.Struct("!II")
-_LEAD: Final = b"\x01\x01\x08\x0a"
+_FAST: Final = struct.Struct("!16xH20xIIHH")
+_STAMPED: Final = struct.Struct("!16xH20xIIHH4xIII")
+_LEAD: Final = 0x0101080A
 _TCP_AT: Final = ethernet.HEADER + ipv4.HEADER
 _OPTIONS_AT: Final = _TCP_AT + tcp.HEADER
+_STAMPED_AT: Final = _OPTIONS_AT + 12
 _NEVER: Final = float("inf")
 
 
@@ -106,13 +107,15 @@ class Streams:
         hop = self._host.hop(peer.address)
         flow = Flow(local, peer, connection, hop, self._random.getrandbits(16))
         self.flows[flow.key] = flow
-        connection.attach(lambda _connection: self._want(flow))
-        self._want(flow)  # It may have wanted before there was anybody to wake.
-        return flow
+        dirty, host = self._dirty, self._host
 
-    def _want(self, flow: Flow) -> None:
-        self._dirty.append(flow)
-        self._host.wanted()
+        def wake() -> None:
+            dirty.append(flow)
+            if len(dirty) == 1:
+                host.wanted()
+
+        connection.attach(wake)
+        return flow
 
     def _touch(self, flow: Flow) -> None:
         self._touched[flow] = None
@@ -126,31 +129,40 @@ class Streams:
         """
         data = frame.data
         flow = self.flows.get(data[26:38])
-        if flow is None or len(data) < _OPTIONS_AT:
+        if flow is None or flow.connection.state == states.SYN_SENT:
             return False
-        connection = flow.connection
-        if connection.state == states.SYN_SENT:
+        stamps = None
+        sack: tuple[tuple[int, int], ...] = ()
+        if data[_TCP_AT + 12 : _TCP_AT + 13] == b"\x80" and len(data) >= _STAMPED_AT:
+            whole, sequence, acknowledgment, bits, window, lead, value, echo = _STAMPED.unpack_from(
+                data
+            )
+            start = _STAMPED_AT
+            if lead == _LEAD:
+                stamps = value, echo
+            else:
+                options = tcp.options(data[_OPTIONS_AT:start])
+                stamps, sack = options.timestamps, options.sack
+        elif len(data) >= _OPTIONS_AT:
+            whole, sequence, acknowledgment, bits, window = _FAST.unpack_from(data)
+            start = _TCP_AT + (bits >> 12 << 2)
+            if start != _OPTIONS_AT:
+                options = tcp.options(data[_OPTIONS_AT:start])
+                stamps, sack = options.timestamps, options.sack
+        else:
             return False
-        whole, sequence, acknowledgment, bits, window, _, _ = _FAST.unpack_from(data)
         end = ethernet.HEADER + whole
-        start = _TCP_AT + (bits >> 12 << 2)
-        if end > len(data) or start > end or start < _OPTIONS_AT or bits & tcp.SYN:
+        if end > len(data) or not _OPTIONS_AT <= start <= end or bits & tcp.SYN:
             return False
         if not frame.trusted and not self._valid(frame, end):
             return True
-        stamps = None
-        sack: tuple[tuple[int, int], ...] = ()
-        if start == _OPTIONS_AT + 12 and data[_OPTIONS_AT : _OPTIONS_AT + 4] == _LEAD:
-            stamps = _STAMPS.unpack_from(data, _OPTIONS_AT + 4)
-        elif start > _OPTIONS_AT:
-            options = tcp.options(data[_OPTIONS_AT:start])
-            stamps, sack = options.timestamps, options.sack
-        segment = Segment(
-            bits & 0xFF, sequence, acknowledgment, window, data[start:end], stamps, sack
+        connection = flow.connection
+        connection.receive(
+            now,
+            Segment(bits & 0xFF, sequence, acknowledgment, window, data[start:end], stamps, sack),
         )
-        connection.receive(now, segment)
         if connection.events:
-            self._touch(flow)
+            self._touched[flow] = None
         return True
 
     def _valid(self, frame: Frame, end: int) -> bool:
@@ -349,8 +361,9 @@ class Streams:
 
     def _send(self, now: float, peer: Endpoint, local: Endpoint, segment: Segment) -> None:
         """Send a segment that is no connection's."""
-        frame = Framing(local, peer).frame(bytes(6), self._host.settings.mac, segment)
-        self._host.send_frame(now, peer.address, local.address, frame)
+        framing = Framing(local, peer)
+        framing.lead(bytes(6), self._host.settings.mac)
+        self._host.send_frame(now, peer.address, local.address, framing.frame(segment))
 
     def failed(self, found: IcmpError, sequence: int) -> None:
         """ICMP tells of something that a connection sent (RFC 5927: it must be under way)."""
@@ -390,7 +403,8 @@ class Streams:
             touched, self._touched = self._touched, {}
             for flow in touched:
                 self._tell(flow)
-            dirty, self._dirty = self._dirty, []
+            dirty = self._dirty.copy()
+            self._dirty.clear()
             for flow in dirty:
                 self._pull(now, flow)
 
@@ -405,14 +419,13 @@ class Streams:
         segments = connection.pull(now)
         if segments:
             host = self._host
-            source = host.settings.mac
-            destination = host.neighbour(now, flow.hop, flow.local.address)
+            if now >= flow.until or flow.generation != host.neighbours.generation:
+                host.lead(now, flow)
             frame = flow.framing.frame
             for segment in segments:
-                made = frame(destination or bytes(6), source, segment)
-                host.emit(flow.hop, flow.peer.address, destination, made)
+                host.emit(flow, frame(segment))
         if connection.events:
-            self._touch(flow)
+            self._touched[flow] = None
         if connection.state in _GONE:
             self._remove(now, flow)
             return

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cluster.network.stack.tcp.connection import Connection
 
 _NEVER: Final = float("inf")
+_TELLING: Final = tcp.SYN | tcp.FIN | tcp.RST | tcp.ACK
 _SPECIAL: Final = tcp.SYN | tcp.FIN | tcp.RST
 _OVER: Final = frozenset((states.CLOSED, states.TIME_WAIT))
 _QUIET: Final = 0.2
@@ -29,6 +30,8 @@ def receive(connection: "Connection", now: float, segment: Segment) -> None:
     state = connection.state
     if state == states.SYN_SENT:
         _answer(connection, now, segment)
+        return
+    if state == states.ESTABLISHED and _predicted(connection, now, segment):
         return
     if state in _OVER:
         return
@@ -55,6 +58,52 @@ def receive(connection: "Connection", now: float, segment: Segment) -> None:
         connection.acknowledge()
     if inbound.fin >= 0 and inbound.reach_fin():
         _peer_ended(connection)
+
+
+def _predicted(connection: "Connection", now: float, segment: Segment) -> bool:
+    """The way of nearly all segments: the next one in order, and nothing special (the "header
+    prediction" of old). False, and nothing has happened, where more is to be looked at.
+    """
+    inbound, outbound = connection.inbound, connection.outbound
+    payload, position = segment.payload, inbound.next
+    size = len(payload)
+    known = outbound.unacknowledged
+    count = (segment.acknowledgment - outbound.start - known) & MASK
+    if (
+        segment.sequence != (inbound.start + position) & MASK
+        or segment.flags & _TELLING != tcp.ACK
+        or segment.sack
+        or count > outbound.next - known
+        or not (count or size)
+        or position + size > inbound.edge
+        or outbound.phase
+        or inbound.ahead
+        or inbound.fin >= 0
+        or connection.orphan
+    ):
+        return False
+    if connection.stamped:
+        stamps = segment.stamps
+        if stamps is None or (stamps[0] - connection.recent) & MASK >= HALF:
+            return False
+        if position <= connection.told:
+            connection.recent = stamps[0]
+            connection.recent_at = now
+    connection.heard_at = now
+    connection.probes = 0
+    if count:
+        _advance(connection, now, segment, known + count)
+    window = segment.window << outbound.scale
+    if known + count + window != outbound.limit:
+        _window(connection, segment, position, known + count, window, advanced=count > 0)
+    connection.window_at = position
+    if size:
+        inbound.next = position + size
+        inbound.buffer += payload
+        connection.memory.used += size
+        connection.events |= events.READABLE
+        _schedule(connection, now, size)
+    return True
 
 
 # ---- is it acceptable? ---------------------------------------------------------------------------
@@ -173,7 +222,8 @@ def _advance(connection: "Connection", now: float, segment: Segment, reached: in
         outbound.detect()
     if outbound.next < outbound.end or outbound.phase:
         connection.want()
-    connection.freed()
+    if connection.full:
+        connection.freed()
     connection.soft_error = 0
     if outbound.ended and reached == outbound.end and connection.state in states.ACKNOWLEDGED:
         _our_end_arrived(connection, now)
@@ -239,20 +289,25 @@ def _data(connection: "Connection", now: float, segment: Segment, position: int)
             connection.acknowledge_apart(now)
         return True
     connection.events |= events.READABLE
-    connection.unacked += len(payload)
-    if len(payload) > connection.typical:
-        connection.typical = min(len(payload), inbound.mss)
-    if (
-        behind
-        or connection.unacked >= connection.typical << 1
-        or (len(payload) >= _LONG and now - connection.received_at > _QUIET)
+    if behind:
+        connection.acknowledge()
+    _schedule(connection, now, len(payload))
+    return True
+
+
+def _schedule(connection: "Connection", now: float, size: int) -> None:
+    """Have new data acknowledged: two segments at once, one a little later."""
+    unacked = connection.unacked = connection.unacked + size
+    if size > connection.typical:
+        connection.typical = min(size, connection.inbound.mss)
+    if unacked >= connection.typical << 1 or (
+        size >= _LONG and now - connection.received_at > _QUIET
     ):
         connection.acknowledge()
     elif connection.ack_at == _NEVER:
         connection.ack_at = now + DELAYED_ACK
         connection.want()
     connection.received_at = now
-    return True
 
 
 def _peer_ended(connection: "Connection") -> None:

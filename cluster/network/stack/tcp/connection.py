@@ -29,7 +29,7 @@ _LOW_WATER: Final = 3
 """Writable again is who has a third of his buffer free (as Linux)."""
 
 
-def _nothing(_connection: "Connection") -> None:
+def _nothing() -> None:
     """Nobody asked to be told."""
 
 
@@ -38,7 +38,6 @@ class Connection:
 
     __slots__ = (
         "_answer",
-        "_full",
         "_immediate",
         "_over",
         "_queued",
@@ -49,6 +48,7 @@ class Connection:
         "clock",
         "error",
         "events",
+        "full",
         "heard_at",
         "inbound",
         "keep_alive",
@@ -125,19 +125,20 @@ class Connection:
         self.soft_error = 0
         """What ICMP said, which a timeout will be explained by."""
         self.events = 0
-        self._wake: Callable[[Connection], None] = _nothing
+        self._wake: Callable[[], None] = _nothing
         self._queued = False
-        self._full = False
+        self.full = False
+        """Whether somebody waits for room in the buffer."""
         self._over = False
         self._answer = Offer()
         """What our SYN says where it answers the peer's."""
         self._immediate: list[Segment] = []
 
-    def attach(self, wake: Callable[["Connection"], None]) -> None:
+    def attach(self, wake: Callable[[], None]) -> None:
         """Call `wake` when there is something to pull, once until it is pulled."""
         self._wake = wake
         if self._queued:
-            wake(self)
+            wake()
 
     # ---- beginnings --------------------------------------------------------------------------
 
@@ -211,20 +212,23 @@ class Connection:
         if not self.writable:
             return 0
         room = self.room
-        if len(data) > room:
+        size = len(data)
+        if size > room:
             data = memoryview(data)[:room]
-            self._full = True
-        if data:
-            self.outbound.put(data)
+            self.full = True
+            size = room
+        if size:
+            self.outbound.buffer += data
+            self.memory.used += size
             if not self._queued:
                 self.want()
-        return len(data)
+        return size
 
     def take(self, most: int) -> bytes:
         """At most `most` bytes of what has arrived."""
         inbound = self.inbound
         taken = inbound.take(most)
-        if taken and not self.ack_now and inbound.worth_telling() and not inbound.finished:
+        if taken and not self.ack_now and inbound.worth_telling() and inbound.fin < 0:
             self.ack_now = True
             self.want()
         return taken
@@ -266,7 +270,7 @@ class Connection:
         """There is, or may be, something to pull."""
         if not self._queued:
             self._queued = True
-            self._wake(self)
+            self._wake()
 
     def pull(self, now: float) -> list[Segment]:
         """The segments that are to go now."""
@@ -276,6 +280,10 @@ class Connection:
             found, self._immediate = self._immediate, found
         if self.state in states.TRANSFERRING:
             outbound = self.outbound
+            start = outbound.whole(now)
+            if start >= 0:
+                found.append(self._last(now, start))
+                return found
             if outbound.phase or outbound.next < outbound.end:
                 for start, end in outbound.due(now):
                     found.append(self._data(now, start, end))
@@ -290,6 +298,13 @@ class Connection:
         elif self.ack_now:
             found.append(self._segment(now, tcp.ACK, self.outbound.next))
         return found
+
+    def _last(self, now: float, start: int) -> Segment:
+        """All that is left to send, as one segment."""
+        outbound = self.outbound
+        segment = self._segment(now, tcp.ACK | tcp.PSH, start)
+        segment.payload = outbound.buffer[start - outbound.base :]
+        return segment
 
     def _data(self, now: float, start: int, end: int) -> Segment:
         outbound = self.outbound
@@ -307,21 +322,21 @@ class Connection:
 
     def _segment(self, now: float, flags: int, position: int) -> Segment:
         """A segment that acknowledges all that arrived."""
-        inbound = self.inbound
-        self.told = inbound.next
+        inbound, outbound = self.inbound, self.outbound
+        self.told = there = inbound.next
         self.unacked = 0
         self.ack_now = False
         self.ack_at = NEVER
         sack: tuple[tuple[int, int], ...] = ()
-        if self.outbound.selective and (inbound.gap or inbound.duplicate is not None):
+        if (inbound.ahead or inbound.duplicate is not None) and outbound.selective:
             sack = inbound.blocks()
         return Segment(
             flags,
-            self.outbound.wire(position),
-            inbound.wire(inbound.next),
+            (outbound.start + position) & MASK,
+            (inbound.start + there) & MASK,
             inbound.window(),
             b"",
-            (self.stamp(now), self.recent) if self.stamped else None,
+            ((self.clock + int(now * 1000)) & MASK, self.recent) if self.stamped else None,
             sack,
         )
 
@@ -382,9 +397,9 @@ class Connection:
             self.want()
 
     def freed(self) -> None:
-        """There is room in the buffer again, perhaps enough to tell of."""
-        if self._full and self.room * _LOW_WATER >= self.settings.send_buffer:
-            self._full = False
+        """There is room in the full buffer again, perhaps enough to tell of."""
+        if self.room * _LOW_WATER >= self.settings.send_buffer:
+            self.full = False
             self.events |= events.WRITABLE
 
     def over(self, error: int) -> None:

@@ -27,9 +27,10 @@ class Inbound:
     """The receiving half of a connection. Positions: see the package."""
 
     __slots__ = (
-        "_ahead",
         "_memory",
         "_recent",
+        "_worth",
+        "ahead",
         "buffer",
         "capacity",
         "deaf",
@@ -46,6 +47,8 @@ class Inbound:
     def __init__(self, capacity: int, mss: int, memory: Memory) -> None:
         self.capacity = capacity
         self.mss = mss
+        self._worth = min(mss, capacity >> 1)
+        """By how much the window has to grow at least."""
         self.start = 0
         """The peer's initial sequence number."""
         self.next = 0
@@ -62,14 +65,15 @@ class Inbound:
         """Nobody will take what arrives: it is acknowledged and thrown away."""
         self.duplicate: tuple[int, int] | None = None
         """What arrived twice, for the next acknowledgment to tell (D-SACK)."""
-        self._ahead: list[_Piece] = []
+        self.ahead: list[_Piece] = []
+        """What arrived beyond a gap, in order."""
         self._recent: list[_Piece] = []
         self._memory = memory
 
     @property
     def gap(self) -> bool:
         """Whether something is missing before what has arrived."""
-        return bool(self._ahead)
+        return bool(self.ahead)
 
     @property
     def finished(self) -> bool:
@@ -98,7 +102,7 @@ class Inbound:
     def put(self, position: int, payload: bytes | bytearray) -> bool:
         """Take data; whether something new stands in order."""
         end = position + len(payload)
-        if position == self.next and end <= self.edge and not self._ahead and self.fin < 0:
+        if position == self.next and end <= self.edge and not self.ahead and self.fin < 0:
             self._append(payload)
             return True
         if position < self.next:
@@ -118,7 +122,7 @@ class Inbound:
 
     def ends(self, position: int) -> None:
         """The peer's FIN stands at a position, which is within the window."""
-        if self.fin < 0 and position >= self.next and (not self._ahead or position >= self._last()):
+        if self.fin < 0 and position >= self.next and (not self.ahead or position >= self._last()):
             self.fin = position
 
     def reach_fin(self) -> bool:
@@ -144,9 +148,9 @@ class Inbound:
 
     def drop(self) -> None:
         """Forget all data, and take no more."""
-        self._memory.used -= len(self.buffer) + sum(len(piece.data) for piece in self._ahead)
+        self._memory.used -= len(self.buffer) + sum(len(piece.data) for piece in self.ahead)
         self.buffer.clear()
-        self._ahead.clear()
+        self.ahead.clear()
         self._recent.clear()
         self.deaf = True
 
@@ -157,13 +161,13 @@ class Inbound:
             self._memory.used += len(payload)
 
     def _last(self) -> int:
-        return self._ahead[-1].end
+        return self.ahead[-1].end
 
     def _keep(self, position: int, payload: bytes | bytearray) -> None:
         """Take data ahead of a gap. What is there already stays as it came first."""
         if self.deaf:
             return
-        ahead = self._ahead
+        ahead = self.ahead
         at = len(ahead)
         while at and ahead[at - 1].end >= position:
             at -= 1
@@ -179,7 +183,7 @@ class Inbound:
 
     def _merge(self, at: int, position: int, payload: bytes | bytearray) -> None:
         """Join data with the pieces from `at` on that it touches or overlaps."""
-        ahead = self._ahead
+        ahead = self.ahead
         piece = ahead[at]
         end = position + len(payload)
         if piece.start <= position and end <= piece.end:
@@ -207,7 +211,7 @@ class Inbound:
 
     def _drain(self) -> None:
         """Put what arrived ahead behind what has now arrived before it."""
-        ahead = self._ahead
+        ahead = self.ahead
         while ahead and ahead[0].start <= self.next:
             piece = ahead.pop(0)
             self._recent = [one for one in self._recent if one is not piece]
@@ -233,18 +237,19 @@ class Inbound:
         return tuple(((start + a) & MASK, (start + b) & MASK) for a, b in found[:_BLOCKS])
 
     def _room(self) -> int:
-        full = self._memory.used >= self._memory.limit
-        room = (min(self.capacity, _TIGHT) if full else self.capacity) - len(self.buffer)
-        return max(room, 0)
+        memory = self._memory
+        if memory.used >= memory.limit:
+            return max(min(self.capacity, _TIGHT) - len(self.buffer), 0)
+        return max(self.capacity - len(self.buffer), 0)
 
     def window(self) -> int:
         """The window to advertise now, as the header has it. It never takes back what it gave.
 
         It grows by a segment or half of the buffer, never by less (RFC 9293, 3.8.6.2.2).
         """
-        edge = self.next + self._room()
-        if edge - self.edge >= min(self.mss, self.capacity >> 1):
-            self.edge = edge
+        grown = self.next + self._room() - self.edge
+        if grown >= self._worth:
+            self.edge += grown
         width = self.edge - self.next
         self.widest = max(self.widest, width)
         value = width >> self.scale
@@ -256,4 +261,4 @@ class Inbound:
         if left << 1 > self.widest:
             return False
         grown = self.next + self._room() - self.edge
-        return grown >= max(left, min(self.mss, self.capacity >> 1))
+        return grown >= max(left, self._worth)

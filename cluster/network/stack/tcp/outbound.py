@@ -21,6 +21,8 @@ FAST: Final = 1
 LOSS: Final = 2
 """A timeout: all that was under way counts as lost."""
 _MARKS: Final = 256
+_MEASURE_SECONDS: Final = 0.01
+"""How often a round trip is measured: often enough for a timeout of 0.2 s at least."""
 
 
 class Outbound:
@@ -31,6 +33,7 @@ class Outbound:
         "_held",
         "_limited",
         "_marks",
+        "_measure_from",
         "_measured",
         "_measured_at",
         "_memory",
@@ -113,6 +116,7 @@ class Outbound:
         self._measured = -1
         """Once this position is acknowledged, a round trip is known."""
         self._measured_at = 0.0
+        self._measure_from = 0.0
         self._memory = memory
 
     # ---- facts -------------------------------------------------------------------------------
@@ -188,7 +192,8 @@ class Outbound:
             self.base += gone
             self._memory.used -= gone
         self.duplicates = 0
-        self._measure(now, position, echoed)
+        if self._measured >= 0 or self.timeouts.backoff:
+            self._measure(now, position, echoed)
         if self.phase == OPEN:
             if self._limited:
                 self.congestion.acknowledged(count)
@@ -202,6 +207,7 @@ class Outbound:
         if 0 <= self._measured <= position:
             self.timeouts.measured(max(now - self._measured_at, 1e-6))
             self._measured = -1
+            self._measure_from = now + _MEASURE_SECONDS
         elif self.timeouts.backoff:
             if echoed >= 0:
                 self.timeouts.measured(max(echoed, 1e-6))
@@ -318,6 +324,32 @@ class Outbound:
         again = sum(end - start for start, end in self._again)
         return max(resent + fresh - again - self._held, 0)
 
+    def whole(self, now: float) -> int:
+        """Where all that is left to send begins, if it goes now in one segment, and nothing else
+        is to be thought of; counts it as sent. -1 otherwise.
+        """
+        start = self.next
+        behind = self.base + len(self.buffer)
+        if (
+            not 0 < behind - start <= self.mss
+            or behind > self.limit
+            or behind - self.unacknowledged > self.congestion.window
+            or self.phase
+            or self.ended
+            or self.board.total
+            or self._held
+        ):
+            return -1
+        self.next = behind
+        self._limited = False
+        self.last_sent = now
+        if self.timeout_at is None:
+            self.timeout_at = now + self.timeouts.value
+        if self._measured < 0 and now >= self._measure_from:
+            self._measured = behind
+            self._measured_at = now
+        return start
+
     def due(self, now: float) -> list[tuple[int, int]]:
         """What to send now, from one position to another; counts it as sent."""
         found: list[tuple[int, int]] = []
@@ -400,7 +432,7 @@ class Outbound:
             self.next = start + size
             room -= size
             found.append((start, self.next))
-            if self._measured < 0 and self.phase == OPEN:
+            if self._measured < 0 and now >= self._measure_from and self.phase == OPEN:
                 self._measured = self.next
                 self._measured_at = now
 

@@ -127,10 +127,10 @@ def test_a_receiver_that_forgets_what_it_had_is_sent_it_again():
     def deliver(end, piece):
         receive(end, piece)
         server = wires.server.connection
-        if server is not None and server.inbound._ahead and not forgot and wires.sent.get(9):
-            forgot.append(len(server.inbound._ahead))
-            server.memory.used -= sum(len(one.data) for one in server.inbound._ahead)
-            server.inbound._ahead.clear()
+        if server is not None and server.inbound.ahead and not forgot and wires.sent.get(9):
+            forgot.append(len(server.inbound.ahead))
+            server.memory.used -= sum(len(one.data) for one in server.inbound.ahead)
+            server.inbound.ahead.clear()
             server.inbound._recent.clear()
 
     wires._deliver = deliver
