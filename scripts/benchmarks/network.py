@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from benchmarks.figures import Figure, Outcome
+from benchmarks.programming import programming
 from benchmarks.servicetable import service_table
 from cluster.network.io.udp import UdpUnderlay
 from cluster.network.stack.actions import ToPeer, ToPort
@@ -231,5 +232,6 @@ PARTS: Final[tuple[Callable[[], Iterator[Outcome]], ...]] = (
     forwarding,
     between_processes,
     service_table,
+    programming,
 )
 """What the group measures; parts of other files are added here."""
