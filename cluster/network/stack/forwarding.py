@@ -119,7 +119,8 @@ class Forwarding:
         if route is None:
             packet.tell("route", f"nothing leads to {addresses.text(packet.destination)}", "drop")
             return Dropped(drops.NO_ROUTE, _NETWORK_UNREACHABLE)
-        packet.tell("route", str(route), "accept")
+        if packet.story is not None:
+            packet.tell("route", str(route), "accept")
         if route.device == LOOPBACK:
             verdict = nat.input(now, packet) if nat is not None else None
             return _ended(verdict) if verdict is not None else _DELIVERED

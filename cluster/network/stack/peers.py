@@ -82,9 +82,10 @@ class Peers:
     def replace(self, peers: Iterable[Peer]) -> None:
         """These are all of them. ValueError where two share a name."""
         listed = sorted(peers, key=lambda peer: peer.name)
-        self.by_name = {peer.name: peer for peer in listed}
-        if len(self.by_name) != len(listed):
+        by_name = {peer.name: peer for peer in listed}
+        if len(by_name) != len(listed):
             raise ValueError("two peers have the same name")
+        self.by_name = by_name
         self.by_public = {peer.public: peer for peer in listed}
         self._vxlan = {peer.address: peer for peer in listed}
         self._cable = {peer.cable: peer for peer in listed}

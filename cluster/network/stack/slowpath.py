@@ -47,7 +47,7 @@ class SlowPath:
         """Flows that were learned since they were last forgotten."""
         self.relays = False
         """Whether packets between other nodes pass through this one (back end `mesh`)."""
-        self._network = network
+        self._broadcast = network.last
         self._devices = devices
         self._bridge = bridge
         self._exits = exits
@@ -95,7 +95,7 @@ class SlowPath:
         if _is_martian(header):
             return drops.MARTIAN
         to = header.destination
-        if to >> 28 >= 0xE or to == self._network.last:
+        if to >> 28 >= 0xE or to == self._broadcast:
             return drops.MULTICAST
         if header.is_fragment:
             return Packet(frame, header)
