@@ -16,6 +16,8 @@ _FIELDS: Final = {
     "image_scripts": ("imageScripts",),
     "driver": ("driver",),
     "network_backend": ("network.backend",),
+    "dns": ("dns",),
+    "addons": ("addons",),
 }
 """By parameter of `kubemu up`: the fields of a cluster file that answer the same question."""
 

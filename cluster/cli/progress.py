@@ -1,6 +1,7 @@
 """What `kubemu up` shows while a cluster starts, and the picture when it stands."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import click
 
 from cluster.aio import clock, tasks
 from cluster.api import conditions, objects
-from cluster.cli import clusters, connection, loglines
+from cluster.cli import clusters, connection, dnsup, loglines
 from cluster.launcher import controlling, faults, kubeconfig, state, topology
 from cluster.pb.cluster.v1 import control_pb2 as pb
 
@@ -67,6 +68,7 @@ class _Watch:
         self.api_ready = asyncio.Event()
         self.processes_ready = asyncio.Event()
         self.nodes_ready = asyncio.Event()
+        self.dns_ready = asyncio.Event()
 
     def processes(self, changed: list[Any]) -> None:
         """The supervisor tells of processes. Hopeless where one cannot start, NotUp where somebody
@@ -101,6 +103,11 @@ class _Watch:
             self.nodes_ready.set()
         self._say()
 
+    def dns(self, change: Any) -> None:
+        """The API server tells of the Deployment of the name server."""
+        if dnsup.answers(change.new):
+            self.dns_ready.set()
+
     @property
     def count(self) -> int:
         """How many nodes are Ready."""
@@ -126,12 +133,13 @@ async def show(
     """Wait for the cluster, if asked to, and draw it. NotUp, Hopeless."""
     with _Line() as line:
         if wait:
-            await _wait(folder, _Watch(line, wanted.size, _flag(folder.name)), within)
+            watch = _Watch(line, wanted.size, _flag(folder.name))
+            await _wait(folder, watch, within, dns="dns" in wanted.all_addons)
     taken = clock.SystemClock().now() - began
     _picture(wanted, folder, taken if wait else None)
 
 
-async def _wait(folder: state.Folder, watch: _Watch, within: float) -> None:
+async def _wait(folder: state.Folder, watch: _Watch, within: float, *, dns: bool) -> None:
     plan = clusters.plan(folder)
     try:
         async with (
@@ -141,9 +149,11 @@ async def _wait(folder: state.Folder, watch: _Watch, within: float) -> None:
         ):
             follower = group.spawn(_follow(remote, watch), "processes")
             await watch.api_ready.wait()
-            async with _nodes(folder, watch):
+            async with _nodes(folder, watch, dns=dns):
                 await watch.nodes_ready.wait()
-            await watch.processes_ready.wait()
+                await watch.processes_ready.wait()
+                if dns:
+                    await _dns(watch)
             follower.cancel()
     except TimeoutError:
         flag = _flag(folder.name)
@@ -153,14 +163,21 @@ async def _wait(folder: state.Folder, watch: _Watch, within: float) -> None:
         ) from None
 
 
+async def _dns(watch: _Watch) -> None:
+    """Wait for the name server for a moment: who has deleted it gets none."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(dnsup.SECONDS):
+            await watch.dns_ready.wait()
+
+
 async def _follow(remote: controlling.Remote, watch: _Watch) -> None:
     async for changed in remote.watch():
         watch.processes(changed)
 
 
 @asynccontextmanager
-async def _nodes(folder: state.Folder, watch: _Watch) -> AsyncIterator[None]:
-    """Tell `watch` of nodes as long as the block lasts."""
+async def _nodes(folder: state.Folder, watch: _Watch, *, dns: bool) -> AsyncIterator[None]:
+    """Tell `watch` of nodes, and of the name server, as long as the block lasts."""
     import random
 
     from cluster.client import informer
@@ -169,6 +186,12 @@ async def _nodes(folder: state.Folder, watch: _Watch) -> AsyncIterator[None]:
     async with reached.client("kubemu") as client, tasks.Group("nodes") as group:
         informers = informer.Informers(client, random.Random(os.urandom(16)))  # noqa: S311
         informers.get("nodes").on_change(watch.node)
+        if dns:
+            chosen = f"metadata.name={dnsup.NAME}"
+            deployments = informers.get(
+                "deployments.apps", namespace=dnsup.NAMESPACE, fields=chosen
+            )
+            deployments.on_change(watch.dns)
         informers.start(group)
         yield
         group.cancel()

@@ -39,6 +39,8 @@ class Ports:
     grpc: int
     registry: int = 0
     addresses: Addresses = field(default_factory=Addresses)
+    resolver: str = ""
+    """The machine's resolv.conf, which pods of the DNS policy Default have; "": they have none."""
 
     @property
     def registry_names(self) -> tuple[str, ...]:
@@ -141,6 +143,7 @@ def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
             "enable-admission-plugins": "NodeRestriction",  # as kubeadm
             "data-dir": str(folder.data),
             "kubernetes-version": wanted.kubernetes_version,
+            **({"addons": ",".join(wanted.all_addons)} if wanted.all_addons else {}),
         },
         after=(),
     )  # fmt: skip
@@ -212,6 +215,7 @@ def _node(
             "container-runtime-endpoint": endpoint,
             "pod-logs-dir": str(folder.node_logs(node.name)),
             "root-dir": str(folder.node_root(node.name)),
+            **_resolver(ports),
             "cluster-dns": dns_address(wanted),
             "node-ip": address,
             "kubernetes-version": wanted.kubernetes_version,
@@ -274,6 +278,11 @@ def _underlay(addresses: Addresses, host: str) -> dict[str, str]:
         "vxlan-port": str(addresses.vxlan_port),
         "cable-port": str(addresses.cable_port),
     }
+
+
+def _resolver(ports: Ports) -> dict[str, str]:
+    """What pods ask that ask as their node does."""
+    return {"resolv-conf": ports.resolver} if ports.resolver else {}
 
 
 def _scripts(wanted: Topology) -> dict[str, str]:

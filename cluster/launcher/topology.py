@@ -7,7 +7,7 @@ A topology is a value. It comes from a cluster file (`topology_file`) or from th
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from cluster.api import schema
 
@@ -21,6 +21,9 @@ COMPONENTS: Final = (
 
 DRIVERS: Final = ("sim", "oci", "auto")
 """Emulation; processes, by crun or runc; processes where the machine can run them."""
+
+ADDONS: Final = ("ingress",)
+"""What a cluster has where it is asked for: ingress-nginx."""
 
 BACKENDS: Final = ("vxlan", "routed", "mesh")
 """How pods of different nodes reach each other: in VXLAN; routed; around links that are cut."""
@@ -91,6 +94,10 @@ class Topology:
     service_cidr: str = "10.96.0.0/12"
     network_backend: str = "vxlan"
     """How pods of different nodes reach each other: one of BACKENDS."""
+    dns: bool = True
+    """Whether the cluster has a name server, CoreDNS."""
+    addons: tuple[str, ...] = ()
+    """What else it has: names of ADDONS."""
     nodes: tuple[Node, ...] = ()
     hollow: tuple[HollowGroup, ...] = ()
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -103,6 +110,11 @@ class Topology:
     def size(self) -> int:
         """How many nodes there are, hollow ones included."""
         return len(self.nodes) + sum(group.count for group in self.hollow)
+
+    @property
+    def all_addons(self) -> tuple[str, ...]:
+        """The API server's --addons. Where all nodes are hollow nobody asks for names."""
+        return (*(("dns",) if self.dns and self.nodes else ()), *self.addons)
 
     @property
     def cluster_cidr(self) -> str:
@@ -135,26 +147,24 @@ def changed(
     registry: bool | None = None,
     driver: str | None = None,
     network_backend: str | None = None,
+    dns: bool | None = None,
+    addons: tuple[str, ...] | None = None,
 ) -> Topology:
     """The same cluster but for what is given: what flags say beside a cluster file."""
     if nodes is not None:
         topology = replace(topology, nodes=numbered(nodes))
     if hollow is not None:
         topology = replace(topology, hollow=(HollowGroup(hollow),) if hollow else ())
-    if name is not None:
-        topology = replace(topology, name=name)
-    if api_port is not None:
-        topology = replace(topology, api_port=api_port)
-    if kubernetes_version is not None:
-        topology = replace(topology, kubernetes_version=kubernetes_version)
-    if scheduler_config is not None:
-        topology = replace(topology, scheduler_config=scheduler_config)
-    if image_scripts is not None:
-        topology = replace(topology, image_scripts=image_scripts)
-    if registry is not None:
-        topology = replace(topology, registry=registry)
-    if driver is not None:
-        topology = replace(topology, driver=driver)
-    if network_backend is not None:
-        topology = replace(topology, network_backend=network_backend)
-    return topology
+    given: dict[str, Any] = {
+        "name": name,
+        "api_port": api_port,
+        "kubernetes_version": kubernetes_version,
+        "scheduler_config": scheduler_config,
+        "image_scripts": image_scripts,
+        "registry": registry,
+        "driver": driver,
+        "network_backend": network_backend,
+        "dns": dns,
+        "addons": addons,
+    }
+    return replace(topology, **{key: value for key, value in given.items() if value is not None})

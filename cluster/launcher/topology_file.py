@@ -66,6 +66,8 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         pod_cidr=_cidr(network, "podCIDR", topology.Topology().pod_cidr),
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
         network_backend=_backend(network),
+        dns=top.take_truth("dns", default=True),
+        addons=_addons(top),
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
         flags=_flags(top.take_section("flags"), flag_check),
@@ -207,6 +209,10 @@ def _port(section: Section | None, field: str) -> int:
 
 def _cidr(section: Section | None, field: str, default: str) -> str:
     return section.take_text(field, default, _network) if section is not None else default
+
+
+def _addons(top: Section) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(top.take_texts("addons", _one_of(*topology.ADDONS))))
 
 
 def _backend(section: Section | None) -> str:

@@ -12,7 +12,7 @@ from cluster.aio import clock
 from cluster.api import schema
 from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
-from cluster.launcher import addressing, faults, launching, ports, state, topology
+from cluster.launcher import addressing, faults, launching, ports, resolvers, state, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology
@@ -92,6 +92,18 @@ class Exists(faults.Fault):
     default=None,
     show_default="vxlan",
 )
+@click.option(
+    "--dns/--no-dns",
+    default=None,
+    help="Whether there is a name server of the cluster, CoreDNS.  [default: dns]",
+)
+@flags.option(
+    "addons",
+    "What else the cluster has: ingress (ingress-nginx).",
+    flags.LIST,
+    default=None,
+    show_default="none",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -107,6 +119,8 @@ def up(
     registry: bool | None,
     driver: str | None,
     network_backend: str | None,
+    dns: bool | None,
+    addons: tuple[str, ...] | None,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -127,6 +141,8 @@ def up(
         "image_scripts": image_scripts,
         "driver": driver,
         "network_backend": network_backend,
+        "dns": dns,
+        "addons": addons,
     }
     if path:
         told |= dict.fromkeys(filewins.overruled(path, click.get_current_context()))
@@ -174,6 +190,10 @@ def _changed(
         image_scripts=_scripts(image_scripts),
         **told,
     )
+    unknown = [name for name in wanted.addons if name not in topology.ADDONS]
+    if unknown:
+        known = ", ".join(topology.ADDONS)
+        raise click.UsageError(f"There is no addon {unknown[0]!r}: --addons takes {known}.")
     if not wanted.size:
         raise click.UsageError("A cluster needs a node: --nodes or --hollow must be more than 0.")
     return wanted
@@ -238,7 +258,7 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
     if wanted.registry:
         images = claims.choose(wanted.registry_port, _FIRST_REGISTRY, "ports.registry")
     nodes = addressing.choose(wanted.name, addressing.kept(folder.addresses), claims.claim)
-    chosen = plans.Ports(api, grpc, images, nodes)
+    chosen = plans.Ports(api, grpc, images, nodes, resolvers.of_machine())
     folder.prepare()
     from cluster.cli import supervise
 
@@ -255,7 +275,8 @@ def _check_same(wanted: Topology, folder: state.Folder) -> None:
     """A cluster that runs as asked for may be asked for again."""
     running = clusters.plan(folder)
     nodes = addressing.kept(folder.addresses) or addressing.Addresses()
-    asked = plans.plan(wanted, folder, plans.Ports(0, 0, addresses=nodes))
+    resolver = resolvers.of_machine()
+    asked = plans.plan(wanted, folder, plans.Ports(0, 0, addresses=nodes, resolver=resolver))
     if _shape(running.processes) != _shape(asked.processes) or wanted.api_port:
         raise Exists(
             f"cluster {wanted.name} is running already, and not like this; stop it first with: "

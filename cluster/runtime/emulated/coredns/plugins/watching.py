@@ -30,6 +30,8 @@ from cluster.runtime.emulated.web.messages import Handler, Request, Response, sp
 
 _RELOAD: Final = 30.0
 _LEAST_RELOAD: Final = 2.0
+_LOOKS, _LOOK = 16, 0.05
+"""Less than the second that a probe waits."""
 _KINDS: Final = frozenset((
     "A", "AAAA", "MX", "SOA", "CNAME", "PTR", "TXT", "SRV", "NS", "HTTPS", "SVCB", "DS", "DNSKEY",
     "ANY",
@@ -161,10 +163,22 @@ async def _healthy(_request: Request) -> Response:
 
 def _ready(server: Server) -> Handler:
     async def page(_request: Request) -> Response:
-        waiting = [one.name for one in server.plugins if one.waits and not one.ready]
+        waiting = await _waiting(server)
         return text(",".join(waiting), 503) if waiting else text("OK")
 
     return page
+
+
+async def _waiting(server: Server) -> list[str]:
+    """The plugins that are not ready. Who asks at the very start waits for a moment, for the next
+    time is seconds away.
+    """
+    for _ in range(_LOOKS):
+        waiting = [one.name for one in server.plugins if one.waits and not one.ready]
+        if not waiting:
+            break
+        await asyncio.sleep(_LOOK)
+    return waiting
 
 
 class Reload(Plugin):
