@@ -387,7 +387,7 @@ def test_closing_a_host_resets_its_peers():
 def test_no_frame_raises_or_is_kept(frames, seed):
     draw = random.Random(seed)
     link = Link()
-    here, _, _ = connected(link)
+    connected(link)
     host = link.hosts[1]
     host.on_unbound = lambda *_: True
     lead = host.settings.mac + link.hosts[0].settings.mac
