@@ -19,6 +19,8 @@ _PROTOCOLS: Final = {pb.TCP: "tcp", pb.UDP: "udp"}
 def doors(services: Iterable[pb.ServicePort], node: str, underlay: str) -> Iterator[Door]:
     """The doors of a node with this address, whose real address is `underlay`."""
     for service in services:
+        if not _is_entered(service):
+            continue
         protocol = _PROTOCOLS.get(service.protocol)
         if protocol is None:
             continue
@@ -36,3 +38,13 @@ def doors(services: Iterable[pb.ServicePort], node: str, underlay: str) -> Itera
                     yield Door(protocol, address, service.port, address)
         if service.health_check_node_port:
             yield Door("tcp", underlay, service.health_check_node_port, node)
+
+
+def _is_entered(service: pb.ServicePort) -> bool:
+    """Whether it may have doors at all: most have none, and all are asked at every change."""
+    return bool(
+        service.node_port
+        or service.load_balancer_ips
+        or service.external_ips
+        or service.health_check_node_port
+    )
