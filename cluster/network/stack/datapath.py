@@ -32,7 +32,7 @@ from cluster.network.stack.mesh import messages
 from cluster.network.stack.mesh.machine import Mesh
 from cluster.network.stack.outbox import Outbox
 from cluster.network.stack.peers import Peer, Peers
-from cluster.network.stack.ports import HOST
+from cluster.network.stack.ports import HOST, Port
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE, Route
 from cluster.network.stack.settings import Settings
 from cluster.network.stack.slowpath import SlowPath
@@ -359,6 +359,14 @@ class Datapath:
         return self._tracer.walk(now, source, frame)
 
     # ---- what is shown -----------------------------------------------------------------------
+
+    def port(self, name: str) -> Port | None:
+        """A port; None where there is none of the name."""
+        return self._bridge.ports.get(name)
+
+    def ports(self) -> Iterator[Port]:
+        """All that is plugged in."""
+        return iter(self._bridge.ports.values())
 
     def routes(self) -> Iterator[Route]:
         """The routing table."""
