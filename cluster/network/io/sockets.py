@@ -33,6 +33,7 @@ _RATE_BYTES: Final = 1 << 20
 _RATE_SENDS: Final = 1024
 _RATE_SECONDS: Final = 0.001
 """8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
+_NEVER: Final = float("inf")
 _ENDED: Final = frozenset((states.CLOSED, states.TIME_WAIT))
 Call = Callable[[], None]
 Transmit = Callable[[list[Frame]], None]
@@ -333,6 +334,7 @@ class Stack:
         self.loop = asyncio.get_running_loop()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = _NEVER
         self._open: dict[Stream | Listener | Datagrams, None] = {}
         self._closed = False
         host.wanted = self.wake
@@ -366,15 +368,16 @@ class Stack:
 
     def _arm(self) -> None:
         deadline = self.host.deadline
-        timer = self._timer
-        if deadline is None or (timer is not None and timer.when() <= deadline):
+        if deadline is None or self._due <= deadline:
             return  # an earlier timer finds out, and sets the next
-        if timer is not None:
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        # What uvloop gives for a time that is past has no `when`.
+        self._due = deadline
         self._timer = self.loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer, self._due = None, _NEVER
         now = self.loop.time()
         deadline = self.host.deadline
         if deadline is not None and deadline <= now:

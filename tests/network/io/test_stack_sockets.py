@@ -5,6 +5,7 @@ import errno
 import random
 
 import pytest
+import uvloop
 
 from cluster.aio import virtual
 from cluster.network.io.sockets import Endpoint, Stack
@@ -264,3 +265,26 @@ async def test_closing_a_stack_tells_all_who_wait(first, second):
         await here.receive()
     here.close()
     there.close()
+
+
+def test_a_timer_that_is_past_is_set_again_on_the_loop_of_processes():
+    """uvloop gives a plain handle for a time that is past."""
+    faults: list[dict] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
+        first, second = linked()
+        here, there = await pair(first, second)
+        loop = here._stack.loop
+        loop.call_soon(lambda: first.host.tick(loop.time()))
+        first._due = float("inf")
+        first.host.echo(loop.time() - 5, NOBODY, lambda _answer: None)  # asked for long ago
+        first._arm()
+        first._arm()
+        await here.send(b"x")
+        assert await there.receive() == b"x"
+        first.close()
+        second.close()
+
+    uvloop.run(run())
+    assert not faults
