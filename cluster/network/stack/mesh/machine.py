@@ -108,6 +108,7 @@ class Mesh:
 
     def _learn(self, now: float, sender: Peer, message: Reports) -> None:
         fresh = [report for report in message.reports if self._is_news(report)]
+        moved = [report for report in fresh if self._moves(report)]
         for report in fresh:
             self._held[report.name] = _Held(report, now)
         own = [report for report in message.reports if report.name == self._me.name]
@@ -115,8 +116,10 @@ class Mesh:
             self._outdo(now, report)
         if not fresh:
             return
+        self._digest = None
+        if moved:
+            self._members_changed(now)
         # Who reports reaches all others but those whom it misses: they hear it from us.
-        self._members_changed(now)
         for report in fresh:
             for name in sorted(report.missing):
                 peer = self.peers.get(name)
@@ -130,6 +133,14 @@ class Mesh:
         if held is None:
             return len(self._held) < LARGEST
         return report.version > held.report.version
+
+    def _moves(self, report: Report) -> bool:
+        """Whether a report makes other peers or ways; most say only that a node is there."""
+        held = self._held.get(report.name)
+        missing = frozenset() if held is None else held.report.missing
+        if report.name not in self._given and (held is None or held.report.peer != report.peer):
+            return True
+        return report.missing != missing
 
     def _outdo(self, now: float, report: Report) -> None:
         """The others have a report of an earlier life of this node: say the new one louder."""
