@@ -16,6 +16,11 @@ class Config:
 
     node_name: str
     """The node whose table this is (--hostname-override)."""
+    nodes: tuple[str, ...] = ()
+    """All nodes that this is the proxy of, where they are several that share a data plane (hollow
+    ones); then `node_name` is none of them, and no endpoint is local."""
+    address: str = ""
+    """Where the others reach such nodes."""
     min_sync_period: float = 0.05
     """Changes within this time are programmed together."""
     call_timeout: float = 30.0
@@ -35,6 +40,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.node_name:
             raise ValueError("a kube-proxy needs a node_name")
+        if self.nodes and not (self.address and self.cluster_cidr):
+            raise ValueError("nodes that share a data plane need an address and a cluster_cidr")
         if self.min_sync_period < 0:
             raise ValueError("min_sync_period cannot be negative")
         if self.call_timeout <= 0 or self.longest_retry <= 0:

@@ -48,7 +48,7 @@ class World:
     """A compiler, and tables as a data plane keeps them from its changes."""
 
     def __init__(self, *things: Made) -> None:
-        self.compiler = Compiler(HERE)
+        self.compiler = Compiler((HERE,))
         self.sets: dict[str, list[str]] = {}
         self.policies: dict[str, pb.Policy] = {}
         for name in ("default", "other"):

@@ -180,6 +180,31 @@ def test_a_node_that_has_address_and_range_is_brought_up_and_says_how_it_is_reac
     run(scenario)
 
 
+def test_nodes_that_share_a_data_plane_are_told_of_one_by_one() -> None:
+    async def scenario(one: World) -> None:
+        await one.until(one.agent.ready.is_set)
+        (settings,) = one.machine.carried.settings
+        assert (settings.address, settings.network) == ("127.9.192.1", "10.244.0.0/16")
+        for number in (5, 6, 7):
+            await one.node(number)
+        await one.pod("web", "10.244.6.2", "node-6", app="web")
+        await one.peer(2)
+        await one.until(lambda: one.peers() == ["node-2"])
+        await asyncio.sleep(2)
+        for number, address in ((5, "127.9.192.1"), (6, "127.9.192.1"), (7, None)):
+            node = await one.client.get("nodes", f"node-{number}")
+            assert node["metadata"].get("annotations", {}).get(nodes.PUBLIC_IP) == address
+        policy = {
+            "metadata": {"name": "web", "namespace": "default"}, "spec": {"podSelector": {}},
+        }  # fmt: skip
+        await one.client.create(POLICIES, policy)
+        await one.until(lambda: one.machine.overlay.tables.policies)
+        (entry,) = one.machine.overlay.tables.policies.values()
+        assert list(entry.addresses) == ["10.244.6.2"]
+
+    run(scenario, nodes=("node-5", "node-6"), address="127.9.192.1")
+
+
 def test_annotations_that_go_come_back() -> None:
     async def scenario(one: World) -> None:
         await one.node(1)

@@ -1,8 +1,11 @@
-"""The agent of a node: brings its back end up, programs it, and writes of it into the own Node."""
+"""The agent of a node (or of several that share a data plane): brings the back end up, programs it,
+and writes of it into its Nodes.
+"""
 
 import asyncio
 import random as randoms
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import structlog
 
@@ -19,10 +22,12 @@ from cluster.proxy.overlay.programmer import Programmer
 from cluster.proxy.overlay.tables import Tables
 
 _FIRST_RETRY: Final = 0.1
+_TOLD_TOGETHER: Final = 200
+"""Nodes that are written in one go."""
 
 
 class Agent:
-    """Serves one node. `ready` is set once it programmed the node, or found that it has no part
+    """Serves its nodes. `ready` is set once it programmed the node, or found that it has no part
     in an overlay.
     """
 
@@ -41,7 +46,7 @@ class Agent:
         self._backend = nodes.BACKENDS[config.network_backend]
         self._changed = asyncio.Event()
         self._told = asyncio.Event()
-        self._tables = Tables(config.node_name, self._backend)
+        self._tables = Tables(config.nodes or (config.node_name,), self._backend)
         self._following = Following(self._tables, client, random, self._changed.set)
         self._programmer = Programmer(config, plane, random, self._changed.set)
         self._retries = [
@@ -89,42 +94,60 @@ class Agent:
 
     def _settings(self) -> pb.OverlaySettings | None:
         """None until the Node has an address and a range for pods."""
-        own = self._tables.own
-        if own is None or not own.address or not own.network:
-            return None
+        config = self._config
+        address, network = config.address, config.cluster_cidr
+        if not config.nodes:
+            own = self._tables.own.get(config.node_name)
+            if own is None or not own.address or not own.network:
+                return None
+            address, network = own.address, own.network
         return pb.OverlaySettings(
             backend=self._backend,
-            network=own.network,
-            cluster_network=self._config.cluster_cidr,
-            address=own.address,
+            network=network,
+            cluster_network=config.cluster_cidr,
+            address=address,
             vni=nodes.VNI,
-            mtu=self._config.network_mtu,
-            node=self._config.node_name,
-            service_networks=[self._config.service_cidr] if self._config.service_cidr else (),
+            mtu=config.network_mtu,
+            node=config.node_name,
+            service_networks=[config.service_cidr] if config.service_cidr else (),
         )
 
     async def _telling(self) -> None:
-        """Have the Node say how it is reached, whenever it does not."""
+        """Have the Nodes say how they are reached, whenever they do not."""
         retry = self._retries[1]
         while True:
             await self._told.wait()
             self._told.clear()
-            own, vtep, settings = self._tables.own, self._programmer.vtep, self._settings()
-            if own is None or vtep is None or settings is None:
+            vtep, settings = self._programmer.vtep, self._settings()
+            if vtep is None or settings is None:
                 continue
-            now = timestamps.encode(self._clock.now())
-            wanted = nodes.annotations(settings, vtep)
-            patch = nodes.patch(own, wanted, self._backend, now)
-            if patch is None:
+            patches = list(self._patches(settings, vtep))
+            if not patches:
                 retry.reset()
                 continue
-            try:
-                await self._client.patch(
-                    "nodes", self._config.node_name, patch, subresource="status",
-                    patch_type=STRATEGIC_PATCH,
-                )  # fmt: skip
-            except errors.StatusError as error:
-                self._log.warning("Node not told of its overlay", error=str(error))
-                self._told.set()
+            for start in range(0, len(patches), _TOLD_TOGETHER):
+                # The client sends together what is asked for together.
+                together = patches[start : start + _TOLD_TOGETHER]
+                await asyncio.gather(*(self._tell(name, patch) for name, patch in together))
             # The watch shows what was written, and then this is asked again.
             await retry.wait()
+
+    def _patches(
+        self, settings: pb.OverlaySettings, vtep: pb.Vtep
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What some Nodes do not say yet, as patches."""
+        now = timestamps.encode(self._clock.now())
+        wanted = nodes.annotations(settings, vtep)
+        for name, own in self._tables.own.items():
+            patch = nodes.patch(own, wanted, self._backend, now)
+            if patch is not None:
+                yield name, patch
+
+    async def _tell(self, name: str, patch: dict[str, Any]) -> None:
+        try:
+            await self._client.patch(
+                "nodes", name, patch, subresource="status", patch_type=STRATEGIC_PATCH
+            )
+        except errors.StatusError as error:
+            self._log.warning("Node not told of its overlay", node=name, error=str(error))
+            self._told.set()

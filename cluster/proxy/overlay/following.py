@@ -75,6 +75,7 @@ class Following:
         self._client = client
         self._random = random
         self._changed = changed
+        self._was_settled = False
         self._group: tasks.Group | None = None
         self._for_policies: list[asyncio.Task[None]] = []
         self._policies: dict[str, None] = {}
@@ -137,5 +138,6 @@ class Following:
         self._done()
 
     def _done(self) -> None:
-        if self._tables.changed and self.settled:
+        if self.settled and (self._tables.changed or not self._was_settled):
+            self._was_settled = True
             self._changed()

@@ -120,7 +120,9 @@ def annotations(settings: pb.OverlaySettings, vtep: pb.Vtep) -> dict[str, str | 
     }
 
 
-def patch(known: Own, wanted: Mapping[str, str | None], backend: pb.Backend, now: str) -> Any:
+def patch(
+    known: Own, wanted: Mapping[str, str | None], backend: pb.Backend, now: str
+) -> dict[str, Any] | None:
     """The strategic merge patch of the Node's status that makes it say so and that its network is
     up; None where it does already. `now` is a timestamp.
     """

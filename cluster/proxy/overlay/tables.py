@@ -1,6 +1,6 @@
 """All that the agent of a node programs, and what of it changed: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from cluster.api import objects
@@ -15,10 +15,10 @@ _CHUNK_ADDRESSES: Final = 20_000
 
 
 class Tables:
-    """The tables of one node. Policies are compiled while there are any (`policies_on`)."""
+    """The tables of one node, or of several that share a data plane."""
 
-    def __init__(self, node: str, backend: pb.Backend) -> None:
-        self._node = node
+    def __init__(self, names: Iterable[str], backend: pb.Backend) -> None:
+        self._names = frozenset(names)
         self._backend = backend
         self._peers: dict[str, pb.Peer] = {}
         self._changed: dict[str, None] = {}
@@ -26,17 +26,19 @@ class Tables:
         self._said: dict[str, nodes.Said] = {}
         """What the other nodes said last: most that changes of a Node is of no account here."""
         self._own_changed = False
-        self.own: nodes.Own | None = None
-        """The agent's own node; None: there is none."""
-        self.compiler = Compiler(node)
+        self.own: dict[str, nodes.Own] = {}
+        """The agent's own nodes, those that are there."""
+        self.compiler = Compiler(self._names)
 
     # ---- nodes -------------------------------------------------------------------------------
 
     def set_node(self, obj: Mapping[str, Any]) -> None:
         """A Node appeared or changed."""
         name = objects.name(obj)
-        if name == self._node:
-            self._set_own(nodes.own(obj))
+        if name in self._names:
+            found = nodes.own(obj)
+            self._own_changed |= found != self.own.get(name)
+            self.own[name] = found
             return
         said = nodes.said(obj)
         if self._said.get(name) != said:
@@ -45,15 +47,11 @@ class Tables:
 
     def remove_node(self, name: str) -> None:
         """A Node is gone."""
-        if name == self._node:
-            self._set_own(None)
+        if name in self._names:
+            self._own_changed |= self.own.pop(name, None) is not None
         else:
             self._said.pop(name, None)
             self._put(name, None)
-
-    def _set_own(self, own: nodes.Own | None) -> None:
-        self._own_changed |= own != self.own
-        self.own = own
 
     def _put(self, name: str, peer: pb.Peer | None) -> None:
         if self._peers.get(name) == peer:

@@ -1,10 +1,10 @@
-"""The policies of a node, kept while everything that they are about changes: pure.
+"""The policies of nodes, kept while everything that they are about changes: pure.
 
-Only policies that select a pod of this node are compiled, and only what their rules name is
+Only policies that select a pod of these nodes are compiled, and only what their rules name is
 followed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from cluster.api import objects
@@ -27,12 +27,12 @@ class _Active:
 class Compiler:
     """Feed it with all NetworkPolicies, pods and namespaces; `take` gives what changed."""
 
-    def __init__(self, node: str) -> None:
-        self._node = node
+    def __init__(self, nodes: Collection[str]) -> None:
+        self._nodes = nodes
         self._sets = Sets(self._numbers_changed)
         self._policies: dict[str, dict[str, _Active]] = {}
         self._local: dict[str, dict[str, Pod]] = {}
-        """The node's own pods, by namespace and key."""
+        """The pods of its own nodes, by namespace and key."""
         self._users: dict[str, dict[str, None]] = {}
         """The keys of policies, by the selections that they use."""
         self._used: dict[str, list[Selection]] = {}
@@ -68,7 +68,7 @@ class Compiler:
             self.remove_pod(objects.key(obj))
             return
         self._sets.set_pod(pod)
-        if pod.node == self._node:
+        if pod.node in self._nodes:
             self._local.setdefault(pod.namespace, {})[pod.key] = pod
             self._target(pod.namespace, pod.key, pod)
 
