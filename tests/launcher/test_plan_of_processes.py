@@ -95,6 +95,12 @@ def test_the_topologys_flags_win() -> None:
     assert found["cluster-cidr"] == "10.9.0.0/16"
 
 
+def test_balancers_have_addresses_of_the_clusters_own_range() -> None:
+    wanted = Topology(nodes=topology.numbered(1))
+    found = flags(processes(wanted)["controller-manager"])
+    assert found["load-balancer-pool"] == Addresses().load_balancers == "127.1.252.0/22"
+
+
 def test_every_process_with_a_kubeconfig_has_an_identity_as_in_kubernetes() -> None:
     wanted = Topology(nodes=topology.numbered(1), hollow=(HollowGroup(5),))
     known = plan.subjects(wanted)
