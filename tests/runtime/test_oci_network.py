@@ -154,3 +154,17 @@ def test_a_pod_that_ends_leaves_nothing_on_the_network(tmp_path):
             assert not one.plant.node._devices
 
     asyncio.run(main())
+
+
+def test_a_pod_of_an_addon_is_emulated_where_all_others_are_processes(tmp_path):
+    async def main():
+        world = World("oci", tmp_path)
+        await world.open()
+        try:
+            made = await world.box("addon", annotations={"kubemu.dev/driver": "sim"})
+            found = world.cri.driver
+            return made in found.sim.sandboxes, world.sandbox in found.oci.sandboxes
+        finally:
+            await world.end()
+
+    assert asyncio.run(main()) == (True, True)

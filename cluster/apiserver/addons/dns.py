@@ -92,7 +92,9 @@ def _service(service_range: str) -> Object:
 
 
 def _deployment() -> Object:
-    template = {"metadata": {"labels": _LABELS}, "spec": _pod()}
+    # Its image is an emulated one, also where nodes run processes.
+    about = {"annotations": {"kubemu.dev/driver": "sim"}, "labels": _LABELS}
+    template = {"metadata": about, "spec": _pod()}
     spec = {
         "replicas": 1,
         "selector": {"matchLabels": _LABELS},

@@ -129,7 +129,11 @@ def _deployment() -> Object:
     spec = {
         "selector": {"matchLabels": _LABELS},
         "revisionHistoryLimit": 10,
-        "template": {"metadata": {"labels": _LABELS}, "spec": pod},
+        # Its image is an emulated one, also where nodes run processes.
+        "template": {
+            "metadata": {"annotations": {"kubemu.dev/driver": "sim"}, "labels": _LABELS},
+            "spec": pod,
+        },
     }
     return {"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": _meta("ingress-nginx-controller"), "spec": spec}  # fmt: skip

@@ -22,7 +22,7 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
 _IFF_UP: Final = 1
 _MAIN: Final = 254
-_UNIVERSE, _LINK = 0, 253
+_UNIVERSE, _LINK, _HOST = 0, 253, 254
 _ONLINK: Final = 4
 _HEADER = struct.Struct("=IHHII")
 _LINK_MESSAGE = struct.Struct("=BxHiII")
@@ -79,7 +79,8 @@ def add_address(name: str, address: bytes, length: int, *, broadcast: bytes = b"
     attributes = _attribute(_IFA_LOCAL, address) + _attribute(_IFA_ADDRESS, address)
     if broadcast:
         attributes += _attribute(_IFA_BROADCAST, broadcast)
-    message = struct.pack("=BBBBI", socket.AF_INET, length, 0, 0, index(name))
+    scope = _HOST if name == "lo" else _UNIVERSE
+    message = struct.pack("=BBBBI", socket.AF_INET, length, 0, scope, index(name))
     _ask(_NEWADDR, _CREATE | _REPLACE, message + attributes)
 
 

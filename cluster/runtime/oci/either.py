@@ -1,18 +1,19 @@
-"""A node that runs processes, and emulated containers for pods whose RuntimeClass says so.
+"""A node that runs processes, and emulated containers for pods that say so.
 
-Handler "" and "oci" are the oci driver's; "sim" and the sim driver's own are the other's. Both give
-addresses from the same ranges.
+Handler "" and "oci" are the oci driver's; "sim" and the sim driver's own the other's, and so are
+pods without a RuntimeClass whose annotation `kubemu.dev/driver` is "sim", as those of a cluster's
+addons. Both give addresses from the same ranges.
 """
 
 from collections import ChainMap
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
 from cluster.pb.cluster.v1 import kubelet_pb2 as streams
 from cluster.pb.cri.v1 import api_pb2 as pb
-from cluster.runtime import logs
+from cluster.runtime import handlers, logs
 from cluster.runtime.config import Unusable
 from cluster.runtime.driver import Driver, Ran
 from cluster.runtime.oci.driver import Oci
@@ -21,6 +22,8 @@ from cluster.runtime.records import Container, Sandbox
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.state.restoring import Restorable
 
+DRIVER: Final = "kubemu.dev/driver"
+"""Annotation of a pod: "sim" has it emulated on a node that runs processes."""
 _Value = TypeVar("_Value")
 
 
@@ -104,6 +107,8 @@ class Either:
 
     async def run_sandbox(self, config: pb.PodSandboxConfig, handler: str) -> Sandbox:
         """See `driver.Driver`."""
+        if not handler and config.annotations.get(DRIVER) == handlers.SIM:
+            handler = handlers.SIM
         return await self._named(handler).run_sandbox(config, handler)
 
     async def stop_sandbox(self, sandbox: Sandbox) -> None:
