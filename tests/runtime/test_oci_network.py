@@ -92,9 +92,10 @@ def test_processes_reach_pods_of_other_nodes(tmp_path, late):
             if late:
                 await joined(one, two)
             assert await fetched(one.world, address, 8080) == "stdout hello from two"
+            end = services.Endpoint(address=address, port=8081, ready=True, internal=True)
             await one.plane.replace_services(_chunks(services.ServicePort(
                 key="d/s/p", cluster_ips=["10.96.0.80"], port=80, protocol=services.TCP,
-                endpoints=[services.Endpoint(address=address, port=8081, ready=True, internal=True)],
+                endpoints=[end],
             )))  # fmt: skip
             assert await fetched(one.world, "10.96.0.80", 80) == "stdout hello from two"
 
