@@ -169,6 +169,9 @@ class Flow:
             (field + self._partial_delta) % 0xFFFF or 0xFFFF,
         )
         tunnel = self._tunnel
+        if not (frame.gso_size or self._frames or (tunnel is not None and tunnel.whole)):
+            self._queue.push(self._completed(changed + data[self._tail :]))
+            return True
         if tunnel is not None:
             changed = changed[len(tunnel.header) :]
         whole = Frame(
@@ -185,6 +188,13 @@ class Flow:
         for payload in payloads:
             self._queue.push(payload)
         return True
+
+    def _completed(self, data: bytes) -> bytes:
+        """A datagram with a whole checksum instead of a partial one."""
+        start = len(self._link) + _FIRST - ethernet.HEADER
+        field = len(self._link) + self._tail - ethernet.HEADER - 2
+        value = checksums.total(data[start:]) ^ 0xFFFF or 0xFFFF
+        return data[:field] + value.to_bytes(2, "big") + data[field + 2 :]
 
 
 def frame_is_sound(frame: Frame, start: int) -> bool:

@@ -21,20 +21,23 @@ _FIELDS: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 class Tunnel:
     """Encapsulates what goes to one peer."""
 
-    __slots__ = ("_vni", "_whole", "header")
+    __slots__ = ("_vni", "header", "whole")
 
     def __init__(self, peer: Peer, *, turbo: bool) -> None:
         self.header = vxlan.header(peer.vni)
         self._vni = peer.vni
-        self._whole = turbo and peer.turbo
+        self.whole = turbo and peer.turbo
+        """Whether frames go whole that are larger than the MTU."""
 
     def payloads(self, frame: Frame) -> list[Payload]:
         """The datagrams of a frame."""
         if not frame.csum_start:
             return [self.header + frame.data]
-        if self._whole and len(frame.data) <= trains.MOST_BYTES - vxlan.HEADER:
+        if self.whole and len(frame.data) <= trains.MOST_BYTES - vxlan.HEADER:
             size = frame.gso_size.to_bytes(2, "big")
             return [b"\x08\x01" + size + (self._vni << 8).to_bytes(4, "big") + frame.data]
+        if not frame.gso_size:
+            return [self.header + offload.complete(frame)]
         return [
             train if len(train.data) > train.size else train.data
             for train in offload.trains(frame, self.header)
