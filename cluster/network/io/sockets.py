@@ -34,7 +34,6 @@ _RATE_SENDS: Final = 1024
 _RATE_SECONDS: Final = 0.001
 """8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
 _NEVER: Final = float("inf")
-_ENDED: Final = frozenset((states.CLOSED, states.TIME_WAIT))
 Call = Callable[[], None]
 Transmit = Callable[[list[Frame]], None]
 
