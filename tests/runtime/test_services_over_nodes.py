@@ -148,6 +148,33 @@ def test_pods_that_end_serve_where_nobody_else_does() -> None:
     on_three_nodes(story)
 
 
+@BACKENDS
+def test_the_node_itself_reaches_services(backend: pb.Backend) -> None:
+    async def story(cluster: Cluster) -> None:
+        first, second, third = cluster.nodes
+        await first.pod("host", host=True)
+        host = await first.run("host", "busybox", "sleep", "99999")
+        await cluster.serve(
+            [cluster.endpoint(third)], port={"nodePort": 30080}, externalTrafficPolicy="Local"
+        )
+        tunnel = (
+            first.ip if backend == pb.ROUTED else first.address("here").rpartition(".")[0] + ".0"
+        )
+        for url in (VIP, f"{first.ip}:30080", f"{third.ip}:30080"):
+            said = await first.sh(host, f"wget -T 3 -q -O- http://{url}/")
+            assert f"IP: {third.address('web')}\n" in said, url
+            seen = first.ip if third.ip in url else tunnel
+            assert f"RemoteAddr: {seen}:" in said, url
+        said = await first.sh(host, f"wget -T 3 -q -O- http://{second.ip}:30080/ 2>&1")
+        assert "Connection timed out" in said, "none of its endpoints is there"
+        await cluster.serve([], port={"nodePort": 30080})
+        for url in (VIP, f"{first.ip}:30080", f"{second.ip}:30080"):
+            said = await first.sh(host, f"wget -T 3 -q -O- http://{url}/ 2>&1")
+            assert "Connection refused" in said, url
+
+    on_three_nodes(story, backend)
+
+
 def test_ports_that_a_service_does_not_have_are_refused() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.serve([cluster.endpoint(cluster.nodes[1])])

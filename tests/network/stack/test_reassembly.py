@@ -123,3 +123,22 @@ def test_a_packet_that_would_be_too_long_is_none() -> None:
         add(held, _piece(start, bytes(min(8192, 65504 - start))))
     assert add(held, _piece(65504, bytes(11), more=False)) is None
     assert held.failed == 1
+
+
+def test_hostile_fragments_never_raise_and_take_no_more_room() -> None:
+    held, draw = Reassembly(largest=100_000), random.Random(5)
+    whole = 0
+    for number in range(10_000):
+        start = draw.choice((0, 8, 16, 24, 1024, 65504)) + draw.choice((0, 0, 8))
+        body = bytes(draw.choice((0, 1, 7, 8, 8, 16, 24, 1000)))
+        piece = _piece(start, body, more=draw.random() < 0.7, identification=draw.randrange(50))
+        header = ipv4.parse(LINK + piece)
+        if header is None:
+            continue
+        whole += held.add(number / 100, LINK + piece, header) is not None
+        if number % 50 == 0:
+            held.tick(number / 100)
+        assert held._held <= 100_000
+    assert whole > 50
+    held.tick(1e6)
+    assert (held._held, held.deadline) == (0, None)
