@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from cluster.aio import tasks
+from cluster.pb.cri.v1 import api_pb2 as cri
 from cluster.runtime.podsockets import Buffers, Udp
 from cluster.runtime.vos.sockets import Endpoint, Link, Neighbour, Route
 
@@ -63,6 +64,8 @@ class Bridge:
         self.buffers = Buffers()
         self.networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         """Those that pods have addresses of."""
+        self.mapped: dict[str, Sequence[cri.PortMapping]] = {}
+        """The ports of the node that lead to pods, by the pods' addresses."""
         self._places: dict[str, Callable[[], Namespace]] = {}
         self._errands = tasks.Background("network", _failed)
 

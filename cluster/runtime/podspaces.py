@@ -68,6 +68,8 @@ class Spaces:
     def joined(self, sandbox: Sandbox) -> None:
         """A sandbox is there."""
         if sandbox.addresses:
+            if sandbox.config.port_mappings:
+                self.bridge.mapped[sandbox.addresses[0]] = sandbox.config.port_mappings
             self.bridge.join(sandbox.addresses, functools.partial(self.of, sandbox))
         else:
             self._sandboxes[sandbox.id] = sandbox
@@ -78,6 +80,8 @@ class Spaces:
         if sandbox.network is not None:
             sandbox.network.close()  # its last words still go out
         self.bridge.leave(sandbox.addresses)
+        if sandbox.addresses:
+            self.bridge.mapped.pop(sandbox.addresses[0], None)
 
     def ended(self, container: Container) -> None:
         """A container is gone: what it answered by itself is reset."""

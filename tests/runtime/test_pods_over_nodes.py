@@ -8,6 +8,7 @@ from networkworld import Node, World, on_nodes
 from cluster.aio import tasks
 from cluster.pb.cluster.v1 import dataplane_pb2 as services
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
+from cluster.pb.cri.v1 import api_pb2 as cri
 
 BACKENDS = pytest.mark.parametrize("backend", [pb.VXLAN, pb.ROUTED], ids=["vxlan", "routed"])
 
@@ -165,5 +166,27 @@ def test_what_is_beyond_a_cluster_without_a_way_out_is_unreachable() -> None:
         unreachable = "Network is unreachable"
         assert unreachable in await first.sh(here, "nc -z 192.0.2.1 80")
         assert "ICMP" not in await first.sh(here, "ping -c 1 -W 2 192.0.2.1")
+
+    on_nodes(2, story)
+
+
+def test_a_host_port_of_a_node_leads_to_its_pod() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        mapped = cri.PortMapping(protocol=cri.TCP, container_port=80, host_port=8080)
+        other = cri.PortMapping(
+            protocol=cri.TCP, container_port=80, host_port=8081, host_ip="127.0.0.1"
+        )
+        await second.pod("web", port_mappings=[mapped, other])
+        await second.run("web", "traefik/whoami", ports=(80,))
+        await world.programmed()
+        said = await first.sh(here, f"wget -q -O- http://{second.ip}:8080/")
+        assert f"RemoteAddr: {first.ip}:" in said
+        assert "Connection refused" in await first.sh(here, f"nc -z {second.ip} 8081")
+        assert "Connection refused" in await first.sh(here, f"nc -z {first.ip} 8080")
+        await second.cri.stop_pod_sandbox(
+            cri.StopPodSandboxRequest(pod_sandbox_id=second.pods["web"])
+        )
+        assert "Connection refused" in await first.sh(here, f"nc -z {second.ip} 8080")
 
     on_nodes(2, story)

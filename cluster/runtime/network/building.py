@@ -33,19 +33,21 @@ def build(
     datapath = Datapath(core, random)
     own = (core.address, core.gateway, core.network.network)
     spaces.set_node_addresses([addresses.text(one) for one in own])
+    pods = addresses.prefix(settings.cluster_network or settings.network)
+    services = tuple(addresses.prefix(one) for one in settings.service_networks if ":" not in one)
     nat = hooks.Nat(
         hooks.Settings(
-            cluster_network=addresses.prefix(settings.cluster_network or settings.network),
+            cluster_network=pods,
             network=core.network,
             local=own,
             node_port_addresses=(core.address,),
-            service_networks=tuple(
-                addresses.prefix(one) for one in settings.service_networks if ":" not in one
-            ),
+            service_networks=services,
         ),
         random,
     )
-    return Node(spaces.bridge, spaces.of_node(), datapath, nat, random)
+    made = Node(spaces.bridge, spaces.of_node(), datapath, nat, random)
+    made.reserved = (pods, *services)
+    return made
 
 
 def open_outside(node: Node, config: Config, host: str) -> None:

@@ -8,7 +8,7 @@ program of it first sends one.
 import asyncio
 import functools
 import random as randoms
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cluster.network.io.sockets import Stack
@@ -24,12 +24,13 @@ from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE
 from cluster.network.stack.tcp.settings import Memory
 from cluster.network.underlay import Address, Endpoint, Underlay
 from cluster.network.wire import addresses, mac
+from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
 from cluster.network.wire.trains import Train
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.pb.cluster.v1 import overlay_pb2 as overlay
 from cluster.runtime import podlinks
-from cluster.runtime.network import entrances, overlayentries, serviceentries
+from cluster.runtime.network import entrances, hostports, overlayentries, serviceentries
 from cluster.runtime.network.outside import Outside
 from cluster.runtime.network.podstack import PodStack
 from cluster.runtime.network.sealed import Sealed
@@ -39,6 +40,7 @@ from cluster.runtime.vos.sockets import Link, Neighbour, Route
 
 if TYPE_CHECKING:
     from cluster.network.io.device import Device
+    from cluster.runtime.network.links import Ports
     from cluster.runtime.overlay import Tables
 
 
@@ -67,11 +69,21 @@ class Node:
         self._timer: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._services: dict[str, pb.ServicePort] = {}
+        self._mapped: dict[str, Sequence[Entry]] = {}
+        """Ports of the node that lead to pods, by the pods' addresses."""
         self.outside: Outside | None = None
         """The way to the machine, where there is one."""
         self._entered_at = "", ""
         self._sealed: Sealed | None = None
+        self.reserved: tuple[Prefix, ...] = ()
+        """The cluster's own addresses: those of all pods and services."""
         self.closed = False
+        self.watchers: dict[Callable[[], None], None] = {}
+        """Are called when the network goes."""
+        self.on_left: Callable[[str], None] | None = None
+        """Takes the address of a pod that goes."""
+        self.links_of_pods: Ports | None = None
+        """Those that are bad on purpose."""
         self.datapath = datapath
         self.nat = nat
         datapath.nat = nat
@@ -98,8 +110,12 @@ class Node:
         """
         core = self.datapath.settings
         stack = self._outer(((gateway, 32),) if gateway else ())
-        self.outside = Outside(stack, gateway, core.network.__contains__)
+        self.outside = Outside(stack, gateway, self._is_reserved)
         self._entered_at = addresses.text(core.address), host
+
+    def _is_reserved(self, address: int) -> bool:
+        """Whether an address is of the cluster, so that nothing leaves to it, whoever has it."""
+        return any(address in one for one in self.reserved)
 
     def seal(self) -> None:
         """Have no way out: all that is not of the cluster is unreachable."""
@@ -118,6 +134,8 @@ class Node:
     def close(self) -> None:
         """The node goes, or its network is made anew."""
         self.closed = True
+        for gone in list(self.watchers):
+            gone()
         for end in (self.outside, self._sealed):
             if end is not None:
                 end.close()
@@ -146,6 +164,23 @@ class Node:
             self.datapath.add_port(
                 self._loop.time(), address, mac.of_address(number), (number,), asleep=True
             )
+            mapped = self._bridge.mapped.get(address)
+            if mapped:
+                self._map(address, hostports.entries(address, mapped, self._address))
+
+    def _map(self, address: str, entries: Sequence[Entry]) -> None:
+        """Have these ports of the node lead to a pod, and no others."""
+        before = self._mapped.pop(address, ())
+        if entries:
+            self._mapped[address] = entries
+        if before or entries:
+            gone = [one.key for one in before]
+            self.nat.update_services(self._loop.time(), entries, gone)
+            self._programmed()
+
+    @property
+    def _address(self) -> int:
+        return self.datapath.settings.address
 
     def left(self, address: str) -> None:
         """See Overlay."""
@@ -153,7 +188,10 @@ class Node:
             self._stacks.pop(address, None)
             self._spaces.pop(address, None)
             self._detach(address)
+            self._map(address, ())
             self.datapath.remove_port(address)
+            if self.on_left is not None:
+                self.on_left(address)
 
     def interface(self, address: str) -> Mapping[str, str | int]:
         """See Overlay."""
@@ -227,7 +265,9 @@ class Node:
     def replaced(self, services: Iterable[pb.ServicePort]) -> None:
         """See `dataplane.Listener`."""
         self._services = {one.key: one for one in services}
-        self.nat.replace_services(self._loop.time(), _entries(self._services.values()))
+        own = [one for mapped in self._mapped.values() for one in mapped]
+        entries = [*_entries(self._services.values()), *own]
+        self.nat.replace_services(self._loop.time(), entries)
         self._programmed()
 
     def updated(self, put: Iterable[pb.ServicePort], removed: Iterable[str]) -> None:
@@ -243,12 +283,25 @@ class Node:
         self.datapath.forget_flows()
         self._arm()
         if self.outside is not None:
-            self.outside.doors.want(entrances.doors(self._services.values(), *self._entered_at))
+            own = [one for mapped in self._mapped.values() for one in mapped]
+            self.outside.doors.want(
+                [
+                    *entrances.doors(self._services.values(), *self._entered_at),
+                    *hostports.doors(own, *self._entered_at),
+                ]
+            )
 
     # ---- frames ------------------------------------------------------------------------------
 
     def _transmit(self, port: str, frames: Sequence[Frame]) -> None:
         """Take frames that a stack sends."""
+        bad = self.links_of_pods
+        if bad is not None and port in bad.bad:
+            frames = bad.offer(port, frames, up=True)
+        self.sent_by(port, frames)
+
+    def sent_by(self, port: str, frames: Sequence[Frame]) -> None:
+        """Take frames that have made it over a pod's link."""
         if not self.closed:
             self._carry(self.datapath.receive_all(self._loop.time(), port, frames))
 
@@ -270,6 +323,15 @@ class Node:
         self._arm()
 
     def _to_port(self, port: str, frames: list[Frame]) -> None:
+        bad = self.links_of_pods
+        if bad is not None and port in bad.bad:
+            frames = bad.offer(port, frames, up=False)
+        self.deliver(port, frames)
+
+    def deliver(self, port: str, frames: list[Frame]) -> None:
+        """Hand frames to who is behind a port."""
+        if not frames:  # All of them are late, or lost: nobody is woken by them.
+            return
         device = self._devices.get(port)
         if device is not None:
             device.send(frames)
@@ -286,6 +348,24 @@ class Node:
         return self._stacks.get(port)
 
     # ---- what is shown -------------------------------------------------------------------------
+
+    def has_pod(self, address: str) -> bool:
+        """Whether a pod of this node has the address."""
+        return self.datapath.port(address) is not None and address not in (HOST, OUTSIDE)
+
+    def is_kernels(self, address: str) -> bool:
+        """Whether a pod's stack is the kernel's."""
+        return address in self._devices
+
+    def holder(self, address: str) -> Namespace | None:
+        """Who has an address here: a pod, or the node itself."""
+        return self._bridge.holder(address)
+
+    def named(self, address: Address) -> str:
+        """The node that datagrams to an address of the underlay go to; the address, if none."""
+        peers = self.datapath.peers
+        found = peers.sender(address) or peers.cable_sender(address)
+        return found.name if found is not None else address.host
 
     def links(self, space: Namespace, held: Sequence[str]) -> Sequence[Link]:
         """See Overlay."""
