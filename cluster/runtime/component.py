@@ -9,6 +9,7 @@ from cluster.network.underlay import Underlay
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.healthports import HealthPorts
+from cluster.runtime.netops import NetOps
 from cluster.runtime.network.plant import Plant
 from cluster.runtime.nodedisk import MemoryDisk
 from cluster.runtime.overlay import Overlay
@@ -47,6 +48,7 @@ class Runtime:
         if config.node_ip:
             self.plant = Plant(config, self.cri.spaces, self.dataplane, random, underlay)
         self.overlay = Overlay(random, self.plant)
+        self.netops = NetOps(self.plant, clock)
         self.ready = asyncio.Event()
         self.port = 0
         """The port that is served, where `listen` names a host."""
@@ -74,6 +76,7 @@ class Runtime:
         from cluster.aio import grpcserver
         from cluster.runtime import (
             dataplane_servicer,
+            netops_servicer,
             overlay_servicer,
             servicer,
             streaming_servicer,
@@ -85,6 +88,7 @@ class Runtime:
         server.add(servicer.IMAGE, servicer.add_image, self.cri)
         server.add(streaming_servicer.SERVICE_NAME, streaming_servicer.add_to, self.cri)
         server.add(overlay_servicer.SERVICE_NAME, overlay_servicer.add_to, self.overlay)
+        server.add(netops_servicer.SERVICE_NAME, netops_servicer.add_to, self.netops)
         server.add(
             dataplane_servicer.SERVICE_NAME,
             lambda plane, target: dataplane_servicer.add_to(target, plane),

@@ -48,10 +48,11 @@ class ImpairedUnderlay:
         """See `Underlay.bind_trains`."""
         return _ImpairedEndpoint(self, await self._inner.bind_trains(address, receive))
 
-    def impair(self, link: str, impairment: Impairment) -> None:
+    def impair(self, link: str, impairment: Impairment, seed: str | None = None) -> None:
         """From now on, what goes to `link` fares so; `impair.NONE` heals it.
 
-        What is under way on a link that heals still arrives when it was to.
+        What is under way on a link that heals still arrives when it was to. With `seed` its chance
+        begins anew by this seed and its name, in place of the seed of all links.
         """
         if not impairment:
             found = self._links.get(link)
@@ -59,9 +60,10 @@ class ImpairedUnderlay:
                 found.impairment = impair.NONE
                 self._forget(link, found)
             return
-        if link not in self._links:
-            generator = random.Random(f"{self._seed}/{link}")  # noqa: S311
-            self._links[link] = Link(generator)
+        if link not in self._links or seed is not None:
+            by = self._seed if seed is None else seed
+            generator = random.Random(f"{by}/{link}")  # noqa: S311
+            self._links.setdefault(link, Link(generator)).draw_from(generator)
         self._links[link].impairment = impairment
         self._arm()
 

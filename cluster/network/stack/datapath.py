@@ -20,7 +20,7 @@ import random as randomness
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from cluster.network.stack import backends, drops, fdb, flows, neigh
+from cluster.network.stack import backends, drops, egress, fdb, flows, neigh
 from cluster.network.stack.actions import Action, Address, Payload
 from cluster.network.stack.bridge import Bridge
 from cluster.network.stack.capture import Captures
@@ -229,7 +229,7 @@ class Datapath:
         """Datagrams of a kernel's VTEP: it sends from any port, and may leave work to a card."""
         for payload in payloads:
             train = payload if isinstance(payload, Train) else Train(payload, len(payload))
-            frame = self.vtep.joined(train)
+            frame = egress.joined(train, self._vxlan)
             if frame is not None:
                 self._tunnelled(now, frame)
                 continue
@@ -257,7 +257,7 @@ class Datapath:
         if len(train.data) <= train.size:
             self._datagrams(now, peer, (train.data,))
             return
-        frame = self.vtep.joined(train)
+        frame = egress.joined(train, self._vxlan)
         if frame is None:
             self._datagrams(now, peer, train.pieces)
         else:
@@ -277,7 +277,7 @@ class Datapath:
         if flow is None or not flow.carry(now, frame):
             self._ingress.from_link(now, TUNNEL, frame, known)
 
-    def from_cable(self, now: float, address: Address, frames: Sequence[bytes]) -> list[Action]:
+    def from_cable(self, now: float, address: Address, frames: Sequence[Payload]) -> list[Action]:
         """Datagrams at the cable socket, all from one address of the underlay."""
         peer = self.peers.cable_sender(address)
         if peer is None:
@@ -287,15 +287,30 @@ class Datapath:
         if self.captures.active:
             self.captures.from_cable(now, frames)
         known = self._from_cable
-        for data in frames:
-            flow = known.get(data[22:24] + data[26:38])
-            if flow is not None and flow.carry_data(now, data):
+        for payload in frames:
+            if isinstance(payload, bytes):
+                self._wired(now, peer, payload)
                 continue
-            if data[12:14] == _GOSSIP and self.mesh is not None:
-                self._hear(now, peer, data)
-            else:
-                self._ingress.from_link(now, WIRE, Frame(data), known)
+            frame = egress.joined(payload)
+            if frame is None:
+                for data in payload.pieces:
+                    self._wired(now, peer, data)
+                continue
+            flow = known.get(flows.key(frame.data))
+            if flow is None or not flow.carry(now, frame):
+                self._ingress.from_link(now, WIRE, frame, known)
         return self._taken(now)
+
+    def _wired(self, now: float, peer: Peer, data: bytes) -> None:
+        """A frame of another node's eth0."""
+        known = self._from_cable
+        flow = known.get(data[22:24] + data[26:38])
+        if flow is not None and flow.carry_data(now, data):
+            return
+        if data[12:14] == _GOSSIP and self.mesh is not None:
+            self._hear(now, peer, data)
+        else:
+            self._ingress.from_link(now, WIRE, Frame(data), known)
 
     # ---- gossip ------------------------------------------------------------------------------
 

@@ -78,6 +78,10 @@ class Link(Generic[T]):
         """When the link has sent everything that its rate had to be waited for."""
         self.counters = Counters()
 
+    def draw_from(self, generator: random.Random) -> None:
+        """From now on chance comes from here."""
+        self._random = generator
+
     @property
     def impairment(self) -> Impairment:
         """What it does."""

@@ -13,6 +13,7 @@ from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.podspaces import Spaces
 
 if TYPE_CHECKING:
+    from cluster.runtime.network.links import Links
     from cluster.runtime.network.node import Node
     from cluster.runtime.overlay import Tables
 
@@ -35,10 +36,13 @@ class Plant:
         self._underlay = underlay
         self.node: Node | None = None
         """The network as it is now; None before it is configured."""
+        self.links: Links | None = None
+        """Which of its links are bad on purpose; None before that."""
 
     async def up(self, settings: pb.OverlaySettings) -> pb.Vtep:
         """Bring it up; what was before goes. ValueError, OSError."""
         from cluster.runtime.network import building
+        from cluster.runtime.network.links import Links
 
         self.down()
         random = randoms.Random(self._random.getrandbits(64))  # noqa: S311  (repeats)
@@ -54,8 +58,11 @@ class Plant:
             else:
                 underlay = self._underlay
                 node.seal()
+            self.links = self.links or Links(config.node_name)
+            wire = self.links.over(underlay, node.named, node.sent_by, node.deliver)
+            node.links_of_pods, node.on_left = self.links.ports, self.links.forget
             vtep = await node.open(
-                underlay, Address(host, config.vxlan_port), Address(host, config.cable_port)
+                wire, Address(host, config.vxlan_port), Address(host, config.cable_port)
             )
         except BaseException:
             node.close()
@@ -78,3 +85,5 @@ class Plant:
             self._dataplane.listener = None
             self._spaces.bridge.plug(None)
             node.close()
+            if self.links is not None:
+                self.links.down()
