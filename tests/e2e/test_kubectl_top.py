@@ -32,7 +32,7 @@ spec:
 @pytest.fixture(scope="module")
 def measured(clusters: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """A cluster with process nodes and hollow ones, whose pods are known by their usage."""
-    cluster = clusters("top", "--hollow", "3")
+    cluster = clusters("top", "--hollow", "3", "--no-dns")
     manifest = tmp_path_factory.mktemp("top") / "busy.yaml"
     manifest.write_text(BUSY)
     cluster.kubectl("apply", "-f", str(manifest))
