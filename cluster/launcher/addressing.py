@@ -2,7 +2,7 @@
 
     127.C.0.1                 the machine itself, as the cluster sees it
     127.C.0.2 …               nodes, in their order
-    127.C.192.1 …             where processes of hollow nodes receive
+    127.C.192.1 …             processes of hollow nodes, each for all of its nodes
     127.C.252.0/22            for Services of type LoadBalancer
 
 C is the cluster's, from 1 to 254: 127.0.0.0/16 stays what everybody calls loopback. Each address
@@ -67,8 +67,12 @@ class Addresses:
         return self.node(position) if self.own else _LOOPBACK
 
     def hollow(self, process: int) -> str:
-        """Where the datagrams of all nodes of a hollow process go; the first has number 0."""
-        return self._at(_FIRST_HOLLOW + process) if self.own else _LOOPBACK
+        """By which others know all nodes of a hollow process; the first has number 0."""
+        return self._at(_FIRST_HOLLOW + process)
+
+    def hollow_underlay(self, process: int) -> str:
+        """Where their datagrams go."""
+        return self.hollow(process) if self.own else _LOOPBACK
 
     def _at(self, number: int) -> str:
         return str(ipaddress.IPv4Address((127 << 24) + (self.cluster << 16) + number))

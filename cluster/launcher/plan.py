@@ -60,7 +60,11 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
             for position, node in enumerate(wanted.nodes)
             for process in _node(wanted, folder, position, node, ports)
         ),
-        *(process for group in wanted.hollow for process in _hollow(wanted, folder, group)),
+        *(
+            process
+            for group in wanted.hollow
+            for process in _hollow(wanted, folder, group, ports.addresses)
+        ),
     )
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
 
@@ -229,9 +233,7 @@ def _node(
             **named,
             **_kubeconfig(folder, "kube-proxy"),
             "dataplane-endpoint": endpoint,
-            "network-backend": wanted.network_backend,
-            "cluster-cidr": wanted.cluster_cidr,
-            "service-cluster-ip-range": wanted.service_cidr,
+            **_network(wanted),
         },
         name=proxy, node=node.name, after=(APISERVER, runtime),
     )  # fmt: skip
@@ -247,9 +249,9 @@ def _shares(wanted: Topology) -> Iterator[tuple[str, topology.HollowGroup, range
 
 
 def _hollow(
-    wanted: Topology, folder: state.Folder, group: topology.HollowGroup
+    wanted: Topology, folder: state.Folder, group: topology.HollowGroup, addresses: Addresses
 ) -> Iterator[Process]:
-    for name, owner, numbers in _shares(wanted):
+    for place, (name, owner, numbers) in enumerate(_shares(wanted)):
         if owner is not group:
             continue
         process = f"kubelet-{name}"
@@ -260,6 +262,10 @@ def _hollow(
             "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
             "hollow": str(len(numbers)),
             "cluster-dns": dns_address(wanted),
+            "overlay-address": addresses.hollow(place),
+            **_underlay(addresses, addresses.hollow_underlay(place)),
+            "host-gateway": addresses.gateway,
+            **_network(wanted),
             "hollow-prefix": group.prefix,
             "hollow-start": str(numbers.start),
             "kubernetes-version": wanted.kubernetes_version,
@@ -283,6 +289,15 @@ def _underlay(addresses: Addresses, host: str) -> dict[str, str]:
 def _resolver(ports: Ports) -> dict[str, str]:
     """What pods ask that ask as their node does."""
     return {"resolv-conf": ports.resolver} if ports.resolver else {}
+
+
+def _network(wanted: Topology) -> dict[str, str]:
+    """What the agents of the pod network are told."""
+    return {
+        "network-backend": wanted.network_backend,
+        "cluster-cidr": wanted.cluster_cidr,
+        "service-cluster-ip-range": wanted.service_cidr,
+    }
 
 
 def _scripts(wanted: Topology) -> dict[str, str]:

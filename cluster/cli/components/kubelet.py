@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from cluster.cli import connection, flags, imagescriptsflag, kubeletconfig, process, servertls
+from cluster.cli import (
+    connection,
+    flags,
+    hollownetwork,
+    imagescriptsflag,
+    kubeletconfig,
+    process,
+    servertls,
+)
 from cluster.cli.flags import DURATION, LIST, NUMBER, PAIRS, REAL, TEXT, Setting
 from cluster.kubelet import config as configs
 
@@ -95,6 +103,7 @@ _SETTINGS = (
 @flags.option("hollow-prefix", "Hollow nodes are named PREFIX-NUMBER.", default="hollow")
 @flags.option("hollow-start", "Number of the first hollow node.", click.IntRange(0), default=0)
 @flags.option("hollow-zones", "Zones dealt out to hollow nodes in turn.", flags.LIST, default=())
+@hollownetwork.options
 @imagescriptsflag.OPTION
 @process.logging_options
 def kubelet(
@@ -116,6 +125,7 @@ def kubelet(
     hollow, prefix, first, zones = (
         values.pop(f"hollow{part}") for part in ("", "_prefix", "_start", "_zones")
     )
+    network = hollownetwork.from_flags(values)
     name = prefix if hollow else hostname_override.lower()
     scripts = imagescriptsflag.load(values.pop("image_scripts"))
     if scripts.rules and not hollow:
@@ -137,7 +147,12 @@ def kubelet(
         serving = _serving(address, config.kubelet_port, tls)
         async with connected.client("kubelet") as client:
             if hollow:
-                await _serve_hollow(nodes, scripts, client, seams, serving)
+                names = tuple(node.node_name for node in nodes)
+                shared = None
+                if network is not None:
+                    shared = hollownetwork.Network(network, names, client, seams)
+                runtimes = _Runtimes(seams, scripts, shared)
+                await _serve_hollow(nodes, runtimes, client, seams, serving)
                 return
             async with connected.channel(container_runtime_endpoint) as runtime:
                 await _serve(config, client, runtime, seams, serving)
@@ -161,18 +176,17 @@ async def _serve(
 
 
 async def _serve_hollow(
-    nodes: list[configs.Config], scripts: "Scripts", client: "Client", seams: process.Seams,
+    nodes: list[configs.Config], runtimes: "_Runtimes", client: "Client", seams: process.Seams,
     serving: "Serving | None",
 ) -> None:  # fmt: skip
-    """Be the kubelets of many nodes, and their runtimes."""
+    """Be the kubelets of many nodes, their runtimes, and the pod network that they share."""
     from cluster.kubelet.hollow import HollowNodes
 
-    runtimes = _Runtimes(seams, scripts)
     made = HollowNodes(
         nodes, client=client, cri_factory=runtimes.make, clock=seams.clock, random=seams.random,
         serving=serving,
     )  # fmt: skip
-    await process.serve(made)
+    await process.serve(made, *runtimes.proxies)
 
 
 def _tls(values: dict[str, Any]) -> "ServerTls | None":
@@ -200,9 +214,13 @@ def _serving(address: str, port: int, tls: "ServerTls | None") -> "Serving | Non
 class _Runtimes:
     """Makes the runtimes of hollow nodes, each with randomness of its own."""
 
-    def __init__(self, seams: process.Seams, scripts: "Scripts") -> None:
+    def __init__(
+        self, seams: process.Seams, scripts: "Scripts", network: hollownetwork.Network | None
+    ) -> None:
         self._seams = seams
         self._scripts = scripts
+        self._network = network
+        self.proxies = () if network is None else (network.proxy,)
 
     def make(self, config: configs.Config) -> "Cri":
         """The CRI of a new runtime in this process."""
@@ -214,6 +232,8 @@ class _Runtimes:
             Config(node_name=config.node_name, image_scripts=self._scripts),
             clock=self._seams.clock, random=generator,
         )  # fmt: skip
+        if self._network is not None:
+            self._network.add(runtime.cri.spaces.bridge)
         return runtime.cri
 
 

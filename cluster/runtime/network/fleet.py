@@ -67,6 +67,8 @@ class _Bridges:
 
     def __init__(self) -> None:
         self.places: dict[str, Bridge] = {}
+        self.mapped: dict[str, Any] = {}
+        """Ports of the node that lead to pods: there are none where no node has an address."""
 
     def holder(self, address: str) -> Namespace | None:
         """See `podbridge.Bridge`."""

@@ -7,7 +7,8 @@
 - A hollow kubelet process carries many nodes on one connection, so it is no single node for the
   Node authorizer. It says who it is, a member of `kubemu:hollow-nodes`, and gets by RBAC what the
   Node authorizer gives to nodes, for every node: that is as much as the process is trusted with.
-  Both may get workloads whose load their pods share (`api.loads`), which Kubernetes' nodes may not.
+  It is their proxy, too. All may get workloads whose load their pods share (`api.loads`), which
+  Kubernetes' nodes may not.
 - The agent of the pod network is a part of kube-proxy, which gets what the manifests of flannel and
   Calico give their daemons (`kubemu:overlay`).
 """
@@ -26,7 +27,7 @@ HOLLOW_GROUP: Final = "kubemu:hollow-nodes"
 BINDINGS: Final = {
     CONTROLLERS: ("User system:kube-controller-manager",),
     HOLLOW: (f"Group {HOLLOW_GROUP}",),
-    OVERLAY: ("User system:kube-proxy",),
+    OVERLAY: ("User system:kube-proxy", f"Group {HOLLOW_GROUP}"),
 }
 
 _MORE = """
@@ -40,6 +41,10 @@ get core replicationcontrollers
 """
 
 
+_PROXY = """
+list,watch core services
+list,watch discovery.k8s.io endpointslices
+"""
 _OVERLAY = """
 read core namespaces,nodes,pods
 patch core nodes/status
@@ -50,7 +55,7 @@ read networking.k8s.io networkpolicies
 def rules(name: str) -> tuple[Rule, ...]:
     """The rules of a ClusterRole of BINDINGS."""
     if name == HOLLOW:
-        return notation.rules(roles.NODE) + notation.rules(_LOADS)
+        return notation.rules(roles.NODE) + notation.rules(_LOADS) + notation.rules(_PROXY)
     if name == OVERLAY:
         return notation.rules(_OVERLAY)
     found = {
