@@ -31,7 +31,7 @@ class ToCable(NamedTuple):
     """Send Ethernet frames from the node's cable socket to another node's, a datagram each."""
 
     address: Address
-    frames: list[bytes]
+    frames: list[Payload]
 
 
 Action = ToPort | ToPeer | ToCable

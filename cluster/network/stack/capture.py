@@ -88,12 +88,13 @@ class Captures:
         """Datagrams at the VXLAN socket."""
         self._tunnelled(now, peer, payloads, inbound=True)
 
-    def from_cable(self, now: float, frames: Iterable[bytes], *, inbound: bool = True) -> None:
+    def from_cable(self, now: float, frames: Iterable[Payload], *, inbound: bool = True) -> None:
         """Frames on the wire between the nodes."""
         wanted = self._wanted((WIRE, ANY))
         if wanted:
-            for data in frames:
-                self._show(wanted, now, WIRE, inbound, data)
+            for payload in frames:
+                for data in (payload,) if isinstance(payload, bytes) else payload.pieces:
+                    self._show(wanted, now, WIRE, inbound, data)
 
     def sent(self, now: float, actions: Sequence[Action]) -> None:
         """What leaves the node."""

@@ -1,8 +1,15 @@
-"""How a packet's frame looks when it leaves: rewritten, and cut where it must be."""
+"""Frames at the node's edge: rewritten and cut where they leave, joined where they come."""
 
+from typing import Final
+
+from cluster.network.stack.actions import Payload
 from cluster.network.stack.nat.packet import Packet
 from cluster.network.wire import checksums, ethernet, ipv4, offload
 from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
+
+_ADDRESSES: Final = 26
+"""Where in a frame the addresses of IPv4 begin, and then the ports."""
 
 
 def rewritten(packet: Packet, link: bytes, *, hops: int) -> Frame:
@@ -45,3 +52,30 @@ def with_link(frame: Frame, link: bytes) -> Frame:
         frame.csum_offset,
         frame.trusted,
     )
+
+
+def datagrams(frame: Frame, prefix: bytes = b"") -> list[Payload]:
+    """A frame as what a standard wire carries, each piece behind `prefix`."""
+    if not frame.csum_start:
+        return [prefix + frame.data]
+    if not frame.gso_size:
+        return [prefix + offload.complete(frame)]
+    return [
+        train if len(train.data) > train.size else train.data
+        for train in offload.trains(frame, prefix)
+    ]
+
+
+def joined(train: Train, prefix: bytes = b"") -> Frame | None:
+    """The long segment that a train was cut of, whose pieces are behind `prefix`.
+
+    None where they do not belong together, which nearly always the first two tell.
+    """
+    data, size = train
+    first = len(prefix) + _ADDRESSES
+    second = first + size
+    same = data[first : first + 12] == data[second : second + 12]
+    if not same or data[: len(prefix)] != prefix:
+        return None
+    frames = offload.join(train, len(prefix))
+    return frames[0] if len(frames) == 1 else None

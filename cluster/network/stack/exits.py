@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from cluster.network.stack import drops
+from cluster.network.stack import drops, egress
 from cluster.network.stack.bridge import Bridge
 from cluster.network.stack.forwarding import Delivered, Device, Sent, Switched
 from cluster.network.stack.outbox import ByteQueue, FrameQueue, Outbox
@@ -11,7 +11,7 @@ from cluster.network.stack.peers import Peer
 from cluster.network.stack.ports import HOST, OUTSIDE
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE, Route
 from cluster.network.stack.vtep import Tunnel
-from cluster.network.wire import ethernet, offload
+from cluster.network.wire import ethernet
 from cluster.network.wire.frame import Frame
 
 _IPV4: Final = ethernet.IPV4.to_bytes(2, "big")
@@ -43,7 +43,8 @@ class Exit(NamedTuple):
             if isinstance(queue, FrameQueue):
                 queue.push(frame)
                 continue
-            cut = offload.cut(frame) if self.tunnel is None else self.tunnel.payloads(frame)
+            tunnel = self.tunnel
+            cut = egress.datagrams(frame) if tunnel is None else tunnel.payloads(frame)
             for payload in cut:
                 queue.push(payload)
 

@@ -9,11 +9,12 @@ and the slow path decides.
 import struct
 from typing import Any, Final
 
+from cluster.network.stack import egress
 from cluster.network.stack.nat.packet import Packet
 from cluster.network.stack.nat.tcpstates import State
 from cluster.network.stack.outbox import ByteQueue, FrameQueue
 from cluster.network.stack.vtep import Tunnel
-from cluster.network.wire import checksums, ethernet, ipv4, offload, tcp, udp
+from cluster.network.wire import checksums, ethernet, ipv4, tcp, udp
 from cluster.network.wire.frame import Frame
 
 LARGEST: Final = 16384
@@ -184,7 +185,7 @@ class Flow:
         if self._frames:
             self._queue.push(whole)
             return True
-        payloads = offload.cut(whole) if tunnel is None else tunnel.payloads(whole)
+        payloads = egress.datagrams(whole) if tunnel is None else tunnel.payloads(whole)
         for payload in payloads:
             self._queue.push(payload)
         return True

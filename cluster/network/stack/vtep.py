@@ -7,14 +7,13 @@ would: byte 1 is 1 where the checksum is partial, bytes 2 and 3 are the size of 
 
 from typing import Final
 
+from cluster.network.stack import egress
 from cluster.network.stack.actions import Payload
 from cluster.network.stack.peers import Peer
-from cluster.network.wire import ethernet, ipv4, offload, tcp, trains, udp, vxlan
+from cluster.network.wire import ethernet, ipv4, tcp, trains, udp, vxlan
 from cluster.network.wire.frame import Frame
-from cluster.network.wire.trains import Train
 
-_FLOW: Final = slice(vxlan.HEADER + 26, vxlan.HEADER + 38)
-"""Addresses and ports of a datagram's frame."""
+_LARGEST: Final = trains.MOST_BYTES - vxlan.HEADER
 _FIELDS: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 
 
@@ -31,47 +30,27 @@ class Tunnel:
 
     def payloads(self, frame: Frame) -> list[Payload]:
         """The datagrams of a frame."""
-        if not frame.csum_start:
-            return [self.header + frame.data]
-        if self.whole and len(frame.data) <= trains.MOST_BYTES - vxlan.HEADER:
+        if frame.csum_start and self.whole and len(frame.data) <= _LARGEST:
             size = frame.gso_size.to_bytes(2, "big")
             return [b"\x08\x01" + size + (self._vni << 8).to_bytes(4, "big") + frame.data]
-        if not frame.gso_size:
-            return [self.header + offload.complete(frame)]
-        return [
-            train if len(train.data) > train.size else train.data
-            for train in offload.trains(frame, self.header)
-        ]
+        return egress.datagrams(frame, self.header)
 
 
 class Vtep:
     """Takes frames out of what comes from peers."""
 
-    __slots__ = ("_header", "_turbo", "mac", "vni")
+    __slots__ = ("_turbo", "mac", "vni")
 
     def __init__(self, mac: bytes, vni: int, *, turbo: bool) -> None:
         self.mac = mac
         self.vni = vni
         self._turbo = turbo
-        self._header = vxlan.header(vni)
 
     def frames(self, peer: Peer, payload: bytes) -> list[Frame]:
         """The frame of a datagram; none where it is not of this network."""
         if vxlan.parse(payload) != self.vni:
             return []
         return self.whole(peer, payload) or [Frame(payload[vxlan.HEADER :])]
-
-    def joined(self, train: Train) -> Frame | None:
-        """The long segment that a train was cut of; None where its pieces do not belong together.
-
-        Nearly always the first two pieces tell.
-        """
-        data, size = train
-        first, second = _FLOW, slice(_FLOW.start + size, _FLOW.stop + size)
-        if data[first] != data[second] or data[:8] != self._header:
-            return None
-        joined = offload.join(train, vxlan.HEADER)
-        return joined[0] if len(joined) == 1 else None
 
     def whole(self, peer: Peer, payload: bytes) -> list[Frame]:
         """The frame of a datagram of turbo; none where it is no such, or malformed."""

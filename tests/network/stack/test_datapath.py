@@ -23,6 +23,7 @@ from cluster.network.stack.settings import Settings
 from cluster.network.wire import addresses, arp, checksums, ethernet, icmp, ipv4, mac, tcp, vxlan
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
 
 
 @pytest.mark.parametrize("backend", ["vxlan", "routed"])
@@ -475,10 +476,14 @@ def test_errors_are_sent_at_a_bounded_rate() -> None:
     assert one.node.datapath.drops.get(drops.TTL) == 200
 
 
-@pytest.mark.parametrize("turbo", [False, True])
 @pytest.mark.parametrize("nat", [False, True])
-def test_a_long_segment_is_cut_for_the_wire_or_goes_whole(turbo: bool, nat: bool) -> None:
-    world = World(turbo=turbo, nat=nat)
+@pytest.mark.parametrize(
+    ("backend", "turbo"), [("vxlan", False), ("vxlan", True), ("routed", False)]
+)
+def test_a_long_segment_is_cut_for_the_wire_or_goes_whole(
+    backend: str, turbo: bool, nat: bool
+) -> None:
+    world = World(backend=backend, turbo=turbo, nat=nat)
     one, two = world.pod(1, 5), world.pod(2, 7)
     address = SERVICE if nat else two.address
     port = 80 if nat else 8080
@@ -495,7 +500,9 @@ def test_a_long_segment_is_cut_for_the_wire_or_goes_whole(turbo: bool, nat: bool
         packet = ipv4.header(one.address, address, 6, len(body)) + body
         one.send(packet, gso_size=1410, csum_start=34, csum_offset=16)
         got = b""
-        for frame in two.take():
+        frames = two.take()
+        assert len(frames) == 1
+        for frame in frames:
             seen = Seen(frame)
             parsed = tcp.parse(frame.data, seen.header.payload, seen.header.end)
             assert parsed is not None
@@ -507,9 +514,12 @@ def test_a_long_segment_is_cut_for_the_wire_or_goes_whole(turbo: bool, nat: bool
             got += parsed.payload
         assert got == data
     for _, _, action in world.wire:
-        assert isinstance(action, ToPeer)
-        for payload in action.payloads:
-            assert turbo == (isinstance(payload, bytes) and len(payload) > 1500)
+        assert isinstance(action, ToPeer | ToCable)
+        for payload in action.payloads if isinstance(action, ToPeer) else action.frames:
+            assert turbo == isinstance(payload, bytes)
+            if not turbo:
+                assert isinstance(payload, Train)
+                assert max(len(piece) for piece in payload.pieces) <= 1500 + 14
 
 
 def checksum_field(frame: Frame) -> int:
