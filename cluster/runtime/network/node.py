@@ -309,7 +309,7 @@ class Node:
         self._carry(self.datapath.from_peer(self._loop.time(), sender, (train,)))
 
     def _from_cable(self, train: Train, sender: Address) -> None:
-        self._carry(self.datapath.from_cable(self._loop.time(), sender, train.pieces))
+        self._carry(self.datapath.from_cable(self._loop.time(), sender, (train,)))
 
     def _carry(self, actions: Iterable[Action]) -> None:
         for action in actions:
