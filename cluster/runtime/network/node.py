@@ -68,6 +68,7 @@ class Node:
         self._cable: Endpoint | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = float("inf")
+        self._arming = False
         self._services: dict[str, pb.ServicePort] = {}
         self._mapped: dict[str, Sequence[Entry]] = {}
         """Ports of the node that lead to pods, by the pods' addresses."""
@@ -419,7 +420,16 @@ class Node:
     # ---- time --------------------------------------------------------------------------------
 
     def _arm(self) -> None:
+        """Look when the data plane is due, once for all that happens in this turn of the loop."""
+        if not self._arming:
+            self._arming = True
+            self._loop.call_soon(self._armed)
+
+    def _armed(self) -> None:
         """Be called again when the data plane is due. A timer that is too early does no harm."""
+        self._arming = False
+        if self.closed:
+            return
         found = self.datapath.deadline, self.nat.deadline
         due = min((one for one in found if one is not None), default=float("inf"))
         if due >= self._due:

@@ -284,4 +284,5 @@ def _canary(given: _Reader) -> Canary | None:
 
 def _statuses(text: str) -> tuple[int, ...]:
     words = (word.strip() for word in text.split(","))
-    return tuple(int(word) for word in words if word.isdigit() and 300 <= int(word[:4]) < 600)
+    plain = (word for word in words if word.isascii() and word.isdigit())
+    return tuple(int(word) for word in plain if 300 <= int(word[:4]) < 600)
