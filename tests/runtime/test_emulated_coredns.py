@@ -252,6 +252,15 @@ def test_no_bytes_do_worse_than_be_refused(data: bytes) -> None:
         assert found[3] in (messages.FORMERR, messages.NOTIMP)
 
 
+@pytest.mark.parametrize("section", [4, 6, 8, 10])
+def test_a_question_with_records_without_number_is_refused_unread(section: int) -> None:
+    data = bytearray(DNSRecord.question("a.test").pack())
+    data[section : section + 2] = b"\xff\xff"
+    found = messages.parsed(bytes(data), Endpoint("10.0.0.1", 1), "tcp")
+    assert isinstance(found, bytes)
+    assert found[3] == messages.FORMERR
+
+
 @pytest.mark.parametrize(("size", "limit"), [(0, 512), (1232, 1232), (100, 512)])
 def test_long_answers_are_cut_to_what_a_client_takes(size: int, limit: int) -> None:
     question = DNSRecord.question("web.default.svc.cluster.local")

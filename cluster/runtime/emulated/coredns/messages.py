@@ -16,6 +16,10 @@ PLAIN: Final = 512
 """Bytes of an answer by UDP to who does not say that it takes more (RFC 1035, 4.2.1)."""
 _MOST: Final = 65_535
 _HEAD: Final = 12
+_MOST_EXTRA: Final = 2
+"""Records that a question has besides: EDNS, a signature. Names in more could point in circles that
+are not quite endless.
+"""
 
 
 @dataclass(slots=True)
@@ -82,11 +86,12 @@ def parsed(data: bytes, client: Endpoint, protocol: str) -> Query | bytes | None
     opcode = (data[2] >> 3) & 0x0F
     if opcode != 0:
         return _bare(data, NOTIMP)
+    counts = [int.from_bytes(data[at : at + 2], "big") for at in (4, 6, 8, 10)]
+    if counts[0] != 1 or counts[1] or counts[2] or counts[3] > _MOST_EXTRA:
+        return _bare(data, FORMERR)
     try:
         record = DNSRecord.parse(data)
     except Exception:  # noqa: BLE001  (whatever hostile bytes make dnslib raise)
-        return _bare(data, FORMERR)
-    if len(record.questions) != 1:
         return _bare(data, FORMERR)
     question = record.q
     option = next((one for one in record.ar if one.rtype == QTYPE.OPT), None)
