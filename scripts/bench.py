@@ -3,9 +3,10 @@
 
     scripts/bench.py [GROUP…] [--json FILE]
 
-Groups: calibration, api, clusters, scale, node, streams, rest, watch, lab, scheduler, network, netns
-(default: all), and month (the whole of a figure of lab's, which takes minutes). The calibration
-figures are of work that is not kubemu's: compare figures of different days by their ratio to them.
+Groups: calibration, api, clusters, scale, node, streams, rest, watch, lab, scheduler, network,
+netns (default: all), and month (the whole of a figure of lab's, which takes minutes). The
+calibration figures are of work that is not kubemu's: compare figures of different days by their
+ratio to them.
 """
 
 import argparse

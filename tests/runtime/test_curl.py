@@ -16,8 +16,8 @@ from cluster.runtime.emulated import catalog
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos import accepting
 from cluster.runtime.vos.kernel import Call
-from cluster.runtime.vos.tls import Tls
 from cluster.runtime.vos.sockets import Stream
+from cluster.runtime.vos.tls import Tls
 
 CURL = catalog.find("curlimages/curl")
 assert CURL is not None

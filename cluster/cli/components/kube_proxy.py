@@ -48,7 +48,9 @@ def kube_proxy(
     NetworkPolicies let through.
     """
     connected = connection.from_flags(values)
-    backend = {} if network_backend == "none" else {"network_backend": network_backend}
+    backend: dict[str, Any] = (
+        {} if network_backend == "none" else {"network_backend": network_backend}
+    )
 
     def make(**fields: Any) -> configs.Config:
         return configs.Config(node_name=hostname_override.lower(), **backend, **fields)
