@@ -11,7 +11,6 @@ import random as randoms
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from cluster.network.io.udp import UdpUnderlay
 from cluster.network.stack import backends
 from cluster.network.stack.datapath import Datapath
 from cluster.network.stack.endhost.settings import Settings as HostSettings
@@ -19,7 +18,7 @@ from cluster.network.stack.forwarding import Device
 from cluster.network.stack.nat import hooks
 from cluster.network.stack.router import BRIDGE, TUNNEL
 from cluster.network.stack.settings import Settings
-from cluster.network.underlay import Address
+from cluster.network.underlay import Address, Underlay
 from cluster.network.wire import addresses, mac
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 from cluster.runtime.config import Config
@@ -117,12 +116,20 @@ class _Member:
 
 
 class Fleet:
-    """The nodes of a process, and their network once it is up. See `overlay.Carrier`."""
+    """The nodes of a process, and their network once it is up. See `overlay.Carrier`.
 
-    def __init__(self, config: Config, dataplane: DataPlane, random: randoms.Random) -> None:
+    `underlay` is where other nodes are reached: by default the machine's UDP, and then the machine
+    itself and what is beyond it can be reached, too.
+    """
+
+    def __init__(
+        self, config: Config, dataplane: DataPlane, random: randoms.Random,
+        underlay: Underlay | None = None,
+    ) -> None:  # fmt: skip
         self._config = config
         self._dataplane = dataplane
         self._random = random
+        self._underlay = underlay
         self._bridges: list[Bridge] = []
         self._node: FleetNode | None = None
 
@@ -138,9 +145,16 @@ class Fleet:
         node = _build(settings, config, bridges, random)
         host = config.underlay_address or settings.address
         try:
-            building.open_outside(node, config, host)
+            if self._underlay is None:
+                from cluster.network.io.udp import UdpUnderlay
+
+                wire: Underlay = UdpUnderlay()
+                building.open_outside(node, config, host)
+            else:
+                wire = self._underlay
+                node.seal()
             vtep = await node.open(
-                UdpUnderlay(), Address(host, config.vxlan_port), Address(host, config.cable_port)
+                wire, Address(host, config.vxlan_port), Address(host, config.cable_port)
             )
         except BaseException:
             node.close()
