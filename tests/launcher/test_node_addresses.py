@@ -31,7 +31,8 @@ def test_addresses_of_nodes_hollow_processes_and_balancers_are_apart():
     assert [some.node(number) for number in (0, 1, 254, 9999)] == [
         "127.9.0.2", "127.9.0.3", "127.9.1.0", "127.9.39.17",
     ]  # fmt: skip
-    assert some.hollow(0) == "127.9.192.1"
+    assert some.hollow(0) == some.hollow_underlay(0) == "127.9.192.1"
+    assert Addresses(9, own=False).hollow_underlay(0) == "127.0.0.1"
     assert some.load_balancers == "127.9.252.0/22"
 
 

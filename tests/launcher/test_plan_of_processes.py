@@ -67,6 +67,9 @@ def test_hollow_groups_are_shared_out_and_addresses_go_on() -> None:
         ("kubelet-h-0", "1000", "0"), ("kubelet-h-1", "1000", "1000"),
         ("kubelet-h-2", "500", "2000"), ("kubelet-g", "10", "0"),
     ]  # fmt: skip
+    shared = [flags(found[name])["overlay-address"] for name in found if name.startswith("kubelet")]
+    assert shared == ["127.1.192.1", "127.1.192.2", "127.1.192.3", "127.1.192.4"]
+    assert flags(found["kubelet-g"])["cluster-cidr"] == wanted.cluster_cidr
     assert flags(found["kubelet-h-1"])["hollow-zones"] == "a,b"
     assert flags(found["kubelet-h-1"])["node-ip"] == "10.128.0.1"
     assert flags(found["kubelet-g"])["node-ip"] == "10.128.9.197"
