@@ -131,6 +131,7 @@ class Controller:
         group.spawn(self._follow(), "follow")
         await golang.klog(call, "Starting NGINX process", place="nginx.go:317")
         await self._reloaded()
+        await self._tell()
         return servers
 
     def _informers(self, client: Client) -> Informers:
@@ -189,12 +190,15 @@ class Controller:
             await self._changed.wait()
             await asyncio.sleep(_GATHER)
             self._changed.clear()
+            before = self.model.servers
             self._rebuild()
-            await golang.klog(
-                self._call, "Configuration changes detected, backend reload required",
-                place="controller.go:210",
-            )  # fmt: skip
-            await self._reloaded()
+            if self.model.servers != before:
+                await golang.klog(
+                    self._call, "Configuration changes detected, backend reload required",
+                    place="controller.go:210",
+                )  # fmt: skip
+                await self._reloaded()
+            await self._tell()
             if self._status is not None:
                 self._status.look()
 
@@ -207,8 +211,11 @@ class Controller:
 
     async def _reloaded(self) -> None:
         self._reloads += 1
+        await golang.klog(self._call, "Backend successfully reloaded", place="controller.go:230")
+
+    async def _tell(self) -> None:
+        """Say what is wrong with Ingresses, and of new ones that they are served."""
         call = self._call
-        await golang.klog(call, "Backend successfully reloaded", place="controller.go:230")
         for key, lines in self.model.complaints.items():
             if self._said.get(key) != tuple(lines):
                 for line in lines:
