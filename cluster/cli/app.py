@@ -48,6 +48,9 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "pause": Lazy("commands.control:pause", "Let a process hang (SIGSTOP)."),
         "resume": Lazy("commands.control:resume", "Let a paused process go on (SIGCONT)."),
     },
+    "The pod network": {
+        "net": Lazy("commands.net.group:net", "Capture, trace, ping, and break its links."),
+    },
     "Components, each a process by itself": {
         "apiserver": Lazy("components.apiserver:apiserver", "The API server."),
         "scheduler": Lazy("components.scheduler:scheduler", "The scheduler."),

@@ -30,12 +30,16 @@ def header(*, nanoseconds: bool = False, snaplen: int = SNAPLEN) -> bytes:
     return _FILE.pack(_NANO if nanoseconds else _MICRO, 2, 4, 0, 0, snaplen, ETHERNET)
 
 
-def record(time: float, data: bytes, *, nanoseconds: bool = False, snaplen: int = SNAPLEN) -> bytes:
-    """A frame that was seen at `time`, cut to `snaplen` bytes."""
+def record(
+    time: float, data: bytes, *, nanoseconds: bool = False, snaplen: int = SNAPLEN, length: int = 0
+) -> bytes:
+    """A frame that was seen at `time`, cut to `snaplen` bytes. `length`: what it had before it was
+    cut by others.
+    """
     units = 1_000_000_000 if nanoseconds else 1_000_000
     seconds, part = divmod(round(time * units), units)
     kept = data if len(data) <= snaplen else data[:snaplen]
-    return _RECORD.pack(seconds & 0xFFFFFFFF, part, len(kept), len(data)) + kept
+    return _RECORD.pack(seconds & 0xFFFFFFFF, part, len(kept), length or len(data)) + kept
 
 
 def read(data: bytes) -> Iterator[Record]:

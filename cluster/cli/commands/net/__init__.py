@@ -1,0 +1,1 @@
+"""`kubemu net`: seeing and breaking the pod network."""
