@@ -146,6 +146,9 @@ class Conntrack:
         connection.seen = now
         way.packets += 1
         if way.answer and not connection.answered:
+            if connection.protocol == ipv4.TCP and flags & tcp.RST:
+                self.forget(connection)  # it was refused: there never was one
+                return True
             connection.answered = True
             if connection.protocol != ipv4.TCP or connection.state is State.ESTABLISHED:
                 self._assure(connection)

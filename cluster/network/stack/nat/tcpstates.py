@@ -50,7 +50,11 @@ timeout-established), an hour instead of a minute (--conntrack-tcp-timeout-close
 """
 
 REOPENED: Final = (State.TIME_WAIT, State.CLOSE)
-"""States in which a SYN of the side that began begins anew."""
+"""States in which a SYN of the side that began begins anew.
+
+Linux does so after a reset only where that side sent it; here a client that was reset may find
+another backend at once.
+"""
 
 _SYN, _SYN_ACK, _FIN, _ACK = range(4)
 _S = State
@@ -60,12 +64,16 @@ _FINS: Final = {
     _S.FIN_WAIT: _S.LAST_ACK,
     _S.CLOSE_WAIT: _S.LAST_ACK,
 }
-_ACKS: Final = {_S.FIN_WAIT: _S.CLOSE_WAIT, _S.LAST_ACK: _S.TIME_WAIT}
+_ACKS: Final = {
+    _S.SYN_RECV: _S.ESTABLISHED,  # of the side that was called, where both sides called
+    _S.FIN_WAIT: _S.CLOSE_WAIT,
+    _S.LAST_ACK: _S.TIME_WAIT,
+}
 _MOVES: Final[Mapping[tuple[bool, int], Mapping[State, State]]] = {
     (False, _SYN): {},
     (False, _SYN_ACK): {_S.SYN_SENT2: _S.SYN_RECV},
     (False, _FIN): _FINS,
-    (False, _ACK): {_S.SYN_RECV: _S.ESTABLISHED, **_ACKS},
+    (False, _ACK): _ACKS,
     (True, _SYN): {_S.SYN_SENT: _S.SYN_SENT2},
     (True, _SYN_ACK): {_S.SYN_SENT: _S.SYN_RECV, _S.SYN_SENT2: _S.SYN_RECV},
     (True, _FIN): _FINS,

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 NODE: Final = "172.18.0.2"
 SIDES: Final = {"pods": "10.244.1.1/24", "nodes": "10.244.1.0/32", "out": f"{NODE}/32"}
@@ -119,10 +119,21 @@ def serve() -> None:
     sys.stdout.flush()
     for line in sys.stdin:
         side, digits = json.loads(line)
+        if side == "states":
+            sys.stdout.write(json.dumps(_states(int(digits))) + "\n")
+            sys.stdout.flush()
+            continue
         _send(far, side, bytes.fromhex(digits)[14:])
         _send(far, "pods", _marker())
         sys.stdout.write(json.dumps(_came(far)) + "\n")
         sys.stdout.flush()
+
+
+def _states(port: int) -> list[str]:
+    """States of the connections of TCP that began at a port."""
+    lines = Path("/proc/net/nf_conntrack").read_text().splitlines()
+    rows = [line.split() for line in lines]
+    return [row[5] for row in rows if row[2] == "tcp" and row[8] == f"sport={port}"]
 
 
 def _send(far: dict[str, socket.socket], side: str, packet: bytes) -> None:
@@ -172,14 +183,22 @@ class Kernel:
             told = self.close().strip().splitlines()
             raise OSError(told[-1] if told else "it ended without a word")
 
+    def states(self, port: int) -> list[str]:
+        """As it says of its connections of TCP from this port."""
+        found: list[str] = self._ask("states", str(port))
+        return found
+
     def send(self, side: str, data: bytes) -> list[tuple[str, bytes]]:
         """Send a frame in at a side; what came out, and where."""
+        came = self._ask(side, data.hex())
+        return [(one, bytes.fromhex(found)) for one, found in came]
+
+    def _ask(self, *question: str) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([side, data.hex()]), file=self._process.stdin, flush=True)
-        return [(one, bytes.fromhex(found)) for one, found in json.loads(
-            self._process.stdout.readline()
-        )]  # fmt: skip
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
 
     def close(self) -> str:
         """End it; what it said of faults."""

@@ -235,3 +235,27 @@ def test_errors_by_routers_on_the_way(both: Both) -> None:
     ours, kernels = both.send("nodes", *errors)
     assert seen(ours).source == seen(kernels).source
     assert seen(ours).source[0] == NAMES
+
+
+HELLO = [("pods", SYN), ("nodes", SYN | ACK), ("pods", ACK)]
+STORIES = [
+    [*HELLO, ("pods", FIN | ACK), ("nodes", ACK), ("nodes", FIN | ACK), ("pods", ACK)],
+    [*HELLO, ("nodes", FIN | ACK), ("pods", FIN | ACK), ("nodes", ACK)],
+    [*HELLO, ("nodes", RST), ("pods", ACK)],
+    [*HELLO, ("nodes", ACK), ("pods", RST), ("pods", SYN), ("nodes", SYN | ACK)],
+    [("pods", SYN), ("pods", SYN), ("nodes", RST | ACK), ("pods", SYN)],
+    [("pods", SYN), ("nodes", SYN), ("pods", SYN | ACK), ("nodes", ACK), ("pods", ACK)],
+    [("pods", ACK), ("nodes", ACK), ("pods", FIN | ACK), ("nodes", ACK)],
+    [*HELLO, ("pods", SYN), ("nodes", ACK)],
+]
+
+
+@pytest.mark.parametrize("number", range(len(STORIES)))
+def test_states_of_connections(both: Both, number: int) -> None:
+    client, server = (POD, 4600 + number), (THERE, 9090)
+    for side, flags in STORIES[number]:
+        ends = (client, server) if side == "pods" else (server, client)
+        both.send(side, tcp_frame(*ends, flags))
+        way = both._node.nat.conntrack.find((ip(POD), client[1], ip(THERE), 9090, 6))
+        ours = [] if way is None else [way.connection.state.value]
+        assert ours == both._kernel.states(client[1]), (side, flags)

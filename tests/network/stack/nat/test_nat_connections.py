@@ -64,7 +64,6 @@ OPEN = [(CALL, SYN), (ANSWER, SYN | ACK), (CALL, ACK)]
             "TIME_WAIT", 120, id="over",
         ),
         pytest.param([*OPEN, (ANSWER, RST)], "CLOSE", 10, id="reset"),
-        pytest.param([(CALL, SYN), (ANSWER, RST | ACK)], "CLOSE", 10, id="refused"),
         pytest.param([(CALL, SYN), (ANSWER, SYN)], "SYN_SENT2", 120, id="both called"),
         pytest.param(
             [(CALL, SYN), (ANSWER, SYN), (ANSWER, SYN | ACK), (CALL, ACK)], "ESTABLISHED", 86400,
@@ -87,6 +86,15 @@ def test_states_and_how_long_they_are_kept(
     assert len(conntrack) == 1
     conntrack.tick(node.now + kept + 1)
     assert (len(conntrack), conntrack.deadline) == (0, None)
+
+
+def test_one_that_is_refused_is_forgotten_at_once() -> None:
+    node = Node()
+    node.serve(entry(backend(OTHER)))
+    node.sends(tcp_frame((POD, 5000), (VIP, 80)))
+    answer = node.sends(tcp_frame((OTHER, 8080), (POD, 5000), RST | ACK))
+    assert answer.ends == ((VIP, 80), (POD, 5000))
+    assert (len(node.nat.conntrack), node.nat.deadline) == (0, None)
 
 
 @pytest.mark.parametrize("flags", [SYN | ACK, RST, FIN | ACK, 0])
