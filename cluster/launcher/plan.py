@@ -63,7 +63,7 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
         *(
             process
             for group in wanted.hollow
-            for process in _hollow(wanted, folder, group, ports.addresses)
+            for process in _hollow(wanted, folder, group, ports)
         ),
     )
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
@@ -249,8 +249,9 @@ def _shares(wanted: Topology) -> Iterator[tuple[str, topology.HollowGroup, range
 
 
 def _hollow(
-    wanted: Topology, folder: state.Folder, group: topology.HollowGroup, addresses: Addresses
+    wanted: Topology, folder: state.Folder, group: topology.HollowGroup, ports: Ports
 ) -> Iterator[Process]:
+    addresses = ports.addresses
     for place, (name, owner, numbers) in enumerate(_shares(wanted)):
         if owner is not group:
             continue
@@ -261,6 +262,7 @@ def _hollow(
             "advertise-kubelet-address": LOOPBACK,
             "node-ip": str(_FIRST_HOLLOW + _before(wanted, group)),
             "hollow": str(len(numbers)),
+            **_resolver(ports),
             "cluster-dns": dns_address(wanted),
             "overlay-address": addresses.hollow(place),
             **_underlay(addresses, addresses.hollow_underlay(place)),

@@ -42,7 +42,8 @@ def test_flags_change_what_a_file_says(tmp_path: Path) -> None:
 
 def test_kubelets_are_told_the_machines_resolver(tmp_path: Path) -> None:
     ports = plan.Ports(6443, 6444, resolver="/etc/resolv.conf")
-    made = plan.plan(topology.simple(), state.Folder(tmp_path), ports)
+    wanted = topology.changed(topology.simple(), hollow=2)
+    made = plan.plan(wanted, state.Folder(tmp_path), ports)
     told = [each.argv for each in made.processes if each.component == "kubelet"]
     assert all("--resolv-conf=/etc/resolv.conf" in argv for argv in told)
     assert resolvers.of_machine() in ("", "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
