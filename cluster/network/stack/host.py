@@ -428,11 +428,14 @@ class Host:
 
     # ---- going on ----------------------------------------------------------------------------
 
-    def pull(self, now: float) -> list[Frame]:
-        """Tell those who watch; the frames that are to go out."""
+    def pull(self, now: float, most: int = 1 << 30) -> list[Frame]:
+        """Tell those who watch; the frames that are to go out.
+
+        With `most` so many connections' users are told; while `busy` others wait for it.
+        """
         for _ in range(_ROUNDS):
             if self.tcp.busy:
-                self.tcp.pull(now)
+                self.tcp.pull(now, most)
             if not self._local:
                 break
             local, self._local = self._local, []
@@ -445,6 +448,11 @@ class Host:
             return []
         out, self._out = self._out, []
         return out
+
+    @property
+    def busy(self) -> bool:
+        """Whether `pull` is to be called at once."""
+        return bool(self.tcp.busy or self._local)
 
     def _loop(self, now: float, frame: Frame) -> None:
         """A frame to ourselves."""

@@ -288,3 +288,19 @@ def test_a_timer_that_is_past_is_set_again_on_the_loop_of_processes():
 
     uvloop.run(run())
     assert not faults
+
+
+@on_link
+async def test_the_ports_of_a_connection_that_is_over_serve_again_at_once(first, second):
+    """Who closes first remembers; a newer SYN is known by its timestamp."""
+    listener = second.listen(80)
+    source = Endpoint(FIRST, 40_000)
+    for _ in range(20):
+        begun = asyncio.get_running_loop().time()
+        here = await first.connect(Endpoint(SECOND, 80), source=source)
+        there = await listener.accept()
+        there.close()
+        assert await here.receive() == b""
+        here.close()
+        await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun < 0.5

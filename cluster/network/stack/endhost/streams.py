@@ -2,6 +2,7 @@
 
 import errno
 import heapq
+import itertools
 import random
 import struct
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class Streams:
         self._host = host
         self._settings = host.settings.tcp
         self._random = generator
+        self._clock = generator.getrandbits(32)
+        """What all timestamps begin with: those of a later connection are later (RFC 6191)."""
         self.memory = memory
         self.listeners: Ports[Listener] = Ports(generator)
         self.flows: dict[bytes, Flow] = {}
@@ -87,7 +90,7 @@ class Streams:
             self._settings,
             now,
             start=self._random.getrandbits(32),
-            clock=self._random.getrandbits(32),
+            clock=self._clock,
             mss=self._host.mss(to.address),
             memory=self.memory,
         )
@@ -270,7 +273,7 @@ class Streams:
             arrival.segment,
             now,
             start=self._random.getrandbits(32),
-            clock=self._random.getrandbits(32),
+            clock=self._clock,
             mss=self._host.mss(arrival.peer.address),
             accepted=accepted,
         )
@@ -394,13 +397,20 @@ class Streams:
         """Whether `pull` has anything to do."""
         return bool(self._dirty or self._touched or self._later)
 
-    def pull(self, now: float) -> None:
-        """Tell those who watch, and send what is to go."""
+    def pull(self, now: float, most: int = 1 << 30) -> None:
+        """Tell those who watch, `most` of them, and send what is to go."""
         later, self._later = self._later, []
         for call in later:
             call(now)
-        while self._touched or self._dirty:
-            touched, self._touched = self._touched, {}
+        while self._dirty or (self._touched and most > 0):
+            touched = self._touched
+            if len(touched) <= most:
+                self._touched = {}
+            else:
+                touched = dict.fromkeys(itertools.islice(touched, most))
+                for flow in touched:
+                    del self._touched[flow]
+            most -= len(touched)
             for flow in touched:
                 self._tell(flow)
             dirty = self._dirty.copy()
