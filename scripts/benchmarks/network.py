@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from benchmarks.figures import Figure, Outcome
+from benchmarks.podstreams import pod_streams
 from benchmarks.programming import programming
 from benchmarks.servicetable import service_table
 from cluster.network.io.udp import UdpUnderlay
@@ -231,6 +232,7 @@ async def _receive() -> None:
 PARTS: Final[tuple[Callable[[], Iterator[Outcome]], ...]] = (
     forwarding,
     between_processes,
+    pod_streams,
     service_table,
     programming,
 )

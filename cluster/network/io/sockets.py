@@ -33,6 +33,8 @@ _RATE_BYTES: Final = 1 << 20
 _RATE_SENDS: Final = 1024
 _RATE_SECONDS: Final = 0.001
 """8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
+_AT_ONCE: Final = 32
+"""Connections that are served in a turn: peers work on their answers while others are served."""
 _NEVER: Final = float("inf")
 Call = Callable[[], None]
 Transmit = Callable[[list[Frame]], None]
@@ -358,11 +360,13 @@ class Stack:
     def _flush(self) -> None:
         # It stays scheduled until the host has been asked: what it does meanwhile is in there.
         try:
-            frames = self.host.pull(self.loop.time())
+            frames = self.host.pull(self.loop.time(), _AT_ONCE)
         finally:
             self._scheduled = False
         if frames:
             self.transmit(frames)
+        if self.host.busy:
+            self.wake()
         self._arm()
 
     def _arm(self) -> None:
