@@ -23,6 +23,13 @@ metadata: {name: far}
 spec:
   nodeName: node-2
   containers: [{name: c, image: busybox, command: [sleep, "100000"]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: hollow, labels: {may: enter}}
+spec:
+  nodeName: hollow-1
+  containers: [{name: c, image: busybox, command: [sleep, "100000"]}]
 """
 
 POLICY = """
@@ -39,7 +46,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def cluster(clusters: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    made = clusters("policies", "--nodes", "2")
+    made = clusters("policies", "--nodes", "2", "--hollow", "3")
     path = tmp_path_factory.mktemp("files") / "pods.yaml"
     path.write_text(PODS)
     made.kubectl("apply", "-f", str(path))
@@ -47,14 +54,14 @@ def cluster(clusters: Callable[..., Cluster], tmp_path_factory: pytest.TempPathF
     return made
 
 
-def reaches(cluster: Cluster) -> bool:
+def reaches(cluster: Cluster, client: str = "far") -> bool:
     address = cluster.get("pod", "web")["status"]["podIP"]
     command = f"wget -qO- -T 1 http://{address} || true"
-    return "Welcome to nginx" in cluster.kubectl("exec", "far", "--", "sh", "-c", command)
+    return "Welcome to nginx" in cluster.kubectl("exec", client, "--", "sh", "-c", command)
 
 
 def test_nodes_have_addresses_of_their_own_and_say_how_they_are_reached(cluster: Cluster) -> None:
-    nodes = cluster.get("nodes")["items"]
+    nodes = cluster.get("nodes", "node-1", "node-2")["items"]
     addresses = [
         each["address"] for node in nodes for each in node["status"]["addresses"]
         if each["type"] == "InternalIP"
@@ -76,6 +83,7 @@ def test_a_policy_holds_while_its_agent_is_away_and_is_changed_by_its_heir(
     (tmp_path / "policy.yaml").write_text(POLICY)
     cluster.kubectl("apply", "-f", str(tmp_path / "policy.yaml"))
     until("the policy keeps strangers out", lambda: not reaches(cluster))
+    until("a pod of a hollow node may enter", lambda: reaches(cluster, "hollow"))
     cluster.kubemu("stop", "kube-proxy-node-1")
     cluster.kubectl("label", "pod", "far", "may=enter")
     assert not reaches(cluster), "there is nobody who could let it in"
@@ -94,5 +102,6 @@ def test_a_machine_that_comes_back_has_a_new_vtep_and_its_policies(cluster: Clus
     until("the VTEP is another one", lambda: told() != before)
     cluster.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")
     until("the pod is reached again", lambda: reaches(cluster))
+    until("and from a hollow node", lambda: reaches(cluster, "hollow"))
     cluster.kubectl("label", "pod", "far", "may-")
     until("the policy keeps strangers out", lambda: not reaches(cluster))
