@@ -67,3 +67,21 @@ def test_what_a_user_has_made_by_himself_is_his() -> None:
 def test_there_are_no_others() -> None:
     with pytest.raises(ValueError, match="there is no addon 'dashboard': there are dns, ingress"):
         addons.checked(["dashboard"])
+
+
+@pytest.mark.parametrize("name", addons.NAMES)
+def test_nothing_of_it_is_warned_of(name: str) -> None:
+    async def scenario() -> None:
+        async with serving() as api:
+            for wanted in addons.manifests(name, "10.96.0.0/12"):
+                if wanted["kind"] != "Deployment":
+                    continue
+                namespace = objects.namespace(wanted)
+                space = {"metadata": {"name": namespace}}
+                await api.create("/api/v1/namespaces", space)
+                path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+                made = await api.create(path, dict(wanted))
+                assert made.status == 201, made.text
+                assert "Warning" not in made.headers
+
+    asyncio.run(scenario())

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("kubectl")
 
 @pytest.fixture
 def cluster(clusters: Callable[..., Cluster]) -> Cluster:
-    return clusters("grpc", "--nodes", "1")
+    return clusters("grpc", "--nodes", "1", "--no-dns")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cluster.api.objects import Object
 PREFIX: Final = "kubemu.dev/"
 _OF_CONTAINERS: Final = (loads.CPU_PER_LOAD, loads.MEMORY_PER_LOAD)
 """Beside those of `scriptvalues`, which images can have, too."""
-_OF_PODS: Final = ("boot-time", "load-from", "pids")
+_OF_PODS: Final = ("boot-time", "driver", "load-from", "pids")
 _OF_WORKLOADS: Final = ("load",)
 _METRIC: Final = "metric."
 _LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
