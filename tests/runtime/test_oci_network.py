@@ -169,3 +169,32 @@ def test_a_pod_of_an_addon_is_emulated_where_all_others_are_processes(tmp_path):
             await world.end()
 
     assert asyncio.run(main()) == (True, True)
+
+
+def test_pods_without_tap_devices_have_veth_and_keep_it_when_the_network_is_made_anew(
+    tmp_path, monkeypatch
+):
+    missing = tmp_path / "none" / "tun"
+    made = tmp_path / "sitecustomize"
+    made.mkdir()
+    (made / "sitecustomize.py").write_text(
+        "from pathlib import Path\nfrom cluster.network.io import plugging\n"
+        f"plugging.TUN = Path({str(missing)!r})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{made}:{Path(__file__).parents[2]}")
+
+    async def main():
+        async with machines(tmp_path) as (one, two):
+            await two.world.begin("s", "nc", "-l", "-p", "8080", "-e", "echo", "by veth")
+            await two.world.begin("t", "nc", "-l", "-p", "8081", "-e", "echo", "again")
+            address = await two.address()
+            assert await fetched(one.world, address, 8080) == "stdout by veth"
+            flags = await two.world.run("k", "cat", "/sys/class/net/eth0/tun_flags")
+            assert flags[0] == 1  # it is no TAP device
+            peers = {node.name: await node.up() for node in (one, two)}
+            for node, other in ((one, two), (two, one)):
+                node.plant.program(Tables({other.name: peers[other.name]}), None)
+            await joined(one, two)
+            assert await fetched(one.world, address, 8081) == "stdout again"
+
+    asyncio.run(main())

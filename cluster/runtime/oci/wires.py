@@ -57,9 +57,7 @@ class Wires:
                 return
             wanted = overlay.interface(address)
             try:
-                descriptor = await self._link.descriptor(
-                    "plug", id=sandbox.id, pid=pid, interface=wanted
-                )
+                descriptor = await self._link.descriptor("plug", id=sandbox.id, interface=wanted)
             except (link.Refused, rpc.Failure) as error:
                 self._warn(str(error))
                 return

@@ -87,6 +87,7 @@ class Containers:
         self._now = now
         self._listener = listener
         self._memory = memory.Memory()
+        self._wires: dict[str, tuple[int, Mapping[str, str | int]]] = {}
         self.all: dict[str, Container] = {}
         self.following = following.Following()
 
@@ -121,6 +122,19 @@ class Containers:
             await self.delete(name)
             raise
         return {"pid": found.pid}
+
+    def plugged(self, id: str, interface: Mapping[str, str | int]) -> int:
+        """The descriptor of a sandbox's interface: made once, and kept until the sandbox goes, so
+        that a runtime that comes later finds it. Failed, OSError.
+        """
+        path = f"/proc/{self.get(id).pid}/ns/net"
+        made, was = self._wires.get(id, (-1, None))
+        if was is None:
+            made = namespaces.plugged(path, interface)
+        elif was != interface:
+            namespaces.plugged_anew(path, interface)
+        self._wires[id] = made, interface
+        return made
 
     async def create(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make a container's root; what says who its users are. Failed, OSError."""
@@ -255,6 +269,9 @@ class Containers:
                     await found.ended.wait()
         await self._clear(id)
         self.all.pop(id, None)
+        wire = self._wires.pop(id, None)
+        if wire is not None:
+            os.close(wire[0])
         if found is not None and found.log is not None:
             self.following.removed(id, found.log)
         bundle = self.bundle(id)

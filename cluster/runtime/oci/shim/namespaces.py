@@ -12,14 +12,19 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cluster.runtime.oci.shim import kernel
+
+if TYPE_CHECKING:
+    from cluster.network.io import plugging
 
 _IFF_UP: Final = 1
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCGIFINDEX = 0x8916, 0x891C, 0x8933
 _LOOPBACK: Final = b"lo"
+_OUTER: Final = "pod"
+"""What the end of a veth that is not in a pod is called."""
 
 
 def inside(path: str, work: Callable[[], Sequence[socket.socket]]) -> list[socket.socket]:
@@ -28,7 +33,9 @@ def inside(path: str, work: Callable[[], Sequence[socket.socket]]) -> list[socke
 
 
 def descriptors(path: str, work: Callable[[], Sequence[socket.socket | int]]) -> list[int]:
-    """The descriptors that `work` makes in the namespace at `path`. As `inside`."""
+    """The descriptors that `work` makes in the namespace at `path`, or where we are if that is "".
+    As `inside`.
+    """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         child = os.fork()
@@ -50,7 +57,8 @@ def _child(
     """Never returns: nothing of the parent's may go on in the child."""
     try:
         signal.set_wakeup_fd(-1)
-        kernel.enter(path)
+        if path:
+            kernel.enter(path)
         made = work()
         numbers = [one if isinstance(one, int) else one.fileno() for one in made]
         socket.send_fds(channel, [b"ok"], numbers)
@@ -61,19 +69,57 @@ def _child(
         os._exit(0)
 
 
-def plugged(
-    path: str, told: Mapping[str, str | int], held: Sequence[str], name: str
-) -> tuple[int, str]:
-    """The descriptor of an interface for the pod whose namespace is at `path`, and its kind.
+def plugged(path: str, told: Mapping[str, str | int]) -> int:
+    """The descriptor of an interface for the pod whose namespace is at `path`.
 
-    `held`: the addresses that the pod had at its loopback interface; `name`: what a veth's end may
-    be called here. OSError, with a word on what this machine lacks.
+    A veth's other end is in a namespace of its own, which its socket holds: that takes no right on
+    the machine's. OSError, with a word on what this machine lacks.
     """
     # Imported here: a pod without an overlay needs none of it.
-    from cluster.network.io import netlink, plugging
+    from cluster.network.io import plugging
+
+    wanted = _interface(told)
+
+    def tap() -> Sequence[int]:
+        made = plugging.tap(wanted)
+        _alone(str(told["address"]))
+        return (made,)
+
+    def veth() -> Sequence[int]:
+        pod = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        kernel.unshare(kernel.NEWNET)
+        made = plugging.veth(wanted, _OUTER, pod)
+        kernel.enter(path)
+        plugging.configure(wanted)
+        _alone(str(told["address"]))
+        return (made,)
+
+    lacking = plugging.why_no_tap()
+    if not lacking:
+        return descriptors(path, tap)[0]
+    try:
+        return descriptors("", veth)[0]
+    except OSError as error:
+        text = f"{lacking}, and no veth can be made: {error.strerror}"
+        raise OSError(error.errno or errno.EIO, text) from error
+
+
+def plugged_anew(path: str, told: Mapping[str, str | int]) -> None:
+    """Give an interface that is there other settings. OSError."""
+    from cluster.network.io import plugging
+
+    def configured() -> Sequence[int]:
+        plugging.configure(_interface(told))
+        return ()
+
+    descriptors(path, configured)
+
+
+def _interface(told: Mapping[str, str | int]) -> "plugging.Interface":
+    from cluster.network.io import plugging
     from cluster.network.wire import addresses, mac
 
-    wanted = plugging.Interface(
+    return plugging.Interface(
         str(told["name"]),
         mac.parse(str(told["mac"])),
         addresses.parse(str(told["address"])),
@@ -82,39 +128,13 @@ def plugged(
         int(told["mtu"]),
     )
 
-    def alone() -> None:
-        for address in held:
-            if ":" not in address:
-                with contextlib.suppress(OSError):
-                    netlink.delete_address("lo", socket.inet_aton(address), 32)
 
-    def tap() -> Sequence[int]:
-        made = plugging.tap(wanted)
-        alone()
-        return (made,)
+def _alone(address: str) -> None:
+    """Take an address from the loopback interface, that a pod has there without a network."""
+    from cluster.network.io import netlink
 
-    def configured() -> Sequence[int]:
-        plugging.configure(wanted)
-        alone()
-        return ()
-
-    lacking = plugging.why_no_tap()
-    if not lacking:
-        return descriptors(path, tap)[0], "tap"
-    namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        made = plugging.veth(wanted, name, namespace)
-    except OSError as error:
-        text = f"{lacking}, and no veth can be made: {error.strerror}"
-        raise OSError(error.errno or errno.EIO, text) from error
-    finally:
-        os.close(namespace)
-    try:
-        descriptors(path, configured)
-    except BaseException:
-        os.close(made)
-        raise
-    return made, "veth"
+    with contextlib.suppress(OSError):
+        netlink.delete_address("lo", socket.inet_aton(address), 32)
 
 
 def stream_sockets() -> Sequence[socket.socket]:

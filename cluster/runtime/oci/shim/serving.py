@@ -311,16 +311,10 @@ class Serving:
     async def _plug(
         self, request: dict[str, Any], _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """An interface for a pod; who asked gets the descriptor of its other end."""
-        name, told = request["id"], request["interface"]
-        made, kind = namespaces.plugged(
-            f"/proc/{request['pid']}/ns/net", told, [told["address"]], f"ve{name[:11]}"
-        )
-        try:
-            with writer.get_extra_info("socket").dup() as connection:
-                socket.send_fds(connection, [frames.document({"kind": kind})], [made])
-        finally:
-            os.close(made)
+        """The interface of a pod: who asked gets the descriptor of its other end."""
+        made = self._containers.plugged(request["id"], request["interface"])
+        with writer.get_extra_info("socket").dup() as connection:
+            socket.send_fds(connection, [frames.document({})], [made])
 
     async def _connect(
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
