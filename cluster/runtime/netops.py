@@ -36,7 +36,7 @@ class NetOps:
         """Batches of what interfaces see from now on."""
         from cluster.runtime.network import capturing
 
-        return capturing.begin(self._node(), request, self._clock.now() - _now())
+        return capturing.begin(self._node(), request, self._clock)
 
     async def list_routes(self, _request: pb.ListRoutesRequest) -> pb.ListRoutesResponse:
         """The routing table."""
@@ -104,14 +104,17 @@ class NetOps:
         if ttl > 255 or size > MAX_ECHO_SIZE:
             text = f"a ping has a TTL of 255 and {MAX_ECHO_SIZE} bytes at most"
             raise rpc.Failure("INVALID_ARGUMENT", text)
+        begun = self._clock.now()
         try:
             found = await space.echo(request.destination, size, ttl=ttl, timeout=seconds)
         except TimeoutError:
             raise rpc.Failure("DEADLINE_EXCEEDED", "nothing came back in time") from None
         except OSError as error:
             raise rpc.Failure("UNAVAILABLE", error.strerror or str(error)) from error
+        # By the clock: the loop's own time may count in milliseconds.
+        seconds = max(self._clock.now() - begun, 0.0)
         return pb.EchoResponse(
-            source=found.source, type=found.type, code=found.code, seconds=found.seconds,
+            source=found.source, type=found.type, code=found.code, seconds=seconds,
             ttl=found.ttl, size=found.size,
         )  # fmt: skip
 

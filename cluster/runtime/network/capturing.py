@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.network.stack import capture
 from cluster.network.stack.capture import Capture, Captures, Seen
@@ -26,10 +27,10 @@ _INTERFACES: Final = (capture.ANY, BRIDGE, TUNNEL, WIRE, HOST)
 class Recorder:
     """What waits for a reader."""
 
-    def __init__(self, snaplen: int, count: int, epoch: float) -> None:
+    def __init__(self, snaplen: int, count: int, clock: clocks.Clock) -> None:
         self._snaplen = snaplen or 1 << 18
         self._left = count or -1
-        self._epoch = epoch
+        self._clock = clock
         self._frames: deque[pb.CapturedFrame] = deque()
         self._bytes = 0
         self.dropped = 0
@@ -49,7 +50,8 @@ class Recorder:
         self._bytes += len(data)
         self._frames.append(
             pb.CapturedFrame(
-                time=seen.time + self._epoch, interface=seen.interface, inbound=seen.inbound,
+                # The loop's own time, in which frames are seen, may count in milliseconds.
+                time=self._clock.now(), interface=seen.interface, inbound=seen.inbound,
                 length=len(seen.data), data=data,
             )
         )  # fmt: skip
@@ -79,8 +81,8 @@ class Recorder:
         return bool(self._frames)
 
 
-def begin(node: Node, request: pb.CaptureRequest, epoch: float) -> "Stream":
-    """Begin a capture. `epoch` is the wall time at which the loop's time was zero. rpc.Failure."""
+def begin(node: Node, request: pb.CaptureRequest, clock: clocks.Clock) -> "Stream":
+    """Begin a capture. rpc.Failure."""
     interface = request.interface or capture.ANY
     if interface not in _INTERFACES and not node.has_pod(interface):
         known = ", ".join(_INTERFACES)
@@ -93,7 +95,7 @@ def begin(node: Node, request: pb.CaptureRequest, epoch: float) -> "Stream":
         raise rpc.Failure("INVALID_ARGUMENT", str(error)) from error
     if len(node.watchers) >= MOST_CAPTURES:
         raise rpc.Failure("RESOURCE_EXHAUSTED", f"{MOST_CAPTURES} captures are running here")
-    recorder = Recorder(request.snaplen, request.count, epoch)
+    recorder = Recorder(request.snaplen, request.count, clock)
     return Stream(node, recorder, interface, matches, request.seconds)
 
 
