@@ -417,3 +417,38 @@ def test_answers_about_datagrams_are_few():
     for _ in range(500):
         host.receive(link.now, Frame(data))
     assert 40 <= len(host.pull(link.now)) <= 60
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_same_ends_connect_again_and_again(seed):
+    """Sequence numbers and clocks grow between the same ends, whatever was drawn."""
+    link = Link()
+    link.hosts = [link.host(2 * seed + 1), link.host(2 * seed + 2)]
+    client, server = link.hosts
+    target = Endpoint(NETWORK + 2 * seed + 2, 80)
+    listener = server.listen(link.now, 80)
+    local = Endpoint(0, 40000)
+    for _ in range(5):
+        flow = client.connect(link.now, target, local)
+        link.settle(0.01)
+        assert flow.connection.state == states.ESTABLISHED
+        listener.accept().connection.close()  # it remembers
+        link.settle()
+        flow.connection.close()
+        link.settle(1.5)
+    assert len(server.tcp.timewait) == 1
+
+
+def test_a_stranger_who_has_old_ends_is_let_in_after_a_reset():
+    """As behind a masquerade, where another host with another clock may get the same port."""
+    link = Link()
+    here, there, _ = connected(link)
+    there.connection.close()
+    link.settle()
+    here.connection.close()
+    link.settle()
+    client = link.hosts[0]
+    client.tcp._numbers.clock -= 1 << 30
+    again = client.connect(link.now, Endpoint(SECOND, 80), here.local)
+    link.settle(1.5)
+    assert again.connection.state == states.ESTABLISHED

@@ -16,6 +16,7 @@ from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp import states
 from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.handshakes import Handshake, Handshakes
+from cluster.network.stack.tcp.numbers import Numbers
 from cluster.network.stack.tcp.segment import MASK, Segment
 from cluster.network.stack.tcp.settings import Memory
 from cluster.network.stack.tcp.timewait import TimeWait
@@ -51,8 +52,7 @@ class Streams:
         self._host = host
         self._settings = host.settings.tcp
         self._random = generator
-        self._clock = generator.getrandbits(32)
-        """What all timestamps begin with: those of a later connection are later (RFC 6191)."""
+        self._numbers = Numbers(generator)
         self.memory = memory
         self.listeners: Ports[Listener] = Ports(generator)
         self.flows: dict[bytes, Flow] = {}
@@ -89,8 +89,8 @@ class Streams:
         connection = Connection(
             self._settings,
             now,
-            start=self._random.getrandbits(32),
-            clock=self._clock,
+            start=self._numbers.start(now, key(to, local)),
+            clock=self._numbers.clock,
             mss=self._host.mss(to.address),
             memory=self.memory,
         )
@@ -229,7 +229,9 @@ class Streams:
         if segment.flags & tcp.SYN and not segment.flags & tcp.ACK and remains.yields(segment):
             self.timewait.remove(name)
             return False
-        if remains.asks(segment):
+        if segment.flags & tcp.RST and segment.sequence == remains.expected:
+            self.timewait.remove(name)  # as Linux, unless net.ipv4.tcp_rfc1337
+        elif remains.asks(segment):
             self._send(now, peer, local, remains.answer(now))
         return True
 
@@ -272,8 +274,8 @@ class Streams:
             arrival.name,
             arrival.segment,
             now,
-            start=self._random.getrandbits(32),
-            clock=self._clock,
+            start=self._numbers.start(now, arrival.name),
+            clock=self._numbers.clock,
             mss=self._host.mss(arrival.peer.address),
             accepted=accepted,
         )
