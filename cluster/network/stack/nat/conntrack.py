@@ -6,6 +6,7 @@ that knows how its packets are rewritten.
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Final
 
 from cluster.network.stack.nat import tcpstates
@@ -24,7 +25,16 @@ UDP_STREAM_AFTER: Final = 2.0
 """An answered one that lives longer than this is a stream."""
 ICMP_TIMEOUT: Final = 30.0
 GENERIC_TIMEOUT: Final = 600.0
-_TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
+
+
+class Step(Enum):
+    """What a packet means to the connection that it is of."""
+
+    GOES_ON = "known"
+    BEGINS = "new"
+    """It is the first of another one."""
+    INVALID = "invalid"
+    """It cannot be."""
 
 
 class Way:
@@ -54,6 +64,7 @@ class Connection:
         "answers",
         "assured",
         "begun",
+        "both_called",
         "original",
         "protocol",
         "seen",
@@ -75,6 +86,8 @@ class Connection:
         """Whether it is not to be forgotten when room is needed."""
         self.alive = False
         """Whether it is in the table."""
+        self.both_called = False
+        """Whether both sides sent a SYN at once (RFC 9293, 3.5)."""
         self.service = ""
         """The key of the service that it was sent on by."""
         self.slot = -1
@@ -137,37 +150,49 @@ class Conntrack:
             return None  # an answer that nobody asked for, or a kind without answers
         return Connection(packet.key, now, state)
 
-    def advance(self, now: float, way: Way, flags: int) -> bool:
-        """A packet of a known connection; False where it begins the connection anew.
+    def advance(self, now: float, way: Way, flags: int) -> Step:
+        """A packet of a known connection.
 
-        Then it is forgotten, and the packet is a new one's.
+        Where it begins the next one between the same ends, or was refused, the connection is
+        forgotten.
         """
         connection = way.connection
+        if connection.protocol == ipv4.TCP:
+            step = self._segment(now, way, flags)
+            if step is not Step.GOES_ON:
+                return step
         connection.seen = now
         way.packets += 1
         if way.answer and not connection.answered:
-            if connection.protocol == ipv4.TCP and flags & tcp.RST:
-                self.forget(connection)  # it was refused: there never was one
-                return True
             connection.answered = True
             if connection.protocol != ipv4.TCP or connection.state is State.ESTABLISHED:
                 self._assure(connection)
-        if connection.protocol != ipv4.TCP:
-            return True
+        return Step.GOES_ON
+
+    def _segment(self, now: float, way: Way, flags: int) -> Step:
+        """What a segment means for its connection's state."""
+        connection = way.connection
         old = connection.state
-        if old in tcpstates.REOPENED and flags & _TURNS == tcp.SYN and not flags & tcp.ACK:
-            if not way.answer:
-                self.forget(connection)
-                return False
-            return True
+        if flags & tcp.RST and not connection.answered:
+            self.forget(connection)  # it was refused, or given up: there never was one
+            return Step.GOES_ON
+        if tcpstates.begins_anew(old, flags, answer=way.answer):
+            self.forget(connection)
+            return Step.BEGINS
         new = tcpstates.after(old, flags, answer=way.answer)
-        if new is not old:
-            connection.state = new
-            if new is State.ESTABLISHED:
-                self._assure(connection)
-            if tcpstates.TIMEOUTS[new] < tcpstates.TIMEOUTS[old]:
-                self._expiry.put(connection, now + tcpstates.TIMEOUTS[new])
-        return True
+        if new is None:
+            return Step.INVALID
+        # Who was called cannot know yet that he was heard, unless he called, too.
+        early = old is State.SYN_RECV and new is State.ESTABLISHED and way.answer
+        if new is old or (early and not connection.both_called):
+            return Step.GOES_ON
+        connection.both_called = connection.both_called or new is State.SYN_SENT2
+        connection.state = new
+        if new is State.ESTABLISHED:
+            self._assure(connection)
+        if tcpstates.TIMEOUTS[new] < tcpstates.TIMEOUTS[old]:
+            self._expiry.put(connection, now + tcpstates.TIMEOUTS[new])
+        return Step.GOES_ON
 
     def is_free(self, key: Key) -> bool:
         """Whether answers to packets that leave with this key would be nobody else's."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cluster.network.stack.nat import related, verdicts
-from cluster.network.stack.nat.conntrack import LARGEST, Conntrack, Way
+from cluster.network.stack.nat.conntrack import LARGEST, Conntrack, Step, Way
 from cluster.network.stack.nat.filter import Filter
 from cluster.network.stack.nat.masquerade import Masquerade
 from cluster.network.stack.nat.packet import Packet
@@ -139,11 +139,13 @@ class Nat:
                 self._relate(packet, way)
             return None
         way = self.conntrack.find(packet.key)
-        if way is not None and self._continues(now, packet, way):
+        step = Step.BEGINS if way is None else self._step(now, packet, way)
+        if way is not None and step is Step.GOES_ON:
             packet.way = way
             packet.destination, packet.destination_port = way.new_key[2:4]
             return None
-        packet.connection = self.conntrack.begin(now, packet)
+        if step is Step.BEGINS:
+            packet.connection = self.conntrack.begin(now, packet)
         if packet.connection is None:
             packet.invalid = True
             packet.tell(_TABLE, "of no connection, and begins none", "invalid")
@@ -151,10 +153,10 @@ class Nat:
         packet.tell(_TABLE, "begins a connection", "new")
         return self.services.decide(now, packet)
 
-    def _continues(self, now: float, packet: Packet, way: Way) -> bool:
+    def _step(self, now: float, packet: Packet, way: Way) -> Step:
         if packet.story is not None:
             packet.tell(_TABLE, way.connection.state.value, "known")
-            return True
+            return Step.GOES_ON
         return self.conntrack.advance(now, way, packet.flags)
 
     def _relate(self, packet: Packet, way: Way) -> None:

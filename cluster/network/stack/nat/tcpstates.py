@@ -49,12 +49,17 @@ Linux's defaults, but for the two that kube-proxy sets: a day instead of five (-
 timeout-established), an hour instead of a minute (--conntrack-tcp-timeout-close-wait).
 """
 
-REOPENED: Final = (State.TIME_WAIT, State.CLOSE)
-"""States in which a SYN of the side that began begins anew.
 
-Linux does so after a reset only where that side sent it; here a client that was reset may find
-another backend at once.
-"""
+def begins_anew(state: State, flags: int, *, answer: bool) -> bool:
+    """Whether a segment of a connection that is over begins the next one between the same ends.
+
+    Linux lets a client do so after a reset only where it was its own; here one that was reset may
+    find another backend at once.
+    """
+    if flags & (tcp.SYN | tcp.ACK | tcp.RST | tcp.FIN) != tcp.SYN:
+        return False
+    return state is State.TIME_WAIT or (state is State.CLOSE and not answer)
+
 
 _SYN, _SYN_ACK, _FIN, _ACK = range(4)
 _S = State
@@ -97,8 +102,25 @@ def first(flags: int) -> State | None:
     return State.ESTABLISHED if flags & tcp.ACK else None
 
 
-def after(state: State, flags: int, *, answer: bool) -> State:
-    """The state after a segment of either direction (`answer`: of the side that was called)."""
+_BEGUN: Final = (_S.SYN_SENT, _S.SYN_SENT2)
+_STRANGE: Final[Mapping[tuple[bool, int], frozenset[State]]] = {
+    (False, _SYN): frozenset(),
+    (False, _SYN_ACK): frozenset(State) - {_S.SYN_RECV, _S.SYN_SENT2},
+    (False, _FIN): frozenset(_BEGUN),
+    (False, _ACK): frozenset(_BEGUN),
+    (True, _SYN): frozenset(State) - {*_BEGUN, _S.TIME_WAIT},
+    (True, _SYN_ACK): frozenset(),
+    (True, _FIN): frozenset(_BEGUN),
+    (True, _ACK): frozenset(),
+}
+"""States in which a segment cannot be: it is dropped, and changes nothing."""
+
+
+def after(state: State, flags: int, *, answer: bool) -> State | None:
+    """The state after a segment of either direction (`answer`: of the side that was called).
+
+    None where such a segment cannot be.
+    """
     if flags & tcp.RST:
         return State.CLOSE
     if flags & tcp.SYN:
@@ -108,5 +130,7 @@ def after(state: State, flags: int, *, answer: bool) -> State:
     elif flags & tcp.ACK:
         kind = _ACK
     else:
-        return state
+        return None
+    if state in _STRANGE[answer, kind]:
+        return None
     return _MOVES[answer, kind].get(state, state)

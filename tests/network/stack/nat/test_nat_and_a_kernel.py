@@ -1,5 +1,6 @@
 """The same packets through our NAT and through a Linux kernel's netfilter come out the same."""
 
+import random
 import shutil
 from collections.abc import Iterator
 
@@ -259,3 +260,28 @@ def test_states_of_connections(both: Both, number: int) -> None:
         way = both._node.nat.conntrack.find((ip(POD), client[1], ip(THERE), 9090, 6))
         ours = [] if way is None else [way.connection.state.value]
         assert ours == both._kernel.states(client[1]), (side, flags)
+
+
+def test_states_of_made_up_connections(both: Both) -> None:
+    draw = random.Random(11)
+    kinds = [SYN, SYN, SYN | ACK, ACK, ACK, FIN | ACK, RST]
+    met: dict[str, int] = {}
+    for port in range(5000, 5040):
+        client, server = (POD, port), (THERE, 9191)
+        story: list[tuple[str, int]] = [("pods", SYN)] if port % 2 else HELLO[:]
+        story += [(draw.choice(["pods", "nodes"]), draw.choice(kinds)) for _ in range(6)]
+        for step, (side, flags) in enumerate(story):
+            frame = tcp_frame(*((client, server) if side == "pods" else (server, client)), flags)
+            before = both._kernel.states(port)
+            passed = isinstance(both._ours(frame), Frame)
+            assert passed == bool(both._theirs(side, frame)), story[: step + 1]
+            theirs = both._kernel.states(port)
+            if before == theirs == ["CLOSE"] and flags == SYN and side == "pods":
+                break  # see `tcpstates.begins_anew`
+            way = both._node.nat.conntrack.find((ip(POD), port, ip(THERE), 9191, 6))
+            if way is not None and way.answer:
+                break  # who was called began another one
+            ours = [] if way is None else [way.connection.state.value]
+            assert ours == theirs, story[: step + 1]
+            met.update(dict.fromkeys(ours, 0))
+    assert len(met) >= 7

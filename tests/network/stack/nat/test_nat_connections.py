@@ -115,11 +115,19 @@ def test_a_port_that_is_used_again_is_a_new_connection(end: list[tuple[bool, int
     for called, flags in [*OPEN, *end]:
         _segment(node, called, flags)
     before = _of(node)
-    _segment(node, ANSWER, SYN)
-    assert before.alive, "only who called may begin it anew"
     _segment(node, CALL, SYN)
     assert not before.alive
     assert _of(node).state.value == "SYN_SENT"
+
+
+def test_who_was_called_may_begin_anew_only_once_all_is_over() -> None:
+    node = Node()
+    for called, flags in [*OPEN, (ANSWER, RST)]:
+        _segment(node, called, flags)
+    found = node.passes(tcp_frame((OTHER, 80), (POD, 5000), SYN))
+    assert isinstance(found, Drop)
+    assert found.reason == verdicts.INVALID
+    assert _of(node).state.value == "CLOSE"
 
 
 @pytest.mark.parametrize(
