@@ -95,6 +95,24 @@ def test_a_port_that_another_has_is_taken_when_he_goes(monkeypatch: pytest.Monke
     asyncio.run(scenario())
 
 
+def test_an_address_that_the_machine_has_not_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doors, "RETRY_SECONDS", 0.001)
+
+    async def scenario() -> None:
+        one, port = made(), free()
+        one.want([tcp(port, "192.0.2.1"), tcp(port)])
+        await settled(one, 1)
+        await asyncio.sleep(0.02)
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert not left
+        assert one._again is None
+        one.close()
+
+    asyncio.run(scenario())
+
+
 def test_datagrams_are_answered_through_their_door() -> None:
     async def scenario() -> None:
         one, port = made(), free(socket.SOCK_DGRAM)

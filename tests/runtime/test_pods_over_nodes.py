@@ -190,3 +190,21 @@ def test_a_host_port_of_a_node_leads_to_its_pod() -> None:
         assert "Connection refused" in await first.sh(here, f"nc -z {second.ip} 8080")
 
     on_nodes(2, story)
+
+
+def test_a_full_backlog_lets_peers_ask_again() -> None:
+    async def story(world: World) -> None:
+        first, _, second, _ = await pair(world)
+        spaces = [node.cri.spaces.bridge.holder(node.address(name)) for node, name in
+                  ((first, "here"), (second, "there"))]  # fmt: skip
+        here, there = (space for space in spaces if space is not None)
+        listener = there.listen(80, backlog=2)
+        async with tasks.Group("clients") as group:
+            for number in range(5):
+                group.spawn(here.connect(second.address("there"), 80), f"client/{number}")
+            await asyncio.sleep(0.5)
+            assert listener.waiting == 2
+            for _ in range(5):
+                await listener.accept()
+
+    on_nodes(2, story)

@@ -6,9 +6,10 @@ where somebody else has the port (another node of this machine, which may go).
 
 import asyncio
 import contextlib
+import errno
 import functools
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, NamedTuple, Protocol, cast
 
 import structlog
@@ -32,6 +33,8 @@ class Door(NamedTuple):
     port: int
     to: str
     """The overlay's address, at the same port."""
+    shared: bool = False
+    """Whether it is open on one of several nodes: that another has it is nothing to tell of."""
 
 
 class Datagrams(Protocol):
@@ -56,6 +59,8 @@ class Doors:
         self._clients: dict[asyncio.StreamWriter, None] = {}
         self._held: dict[Door, int] = {}
         self._told: dict[Door, None] = {}
+        self._nowhere: dict[Door, None] = {}
+        """Those at addresses that the machine has not, which are not tried again."""
         self._work: asyncio.Task[None] | None = None
         self._again: asyncio.TimerHandle | None = None
         self._owner = tasks.Background("doors", _failed)
@@ -76,6 +81,7 @@ class Doors:
         for door in [one for one in self._open if one not in wanted]:
             self._open.pop(door).close()
         self._told = {door: None for door in self._told if door in wanted}
+        self._nowhere = {door: None for door in self._nowhere if door in wanted}
         self._begin()
 
     def send(self, door: Door, data: bytes, client: tuple[str, int]) -> None:
@@ -97,20 +103,24 @@ class Doors:
         if self._again is not None:
             self._again.cancel()
             self._again = None
-        missing = any(door not in self._open for door in self._wanted)
+        missing = any(self._missing())
         if missing and (self._work is None or self._work.done()):
             self._work = self._owner.spawn(self._opened_all(), "open")
+
+    def _missing(self) -> Iterator[Door]:
+        for door in self._wanted:
+            if door not in self._open and door not in self._nowhere:
+                yield door
 
     async def _opened_all(self) -> None:
         tried: dict[Door, None] = {}
         while True:
-            found = (one for one in self._wanted if one not in self._open and one not in tried)
-            door = next(found, None)
+            door = next((one for one in self._missing() if one not in tried), None)
             if door is None:
                 break
             tried[door] = None
             await self._try(door)
-        if any(door not in self._open for door in self._wanted):
+        if any(self._missing()):
             loop = asyncio.get_running_loop()
             self._again = loop.call_later(RETRY_SECONDS, self._begin)
 
@@ -118,7 +128,9 @@ class Doors:
         try:
             opened = await self._opened(door)
         except OSError as error:
-            if door not in self._told:
+            if error.errno == errno.EADDRNOTAVAIL:
+                self._nowhere[door] = None
+            elif door not in self._told and not door.shared:
                 self._told[door] = None
                 self._log.info(
                     "a port is not open here", protocol=door.protocol, address=door.address,

@@ -31,11 +31,11 @@ def doors(services: Iterable[pb.ServicePort], node: str, underlay: str) -> Itera
             if underlay != LOCALHOST:
                 yield Door(protocol, underlay, service.node_port, node)
             if shared:
-                yield Door(protocol, LOCALHOST, service.node_port, node)
+                yield Door(protocol, LOCALHOST, service.node_port, node, shared=True)
         if shared:
             for address in (*service.load_balancer_ips, *service.external_ips):
                 if ":" not in address:
-                    yield Door(protocol, address, service.port, address)
+                    yield Door(protocol, address, service.port, address, shared=True)
         if service.health_check_node_port:
             yield Door("tcp", underlay, service.health_check_node_port, node)
 

@@ -21,6 +21,8 @@ from cluster.runtime.vos.sockets import Endpoint, Open
 
 TCP: Final = 6
 UDP: Final = 17
+MOST_ANSWERED: Final = 4096
+"""Connections of one pod to those who answer by themselves."""
 _FOREVER: Final = 3600.0
 """Who asks has a limit of his own."""
 
@@ -73,6 +75,7 @@ class PodStack:
             self._stop_answering(port)
             listener = self.stack.listen(port, where, socket.backlog)
             listener.on_stream = lambda stream: socket.offer(Connection(stream))
+            listener.full_when(lambda: socket.waiting >= socket.backlog)
             self._owned[socket] = listener
         else:
             datagrams = self.stack.datagrams(port, where)
@@ -130,6 +133,7 @@ class PodStack:
         if port not in self._answering:
             listener = self._answering[port] = self.stack.listen(port)
             listener.on_stream = lambda stream: self._begin(stream, port)
+            listener.full_when(lambda: len(self._answered) >= MOST_ANSWERED)
 
     def _begin(self, stream: io.Stream, port: int) -> None:
         found = self._space.occupant.answers(port)
