@@ -222,6 +222,25 @@ def test_pods_without_addresses_of_their_own_are_nobody() -> None:
     assert [list(one.addresses) for one in made.policies.values()] == [[DB]]
 
 
+def test_blocks_are_written_as_the_data_plane_reads_them() -> None:
+    block = {"cidr": "10.0.2.9/255.255.255.0", "except": ["10.0.2.77/30", "fd00::/64"]}
+    made = world(
+        policy("some", podSelector=labelled(app="db"), ingress=[{"from": [{"ipBlock": block}]}])
+    )
+    (entry,) = made.policies.values()
+    found = entry.ingress_rules[0].blocks[0]
+    assert (found.cidr, list(getattr(found, "except"))) == ("10.0.2.0/24", ["10.0.2.76/30"])
+
+
+def test_a_policy_that_cannot_be_read_is_told_and_the_others_hold() -> None:
+    made = world(policy("good", podSelector=labelled(app="db")))
+    bad = policy("bad", ingress=[{"from": [{"ipBlock": {"cidr": "10.0.0.0/99"}}]}])
+    with pytest.raises(ValueError, match="99"):
+        made.compiler.set_policy(bad)
+    made.take()
+    assert list(made.policies) == ["default/good"]
+
+
 def test_what_no_pod_of_this_node_needs_is_not_programmed() -> None:
     rule = {"from": [{"podSelector": {}}]}
     made = World(

@@ -59,7 +59,7 @@ class Policy:
 
 
 def read(obj: Mapping[str, Any]) -> Policy:
-    """Read a NetworkPolicy. ValueError where a selector is none."""
+    """Read a NetworkPolicy. ValueError where a selector or a block of addresses is none."""
     spec, namespace = objects.spec(obj), objects.namespace(obj)
     types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
     given = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}

@@ -103,7 +103,10 @@ class Peers:
 
 
 def peers(namespace: str, given: list[Mapping[str, Any]] | None) -> Peers:
-    """From `from` or `to` of a rule of a policy in `namespace`. None of them at all: everybody."""
+    """From `from` or `to` of a rule of a policy in `namespace`. None of them at all: everybody.
+
+    ValueError where a selector or a block is none.
+    """
     if not given:
         return Peers(everybody=True)
     selected: dict[str, Selection] = {}
@@ -126,6 +129,11 @@ def _selection(namespace: str, peer: Mapping[str, Any]) -> Selection:
 
 
 def _block(given: Mapping[str, Any]) -> Iterator[Block]:
-    """A block of IPv6 addresses is of nobody here."""
+    """A block of IPv6 addresses is of nobody here. ValueError for what is no block."""
     if ":" not in given["cidr"]:
-        yield Block(given["cidr"], tuple(given.get("except") or ()))
+        excepts = (one for one in given.get("except") or () if ":" not in one)
+        yield Block(_canonical(given["cidr"]), tuple(_canonical(one) for one in excepts))
+
+
+def _canonical(cidr: str) -> str:
+    return str(ipaddress.IPv4Network(cidr, strict=False))
