@@ -208,3 +208,33 @@ def test_a_full_backlog_lets_peers_ask_again() -> None:
                 await listener.accept()
 
     on_nodes(2, story)
+
+
+def test_the_tables_of_a_pod_and_of_the_node_are_shown() -> None:
+    async def story(world: World) -> None:
+        first, here, second, _ = await pair(world)
+        where = second.address("there")
+        await first.sh(here, f"ping -c 1 {where}")
+        shown = await first.sh(here, "arp; ip neigh; route -n | tail -n 2; netstat -rn | tail -n 1")
+        assert shown.splitlines() == [
+            "? (10.244.1.1) at 0a:58:0a:f4:01:01 [ether]  on eth0",
+            "10.244.1.1 dev eth0 lladdr 0a:58:0a:f4:01:01 REACHABLE",
+            "0.0.0.0         10.244.1.1      0.0.0.0         UG    0      0        0 eth0",
+            "10.244.1.0      0.0.0.0         255.255.255.0   U     0      0        0 eth0",
+            "10.244.1.0      0.0.0.0         255.255.255.0   U         0 0          0 eth0",
+        ]
+        await first.pod("host", host=True)
+        cid = await first.run("host", "busybox", "sleep", "99999")
+        shown = await first.sh(cid, "ip route; ip -4 addr | grep global; ip route get " + where)
+        assert shown.splitlines() == [
+            "default dev eth0 scope link ",
+            "10.244.1.0/24 dev cni0 scope link ",
+            "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink ",
+            "127.1.0.3 dev eth0 scope link ",
+            "    inet 127.1.0.2/16 brd 127.1.255.255 scope global eth0",
+            "    inet 10.244.1.0/32 brd 10.244.1.0 scope global flannel.1",
+            "    inet 10.244.1.1/24 brd 10.244.1.255 scope global cni0",
+            f"{where} via 10.244.2.0 dev flannel.1 src 127.1.0.2 ",
+        ]
+
+    on_nodes(2, story)

@@ -6,8 +6,9 @@ from typing import Final
 from cluster.runtime.vos.kernel import Call, Program
 
 _MODULES: Final = {
-    "curl": "curl", "httpd": "httpd", "ifconfig": "interfaces", "ip": "interfaces", "nc": "netcat",
-    "netstat": "tables", "nslookup": "nslookup", "ping": "ping", "ping6": "ping",
+    "arp": "tables", "curl": "curl", "httpd": "httpd", "ifconfig": "interfaces",
+    "ip": "interfaces", "nc": "netcat",
+    "netstat": "tables", "nslookup": "nslookup", "ping": "ping", "ping6": "ping", "route": "tables",
     "ss": "tables", "telnet": "netcat", "traceroute": "traceroute", "wget": "wget",
 }  # fmt: skip
 """Module by program."""

@@ -63,11 +63,11 @@ async def _show(call: Call, names: Sequence[str], family: int, *, addresses: boo
 
 
 def _address(one: Interface, name: str) -> str:
-    scope = "host" if one.ip.is_loopback else "global"
+    scope = "host" if name == "lo" else "global"
     life = "       valid_lft forever preferred_lft forever\n"
     if one.version == 6:
         return f"    inet6 {one} scope {scope} \n{life}"
-    if one.ip.is_loopback:
+    if name == "lo":
         return f"    inet {one} scope host lo\n{life}"
     return f"    inet {one} brd {one.network.broadcast_address} scope {scope} {name}\n{life}"
 
@@ -99,7 +99,7 @@ async def _get(call: Call, rest: Sequence[str]) -> int:
         )
     rows = [(ipaddress.ip_network(one.to), one) for one in call.net.routes()]
     fitting = [row for row in rows if row[0].version == wanted.version and wanted in row[0]]
-    if str(wanted) in call.net.addresses or wanted.is_loopback:
+    if str(wanted) in call.net.addresses or str(wanted).startswith(("127.0.", "::1")):
         await call.out(f"local {wanted} dev lo src {wanted} \n")
         return 0
     if not fitting:

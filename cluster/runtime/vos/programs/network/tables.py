@@ -1,5 +1,6 @@
-"""`netstat` and `ss`: the open sockets of the pod."""
+"""`netstat`, `ss`, `route` and `arp`: the open sockets, routes and neighbours of the pod."""
 
+import ipaddress
 from collections.abc import Sequence
 
 from cluster.runtime.vos.kernel import Call
@@ -29,10 +30,11 @@ def _peer(row: Open) -> str:
 
 
 async def netstat(call: Call) -> int:
-    """`netstat [-lantu]`; names are never looked up."""
+    """`netstat [-lanrtu]`; names are never looked up."""
     letters = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
     if "r" in letters:
-        return await call.complain("-r is not built: see ip route")
+        await call.out(_routes(call, netstat=True))
+        return 0
     which = "servers and established" if "a" in letters else "w/o servers"
     if "l" in letters and "a" not in letters:
         which = "only servers"
@@ -46,6 +48,38 @@ async def netstat(call: Call) -> int:
             f"{proto:<5} {row.waiting:6d} {0:6d} {_local(row):<23} {_peer(row):<23} "
             f"{row.state:<11} \n"
         )
+    return 0
+
+
+async def route(call: Call) -> int:
+    """`route [-n]`; names are never looked up."""
+    if any(not word.startswith("-") for word in call.argv[1:]):
+        return await call.complain("SIOCADDRT: Operation not permitted")
+    await call.out(_routes(call, netstat=False))
+    return 0
+
+
+def _routes(call: Call, *, netstat: bool) -> str:
+    last = "  MSS Window  irtt Iface" if netstat else "Metric Ref    Use Iface"
+    lines = [
+        "Kernel IP routing table\n",
+        f"{'Destination':<15} {'Gateway':<15} {'Genmask':<15} Flags {last}\n",
+    ]
+    for one in call.net.routes():
+        to = ipaddress.ip_network(one.to)
+        if to.version == 4:
+            flags = "U" + ("G" if one.gateway else "") + ("H" if to.prefixlen == 32 else "")
+            rest = f"{0:5d} {0:<6d} {0:5d}" if netstat else f"{0:<6d} {0:<6d} {0:3d}"
+            ends = f"{to.network_address!s:<15} {one.gateway or '0.0.0.0':<15} {to.netmask!s:<15}"
+            lines.append(f"{ends} {flags:<5} {rest} {one.device}\n")
+    return "".join(lines)
+
+
+async def arp(call: Call) -> int:
+    """`arp [-an]`."""
+    for one in call.net.neighbours():
+        mac = f"{one.mac} [ether]" if one.mac else "<incomplete>"
+        await call.out(f"? ({one.address}) at {mac}  on {one.device}\n")
     return 0
 
 
