@@ -122,6 +122,10 @@ class Assembly:
         self.kubelets: Connector = Nowhere()
         """How the API server reaches kubelets; whoever has the parts says it."""
 
+    def netops(self, node: str) -> Any:
+        """How a node's network is seen and broken."""
+        return self._machines[node].netops
+
     def parts(self) -> list[Part]:
         """Every part, in the order in which they start."""
         node_parts = [part for node in self._config.nodes for part in self.node(node)]
@@ -245,7 +249,7 @@ class Assembly:
             underlay=self.underlay,
         )
         built.cri.reach_api(partial(self._pod_transport, part.name))
-        machine.up(built.cri, built.dataplane, built.overlay)
+        machine.up(built.cri, built.dataplane, built.overlay, built.netops)
         try:
             await _run(part, built)
         finally:

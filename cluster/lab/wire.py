@@ -257,16 +257,19 @@ class Machine:
         self.cri = Socket(f"the runtime of {node}")
         self.dataplane = Socket(f"the data plane of {node}")
         self.overlay = Socket(f"the overlay of {node}")
+        self.netops = Socket(f"the network of {node}")
 
-    def up(self, cri: object, dataplane: object, overlay: object) -> None:
+    def up(self, cri: object, dataplane: object, overlay: object, netops: object) -> None:
         """Connect callers to these service objects."""
         self.cri.service = cri
         self.dataplane.service = dataplane
         self.overlay.service = overlay
+        self.netops.service = netops
 
     def down(self) -> None:
         """Refuse callers."""
-        self.cri.service = self.dataplane.service = self.overlay.service = None
+        self.cri.service = self.dataplane.service = None
+        self.overlay.service = self.netops.service = None
 
 
 class Socket:

@@ -10,12 +10,13 @@ from cluster.api import conditions, errors, identity, objects, resources
 from cluster.api.operations import MERGE_PATCH
 from cluster.apiserver.ledger import Ledger
 from cluster.client.client import Client
-from cluster.lab import assembly, invariants, kubelets, manifests
+from cluster.lab import assembly, invariants, kubelets, manifests, netops
 from cluster.lab.config import Config
 from cluster.lab.eventlog import EventLog
 from cluster.lab.mirror import Mirror
 from cluster.lab.parts import Part
-from cluster.pb.cluster.v1 import kubelet_pb2
+from cluster.pb.cluster.v1 import kubelet_pb2, netops_pb2
+from cluster.runtime.linkends import Place
 from cluster.storage.memory import MemoryStorage
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class Cluster:
         self._assembly = assembly.Assembly(config, self._store, clock, self._hook)
         self._parts = {part.name: part for part in self._assembly.parts()}
         self.kubelets = self._assembly.kubelets = kubelets.LabConnector(self._parts)
+        names = [node.node_name for node in config.nodes]
+        self._links = netops.Links(names, self._assembly.netops, config.seed)
         self._changed = asyncio.Event()
         self._table = resources.built_in()
         self._group: tasks.Group | None = None
@@ -108,6 +111,44 @@ class Cluster:
         """Switch a killed machine on again: nothing of what ran on it is there any more."""
         self.log.note(f"revive node {name}")
         await self.start(*self._of_node(name))
+
+    async def impair(
+        self,
+        link: str,
+        *,
+        delay: float = 0.0,
+        jitter: float = 0.0,
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+        reorder: float = 0.0,
+        rate: float = 0.0,
+    ) -> None:
+        """Make a link of the pod network bad, both ways, by the lab's seed: `node-1:node-2`,
+        `node-1` (all of its links), `pod:NAMESPACE/NAME`. Times in seconds, shares from 0 to 1,
+        the rate in bits a second. ValueError; rpc.Failure while a machine is down.
+        """
+        how = netops_pb2.LinkImpairment(
+            delay=delay, jitter=jitter, loss=loss, duplicate=duplicate, reorder=reorder, rate=rate
+        )
+        self.log.note(f"impair {link}")
+        await self._links.impair(link, how, self._place)
+
+    async def partition(self, *groups: Sequence[str]) -> None:
+        """Cut the pod network between groups of nodes; one alone is cut off from all others."""
+        self.log.note(f"partition {' | '.join(','.join(group) for group in groups)}")
+        await self._links.partition(groups)
+
+    async def heal(self, link: str = "") -> None:
+        """Make a link of the pod network good again, or all of them."""
+        self.log.note(f"heal {link}".rstrip())
+        await self._links.heal(link, self._place)
+
+    def _place(self, namespace: str, name: str) -> Place:
+        pod = self.get("pods", name, namespace)
+        address = pod["status"].get("podIP", "") if pod is not None else ""
+        if pod is None or not address:
+            raise ValueError(f"pod {namespace}/{name} has no address")
+        return Place(objects.spec(pod)["nodeName"], address)
 
     def part(self, name: str) -> Part:
         """A component's place. KeyError with the names that there are."""
