@@ -46,7 +46,7 @@ class Proxy:
         self._config = config
         self._client = client
         self._random = random
-        self._keeper = Keeper(config.node_name)
+        self._keeper = Keeper(config.node_name, config.nodes)
         self._changed = asyncio.Event()
         self._programmer = Programmer(config, dataplane, random, self._changed)
         self._agent: Agent | None = None

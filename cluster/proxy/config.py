@@ -18,7 +18,7 @@ class Config:
     """The node whose table this is (--hostname-override)."""
     nodes: tuple[str, ...] = ()
     """All nodes that this is the proxy of, where they are several that share a data plane (hollow
-    ones); then `node_name` is none of them, and no endpoint is local."""
+    ones); then `node_name` is none of them, and what is on any of them is local."""
     address: str = ""
     """Where the others reach such nodes."""
     min_sync_period: float = 0.05

@@ -50,6 +50,12 @@ class Here:
     node: str
     zone: str = ""
     """The node's label topology.kubernetes.io/zone."""
+    others: frozenset[str] = frozenset()
+    """Nodes that share its data plane: what is on them is local, too."""
+
+    def has(self, node: str) -> bool:
+        """Whether what is on a node is local."""
+        return node == self.node or node in self.others
 
 
 def entries(
@@ -118,7 +124,7 @@ def _chosen(
 ) -> Iterator[pb.Endpoint]:
     """The endpoints that take traffic on any node, with what they take on this one."""
     everywhere = _takers(found, here)
-    local = _takers([one for one in found if one.node == here.node])
+    local = _takers([one for one in found if here.has(one.node)])
     internal = local if entry.internal_policy == pb.LOCAL else everywhere
     external = local if entry.external_policy == pb.LOCAL else everywhere
     for one in found:
@@ -127,7 +133,7 @@ def _chosen(
                 address=one.address,
                 port=one.port,
                 node_name=one.node,
-                local=one.node == here.node,
+                local=here.has(one.node),
                 ready=one.ready,
                 serving=one.serving,
                 terminating=one.terminating,

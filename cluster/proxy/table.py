@@ -1,5 +1,6 @@
 """The service table of a node, and what changes in it: pure."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +47,8 @@ class Keeper:
     Only the Services that changes touched are computed again, when `take` asks for the changes.
     """
 
-    def __init__(self, node: str) -> None:
-        self._here = entries.Here(node)
+    def __init__(self, node: str, others: Iterable[str] = ()) -> None:
+        self._here = entries.Here(node, others=frozenset(others))
         self._services: dict[str, objects.Object] = {}
         self._slices: dict[str, dict[str, objects.Object]] = {}
         self._service_of: dict[str, str] = {}
@@ -59,7 +60,7 @@ class Keeper:
     def set_zone(self, zone: str) -> None:
         """The zone of the node was told, or changed."""
         if zone != self._here.zone:
-            self._here = entries.Here(self._here.node, zone)
+            self._here = dataclasses.replace(self._here, zone=zone)
             self._changed.update((self._service_of[key], None) for key in self._hinted)
 
     @property

@@ -358,3 +358,12 @@ def test_changes_lead_to_the_table_that_would_be_computed_anew(
         else:
             kept.pop(what, None)
     assert copy == table.compute(services.values(), slices.values(), "node-1")
+
+
+def test_endpoints_of_nodes_that_share_a_data_plane_are_local_to_it() -> None:
+    keeper = table.Keeper("hollow", ("hollow-0", "hollow-1"))
+    keeper.set_service(service())
+    places = [endpoint(f"10.0.0.{number}", f"hollow-{number}") for number in (0, 1, 2)]
+    keeper.set_slice(endpoint_slice("web-1", *places))
+    keeper.take()
+    assert [one.local for one in _one(keeper.table).endpoints] == [True, True, False]
