@@ -279,20 +279,31 @@ def service(**fields: object) -> pb.ServicePort:
 
 
 HERE = pb.Endpoint(address="10.244.0.2", port=80, local=True, external=True)
+THERE = [pb.Endpoint(address="10.244.1.2", port=80, external=True)]
 
 
 @pytest.mark.parametrize(
     ("found", "doors"),
     [
-        (service(), []),
-        (service(node_port=30080), [("127.1.0.2", 30080), ("127.0.0.1", 30080)]),
-        (service(node_port=30080, external_policy=pb.LOCAL), [("127.1.0.2", 30080)]),
+        (service(endpoints=THERE), []),
+        (service(node_port=30080), []),
+        (
+            service(node_port=30080, endpoints=THERE),
+            [("127.1.0.2", 30080), ("127.0.0.1", 30080)],
+        ),
+        (
+            service(node_port=30080, external_policy=pb.LOCAL, endpoints=THERE),
+            [("127.1.0.2", 30080)],
+        ),
         (
             service(node_port=30080, external_policy=pb.LOCAL, endpoints=[HERE]),
             [("127.1.0.2", 30080), ("127.0.0.1", 30080)],
         ),
-        (service(load_balancer_ips=["127.1.252.1", "fd00::1"]), [("127.1.252.1", 80)]),
-        (service(external_ips=["192.0.2.7"], external_policy=pb.LOCAL), []),
+        (
+            service(load_balancer_ips=["127.1.252.1", "fd00::1"], endpoints=THERE),
+            [("127.1.252.1", 80)],
+        ),
+        (service(external_ips=["192.0.2.7"], external_policy=pb.LOCAL, endpoints=THERE), []),
         (service(health_check_node_port=31000), [("127.1.0.2", 31000)]),
     ],
 )

@@ -3,7 +3,8 @@
 A node port is open at the node's own address, and at 127.0.0.1 on the first node that gets it. The
 addresses of balancers and external ones are open where the machine has them. Where only pods of the
 node itself may answer (externalTrafficPolicy Local), what nodes share is open on those that have
-one, as a balancer's health checks would choose them.
+one, as a balancer's health checks would choose them. A service without any endpoint has no door:
+the machine then refuses its clients, as the node would.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,10 @@ def doors(services: Iterable[pb.ServicePort], node: str, underlay: str) -> Itera
         shared = service.external_policy != pb.LOCAL or any(
             one.local and one.external for one in service.endpoints
         )
+        if service.health_check_node_port:
+            yield Door("tcp", underlay, service.health_check_node_port, node)
+        if not service.endpoints:
+            continue
         if service.node_port:
             if underlay != LOCALHOST:
                 yield Door(protocol, underlay, service.node_port, node)
@@ -36,8 +41,6 @@ def doors(services: Iterable[pb.ServicePort], node: str, underlay: str) -> Itera
             for address in (*service.load_balancer_ips, *service.external_ips):
                 if ":" not in address:
                     yield Door(protocol, address, service.port, address, shared=True)
-        if service.health_check_node_port:
-            yield Door("tcp", underlay, service.health_check_node_port, node)
 
 
 def _is_entered(service: pb.ServicePort) -> bool:
