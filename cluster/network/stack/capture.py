@@ -127,8 +127,10 @@ class Captures:
     def _datagrams(self, peer: Peer, payload: Payload) -> Iterator[bytes]:
         """The datagrams that a payload is on a wire that knows neither trains nor turbo."""
         if not isinstance(payload, bytes):
-            yield from payload.pieces
-            return
+            if len(payload.data) > payload.size:
+                yield from payload.pieces
+                return
+            payload = payload.data
         for frame in self._vtep.whole(peer, payload):
             for data in offload.cut(frame):
                 yield vxlan.header(peer.vni) + data

@@ -74,6 +74,8 @@ def joined(train: Train, prefix: bytes = b"") -> Frame | None:
     data, size = train
     first = len(prefix) + _ADDRESSES
     second = first + size
+    if len(data) <= size:
+        return None
     same = data[first : first + 12] == data[second : second + 12]
     if not same or data[: len(prefix)] != prefix:
         return None

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from cluster.network.stack.actions import Action, ToCable, ToPeer, ToPort
+from cluster.network.stack.actions import Action, Payload, ToCable, ToPeer, ToPort
 from cluster.network.stack.datapath import Datapath
 from cluster.network.stack.nat import hooks
 from cluster.network.stack.nat.services import Backend, Entry
@@ -12,6 +12,7 @@ from cluster.network.stack.settings import Settings
 from cluster.network.wire import addresses, checksums, ethernet, icmp, ipv4, mac, tcp, udp
 from cluster.network.wire.addresses import Prefix
 from cluster.network.wire.frame import Frame
+from cluster.network.wire.trains import Train
 
 CLUSTER = addresses.prefix("10.244.0.0/16")
 SERVICES = addresses.prefix("10.96.0.0/16")
@@ -93,10 +94,10 @@ class World:
                 continue
             datapath, host = target.datapath, addresses.text(source.address)
             if isinstance(action, ToPeer):
-                made = datapath.from_peer(self.now, (host, 4789), action.payloads)
+                made = datapath.from_peer(self.now, (host, 4789), _received(action.payloads))
             else:
                 assert isinstance(action, ToCable)
-                made = datapath.from_cable(self.now, (host, 4790), action.frames)
+                made = datapath.from_cable(self.now, (host, 4790), _received(action.frames))
             queue += [(target, one) for one in made]
         raise AssertionError("the nodes never stop sending")
 
@@ -109,6 +110,11 @@ class World:
                 due = node.datapath.deadline
                 if due is not None and due <= self.now:
                     self.carry(node, node.datapath.tick(self.now))
+
+
+def _received(payloads: Iterable[Payload]) -> list[Payload]:
+    """As a socket gives them: trains, though of one datagram."""
+    return [Train(one, len(one)) if isinstance(one, bytes) else one for one in payloads]
 
 
 class Pod:
