@@ -385,7 +385,18 @@ def test_closing_a_host_resets_its_peers():
 
 @given(st.lists(st.binary(max_size=120), max_size=30), st.integers(0, 1 << 32))
 def test_no_frame_raises_or_is_kept(frames, seed):
-    draw = random.Random(seed)
+    pelt(frames, random.Random(seed))
+
+
+@pytest.mark.slow
+def test_no_frame_of_millions_raises_or_is_kept(request):
+    draw = random.Random(request.config.getoption("--fuzz-seed"))
+    for _ in range(7000):
+        pelt([draw.randbytes(draw.randrange(120)) for _ in range(100)], draw)
+
+
+def pelt(frames: list[bytes], draw: random.Random) -> None:
+    """Throw frames at a host that is in the middle of a connection."""
     link = Link()
     connected(link)
     host = link.hosts[1]
