@@ -1,7 +1,7 @@
 """The pods of one runtime by address, and what leads from them to all others (`Overlay`)."""
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -26,6 +26,9 @@ class Overlay(Protocol):
 
     def left(self, address: str) -> None:
         """Nobody has it any more."""
+
+    def entered(self) -> None:
+        """The ports are others at which pods of the node's own network are reached."""
 
     def uplink(self, space: "Namespace") -> "Uplink":
         """The stack of a namespace; made when it is first needed."""
@@ -66,6 +69,7 @@ class Bridge:
         """Those that pods have addresses of."""
         self.mapped: dict[str, Sequence[cri.PortMapping]] = {}
         """The ports of the node that lead to pods, by the pods' addresses."""
+        self._on_node: dict[str, Sequence[cri.PortMapping]] = {}
         self._places: dict[str, Callable[[], Namespace]] = {}
         self._errands = tasks.Background("network", _failed)
 
@@ -81,6 +85,20 @@ class Bridge:
         for address in addresses:
             if self._places.pop(address, None) is not None and self.overlay is not None:
                 self.overlay.left(address)
+
+    @property
+    def on_node(self) -> Iterator[cri.PortMapping]:
+        """The ports of the node that pods of its own network declare."""
+        for mapped in self._on_node.values():
+            yield from mapped
+
+    def set_on_node(self, sandbox: str, mapped: Sequence[cri.PortMapping]) -> None:
+        """A sandbox of the node's own network declares these ports."""
+        before = self._on_node.pop(sandbox, ())
+        if mapped:
+            self._on_node[sandbox] = mapped
+        if (before or mapped) and self.overlay is not None:
+            self.overlay.entered()
 
     def plug(self, overlay: "Overlay | None") -> None:
         """From now on frames are carried by this overlay, or by none."""

@@ -73,10 +73,12 @@ class Spaces:
             self.bridge.join(sandbox.addresses, functools.partial(self.of, sandbox))
         else:
             self._sandboxes[sandbox.id] = sandbox
+            self.bridge.set_on_node(sandbox.id, sandbox.config.port_mappings)
 
     def left(self, sandbox: Sandbox) -> None:
         """A sandbox is gone, with all its sockets."""
         self._sandboxes.pop(sandbox.id, None)
+        self.bridge.set_on_node(sandbox.id, ())
         if sandbox.network is not None:
             sandbox.network.close()  # its last words still go out
         self.bridge.leave(sandbox.addresses)

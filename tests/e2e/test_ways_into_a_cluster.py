@@ -40,6 +40,17 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: own}
+spec:
+  nodeName: node-3
+  hostNetwork: true
+  containers:
+  - name: c
+    image: nginx
+    ports: [{containerPort: 80}]
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: client}
 spec:
   nodeName: node-2
@@ -154,6 +165,15 @@ def test_a_host_port_is_open_at_its_node_alone(cluster: Cluster) -> None:
     inside = f"wget -qO- -T 3 http://{first}:8088/hostname"
     assert cluster.kubectl("exec", "client", "--", "sh", "-c", inside) == "first"
     assert got(second, 8088) == ""
+
+
+def test_a_pod_of_the_nodes_own_network_is_reached_at_the_node(cluster: Cluster) -> None:
+    third = node_address(cluster, "node-3")
+    assert cluster.get("pod", "own")["status"]["podIP"] == third
+    page = until("the node's own pod answers", lambda: got(third, 80, "/"), 15)
+    assert "Welcome to nginx" in page
+    script = f"wget -qO- -T 3 http://{third}/"
+    assert "Welcome" in cluster.kubectl("exec", "client", "--", "sh", "-c", script)
 
 
 @contextlib.contextmanager

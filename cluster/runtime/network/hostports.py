@@ -44,6 +44,13 @@ def entries(address: str, mapped: Iterable[cri.PortMapping], node: int) -> list[
     return found
 
 
+def node_doors(declared: Iterable[cri.PortMapping], node: str, underlay: str) -> Iterator[Door]:
+    """Where pods of the node's own network are entered, which have its ports themselves."""
+    for one in declared:
+        if one.protocol in _PROTOCOLS and one.host_port and one.host_ip in (*_ANY, node):
+            yield Door("tcp" if one.protocol == cri.TCP else "udp", underlay, one.host_port, node)
+
+
 def doors(mapped: Iterable[Entry], node: str, underlay: str) -> Iterator[Door]:
     """Where they are entered from the machine."""
     for one in mapped:

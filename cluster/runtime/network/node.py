@@ -283,12 +283,17 @@ class Node:
     def _programmed(self) -> None:
         self.datapath.forget_flows()
         self._arm()
+        self.entered()
+
+    def entered(self) -> None:
+        """See Overlay: have the doors that are wanted now."""
         if self.outside is not None:
             own = [one for mapped in self._mapped.values() for one in mapped]
             self.outside.doors.want(
                 [
                     *entrances.doors(self._services.values(), *self._entered_at),
                     *hostports.doors(own, *self._entered_at),
+                    *hostports.node_doors(self._bridge.on_node, *self._entered_at),
                 ]
             )
 
