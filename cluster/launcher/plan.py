@@ -23,6 +23,8 @@ _NODES: Final = "system:nodes"
 # a node do (apiserver/authz/policy/components.py).
 _HOLLOW: Final = "kubemu:hollow-nodes"
 
+METRICS_PORT: Final = 9100
+"""Of a node's data plane; node_exporter's."""
 APISERVER: Final = "apiserver"
 SCHEDULER: Final = "scheduler"
 CONTROLLER_MANAGER: Final = "controller-manager"
@@ -60,11 +62,7 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
             for position, node in enumerate(wanted.nodes)
             for process in _node(wanted, folder, position, node, ports)
         ),
-        *(
-            process
-            for group in wanted.hollow
-            for process in _hollow(wanted, folder, group, ports)
-        ),
+        *(process for group in wanted.hollow for process in _hollow(wanted, folder, group, ports)),
     )
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
 
@@ -201,6 +199,8 @@ def _node(
     flags = {**named, "listen": endpoint, "state-dir": str(folder.node_state(node.name))}
     flags |= {"node-ip": address, "host-gateway": ports.addresses.gateway}
     flags |= _underlay(ports.addresses, underlay)
+    if ports.addresses.own:  # Else all nodes are at one address.
+        flags["metrics-port"] = str(METRICS_PORT)
     if wanted.driver != "sim":
         flags["driver"] = wanted.driver
         flags["oci-root"] = str(folder.node_oci(node.name))

@@ -8,6 +8,7 @@ from cluster.aio import clock as clocks
 from cluster.network.underlay import Underlay
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
+from cluster.runtime.figuresport import FiguresPort
 from cluster.runtime.healthports import HealthPorts
 from cluster.runtime.netops import NetOps
 from cluster.runtime.network.plant import Plant
@@ -42,11 +43,12 @@ class Runtime:
         self._tls = tls
         self.cri = CriService(config, clock=clock, random=random, disk=disk, registries=registries)
         self.dataplane = DataPlane(random)
-        self.cri.spaces.node_answers = HealthPorts(self.dataplane).answers
+        self.cri.spaces.answer_by(HealthPorts(self.dataplane).answers)
         self.plant: Plant | None = None
         """The node's network, where it has an address in one."""
         if config.node_ip:
             self.plant = Plant(config, self.cri.spaces, self.dataplane, random, underlay)
+            self.cri.spaces.answer_by(FiguresPort(self.plant, config.metrics_port).answers)
         self.overlay = Overlay(random, self.plant)
         self.netops = NetOps(self.plant, clock)
         self.ready = asyncio.Event()

@@ -55,6 +55,8 @@ class Config:
     """Whether frames larger than the MTU go whole, not cut, to nodes that are told so, too."""
     host_gateway: str = ""
     """The address at which pods reach what listens on this machine's 127.0.0.1; "": none."""
+    metrics_port: int = 0
+    """Where at the node's address /metrics tells of the data plane; 0: nowhere."""
     image_pull_seconds: float = 0.0
     """How long each image pull takes."""
     event_buffer: int = 4096
@@ -90,7 +92,7 @@ class Config:
             addresses.networks(self.pod_cidr)
         for name in ("node_ip", "underlay_address", "host_gateway"):
             _check_address(name, getattr(self, name))
-        for name in ("vxlan_port", "cable_port"):
+        for name in ("vxlan_port", "cable_port", "metrics_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise ValueError(f"{name} is {getattr(self, name)}: no port")
 

@@ -8,14 +8,11 @@ programmed last holds.
 """
 
 import json
-from typing import TYPE_CHECKING
 
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+from cluster.runtime.answering import Page, Pages
 from cluster.runtime.dataplane import DataPlane
 from cluster.runtime.podsockets import Answering
-
-if TYPE_CHECKING:
-    pass
 
 
 class HealthPorts:
@@ -31,7 +28,7 @@ class HealthPorts:
         self._look()
         if port not in self._names:
             return None
-        return self, _Connection(self, port)
+        return self, Pages(lambda _path: Page(*self.told(port)))
 
     def told(self, port: int) -> tuple[int, bytes]:
         """Status and body of an answer."""
@@ -70,58 +67,3 @@ class HealthPorts:
                 for service in self._plane.services.values()
                 if service.health_check_node_port
             }
-
-
-class _Connection:
-    """The server's side of one connection: HTTP/1.1. See `podsockets.Answering`."""
-
-    def __init__(self, ports: HealthPorts, port: int) -> None:
-        import h11  # here: few nodes are ever asked
-
-        self._ports = ports
-        self._port = port
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=16 << 10)
-        self.closed = False
-
-    def receive(self, data: bytes) -> bytes:
-        """Take bytes of the client; what is answered."""
-        import h11
-
-        made = b""
-        try:
-            self._http.receive_data(data)
-            while not self.closed:
-                event = self._http.next_event()
-                if event is h11.NEED_DATA:
-                    break
-                if event is h11.PAUSED:
-                    self._http.start_next_cycle()
-                elif isinstance(event, h11.ConnectionClosed):
-                    self.closed = True
-                elif isinstance(event, h11.EndOfMessage):
-                    made += self._answer(*self._ports.told(self._port))
-        except h11.RemoteProtocolError as error:
-            self.closed = True
-            if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-                made += self._answer(error.error_status_hint, b"")
-        return made
-
-    def _answer(self, status: int, body: bytes) -> bytes:
-        import h11
-
-        headers = [
-            ("Content-Type", "application/json"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Content-Length", str(len(body))),
-        ]
-        events: tuple[h11.Event, ...] = (
-            h11.Response(status_code=status, headers=headers, reason=_REASONS.get(status, "")),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        )
-        made = b"".join(self._http.send(event) or b"" for event in events)
-        self.closed = self.closed or self._http.our_state is h11.MUST_CLOSE
-        return made
-
-
-_REASONS = {200: "OK", 400: "Bad Request", 503: "Service Unavailable"}

@@ -44,8 +44,7 @@ class Spaces:
         self._host: Namespace | None = None
         self._host_addresses: tuple[str, ...] = ()
         self._overlay_addresses: tuple[str, ...] = ()
-        self.node_answers: Answers | None = None
-        """What answers at ports of the node itself."""
+        self._of_itself: list[Answers] = []
 
     def set_networks(self, networks: Sequence[addresses.Network]) -> None:
         """Pods' addresses are of these networks, and the node has the bridge's in each."""
@@ -111,8 +110,13 @@ class Spaces:
             occupant.space = self._host
         return self._host
 
+    def answer_by(self, answers: Answers) -> None:
+        """Have this answer at ports of the node itself, after those that came before."""
+        self._of_itself.append(answers)
+
     def _node_answers(self, port: int) -> tuple[object, Answering] | None:
-        return None if self.node_answers is None else self.node_answers(port)
+        found = (answers(port) for answers in self._of_itself)
+        return next((one for one in found if one is not None), None)
 
     def close(self) -> None:
         """The node goes."""

@@ -14,6 +14,7 @@ from cluster.pb.cluster.v1 import dataplane_pb2 as services
 from cluster.pb.cluster.v1 import netops_pb2 as pb
 from cluster.pb.cluster.v1 import overlay_pb2 as overlay
 from cluster.pb.cri.v1 import api_pb2 as cri
+from cluster.runtime.figuresport import FiguresPort
 from cluster.runtime.netops import NetOps
 from cluster.runtime.overlay import Tables
 
@@ -356,6 +357,40 @@ def test_what_no_link_can_do_is_refused(how: dict[str, float]) -> None:
         with pytest.raises(rpc.Failure) as failed:
             await operations(world.nodes[0]).set_links(request)
         assert failed.value.code == "INVALID_ARGUMENT"
+
+    on_nodes(2, story)
+
+
+def test_a_node_tells_figures_of_its_data_plane_at_a_port() -> None:
+    async def story(world: World) -> None:
+        first, client, second, web = await web_and_client(world)
+        second.cri.spaces.answer_by(FiguresPort(second.plant, 9100).answers)
+        await second.programmed(
+            services.ServicePort(key="default/none", protocol=services.TCP, port=80,
+                                 cluster_ips=[SERVICE])
+        )  # fmt: skip
+        other = await second.run("other", "busybox", "sleep", "99999")
+        assert "refused" in await second.sh(other, f"wget -qO- http://{SERVICE}/")
+        await operations(second).set_links(
+            pb.SetLinksRequest(changes=[change("node-1", delay=0.1)])
+        )
+        page = await first.sh(client, f"wget -qO- http://{second.ip}:9100/metrics")
+        rows = dict(line.rsplit(" ", 1) for line in page.splitlines() if line[:1] != "#")
+        assert rows['kubemu_network_drops_total{reason="service-no-endpoints"}'] == "1"
+        assert rows['kubemu_network_drops_total{reason="policy-ingress"}'] == "0"
+        assert rows['kubemu_network_socket_drops_total{socket="vxlan"}'] == "0"
+        assert rows["kubemu_network_peers"] == "1"
+        assert rows["kubemu_network_services"] == "1"
+        assert int(rows["node_nf_conntrack_entries"]) >= 1
+        assert rows["node_nf_conntrack_entries_limit"] == "131072"
+        address = second.address("other")
+        assert int(rows[f'kubemu_network_port_receive_frames_total{{port="{address}"}}']) > 0
+        assert int(rows['kubemu_network_link_packets_total{link="node-1",result="passed"}']) > 0
+        for name in rows:
+            assert f"# TYPE {name.partition('{')[0]} " in page
+        assert "404" in await first.sh(client, f"wget -qO- http://{second.ip}:9100/")
+        assert "refused" in await first.sh(client, f"wget -qO- http://{second.ip}:9101/metrics")
+        assert web
 
     on_nodes(2, story)
 

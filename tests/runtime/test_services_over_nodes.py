@@ -202,7 +202,7 @@ def test_a_balancer_learns_which_nodes_have_endpoints() -> None:
     async def story(cluster: Cluster) -> None:
         _, second, third = cluster.nodes
         for node in cluster.nodes:
-            node.cri.spaces.node_answers = HealthPorts(node.plane).answers
+            node.cri.spaces.answer_by(HealthPorts(node.plane).answers)
         await cluster.serve(
             [cluster.endpoint(second)], type="LoadBalancer", externalTrafficPolicy="Local",
             healthCheckNodePort=32000, port={"nodePort": 30080},

@@ -25,6 +25,7 @@ _SETTINGS = (
     Setting(
         "turbo", BOOLEAN, "Send frames of 64 KB whole to nodes that do so, too.", "network-turbo"
     ),
+    Setting("metrics_port", NUMBER, "Port at --node-ip of /metrics, of the data plane; 0: none."),
     Setting("host_gateway", TEXT, "Address at which pods reach 127.0.0.1 of this machine."),
     Setting("image_pull_seconds", DURATION, "How long each image pull takes.", "image-pull-time"),
 )

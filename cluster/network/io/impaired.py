@@ -149,6 +149,11 @@ class _ImpairedEndpoint:
         if not self._closed:
             self._inner.send(data, to)
 
+    @property
+    def dropped(self) -> int:
+        """What the endpoint beneath counts of datagrams that it was too slow for."""
+        return int(getattr(self._inner, "dropped", 0))
+
     def close(self) -> None:
         self._closed = True
         self._inner.close()

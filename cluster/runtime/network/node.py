@@ -31,6 +31,7 @@ from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.pb.cluster.v1 import overlay_pb2 as overlay
 from cluster.runtime import podlinks
 from cluster.runtime.network import entrances, hostports, overlayentries, serviceentries
+from cluster.runtime.network.doors import Door
 from cluster.runtime.network.outside import Outside
 from cluster.runtime.network.podstack import PodStack
 from cluster.runtime.network.sealed import Sealed
@@ -81,6 +82,8 @@ class Node:
         self.closed = False
         self.watchers: dict[Callable[[], None], None] = {}
         """Are called when the network goes."""
+        self.own_ports: tuple[int, ...] = ()
+        """Ports of the node's own that the machine can reach, too."""
         self.on_left: Callable[[str], None] | None = None
         """Takes the address of a pod that goes."""
         self.links_of_pods: Ports | None = None
@@ -289,8 +292,10 @@ class Node:
         """See Overlay: have the doors that are wanted now."""
         if self.outside is not None:
             own = [one for mapped in self._mapped.values() for one in mapped]
+            address, host = self._entered_at
             self.outside.doors.want(
                 [
+                    *(Door("tcp", host, port, address) for port in self.own_ports),
                     *entrances.doors(self._services.values(), *self._entered_at),
                     *hostports.doors(own, *self._entered_at),
                     *hostports.node_doors(self._bridge.on_node, *self._entered_at),
@@ -354,6 +359,11 @@ class Node:
         return self._stacks.get(port)
 
     # ---- what is shown -------------------------------------------------------------------------
+
+    def socket_drops(self) -> dict[str, int]:
+        """Datagrams that the machine dropped before they were read, by socket."""
+        sockets = {"vxlan": self._vxlan, "cable": self._cable}
+        return {name: int(getattr(one, "dropped", 0)) for name, one in sockets.items()}
 
     def has_pod(self, address: str) -> bool:
         """Whether a pod of this node has the address."""

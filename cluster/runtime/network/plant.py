@@ -60,6 +60,7 @@ class Plant:
                 node.seal()
             self.links = self.links or Links(config.node_name)
             wire = self.links.over(underlay, node.named, node.sent_by, node.deliver)
+            node.own_ports = (config.metrics_port,) if config.metrics_port else ()
             node.links_of_pods, node.on_left = self.links.ports, self.links.forget
             vtep = await node.open(
                 wire, Address(host, config.vxlan_port), Address(host, config.cable_port)

@@ -130,6 +130,11 @@ class Conntrack:
         self.evicted = 0
         """Connections that were not assured and made room for others."""
 
+    @property
+    def largest(self) -> int:
+        """Connections at most."""
+        return self._largest
+
     def __len__(self) -> int:
         """Connections, not ways."""
         return self._count
