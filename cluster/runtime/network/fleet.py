@@ -61,16 +61,15 @@ class _Nobody:
         """Nothing is there that could take a frame."""
 
 
-class _Bridges:
-    """Finds a pod among those of all nodes."""
+class _Bridges(Bridge):
+    """Finds a pod among those of all nodes. No port of a node leads to any of them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.places: dict[str, Bridge] = {}
-        self.mapped: dict[str, Any] = {}
-        """Ports of the node that lead to pods: there are none where no node has an address."""
 
     def holder(self, address: str) -> Namespace | None:
-        """See `podbridge.Bridge`."""
+        """See `Bridge`."""
         bridge = self.places.get(address)
         return bridge.holder(address) if bridge is not None else None
 
@@ -205,6 +204,4 @@ def _build(
         ),
         random,
     )
-    return FleetNode(
-        cast("Any", bridges), cast("Any", _Nobody()), Datapath(core, random), nat, random
-    )
+    return FleetNode(bridges, cast("Any", _Nobody()), Datapath(core, random), nat, random)
