@@ -22,6 +22,9 @@ from cluster.proxy.overlay.programmer import Programmer
 from cluster.proxy.overlay.tables import Tables
 
 _FIRST_RETRY: Final = 0.1
+_REST: Final = 3.0
+"""How much longer it waits for more to change than it took to program."""
+_LONGEST: Final = 1.0
 _TOLD_TOGETHER: Final = 200
 """Nodes that are written in one go."""
 
@@ -71,13 +74,14 @@ class Agent:
 
     async def _programming(self) -> None:
         """Program what changes. rpc.Failure UNIMPLEMENTED, where there is nobody who could."""
-        retry = self._retries[0]
+        retry, loop = self._retries[0], asyncio.get_running_loop()
         while True:
             await self._changed.wait()
             self._changed.clear()
             settings = self._settings()
             if settings is None or not self._following.settled:
                 continue
+            began = loop.time()
             try:
                 await self._programmer.program(settings, self._tables)
             except (rpc.Failure, TimeoutError) as failure:
@@ -90,7 +94,9 @@ class Agent:
             retry.reset()
             self._told.set()
             self.ready.set()
-            await asyncio.sleep(self._config.min_sync_period)
+            # Thousands of nodes that register one after another must not keep the node busy.
+            took = min(loop.time() - began, _LONGEST)
+            await asyncio.sleep(max(self._config.min_sync_period, took * _REST))
 
     def _settings(self) -> pb.OverlaySettings | None:
         """None until the Node has an address and a range for pods."""
