@@ -560,3 +560,21 @@ def test_traffic_is_counted_by_port_and_by_node() -> None:
     world.carry(one.node, one.node.datapath.set_peers(2.0, [two.node.datapath.me]))
     one.send(udp_packet(one.address, 1, two.address, 2))
     assert ("node", "n2", 0, 4) in list(one.node.datapath.traffic())
+
+
+def test_broadcasts_reach_all_pods_that_are_there_and_nobody_else() -> None:
+    world = World()
+    one, other, far = world.pod(1, 5), world.pod(1, 6), world.pod(2, 7)
+    sleeper = Pod(world, one.node, 8, plug=False)
+    one.node.datapath.add_port(world.now, "sleeper", sleeper.mac, [sleeper.address], asleep=True)
+    one.send(udp_packet(one.address, 68, addresses.BROADCAST, 67), to=mac.BROADCAST)
+    assert [len(pod.take()) for pod in (one, other, far)] == [0, 1, 0]
+    assert not {"sleeper", "host", "outside"} & set(one.node.got)
+    assert not world.wire
+
+
+def test_frames_of_other_protocols_are_switched_by_their_mac() -> None:
+    world = World(1)
+    one, other = world.pod(1, 5), world.pod(1, 6)
+    one.send_frame(Frame(ethernet.build(other.mac, one.mac, 0x88CC, b"hello")))
+    assert [frame.data[14:] for frame in other.take()] == [b"hello"]

@@ -172,6 +172,14 @@ def test_nobody_learns_of_a_node_that_takes_what_is_anothers() -> None:
     assert set(node.next_hops()) == {"n2", "n5"}
 
 
+def test_two_nodes_of_one_name_are_refused() -> None:
+    node = Mesh(_peer(1), random.Random(1))
+    with pytest.raises(ValueError, match="same name"):
+        node.set_peers(0.0, [_peer(2), _peer(2)])
+    node.set_peers(0.0, [_peer(1), _peer(2)])
+    assert list(node.peers) == ["n2"]
+
+
 def _peer(number: int) -> Peer:
     network = Prefix(ip(f"10.244.{number}.0"), 24)
     return Peer(f"n{number}", ip(f"127.9.0.{number + 1}"), network, bytes((2, 0, 0, 0, 0, number)))

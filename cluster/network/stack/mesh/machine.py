@@ -48,8 +48,16 @@ class Mesh:
     # ---- who there is ------------------------------------------------------------------------
 
     def set_peers(self, now: float, peers: Iterable[Peer]) -> None:
-        """Nodes that are known otherwise than by gossip, which counts less."""
-        self._given = {peer.name: peer for peer in peers if peer.name != self._me.name}
+        """Nodes that are known otherwise than by gossip, which counts less.
+
+        ValueError where two share a name.
+        """
+        listed = list(peers)
+        given = {peer.name: peer for peer in listed}
+        if len(given) != len(listed):
+            raise ValueError("two peers have the same name")
+        given.pop(self._me.name, None)
+        self._given = given
         if not self._next:
             self._next = now + self._jitter * self._links.interval
         self._members_changed(now)
