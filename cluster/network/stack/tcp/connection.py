@@ -17,6 +17,7 @@ from cluster.network.stack.tcp.settings import (
     LEAST_MSS,
     LEAST_RTO,
     MOST_RTO,
+    TIGHT,
     Memory,
     Settings,
 )
@@ -193,9 +194,10 @@ class Connection:
     @property
     def room(self) -> int:
         """Bytes that `send` would take now."""
-        if self.memory.used >= self.memory.limit and self.outbound.buffer:
-            return 0
-        return max(self.settings.send_buffer - len(self.outbound.buffer), 0)
+        most = self.settings.send_buffer
+        if self.memory.used >= self.memory.limit:
+            most = min(most, TIGHT)
+        return max(most - len(self.outbound.buffer), 0)
 
     @property
     def readable(self) -> int:
@@ -398,7 +400,7 @@ class Connection:
 
     def freed(self) -> None:
         """There is room in the full buffer again, perhaps enough to tell of."""
-        if self.room * _LOW_WATER >= self.settings.send_buffer:
+        if self.room * _LOW_WATER >= self.settings.send_buffer or not self.outbound.buffer:
             self.full = False
             self.events |= events.WRITABLE
 

@@ -3,12 +3,10 @@
 from typing import Final
 
 from cluster.network.stack.tcp.segment import HALF, MASK
-from cluster.network.stack.tcp.settings import Memory
+from cluster.network.stack.tcp.settings import TIGHT, Memory
 
 _PIECES: Final = 256
 """Ranges ahead of the gap that are kept; more of them are dropped, and come again."""
-_TIGHT: Final = 4096
-"""What a connection may hold where the memory of all is used up."""
 _BLOCKS: Final = 4
 
 
@@ -239,7 +237,7 @@ class Inbound:
     def _room(self) -> int:
         memory = self._memory
         if memory.used >= memory.limit:
-            return max(min(self.capacity, _TIGHT) - len(self.buffer), 0)
+            return max(min(self.capacity, TIGHT) - len(self.buffer), 0)
         return max(self.capacity - len(self.buffer), 0)
 
     def window(self) -> int:

@@ -17,6 +17,8 @@ CHALLENGE_SECONDS: Final = 0.5
 """net.ipv4.tcp_invalid_ratelimit."""
 PAWS_SECONDS: Final = 24 * 24 * 3600.0
 """TCP_PAWS_24DAYS: after so long in silence an old timestamp means nothing."""
+TIGHT: Final = 4096
+"""What a connection's buffers may hold where the memory of all is used up."""
 LEAST_MSS: Final = 88
 """Shorter ones, which a peer or ICMP may ask for, are not used. TCP_MIN_MSS is 88."""
 

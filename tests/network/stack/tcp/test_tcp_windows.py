@@ -190,3 +190,18 @@ def test_a_path_that_takes_less_is_used_with_smaller_segments():
     wires.run(110.0)
     assert len(wires.server.received) == 60_000
     assert told
+
+
+def test_a_sender_goes_on_by_little_where_memory_is_short():
+    wires = Wires()
+    wires.client.ends = wires.server.ends = False
+    wires.run(100.1)
+    wires.memory.used = wires.memory.limit  # others have it all
+    client, _ = wires.both
+    assert client.send(bytes(100_000)) == 4096
+    assert client.send(b"more") == 0
+    held = wires.memory.used
+    wires.client.to_send += bytes(50_000)
+    wires.run(130.0)
+    assert len(wires.server.received) == 54_096
+    assert wires.memory.used <= held
