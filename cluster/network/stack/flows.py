@@ -6,6 +6,7 @@ flow cannot do (TCP's SYN, FIN and RST, fragments, options of IPv4, too long pac
 and the slow path decides.
 """
 
+import functools
 import struct
 from typing import Any, Final
 
@@ -27,6 +28,12 @@ _TCP = struct.Struct("!6s6x2s8s2xH12x12sH")
 _UDP = struct.Struct("!6s6x2s8s2xH12x2sH")
 _FIELD: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 """Where in the transport's header its checksum is."""
+
+
+@functools.lru_cache(maxsize=16)
+def _layout(link: int, middle: int) -> struct.Struct:
+    """Headers as they leave, to the transport's checksum."""
+    return struct.Struct(f"!{link}s8s2sH12s{middle}sH")
 
 
 def key(data: bytes) -> bytes:
@@ -96,7 +103,7 @@ class Flow:
             self._transport_delta = rewrite.transport_delta
             self._partial_delta = rewrite.partial_delta
         middle = self._tail - _FIRST - 6
-        self._pack = struct.Struct(f"!{len(self._link)}s8s2sH12s{middle}sH").pack
+        self._pack = _layout(len(self._link), middle).pack
         self._most = mtu + ethernet.HEADER
 
     def carry(self, now: float, frame: Frame) -> bool:
@@ -130,7 +137,7 @@ class Flow:
             field,
         )
         changed += data[self._tail :]
-        self._queue.push(Frame(changed, trusted=trusted) if self._frames else changed)
+        self._queue.push(Frame(changed, 0, 0, 0, trusted) if self._frames else changed)
         return True
 
     def _seen(self, now: float) -> bool:
