@@ -388,6 +388,25 @@ def test_an_endpoint_that_is_gone_costs_no_request_and_none_at_all_are_503() -> 
     )
 
 
+def test_connections_to_endpoints_are_kept_and_one_that_was_closed_costs_no_request() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.serve("web")
+        await cluster.put(ingress("a", "x.test", path("/", "web")))
+        for method in ("GET", "HEAD", "GET"):
+            assert (await cluster.get("x.test", method=method)).status == 200
+        box = cluster.pods["web"]
+        ports = {one.peer for one in box.net.open_sockets() if one.state == "ESTABLISHED"}
+        assert len(ports) == 1
+        assert box.main is not None
+        box.main.signal(9)
+        await box.main.wait()
+        await box.begin()
+        assert (await cluster.get("x.test")).status == 200
+        assert (await cluster.get("x.test", method="POST", body=b"x")).status == 200
+
+    on(story)
+
+
 def test_status_tells_where_it_is_reached_and_its_end_takes_that_back() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.serve("web")

@@ -13,6 +13,7 @@ from cluster.runtime.emulated.ingressnginx import passwords, proxying
 from cluster.runtime.emulated.ingressnginx.annotations import Auth, Cors, Settings
 from cluster.runtime.emulated.ingressnginx.endpoints import Endpoints, Peer
 from cluster.runtime.emulated.ingressnginx.exchange import Exchange
+from cluster.runtime.emulated.ingressnginx.keeping import Kept
 from cluster.runtime.emulated.ingressnginx.model import Backend, Location, Model, Server
 from cluster.runtime.emulated.ingressnginx.proxying import Fault
 from cluster.runtime.emulated.nginx import pages, routing
@@ -46,6 +47,7 @@ class Handler:
         self._call = call
         self._state = state
         self._count = count
+        self._way = proxying.Way(call, Kept())
         self._number = 0
         self._buckets: dict[tuple[str, tuple[str, str]], tuple[float, float]] = {}
 
@@ -173,7 +175,7 @@ class Handler:
         )
         target = _target(request, location, path)
         question = proxying.Question(exchange, target, headers, data, settings)
-        response = await proxying.ask(self._call, question, peers, self._complain(exchange))
+        response = await proxying.ask(self._way, question, peers, self._complain(exchange))
         if response.status in settings.errors and response.takeover is None:
             close = getattr(response.body, "aclose", None)
             if close is not None:
@@ -242,7 +244,7 @@ class Handler:
             headers.add("X-Namespace", exchange.location.ingress[0])
             headers.add("X-Ingress-Name", exchange.location.ingress[1])
         question = proxying.Question(exchange, request.target, headers, b"", self._state.base)
-        made = await proxying.ask(self._call, question, peers, self._complain(exchange))
+        made = await proxying.ask(self._way, question, peers, self._complain(exchange))
         if status != 404:
             made.status, made.reason = status, ""
         return made

@@ -12,6 +12,7 @@ from typing import Final
 from cluster.runtime.emulated.ingressnginx.annotations import Settings
 from cluster.runtime.emulated.ingressnginx.endpoints import Peer
 from cluster.runtime.emulated.ingressnginx.exchange import Exchange, Try
+from cluster.runtime.emulated.ingressnginx.keeping import Kept
 from cluster.runtime.emulated.web import client, names
 from cluster.runtime.emulated.web.messages import Headers, Response, TooLarge
 from cluster.runtime.vos.kernel import Call
@@ -38,10 +39,12 @@ class Fault(Exception):
 class _Failed(Exception):
     """An endpoint cannot be asked. `begun` tells whether it may have heard of the request."""
 
-    def __init__(self, status: int, text: str, *, begun: bool) -> None:
+    def __init__(self, status: int, text: str, *, begun: bool, stale: bool = False) -> None:
         super().__init__(text)
         self.status = status
         self.begun = begun
+        self.stale = stale
+        """Whether the connection was closed without an answer, as idle ones are."""
 
 
 async def body(exchange: Exchange, limit: int) -> bytes | AsyncIterator[bytes]:
@@ -70,9 +73,15 @@ class Question:
     settings: Settings
 
 
-async def ask(
-    call: Call, question: Question, peers: Sequence[Peer], complain: Complain
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How endpoints are reached."""
+
+    call: Call
+    kept: Kept
+
+
+async def ask(way: Way, question: Question, peers: Sequence[Peer], complain: Complain) -> Response:
     """The answer of the first endpoint that has one. Fault 502, 503, 504."""
     loop = asyncio.get_running_loop()
     failure: _Failed | None = None
@@ -83,14 +92,14 @@ async def ask(
         question.exchange.tries.append(tried)
         begun = loop.time()
         try:
-            talk, answer = await _asked(call, question, peer)
+            talk, answer = await _asked(way, question, peer)
         except _Failed as failed:
             failure = failed
             tried.status, tried.seconds = str(failed.status), loop.time() - begun
             await complain(f'{failed}, upstream: "http://{peer}{question.target}"')
             continue
         tried.status = str(answer.status)
-        return _response(talk, answer, tried, begun, question.settings.read)
+        return await _response(way.kept, question, talk, answer, Timing(tried, begun))
     raise Fault(failure.status if failure else 503)
 
 
@@ -103,45 +112,74 @@ def _again(question: Question, failure: _Failed, number: int) -> bool:
 
 
 async def _asked(
-    call: Call, question: Question, peer: Peer
+    way: Way, question: Question, peer: Peer
 ) -> tuple[client.Conversation, client.Answer]:
-    settings, data = question.settings, question.data
-    stream = await _connected(call, peer, settings)
+    """Ask by a connection that was kept, or else by a new one. _Failed.
+
+    What may not be asked twice goes by a new one: who closes an idle connection does not say so.
+    """
+    idempotent = question.exchange.request.method in _IDEMPOTENT
+    if idempotent and isinstance(question.data, bytes) and not _upgrade(question):
+        while (kept := way.kept.take(_key(peer, question))) is not None:
+            try:
+                return kept, await _answered(kept, question)
+            except _Failed as failed:
+                way.kept.drop(kept)
+                if not failed.stale:
+                    raise
+    stream = await _connected(way.call, peer, question.settings)
     talk = client.Conversation(stream)
-    request = question.exchange.request
-    sent = Headers(question.headers.pairs)
-    upgrade = request.headers.get("upgrade")
-    if upgrade and request.headers.has("connection", "upgrade"):
+    return talk, await _answered(talk, question)
+
+
+def _key(peer: Peer, question: Question) -> tuple[Peer, str]:
+    settings = question.settings
+    return peer, f"https:{settings.host}" if settings.secure else ""
+
+
+def _upgrade(question: Question) -> str:
+    """What the client wants to speak instead."""
+    headers = question.exchange.request.headers
+    return headers.get("upgrade") if headers.has("connection", "upgrade") else ""
+
+
+def _head(question: Question) -> Headers:
+    sent, request = Headers(question.headers.pairs), question.exchange.request
+    upgrade = _upgrade(question)
+    if upgrade:
         sent.add("Connection", "upgrade")
         sent.add("Upgrade", upgrade)
-    else:
-        sent.add("Connection", "close")
-    if isinstance(data, bytes):
-        if data or request.method in ("POST", "PUT", "PATCH"):
-            sent.set("Content-Length", str(len(data)))
-    else:
+    if not isinstance(question.data, bytes):
         sent.set("Content-Length", request.headers.get("content-length"))
+    elif question.data or request.method in ("POST", "PUT", "PATCH"):
+        sent.set("Content-Length", str(len(question.data)))
+    return sent
+
+
+async def _answered(talk: client.Conversation, question: Question) -> client.Answer:
+    """Ask, and wait for the head of the answer. _Failed, with the connection gone."""
+    method = question.exchange.request.method
     try:
-        async with asyncio.timeout(settings.read):
-            await talk.send(request.method, question.target, sent, data)
-            return talk, await talk.answer()
+        async with asyncio.timeout(question.settings.read):
+            await talk.send(method, question.target, _head(question), question.data)
+            return await talk.answer()
     except TimeoutError:
-        stream.abort()
+        talk.stream.abort()
         raise _Failed(504, "upstream timed out (110: Operation timed out) while reading response "
                       "header from upstream", begun=True) from None  # fmt: skip
     except (client.Empty, ConnectionError, ssl.SSLError) as error:
-        stream.abort()
+        talk.stream.abort()
         text = "upstream prematurely closed connection while reading response header from upstream"
         if isinstance(error, ConnectionResetError):
             text = ("recv() failed (104: Connection reset by peer) while reading response header "
                     "from upstream")  # fmt: skip
-        raise _Failed(502, text, begun=True) from error
+        raise _Failed(502, text, begun=True, stale=True) from error
     except (client.Malformed, client.Cut, ValueError) as error:
-        stream.abort()
+        talk.stream.abort()
         text = "upstream sent invalid header while reading response header from upstream"
         raise _Failed(502, text, begun=True) from error
     except BaseException:
-        stream.abort()
+        talk.stream.abort()
         raise
 
 
@@ -183,32 +221,78 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _response(
-    talk: client.Conversation, answer: client.Answer, tried: Try, begun: float, silence: float
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A try, and when it began."""
+
+    tried: Try
+    begun: float
+
+
+async def _response(
+    kept: Kept, question: Question, talk: client.Conversation, answer: client.Answer, timing: Timing
 ) -> Response:
     if answer.status == 101:
         return Response(101, answer.headers, takeover=_joined(talk))
     headers = Headers([pair for pair in answer.headers if pair[0].lower() not in _HIDDEN])
-    return Response(answer.status, headers, _pieces(talk, tried, begun, silence), answer.reason)
+    key = _key(timing.tried.peer, question)
+    body = _Body(kept, key, talk, timing, question.settings.read)
+    if question.exchange.request.method == "HEAD" or answer.status in (204, 304):
+        async for _ in body:
+            pass  # there is nothing: the connection is free now
+        return Response(answer.status, headers, b"", answer.reason)
+    return Response(answer.status, headers, body, answer.reason)
 
 
-async def _pieces(
-    talk: client.Conversation, tried: Try, begun: float, silence: float
-) -> AsyncIterator[bytes]:
-    """The body, as it comes; the client's connection ends where it is cut."""
-    try:
-        while True:
-            async with asyncio.timeout(silence):
-                data = await talk.read()
-            if not data:
-                return
-            tried.size += len(data)
-            yield data
-    except (client.Cut, client.Malformed) as error:
-        raise ConnectionResetError from error
-    finally:
-        tried.seconds = asyncio.get_running_loop().time() - begun
-        talk.stream.close()
+class _Body:
+    """The body of an answer, as it comes; the client's connection ends where it is cut."""
+
+    def __init__(
+        self, kept: Kept, key: tuple[Peer, str], talk: client.Conversation, timing: Timing,
+        silence: float,
+    ) -> None:  # fmt: skip
+        self._kept = kept
+        self._key = key
+        self._talk = talk
+        self._timing = timing
+        self._silence = silence
+        self._over = False
+
+    def __aiter__(self) -> "_Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            async with asyncio.timeout(self._silence):
+                data = await self._talk.read()
+        except (client.Cut, client.Malformed) as error:
+            self._end(good=False)
+            raise ConnectionResetError from error
+        except BaseException:
+            self._end(good=False)
+            raise
+        if not data:
+            self._end(good=True)
+            raise StopAsyncIteration
+        self._timing.tried.size += len(data)
+        return data
+
+    async def aclose(self) -> None:
+        """Nobody wants the rest."""
+        self._end(good=False)
+
+    def _end(self, *, good: bool) -> None:
+        if self._over:
+            return
+        self._over = True
+        timing = self._timing
+        timing.tried.seconds = asyncio.get_running_loop().time() - timing.begun
+        if good:
+            self._kept.keep(self._key, self._talk)
+        else:
+            self._kept.drop(self._talk)
 
 
 def _joined(talk: client.Conversation) -> Callable[[Stream, bytes], Awaitable[None]]:

@@ -112,6 +112,16 @@ class Conversation:
                 raise TooLarge
         return bytes(found)
 
+    def again(self) -> bool:
+        """Begin another request on the same connection, where both sides have done with this one
+        and neither wants to close it.
+        """
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        self._got = False
+        return not self._http.trailing_data[0]
+
     @property
     def rest(self) -> bytes:
         """What came after `101 Switching Protocols`."""

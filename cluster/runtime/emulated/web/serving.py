@@ -279,6 +279,7 @@ class Connection:
         first = h11.Response(status_code=status, headers=pairs, reason=reason)
         data = self._http.send(first) or b""
         if request.method == "HEAD" or status in (204, 304):
+            await _closed(response.body)
             await self._write(data + (self._http.send(h11.EndOfMessage()) or b""))
             return 0
         if isinstance(response.body, bytes):
@@ -315,16 +316,14 @@ class Connection:
         return len(body)
 
     async def _send_pieces(self, head: bytes, pieces: AsyncIterator[bytes]) -> int:
-        await self._write(head)
         size = 0
         try:
+            await self._write(head)
             async for piece in pieces:
                 size += len(piece)
                 await self._write(self._http.send(h11.Data(data=piece)))
         finally:
-            closing = getattr(pieces, "aclose", None)
-            if closing is not None:
-                await closing()
+            await _closed(pieces)
         await self._write(self._http.send(h11.EndOfMessage()))
         return size
 
@@ -355,3 +354,10 @@ class Connection:
         except h11.RemoteProtocolError:
             return False
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+
+async def _closed(body: bytes | AsyncIterator[bytes]) -> None:
+    """Nobody wants the rest of a body."""
+    closing = getattr(body, "aclose", None)
+    if closing is not None:
+        await closing()
