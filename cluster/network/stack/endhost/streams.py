@@ -166,6 +166,8 @@ class Streams:
         )
         if connection.events:
             self._touched[flow] = None
+        if connection.ack_at < flow.timer_at:
+            self._set_timer(flow, connection.ack_at)
         return True
 
     def _valid(self, frame: Frame, end: int) -> bool:
@@ -215,6 +217,8 @@ class Streams:
             flow.connection.receive(now, segment)
             if flow.connection.events:
                 self._touch(flow)
+            if flow.connection.ack_at < flow.timer_at:
+                self._set_timer(flow, flow.connection.ack_at)
         else:
             arrival = _Arrival(name, peer, local, segment, data)
             if not self._remembered(now, arrival):

@@ -306,7 +306,6 @@ def _schedule(connection: "Connection", now: float, size: int) -> None:
         connection.acknowledge()
     elif connection.ack_at == _NEVER:
         connection.ack_at = now + DELAYED_ACK
-        connection.want()
     connection.received_at = now
 
 
