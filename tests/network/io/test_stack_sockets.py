@@ -304,3 +304,17 @@ async def test_the_ports_of_a_connection_that_is_over_serve_again_at_once(first,
         here.close()
         await asyncio.sleep(0.01)
         assert asyncio.get_running_loop().time() - begun < 0.5
+
+
+@on_link
+async def test_connections_that_are_over_leave_no_timers(first, second):
+    listener = second.listen(80)
+    for _ in range(100):
+        here = await first.connect(Endpoint(SECOND, 80))
+        there = await listener.accept()
+        there.close()
+        assert await here.receive() == b""
+        here.close()
+    await asyncio.sleep(1)
+    for one in (first, second):
+        assert len(one.host.tcp._times) <= 70

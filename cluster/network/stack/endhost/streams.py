@@ -450,6 +450,7 @@ class Streams:
             self._set_timer(flow, deadline)
 
     def _remove(self, now: float, flow: Flow) -> None:
+        flow.timer_at = _NEVER  # Its entries among the times are worth nothing now.
         if self.flows.get(flow.key) is flow:
             del self.flows[flow.key]
             if flow.connection.state == states.TIME_WAIT:
