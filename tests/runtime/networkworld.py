@@ -8,7 +8,7 @@ from podworld import EPOCH
 from podworld import Node as Pods
 
 from cluster.aio import clock, virtual
-from cluster.network.underlay import MemoryUnderlay
+from cluster.network.underlay import MemoryUnderlay, Underlay
 from cluster.pb.cluster.v1 import dataplane_pb2 as services
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 from cluster.runtime.config import Config
@@ -23,13 +23,13 @@ CLUSTER = "10.244.0.0/16"
 class Node(Pods):
     """A machine: a runtime with pods, and its network."""
 
-    def __init__(self, number: int, wire: MemoryUnderlay) -> None:
+    def __init__(self, number: int, wire: Underlay, machine: str = "127.1.0") -> None:
         loop = asyncio.get_running_loop()
         self.name = f"node-{number}"
-        self.ip = f"127.1.0.{number + 1}"
+        self.ip = f"{machine}.{number + 1}"
         self.cidr = f"10.244.{number}.0/24"
         config = Config(
-            node_name=self.name, pod_cidr=self.cidr, node_ip=self.ip, host_gateway="127.1.0.1"
+            node_name=self.name, pod_cidr=self.cidr, node_ip=self.ip, host_gateway=f"{machine}.1"
         )
         self.cri = CriService(
             config, clock=clock.LoopClock(loop, EPOCH), random=random.Random(number)

@@ -81,7 +81,7 @@ async def fetched(client: World, address: str, port: int) -> str:
     return "\n".join(await client.log(made))
 
 
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("late", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_processes_reach_pods_of_other_nodes(tmp_path, late):
     async def main():
         async with machines(tmp_path, late=late) as (one, two):

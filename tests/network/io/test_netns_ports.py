@@ -22,8 +22,15 @@ def _need_tap(kind: str) -> None:
         pytest.skip(plugging.why_no_tap())
 
 
-@pytest.mark.parametrize("kind", ["tap", "veth"])
-@pytest.mark.parametrize("turbo", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "turbo"),
+    [
+        ("tap", False),
+        ("veth", True),
+        pytest.param("tap", True, marks=pytest.mark.slow),
+        pytest.param("veth", False, marks=pytest.mark.slow),
+    ],
+)
 def test_pods_in_namespaces_reach_each_other(kind, turbo):
     _need_tap(kind)
     with netns_world.nodes(kind, turbo=turbo) as (one, two):
