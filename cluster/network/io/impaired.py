@@ -39,6 +39,8 @@ class ImpairedUnderlay:
         self._link_of = link_of
         self._links: dict[str, Link[_Datagram]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When it goes off. (uvloop's handles of what is due at once do not tell.)"""
 
     async def bind(self, address: Address, receive: Receive) -> Endpoint:
         """See `Underlay.bind`."""
@@ -88,17 +90,18 @@ class ImpairedUnderlay:
         deadlines = [link.deadline for link in self._links.values() if link.deadline is not None]
         due = min(deadlines, default=None)
         if self._timer is not None:
-            if due is not None and self._timer.when() <= due:
+            if due is not None and self._due <= due:
                 return
             self._timer.cancel()
             self._timer = None
         if due is not None:
+            self._due = due
             self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
     def _tick(self) -> None:
-        timer, self._timer = self._timer, None
+        self._timer = None
         # A loop may call a little early, by its clock's resolution.
-        now = max(asyncio.get_running_loop().time(), timer.when() if timer else 0.0)
+        now = max(asyncio.get_running_loop().time(), self._due)
         for name, link in list(self._links.items()):
             for endpoint, data, to in link.tick(now):
                 endpoint.pass_on(data, to)

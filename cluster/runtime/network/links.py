@@ -155,6 +155,8 @@ class Ports:
         self.bad: dict[str, _Port] = {}
         """By address."""
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When it goes off. (uvloop's handles of what is due at once do not tell.)"""
 
     def impair(self, address: str, impairment: Impairment, seed: str) -> None:
         """See `ImpairedUnderlay.impair`."""
@@ -202,16 +204,18 @@ class Ports:
         )  # fmt: skip
         due = min((one for one in found if one is not None), default=None)
         if self._timer is not None:
-            if due is not None and self._timer.when() <= due:
+            if due is not None and self._due <= due:
                 return
             self._timer.cancel()
             self._timer = None
         if due is not None:
+            self._due = due
             self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
     def _tick(self) -> None:
-        timer, self._timer = self._timer, None
-        now = max(asyncio.get_running_loop().time(), timer.when() if timer else 0.0)
+        self._timer = None
+        # A loop may call a little early, by its clock's resolution.
+        now = max(asyncio.get_running_loop().time(), self._due)
         for address, port in list(self.bad.items()):
             for name, link in (("up", port.up), ("down", port.down)):
                 due = link.tick(now)

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import uvloop
+
 from cluster.aio import virtual
 from cluster.network.io.impaired import ImpairedUnderlay
 from cluster.network.stack.impair import NONE, Impairment
@@ -81,3 +83,30 @@ def test_links_of_a_machine_share_its_rate():
         assert [round(at - began, 6) for at, _, _ in received] == [1.0, 2.0]
 
     _run(scenario)
+
+
+def test_a_bad_link_works_on_the_loop_of_real_processes() -> None:
+    """uvloop rounds times to milliseconds, and what is then due at once has a handle of its own."""
+
+    async def main() -> list[bytes]:
+        wire = ImpairedUnderlay(MemoryUnderlay(random.Random(1)), "seed")
+        got: list[bytes] = []
+        there = asyncio.Event()
+
+        def receive(data: bytes, _sender: Address) -> None:
+            got.append(data)
+            if len(got) == 20:
+                there.set()
+
+        one = await wire.bind(Address("a", 1), receive)
+        await wire.bind(Address("b", 1), receive)
+        wire.impair("b", Impairment(delay=0.0104, rate=1e9))
+        for number in range(20):
+            one.send(bytes([number]), Address("b", 1))
+            await asyncio.sleep(0.0007)
+        async with asyncio.timeout(5):
+            await there.wait()
+        return got
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == [bytes([number]) for number in range(20)]

@@ -55,7 +55,8 @@ def capture(
     took them in time.
     """
     asked = _Asked(what, namespace, interface, " ".join(filter), count or 0, duration, write)
-    common.run(name, lambda net: _story(net, asked, snapshot_length))
+    with contextlib.suppress(KeyboardInterrupt):  # That is how one ends it.
+        common.run(name, lambda net: _story(net, asked, snapshot_length))
 
 
 @dataclass(frozen=True, slots=True)
