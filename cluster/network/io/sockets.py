@@ -363,11 +363,11 @@ class Stack:
             frames = self.host.pull(self.loop.time(), _AT_ONCE)
         finally:
             self._scheduled = False
-        if frames:
-            self.transmit(frames)
         if self.host.busy:
             self.wake()
         self._arm()
+        if frames:
+            self.transmit(frames)
 
     def _arm(self) -> None:
         deadline = self.host.deadline
