@@ -353,7 +353,7 @@ class Stack:
 
     def wake(self) -> None:
         """Give the host its turn soon."""
-        if not self._scheduled:
+        if not self._scheduled and not self._closed:
             self._scheduled = True
             self.loop.call_soon(self._flush)
 
@@ -400,8 +400,10 @@ class Stack:
     ) -> Stream:
         """A connection; from another's address, where the host answers for every one.
 
-        ConnectionRefusedError, TimeoutError; OSError ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL.
+        ConnectionRefusedError, TimeoutError; OSError ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL,
+        ENETDOWN once the stack is closed, as of all that follow.
         """
+        self._check_open()
         stream = self.stream(self.host.connect(self.loop.time(), to, source))
         try:
             async with asyncio.timeout(timeout):
@@ -419,6 +421,7 @@ class Stack:
         """Listen at a port (0: a free one) of an address (0: of all). OSError EADDRINUSE,
         EADDRNOTAVAIL, EMFILE.
         """
+        self._check_open()
         made = Listener(self, self.host.listen(self.loop.time(), port, address, backlog))
         self._open[made] = None
         self.wake()
@@ -426,6 +429,7 @@ class Stack:
 
     def datagrams(self, port: int = 0, address: int = 0) -> Datagrams:
         """A UDP socket. OSError as `listen`."""
+        self._check_open()
         made = Datagrams(self, port, address)
         self._open[made] = None
         return made
@@ -440,6 +444,7 @@ class Stack:
         timeout: float = 10.0,  # noqa: ASYNC109  (ping's own option)
     ) -> Answer:
         """Ping: what came back, an error of a hop too. TimeoutError; OSError ENETUNREACH."""
+        self._check_open()
         answer: asyncio.Future[Answer] = self.loop.create_future()
 
         def answered(found: Answer) -> None:
@@ -478,6 +483,10 @@ class Stack:
         made = Stream(self, flow)
         self._open[made] = None
         return made
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise error(errno.ENETDOWN)
 
     def forget(self, socket: Stream | Listener | Datagrams) -> None:
         """A socket was closed."""

@@ -318,3 +318,17 @@ async def test_connections_that_are_over_leave_no_timers(first, second):
     await asyncio.sleep(1)
     for one in (first, second):
         assert len(one.host.tcp._times) <= 70
+
+
+@on_link
+async def test_a_closed_stack_opens_nothing(first, second):
+    first.close()
+    for attempt in (
+        lambda: first.connect(Endpoint(SECOND, 80)),
+        lambda: first.echo(SECOND),
+    ):
+        with pytest.raises(OSError, match="down"):
+            await attempt()
+    for attempt in (lambda: first.listen(80), first.datagrams):
+        with pytest.raises(OSError, match="down"):
+            attempt()
