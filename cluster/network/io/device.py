@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.network.io import memory
-from cluster.network.wire import virtio
+from cluster.network.wire import offload, udp, virtio
 from cluster.network.wire.frame import Frame
 
 _LARGEST = 65536 + 4096
@@ -95,6 +95,9 @@ class Device:
             frame = parse(header, bytes(view[:size])) if size >= 0 else None
             if frame is None:
                 self.counters.malformed += 1
+            elif frame.gso_size and frame.csum_offset == udp.CHECKSUM:
+                cut = offload.datagrams(frame)
+                frames += [Frame(data, trusted=True) for data in cut]
             else:
                 frames.append(frame)
         if frames:

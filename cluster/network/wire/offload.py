@@ -61,6 +61,41 @@ def cut(frame: Frame) -> list[bytes]:
     return [piece for train in trains(frame) for piece in train.pieces]
 
 
+def datagrams(frame: Frame) -> list[bytes]:
+    """The frames of UDP datagrams that were sent at once, each of `gso_size` bytes of payload.
+
+    None at all where it is no such frame.
+    """
+    data, start = frame.data, frame.csum_start
+    packet = ipv4.parse(data, verify=False)
+    if packet is None or packet.protocol != ipv4.UDP or packet.payload != start:
+        return []
+    if packet.is_fragment or packet.end < start + udp.HEADER:
+        return []
+    ports = (
+        int.from_bytes(data[start : start + 2], "big"),
+        int.from_bytes(data[start + 2 : start + 4], "big"),
+    )
+    found: list[bytes] = []
+    payloads = range(start + udp.HEADER, packet.end, frame.gso_size)
+    for number, at in enumerate(payloads):
+        payload = data[at : min(at + frame.gso_size, packet.end)]
+        body = udp.build(packet.source, packet.destination, *ports, payload)
+        header = ipv4.header(
+            packet.source,
+            packet.destination,
+            ipv4.UDP,
+            len(body),
+            ttl=packet.ttl,
+            tos=packet.tos,
+            identification=packet.identification + number & 0xFFFF,
+            fragment=packet.fragment,
+            options=data[ethernet.HEADER + ipv4.HEADER : start],
+        )
+        found.append(data[: ethernet.HEADER] + header + body)
+    return found
+
+
 def trains(frame: Frame, prefix: bytes = b"") -> list[Train]:
     """The frames that a wire gets, each behind `prefix` (the header of VXLAN), as trains."""
     layout = pieces.layout_of(frame.data) if frame.gso_size else None

@@ -14,6 +14,7 @@ NEEDS_CHECKSUM = 1
 """The checksum is partial. What the kernel reads of DATA_VALID it ignores."""
 DATA_VALID = 2
 TCPV4 = 1
+UDP_L4 = 5
 _ECN = 0x80
 _HEADER = struct.Struct("=BBHHHH")
 PLAIN = bytes(HEADER)
@@ -23,12 +24,13 @@ PLAIN = bytes(HEADER)
 def parse(header: bytes | bytearray, data: bytes) -> Frame | None:
     """What a device gave: the header, and the frame's bytes.
 
-    None for a long segment that nobody asked for (of UDP, of IPv6), or what makes no sense.
+    None for a long segment that nobody asked for (of IPv6), or what makes no sense. Datagrams that
+    a program sent at once (UDP_SEGMENT) come through veth so: `offload.datagrams` cuts them.
     """
     if header[:2] == b"\0\0":
         return Frame(data)
     flags, gso, _, size, start, offset = _HEADER.unpack(header)
-    if gso and (gso & ~_ECN != TCPV4 or not size or not flags & NEEDS_CHECKSUM):
+    if gso and (gso & ~_ECN not in (TCPV4, UDP_L4) or not size or not flags & NEEDS_CHECKSUM):
         return None
     if not flags & NEEDS_CHECKSUM:
         return Frame(data, trusted=bool(flags & DATA_VALID))

@@ -41,6 +41,11 @@ def test_pods_in_namespaces_reach_each_other(kind, turbo):
                 here.sendto(DATA[:size], there.getsockname())
                 data, sender = there.recvfrom(65536)
                 assert (data, sender[0]) == (DATA[:size], one.address)
+            segmented = (socket.IPPROTO_UDP, 103, (1000).to_bytes(2, "little"))  # UDP_SEGMENT
+            here.sendmsg([DATA[:2500]], [segmented], 0, there.getsockname())
+            assert [there.recv(65536) for _ in range(3)] == [
+                DATA[:1000], DATA[1000:2000], DATA[2000:2500],
+            ]  # fmt: skip
         with one.pod.socket() as refused:
             refused.settimeout(5)
             with pytest.raises(ConnectionRefusedError):
@@ -140,3 +145,15 @@ def test_a_kernel_s_vxlan_device_is_a_node_like_any_other():
             here.bind((ours.address, 0))
             there.sendto(DATA[:4000], here.getsockname())
             assert here.recv(65536) == DATA[:4000]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [(lambda path: None, "is missing"), (lambda path: path.mkdir(), "cannot be opened")],
+)
+def test_a_machine_says_what_it_lacks_for_tap_devices(tmp_path, monkeypatch, make, said):
+    tun = tmp_path / "tun"
+    make(tun)
+    monkeypatch.setattr(plugging, "TUN", tun)
+    assert str(tun) in plugging.why_no_tap()
+    assert said in plugging.why_no_tap()

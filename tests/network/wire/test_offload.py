@@ -135,3 +135,25 @@ def test_what_a_sender_left_to_a_card_is_seen() -> None:
     assert offload.unfinished(finished, 1450) == Frame(finished)
     for length in range(len(finished)):
         offload.unfinished(finished[:length], 1450)
+
+
+def test_datagrams_that_were_sent_at_once_are_cut() -> None:
+    payload = random.Random(5).randbytes(2500)
+    body = udp.build(ONE, TWO, 7, 9, payload)
+    packet = ipv4.header(ONE, TWO, ipv4.UDP, len(body), identification=0xFFFF) + body
+    data = ethernet.build(mac.of_address(TWO), mac.of_address(ONE), ethernet.IPV4, packet)
+    cut = offload.datagrams(Frame(data, 1000, 34, udp.CHECKSUM))
+    got = b""
+    for number, one in enumerate(cut):
+        header = ipv4.parse(one)
+        assert header is not None
+        assert header.identification == 0xFFFF + number & 0xFFFF
+        datagram = udp.parse(one, header.payload, header.end)
+        assert datagram is not None
+        assert datagram[:2] == (7, 9)
+        assert datagram.checksum
+        assert udp.valid(one, ONE, TWO, datagram)
+        got += one[datagram.payload : datagram.end]
+    assert len(cut) == 3
+    assert got == payload
+    assert offload.datagrams(long_frame(payload, 1000)) == []
