@@ -238,3 +238,34 @@ def test_the_tables_of_a_pod_and_of_the_node_are_shown() -> None:
         ]
 
     on_nodes(2, story)
+
+
+def test_nothing_is_left_of_connections_that_were_over_long_ago() -> None:
+    async def story(world: World) -> None:
+        first, _, second, _ = await pair(world)
+        bridges = first.cri.spaces.bridge, second.cri.spaces.bridge
+        here = bridges[0].holder(first.address("here"))
+        there = bridges[1].holder(second.address("there"))
+        assert here is not None
+        assert there is not None
+        listener = there.listen(80)
+        for _ in range(60):
+            ours = await here.connect(second.address("there"), 80)
+            theirs = await listener.accept()
+            await ours.send(b"question")
+            for _ in range(2):
+                assert await theirs.receive() == b"question"
+                await theirs.send(b"answer")
+                assert await ours.receive() == b"answer"
+                await ours.send(b"question")
+            assert await theirs.receive() == b"question"
+            theirs.close()
+            assert await ours.receive() == b""
+            ours.close()
+        cores = [node.plant.node for node in world.nodes if node.plant.node is not None]
+        assert all(core.datapath.flows > 60 for core in cores)
+        await asyncio.sleep(200)
+        assert [core.datapath.flows for core in cores] == [0, 0]
+        assert [len(core.nat.conntrack) for core in cores] == [0, 0]
+
+    on_nodes(2, story)

@@ -9,7 +9,7 @@ import asyncio
 import functools
 import random as randoms
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cluster.network.io.sockets import Stack
 from cluster.network.stack.actions import Action, ToPeer, ToPort
@@ -38,6 +38,9 @@ from cluster.runtime.network.sealed import Sealed
 from cluster.runtime.podbridge import Bridge
 from cluster.runtime.podnetwork import Namespace
 from cluster.runtime.vos.sockets import Link, Neighbour, Route
+
+_FLOWS_A_CONNECTION: Final = 4
+_FEW: Final = 16
 
 if TYPE_CHECKING:
     from cluster.network.io.device import Device
@@ -458,6 +461,9 @@ class Node:
         self._timer, self._due = None, float("inf")
         now = self._loop.time()
         self.nat.tick(now)
+        # What is learned of flows outlives their connections, two or four to each.
+        if self.datapath.flows > _FLOWS_A_CONNECTION * (len(self.nat.conntrack) + _FEW):
+            self.datapath.forget_flows()
         self._carry(self.datapath.tick(now))
 
 
