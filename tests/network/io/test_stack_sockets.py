@@ -317,7 +317,7 @@ async def test_connections_that_are_over_leave_no_timers(first, second):
         here.close()
     await asyncio.sleep(1)
     for one in (first, second):
-        assert len(one.host.tcp._times) <= 70
+        assert len(one.host.tcp.timers) <= 70
 
 
 @on_link

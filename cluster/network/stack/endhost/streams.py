@@ -1,7 +1,6 @@
 """TCP of a host: its connections by their ends, handshakes, listeners, TIME-WAIT, timers."""
 
 import errno
-import heapq
 import itertools
 import random
 import struct
@@ -12,6 +11,7 @@ from cluster.network.stack.endhost.errors import IcmpError
 from cluster.network.stack.endhost.flow import KEY, Flow, Framing, key, segment_of
 from cluster.network.stack.endhost.listener import Listener, Request
 from cluster.network.stack.endhost.ports import Ports, error
+from cluster.network.stack.endhost.timers import Timers
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp import states
 from cluster.network.stack.tcp.connection import Connection
@@ -58,8 +58,7 @@ class Streams:
         self.flows: dict[bytes, Flow] = {}
         self.handshakes: Handshakes[bytes] = Handshakes()
         self.timewait: TimeWait[bytes] = TimeWait(self._settings.time_wait)
-        self._times: list[tuple[float, int, Flow]] = []
-        self._sequence = 0
+        self.timers = Timers()
         self._dirty: list[Flow] = []
         self._later: list[Callable[[float], None]] = []
         self._touched: dict[Flow, None] = {}
@@ -167,7 +166,7 @@ class Streams:
         if connection.events:
             self._touched[flow] = None
         if connection.ack_at < flow.timer_at:
-            self._set_timer(flow, connection.ack_at)
+            self.timers.set(flow, connection.ack_at)
         return True
 
     def _valid(self, frame: Frame, end: int) -> bool:
@@ -218,7 +217,7 @@ class Streams:
             if flow.connection.events:
                 self._touch(flow)
             if flow.connection.ack_at < flow.timer_at:
-                self._set_timer(flow, flow.connection.ack_at)
+                self.timers.set(flow, flow.connection.ack_at)
         else:
             arrival = _Arrival(name, peer, local, segment, data)
             if not self._remembered(now, arrival):
@@ -447,7 +446,7 @@ class Streams:
             return
         deadline = connection.deadline
         if deadline < flow.timer_at:
-            self._set_timer(flow, deadline)
+            self.timers.set(flow, deadline)
 
     def _remove(self, now: float, flow: Flow) -> None:
         flow.timer_at = _NEVER  # Its entries among the times are worth nothing now.
@@ -458,31 +457,14 @@ class Streams:
 
     # ---- time --------------------------------------------------------------------------------
 
-    def _set_timer(self, flow: Flow, at: float) -> None:
-        flow.timer_at = at
-        self._sequence += 1
-        heapq.heappush(self._times, (at, self._sequence, flow))
-        if len(self._times) > 64 + 4 * len(self.flows):
-            self._times = [one for one in self._times if one[2].timer_at == one[0]]
-            heapq.heapify(self._times)
-
     @property
     def deadline(self) -> float:
         """When `tick` has something to do."""
-        times = self._times
-        while times and times[0][2].timer_at != times[0][0]:
-            heapq.heappop(times)
-        first = times[0][0] if times else _NEVER
-        return min(first, self.handshakes.deadline, self.timewait.deadline)
+        return min(self.timers.deadline, self.handshakes.deadline, self.timewait.deadline)
 
     def tick(self, now: float) -> None:
         """Time has come to the deadline."""
-        times = self._times
-        while times and times[0][0] <= now:
-            at, _, flow = heapq.heappop(times)
-            if flow.timer_at != at:
-                continue
-            flow.timer_at = _NEVER
+        for flow in list(self.timers.due(now)):
             connection = flow.connection
             if connection.deadline <= now:
                 connection.tick(now)
@@ -490,7 +472,7 @@ class Streams:
                 self._touch(flow)
             deadline = connection.deadline
             if deadline < _NEVER:
-                self._set_timer(flow, max(deadline, now))
+                self.timers.set(flow, max(deadline, now))
         for handshake in self.handshakes.due(now, self._settings):
             peer, local = _ends(handshake)
             self._send(now, peer, local, handshake.answer(now, self._settings))
