@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
 from cluster.network.stack.endpoint import Endpoint
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
@@ -207,6 +208,26 @@ def test_a_reset_of_the_one_side_resets_the_other() -> None:
         stream.close()
 
     asyncio.run(spliced(server, client))
+
+
+def test_who_leaves_in_the_middle_ends_a_pod_that_sends() -> None:
+    """On the loop of processes, whose transports are quick to be closed."""
+
+    async def server(reader: Reader, writer: Writer) -> None:
+        await reader.read(1 << 16)
+        splice.reset(writer)
+
+    async def client(stream: Stream) -> None:
+        async def pour() -> None:
+            while True:
+                await stream.send(bytes(1 << 16))
+
+        with pytest.raises(OSError, match=r"Connection reset|Broken pipe"):
+            await pour()
+        stream.close()
+
+    for _ in range(20):
+        uvloop.run(spliced(server, client))
 
 
 def test_a_pod_that_resets_resets_who_is_outside() -> None:

@@ -24,7 +24,7 @@ async def join(near: Stream, reader: asyncio.StreamReader, writer: asyncio.Strea
         async with tasks.Group("splice") as group:
             group.spawn(_inward(reader, near), "in")
             group.spawn(_outward(near, writer), "out")
-    except OSError:
+    except (OSError, RuntimeError):  # uvloop's word for a transport that was just closed
         near.abort()
         reset(writer)
     except BaseException:
@@ -53,7 +53,9 @@ async def _inward(reader: asyncio.StreamReader, near: Stream) -> None:
 
 async def _outward(near: Stream, writer: asyncio.StreamWriter) -> None:
     while data := await near.receive(PIECE):
+        if writer.is_closing():
+            raise ConnectionResetError
         writer.write(data)
         await writer.drain()
-    if writer.can_write_eof():
+    if writer.can_write_eof() and not writer.is_closing():
         writer.write_eof()
