@@ -67,6 +67,10 @@ class Bridge:
                     self.neighbours.unset(address, port.mac)
         return port
 
+    def owner(self, address: int) -> Port | None:
+        """The port that has an address for certain."""
+        return self._owners.get(address)
+
     def awaken(self, name: str) -> None:
         """Somebody is there from now on."""
         port = self.ports.get(name)

@@ -20,6 +20,9 @@ from cluster.network.wire.frame import Frame
 
 LARGEST: Final = 16384
 """Flows of a node at most; then all are forgotten, and those that go on are decided on again."""
+_LEAST_SEGMENT: Final = 8
+"""Bytes that pieces of a long segment have at least, as Linux' own TCP has it (tcp_min_snd_mss, all
+options taken off). Anybody with a packet socket may ask for less: a flood made of one frame."""
 _FIRST: Final = 34
 """Where the transport's header begins: flows have no options of IPv4."""
 _TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
@@ -212,7 +215,9 @@ def frame_is_sound(frame: Frame, start: int) -> bool:
     protocol = frame.data[23]
     if frame.csum_start != start or frame.csum_offset != _FIELD.get(protocol):
         return False
-    return protocol == ipv4.TCP or not frame.gso_size
+    if not frame.gso_size:
+        return True
+    return protocol == ipv4.TCP and frame.gso_size >= _LEAST_SEGMENT
 
 
 def learnable(packet: Packet, *, tracked: bool) -> bool:

@@ -50,7 +50,7 @@ class Ingress:
             bridge.fdb.learn(now, data[6:12], port.name)
         if data[:6] == bridge.mac:
             if data[12:14] == _IPV4:
-                self._slow.take(now, BRIDGE, frame, port.flows)
+                self._slow.take(now, BRIDGE, frame, port.flows, pod=port)
             else:
                 self._drops.count(drops.PROTOCOL)
         elif data[0] & 1:
@@ -62,7 +62,7 @@ class Ingress:
             if to is None:
                 self._drops.count(drops.UNKNOWN_MAC)
             else:
-                self._slow.take(now, BRIDGE, frame, port.flows, switched=to.name)
+                self._slow.take(now, BRIDGE, frame, port.flows, switched=to.name, pod=port)
 
     def _from_own(self, now: float, port: Port, frame: Frame) -> None:
         """A frame of the node's own stack, or of the outside's."""

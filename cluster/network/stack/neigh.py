@@ -13,6 +13,8 @@ RETRANSMIT: Final = 1.0
 SOLICITATIONS: Final = 3
 WAITING: Final = 16
 """Packets that wait for one address; more push out the oldest."""
+WAITING_BYTES: Final = 4 << 20
+"""What waits for all addresses together; more is not kept."""
 UNRESOLVED: Final = 512
 """Addresses that are asked for at the same time."""
 LARGEST: Final = 4096
@@ -42,6 +44,7 @@ class _Asking(Generic[T]):
     again: float
     asked: int = 1
     waiting: list[T] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
 
 class Neighbours(Generic[T]):
@@ -51,6 +54,7 @@ class Neighbours(Generic[T]):
         self._permanent: dict[int, bytes] = {}
         self._answered: dict[int, tuple[bytes, float]] = {}
         self._asking: dict[int, _Asking[T]] = {}
+        self._held = 0
 
     def set(self, address: int, mac: bytes) -> list[T]:
         """An address has this MAC, whatever ARP says. Returns what waited for it."""
@@ -87,21 +91,28 @@ class Neighbours(Generic[T]):
         self._answered[address] = (mac, now)
         return self._resolved(address)
 
-    def ask(self, now: float, address: int, waiting: T) -> tuple[bool, int]:
-        """Have something wait for an address. Whether to send a request now, and how many things
-        that waited were pushed out.
+    def ask(self, now: float, address: int, waiting: T, size: int = 0) -> tuple[bool, int]:
+        """Have something of `size` bytes wait for an address. Whether to send a request now, and
+        how many things do not wait (any more): it itself, or the oldest.
         """
         asking = self._asking.get(address)
+        if self._held + size > WAITING_BYTES or (asking is None and self._is_full):
+            return False, 1
+        first = asking is None
         if asking is None:
-            if len(self._asking) >= UNRESOLVED:
-                return False, 1
-            self._asking[address] = _Asking(now + RETRANSMIT, waiting=[waiting])
-            return True, 0
+            asking = self._asking[address] = _Asking(now + RETRANSMIT)
         asking.waiting.append(waiting)
+        asking.sizes.append(size)
+        self._held += size
         if len(asking.waiting) <= WAITING:
-            return False, 0
+            return first, 0
         del asking.waiting[0]
-        return False, 1
+        self._held -= asking.sizes.pop(0)
+        return first, 1
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._asking) >= UNRESOLVED
 
     @property
     def deadline(self) -> float | None:
@@ -118,8 +129,7 @@ class Neighbours(Generic[T]):
             if asking.again > now:
                 continue
             if asking.asked >= SOLICITATIONS:
-                del self._asking[address]
-                failed.append(Failure(address, asking.waiting))
+                failed.append(Failure(address, self._resolved(address)))
             else:
                 asking.asked += 1
                 asking.again = now + RETRANSMIT
@@ -137,4 +147,7 @@ class Neighbours(Generic[T]):
 
     def _resolved(self, address: int) -> list[T]:
         asking = self._asking.pop(address, None)
-        return asking.waiting if asking is not None else []
+        if asking is None:
+            return []
+        self._held -= sum(asking.sizes)
+        return asking.waiting

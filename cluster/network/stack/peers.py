@@ -9,6 +9,7 @@ from cluster.network.wire.addresses import Prefix
 
 CABLE_PORT = 4790
 """Where a node receives what is on the emulated wire between the nodes' eth0."""
+_LOOPBACK = "127."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Peers:
         self._hosts = {}
         for peer in listed:
             host = peer.address[0]
-            self._hosts[host] = None if host in self._hosts else peer
+            if not host.startswith(_LOOPBACK):
+                self._hosts[host] = None if host in self._hosts else peer
 
     def __iter__(self) -> Iterator[Peer]:
         """All of them, sorted by name."""
@@ -103,7 +105,8 @@ class Peers:
         """Who sends VXLAN from an address of the underlay; None where no node does.
 
         A kernel's VTEP sends from any port: where only one node is at a host, its port is not
-        looked at.
+        looked at. It is at this machine's own addresses: no kernel has its VTEP there, and every
+        user of the machine may send from them.
         """
         return self._vxlan.get(address) or self._hosts.get(address[0])
 

@@ -19,6 +19,7 @@ from cluster.network.stack.forwarding import (
 )
 from cluster.network.stack.nat import packet as packets
 from cluster.network.stack.nat.packet import Packet
+from cluster.network.stack.ports import Port
 from cluster.network.stack.reassembly import Reassembly
 from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL
 from cluster.network.stack.waiting import Waiting
@@ -61,9 +62,12 @@ class SlowPath:
         known: dict[bytes, flows.Flow],
         *,
         switched: str = "",
+        pod: Port | None = None,
     ) -> None:
-        """An IPv4 packet that came in by a device; what is learned goes to `known`."""
-        packet = self._accepted(now, frame)
+        """An IPv4 packet that came in by a device, from a port of the bridge or from elsewhere;
+        what is learned goes to `known`.
+        """
+        packet = self._accepted(now, frame, pod)
         if packet is None:
             return
         relayed = self.is_relayed(packet, device)
@@ -73,9 +77,9 @@ class SlowPath:
         else:
             self._leave(now, packet, device, outcome, None if relayed else known)
 
-    def _accepted(self, now: float, frame: Frame) -> Packet | None:
+    def _accepted(self, now: float, frame: Frame, pod: Port | None) -> Packet | None:
         """What a frame holds, made whole; None, and counted, where it goes no further."""
-        packet = self.packet(frame)
+        packet = self.packet(frame, pod)
         if isinstance(packet, str):
             self._drops.count(packet)
             return None
@@ -85,14 +89,14 @@ class SlowPath:
         data = self.reassembly.add(now, frame.data, packet.header)
         if self.reassembly.failed != failed:
             self._drops.count(drops.REASSEMBLY, self.reassembly.failed - failed)
-        return None if data is None else self._accepted(now, Frame(data))
+        return None if data is None else self._accepted(now, Frame(data), pod)
 
-    def packet(self, frame: Frame) -> Packet | str:
+    def packet(self, frame: Frame, pod: Port | None) -> Packet | str:
         """What a frame holds, maybe a fragment; the reason where that may not be."""
         header = ipv4.parse(frame.data)
         if header is None or not flows.frame_is_sound(frame, header.payload):
             return drops.MALFORMED
-        if _is_martian(header):
+        if _is_martian(header) or (pod is not None and self._is_anothers(header.source, pod)):
             return drops.MARTIAN
         to = header.destination
         if to >> 28 >= 0xE or to == self._broadcast:
@@ -100,6 +104,19 @@ class SlowPath:
         if header.is_fragment:
             return Packet(frame, header)
         return packets.parse(frame, header) or drops.MALFORMED
+
+    def _is_anothers(self, source: int, pod: Port) -> bool:
+        """Whether a pod sends from an address of somebody else: another pod's, a node's.
+
+        Linux does so by reverse path filtering (RFC 3704), and not within a bridge; here policies
+        go by addresses, so nobody may borrow one. What nobody has may be behind a pod.
+        """
+        if source in pod.addresses:
+            return False
+        if self._bridge.owner(source) is not None:
+            return True
+        route = self.forwarding.routes.find(source)
+        return route is not None and (route.peer is not None or route.device in (LOOPBACK, TUNNEL))
 
     def is_relayed(self, packet: Packet, device: str) -> bool:
         """Whether a packet is between other nodes, which only pass it on here."""
@@ -141,7 +158,8 @@ class SlowPath:
         frame = egress.rewritten(packet, bytes(6) + bridge.link, hops=hops)
         frames = egress.fitted(frame, self._devices[BRIDGE].mtu)
         waiting = Waiting(frames, packet.destination, packet, device)
-        ask, lost = bridge.neighbours.ask(now, packet.destination, waiting)
+        size = len(packet.frame.data) + sum(len(one.data) for one in frames)
+        ask, lost = bridge.neighbours.ask(now, packet.destination, waiting, size)
         if lost:
             self._drops.count(drops.NEIGHBOUR_QUEUE, lost)
         if ask:

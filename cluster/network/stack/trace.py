@@ -55,7 +55,7 @@ class Tracer:
         port = self._bridge.ports.get(source)
         if port is None and device == BRIDGE:
             raise ValueError(f"there is no port {source!r}")
-        packet = self._slow.packet(frame)
+        packet = self._slow.packet(frame, port if device == BRIDGE else None)
         if isinstance(packet, str):
             return Trace((), DROPPED, reason=packet)
         story = packet.story = []

@@ -437,9 +437,9 @@ def test_only_nodes_of_the_cluster_are_listened_to() -> None:
         assert target.drops.get(reason) == before + 1
     assert target.from_cable(world.now, ("192.0.2.1", 4790), [payload[8:]]) == []
     assert target.from_cable(world.now, ("127.9.0.2", 4790), [payload[8:]]) == []
-    # A kernel's VTEP sends from any port, and may set bits that are reserved.
+    # A VTEP of others may set bits that are reserved.
     made = target.from_peer(
-        world.now, ("127.9.0.2", 40000), [b"\x08\x00\x00\x00\0\0\1\7" + payload[8:]]
+        world.now, ("127.9.0.2", 4789), [b"\x08\x00\x00\x00\0\0\1\7" + payload[8:]]
     )
     assert len(made) == 1
 

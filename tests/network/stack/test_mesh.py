@@ -172,6 +172,29 @@ def test_nobody_learns_of_a_node_that_takes_what_is_anothers() -> None:
     assert set(node.next_hops()) == {"n2", "n5"}
 
 
+def test_who_claims_the_last_version_for_a_node_does_not_stop_it() -> None:
+    me, friend = _peer(1), _peer(2)
+    node = Mesh(me, random.Random(1))
+    node.set_peers(0.0, [friend])
+    (told,) = messages.carrying([Report(reports.LAST_VERSION, me, frozenset({"n9"}))])
+    assert node.receive(1.0, friend, told)
+    for second in range(2, 300, 3):
+        node.tick(float(second))
+    assert any(messages.parse(data) for _, data in node.take())
+
+
+def test_a_node_is_reached_at_an_address_not_by_a_name() -> None:
+    me, friend = _peer(1), _peer(2)
+    node = Mesh(me, random.Random(1))
+    node.set_peers(0.0, [friend])
+    for host, known in [("localhost", False), ("127.9.0.9", True)]:
+        (told,) = messages.carrying(
+            [Report(1, dataclasses.replace(_peer(3), host=host), frozenset())]
+        )
+        assert node.receive(1.0, friend, told) is known
+        assert ("n3" in node.peers) is known
+
+
 def test_two_nodes_of_one_name_are_refused() -> None:
     node = Mesh(_peer(1), random.Random(1))
     with pytest.raises(ValueError, match="same name"):

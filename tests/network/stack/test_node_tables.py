@@ -98,6 +98,24 @@ def test_few_packets_wait_for_an_address_and_few_addresses_are_asked_for() -> No
     assert asked[-2:] == [(True, 0), (False, 1)]
 
 
+def test_what_waits_for_all_addresses_together_is_bounded_in_bytes() -> None:
+    table: Neighbours[int] = Neighbours()
+    half = neigh.WAITING_BYTES // 2
+    assert table.ask(0.0, 1, 1, half) == (True, 0)
+    assert table.ask(0.0, 2, 2, half) == (True, 0)
+    assert table.ask(0.0, 3, 3, 1) == (False, 1)
+    assert table.ask(0.0, 1, 3, 1) == (False, 1)
+    assert table.learn(0.0, 1, ONE, asked_for=True) == [1]
+    assert table.ask(0.0, 3, 3, half) == (True, 0)
+    for due in (1.0, 2.0, 3.0):
+        _, failed = table.tick(due)
+    assert [one.waiting for one in failed] == [[2], [3]]
+    assert [table.ask(4.0, 5, one, half)[1] for one in (5, 6, 7)] == [0, 0, 1]
+    for number in range(neigh.WAITING):
+        table.ask(4.0, 6, number)
+    assert table.ask(4.0, 6, 99) == (False, 1)
+
+
 @pytest.mark.parametrize(
     ("address", "device"),
     [
@@ -137,7 +155,9 @@ def _peer(number: int, host: str = "", port: int = 4789) -> Peer:
 def test_senders_are_known_by_address_and_where_hosts_are_shared_by_port() -> None:
     alone = Peers([_peer(1), _peer(2)])
     assert alone.sender(("127.9.0.1", 4789)) == _peer(1)
-    assert alone.sender(("127.9.0.2", 55555)) == _peer(2)
+    assert alone.sender(("127.9.0.2", 55555)) is None
+    kernel = _peer(3, "192.0.2.3")
+    assert Peers([_peer(1), kernel]).sender(("192.0.2.3", 55555)) == kernel
     assert alone.sender(("127.9.0.3", 4789)) is None
     shared = Peers([_peer(1, "127.0.0.1", 5001), _peer(2, "127.0.0.1", 5002)])
     assert shared.sender(("127.0.0.1", 5002)) == _peer(2, "127.0.0.1", 5002)

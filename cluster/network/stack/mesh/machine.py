@@ -8,7 +8,7 @@ from cluster.network.stack import backends
 from cluster.network.stack.mesh import messages, topology
 from cluster.network.stack.mesh.links import Links, News
 from cluster.network.stack.mesh.messages import Hello, Reports, Summary
-from cluster.network.stack.mesh.reports import Report
+from cluster.network.stack.mesh.reports import LAST_VERSION, Report
 from cluster.network.stack.peers import Peer
 from cluster.network.stack.router import TUNNEL, Route
 
@@ -161,7 +161,9 @@ class Mesh:
         missing = frozenset(name for name in self._links.cut(now) if name in self._held)
         if missing == self._own.missing and not again:
             return
-        self._own = Report(self._own.version + 1, self._me, missing)
+        # Who claims the last version for us is believed until it is old, and does no other harm.
+        version = min(self._own.version + 1, LAST_VERSION)
+        self._own = Report(version, self._me, missing)
         self._reported = now
         self._digest = None
         self.changed = True

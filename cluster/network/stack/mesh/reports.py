@@ -4,11 +4,13 @@ import struct
 from typing import Final, NamedTuple
 
 from cluster.network.stack.peers import Peer
+from cluster.network.wire import addresses
 from cluster.network.wire.addresses import Prefix, mask
 
 LONGEST_NAME: Final = 253
 _PEER = struct.Struct("!IIIB6sIHHB")
 _TURBO: Final = 1
+LAST_VERSION: Final = (1 << 32) - 1
 
 
 class Report(NamedTuple):
@@ -64,6 +66,8 @@ def decode(data: bytes, at: int) -> tuple[Report, int] | None:
         missing.append(other)
     if length > 32 or network & ~mask(length) & 0xFFFFFFFF or vtep_mac[0] & 1 or vni >> 24:
         return None
+    if host and not _is_address(host):
+        return None  # a name would be looked up when something is sent there
     peer = Peer(
         name,
         public,
@@ -76,6 +80,14 @@ def decode(data: bytes, at: int) -> tuple[Report, int] | None:
         turbo=bool(flags & _TURBO),
     )
     return Report(version, peer, frozenset(missing)), at
+
+
+def _is_address(host: str) -> bool:
+    try:
+        addresses.parse(host)
+    except ValueError:
+        return False
+    return True
 
 
 def text(value: str) -> bytes:

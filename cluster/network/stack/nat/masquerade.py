@@ -54,7 +54,11 @@ class Masquerade:
         if rule and address != packet.source:
             packet.tell(_TABLE, rule, f"from {addresses.text(address)}")
             key = address, self._port(packet), key[2], key[3], key[4]
-        return key if conntrack.is_free(key) else self._another(conntrack, key)
+        if conntrack.is_free(key):
+            return key
+        # A trace draws no number: all others after it would be others.
+        start = 0 if packet.story is not None else int(self._random.random() * _PORTS)
+        return self._another(conntrack, key, start)
 
     def _port(self, packet: Packet) -> int:
         """A random port (kube-proxy and flannel ask for `fully-random`)."""
@@ -64,11 +68,10 @@ class Masquerade:
             return packet.source_port
         return _FIRST_PORT + int(self._random.random() * _PORTS)
 
-    def _another(self, conntrack: Conntrack, key: Key) -> Key | None:
+    def _another(self, conntrack: Conntrack, key: Key, start: int) -> Key | None:
         source, port, destination, destination_port, protocol = key
         if not _has_ports(protocol, destination_port):
             return None
-        start = int(self._random.random() * _PORTS)
         for step in range(_TRIES):
             port = _FIRST_PORT + (start + step) % _PORTS
             other = source, port, destination, destination_port, protocol
