@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 JSON: Final = "application/json"
+_AT_ONCE: Final = 16
+"""Questions that are answered of one read: who asks more without waiting has to come again."""
 
 
 class Page(NamedTuple):
@@ -35,7 +37,7 @@ class Pages:
         """Take bytes of the client; what is answered."""
         import h11
 
-        made = b""
+        made, answered = b"", 0
         try:
             self._http.receive_data(data)
             while not self.closed:
@@ -49,14 +51,15 @@ class Pages:
                 elif isinstance(event, h11.Request):
                     self._path = event.target.partition(b"?")[0].decode("latin-1")
                 elif isinstance(event, h11.EndOfMessage):
-                    made += self._answer(self._told(self._path))
+                    answered += 1
+                    made += self._answer(self._told(self._path), last=answered >= _AT_ONCE)
         except h11.RemoteProtocolError as error:
             self.closed = True
             if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                 made += self._answer(Page(error.error_status_hint))
         return made
 
-    def _answer(self, page: Page) -> bytes:
+    def _answer(self, page: Page, *, last: bool = False) -> bytes:
         import h11
 
         headers = [
@@ -64,6 +67,8 @@ class Pages:
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Length", str(len(page.body))),
         ]
+        if last:
+            headers.append(("Connection", "close"))
         reason = _REASONS.get(page.status, "")
         events: tuple[h11.Event, ...] = (
             h11.Response(status_code=page.status, headers=headers, reason=reason),

@@ -8,6 +8,7 @@ programmed last holds.
 """
 
 import json
+from collections.abc import Iterable
 
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.runtime.answering import Page, Pages
@@ -21,25 +22,26 @@ class HealthPorts:
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
         self._state = pb.ServicesState()
-        self._names: dict[int, tuple[str, str]] = {}
+        self._services: dict[int, list[pb.ServicePort]] = {}
+        """All ports of the Services that have a health check node port, by that port."""
 
     def answers(self, port: int) -> tuple[object, Answering] | None:
         """A connection to a port, and whose it is; None where the port is no such one."""
         self._look()
-        if port not in self._names:
+        if port not in self._services:
             return None
         return self, Pages(lambda _path: Page(*self.told(port)))
 
     def told(self, port: int) -> tuple[int, bytes]:
         """Status and body of an answer."""
         self._look()
-        if port not in self._names:
+        services = self._services.get(port)
+        if services is None:
             return 503, b""
-        namespace, name = self._names[port]
-        count = self._ready_here(namespace, name)
+        count = _ready_here(services)
         text = json.dumps(
             {
-                "service": {"namespace": namespace, "name": name},
+                "service": {"namespace": services[0].namespace, "name": services[0].name},
                 "localEndpoints": count,
                 "serviceProxyHealthy": True,
             },
@@ -47,23 +49,23 @@ class HealthPorts:
         )
         return (200 if count else 503), text.encode()
 
-    def _ready_here(self, namespace: str, name: str) -> int:
-        """How many of a Service's endpoints are ready on this node, over all of its ports."""
-        return len({
-            endpoint.address
-            for service in self._plane.services.values()
-            if service.name == name and service.namespace == namespace
-            for endpoint in service.endpoints
-            if endpoint.local and endpoint.ready
-        })  # fmt: skip
-
     def _look(self) -> None:
         """Know the ports of the table as it is now."""
         state = self._plane.state
-        if state != self._state:
-            self._state = state
-            self._names = {
-                service.health_check_node_port: (service.namespace, service.name)
-                for service in self._plane.services.values()
-                if service.health_check_node_port
-            }
+        if state == self._state:
+            return
+        self._state = state
+        self._services = {}
+        for service in self._plane.services.values():
+            if port := service.health_check_node_port:
+                self._services.setdefault(port, []).append(service)
+
+
+def _ready_here(services: Iterable[pb.ServicePort]) -> int:
+    """How many endpoints of a Service are ready on this node, over all of its ports."""
+    return len({
+        endpoint.address
+        for service in services
+        for endpoint in service.endpoints
+        if endpoint.local and endpoint.ready
+    })  # fmt: skip

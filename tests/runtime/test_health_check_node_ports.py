@@ -97,6 +97,13 @@ def test_questions_one_after_the_other_and_in_pieces() -> None:
     virtual.run(main())
 
 
+def test_who_asks_without_waiting_is_answered_a_few_times() -> None:
+    answer = asked(entry("", 32000, endpoint("10.0.0.1")), data=ASK * 1000)
+    assert answer is not None
+    assert answer.count(b"HTTP/1.1 200 OK") == 16
+    assert answer.lower().count(b"connection: close") == 1
+
+
 @pytest.mark.parametrize("data", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/9\r\n\r\n", bytes(20_000)])
 def test_what_is_no_question_is_refused(data: bytes) -> None:
     answer = asked(entry("", 32000, endpoint("10.0.0.1")), data=data)
