@@ -43,9 +43,20 @@ class Asked(Protocol):
         """Until it is asked again."""
 
 
-def script(urls: Iterable[str]) -> str:
+WGET = "wget -qO- -T 1 {url}"
+NETCAT = r"printf 'GET {path} HTTP/1.0\r\n\r\n' | nc -w 1 {address} {port}"
+"""For a busybox that is linked statically: its wget looks for libraries of the machine's."""
+
+
+def script(urls: Iterable[str], asking: str = WGET) -> str:
     """What a pod runs to ask: for the shell."""
-    return "; ".join(f"wget -qO- -T 1 {url} 2>&1; echo {_CUT}" for url in urls)
+    each = []
+    for url in urls:
+        host, _, path = url.removeprefix("http://").partition("/")
+        address, _, port = host.partition(":")
+        one = asking.format(url=url, address=address, port=port, path="/" + path)
+        each.append(f"{one} 2>&1; echo {_CUT}")
+    return "; ".join(each)
 
 
 async def differing(cluster: Asked) -> list[str]:

@@ -73,4 +73,5 @@ async def scenario(cluster: Cluster) -> list[str]:
 
 def test_the_table_holds_in_the_lab() -> None:
     controllers = Controllers(load_balancer_pool="198.51.100.128/28")
-    assert Lab(nodes=2, controllers=controllers).run(scenario) == []
+    wrong = Lab(nodes=2, controllers=controllers).run(scenario)
+    assert not wrong, "\n".join(wrong)
