@@ -11,15 +11,13 @@ class Waiters:
     def __init__(self) -> None:
         self._futures: list[asyncio.Future[None]] = []
 
-    async def wait(self) -> None:
-        """Until the next `wake`."""
+    def wait(self) -> "asyncio.Future[None]":
+        """Until the next `wake`: to be awaited, by the caller alone."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._futures:  # among them may be some whose callers wait no more
+            self._futures = [one for one in self._futures if not one.done()]
         self._futures.append(future)
-        try:
-            await future
-        finally:
-            if future in self._futures:
-                self._futures.remove(future)
+        return future
 
     def wake(self) -> None:
         """Something has changed."""

@@ -157,7 +157,7 @@ def _train(frame: Frame, prefix: bytes, layout: pieces.Layout, start: int, end: 
     fields["sequence"] = sequence
     fields["ip_sum"] = network_left % np.uint32(0xFFFF)
     fields["sum"] = transport_left % np.uint32(0xFFFF)
-    return Train(rows.tobytes()[: count * head + len(payload)], head + size)
+    return Train(rows.reshape(-1)[: count * head + len(payload)].tobytes(), head + size)
 
 
 def join(train: Train, skip: int = 0) -> list[Frame]:

@@ -13,7 +13,7 @@ from cluster.network.stack.endhost.listener import Listener, Request
 from cluster.network.stack.endhost.ports import Ports, error
 from cluster.network.stack.endhost.timers import Timers
 from cluster.network.stack.endpoint import Endpoint
-from cluster.network.stack.tcp import states
+from cluster.network.stack.tcp import arrivals, states
 from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.handshakes import Handshake, Handshakes
 from cluster.network.stack.tcp.numbers import Numbers
@@ -159,10 +159,14 @@ class Streams:
         if not frame.trusted and not self._valid(frame, end):
             return True
         connection = flow.connection
-        connection.receive(
-            now,
-            Segment(bits & 0xFF, sequence, acknowledgment, window, data[start:end], stamps, sack),
-        )
+        payload = data[start:end]
+        if sack or not arrivals.predicted(
+            connection, now, bits, sequence, acknowledgment, window, payload, stamps
+        ):
+            connection.receive(
+                now,
+                Segment(bits & 0xFF, sequence, acknowledgment, window, payload, stamps, sack),
+            )
         if connection.events:
             self._touched[flow] = None
         if connection.ack_at < flow.timer_at:

@@ -31,7 +31,16 @@ def receive(connection: "Connection", now: float, segment: Segment) -> None:
     if state == states.SYN_SENT:
         _answer(connection, now, segment)
         return
-    if state == states.ESTABLISHED and _predicted(connection, now, segment):
+    if not segment.sack and predicted(
+        connection,
+        now,
+        segment.flags,
+        segment.sequence,
+        segment.acknowledgment,
+        segment.window,
+        segment.payload,
+        segment.stamps,
+    ):
         return
     if state in _OVER:
         return
@@ -60,19 +69,29 @@ def receive(connection: "Connection", now: float, segment: Segment) -> None:
         _peer_ended(connection)
 
 
-def _predicted(connection: "Connection", now: float, segment: Segment) -> bool:
+def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them costs as much)
+    connection: "Connection",
+    now: float,
+    flags: int,
+    sequence: int,
+    acknowledgment: int,
+    told: int,
+    payload: bytes | bytearray,
+    stamps: tuple[int, int] | None,
+) -> bool:
     """The way of nearly all segments: the next one in order, and nothing special (the "header
-    prediction" of old). False, and nothing has happened, where more is to be looked at.
+    prediction" of old), without SACK. False, and nothing has happened, where more is to be looked
+    at. `told`: the window as in the header.
     """
     inbound, outbound = connection.inbound, connection.outbound
-    payload, position = segment.payload, inbound.next
+    position = inbound.next
     size = len(payload)
     known = outbound.unacknowledged
-    count = (segment.acknowledgment - outbound.start - known) & MASK
+    count = (acknowledgment - outbound.start - known) & MASK
     if (
-        segment.sequence != (inbound.start + position) & MASK
-        or segment.flags & _TELLING != tcp.ACK
-        or segment.sack
+        connection.state != states.ESTABLISHED
+        or sequence != (inbound.start + position) & MASK
+        or flags & _TELLING != tcp.ACK
         or count > outbound.next - known
         or not (count or size)
         or position + size > inbound.edge
@@ -83,7 +102,6 @@ def _predicted(connection: "Connection", now: float, segment: Segment) -> bool:
     ):
         return False
     if connection.stamped:
-        stamps = segment.stamps
         if stamps is None or (stamps[0] - connection.recent) & MASK >= HALF:
             return False
         if position <= connection.told:
@@ -92,10 +110,10 @@ def _predicted(connection: "Connection", now: float, segment: Segment) -> bool:
     connection.heard_at = now
     connection.probes = 0
     if count:
-        _advance(connection, now, segment, known + count)
-    window = segment.window << outbound.scale
+        _advance(connection, now, stamps, known + count)
+    window = told << outbound.scale
     if known + count + window != outbound.limit:
-        _window(connection, segment, position, known + count, window, advanced=count > 0)
+        _window(connection, position, known + count, window, advanced=count > 0)
     connection.window_at = position
     if size:
         inbound.next = position + size
@@ -200,7 +218,7 @@ def _acknowledge(connection: "Connection", now: float, segment: Segment, positio
     news = bool(segment.sack) and outbound.selective and outbound.arrived(segment.sack)
     window = segment.window << outbound.scale
     if reached > known:
-        _advance(connection, now, segment, reached)
+        _advance(connection, now, segment.stamps, reached)
     elif reached == known and outbound.next > known:
         same = reached + window == outbound.limit and not segment.payload
         if news or (same and not outbound.selective and not segment.flags & _SPECIAL):
@@ -208,19 +226,21 @@ def _acknowledge(connection: "Connection", now: float, segment: Segment, positio
             outbound.detect()
             connection.want()
     if reached >= known:
-        _window(connection, segment, position, reached, window, advanced=reached > known)
+        _window(connection, position, reached, window, advanced=reached > known)
     return connection.state != states.CLOSED
 
 
-def _advance(connection: "Connection", now: float, segment: Segment, reached: int) -> None:
+def _advance(
+    connection: "Connection", now: float, stamps: tuple[int, int] | None, reached: int
+) -> None:
     outbound = connection.outbound
     echoed = -1.0
-    if outbound.timeouts.backoff and connection.stamped and segment.stamps is not None:
-        echoed = ((connection.stamp(now) - segment.stamps[1]) & MASK) / 1000
+    if outbound.timeouts.backoff and connection.stamped and stamps is not None:
+        echoed = ((connection.stamp(now) - stamps[1]) & MASK) / 1000
     outbound.acknowledged(now, reached, echoed)
     if outbound.board.total or outbound.phase:
         outbound.detect()
-    if outbound.next < outbound.end or outbound.phase:
+    if outbound.phase or ((outbound.buffer or outbound.ended) and outbound.next < outbound.end):
         connection.want()
     if connection.full:
         connection.freed()
@@ -241,7 +261,6 @@ def _our_end_arrived(connection: "Connection", now: float) -> None:
 
 def _window(
     connection: "Connection",
-    segment: Segment,
     position: int,
     reached: int,
     window: int,

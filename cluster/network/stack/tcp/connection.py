@@ -197,7 +197,8 @@ class Connection:
         most = self.settings.send_buffer
         if self.memory.used >= self.memory.limit:
             most = min(most, TIGHT)
-        return max(most - len(self.outbound.buffer), 0)
+        left = most - len(self.outbound.buffer)
+        return left if left > 0 else 0
 
     @property
     def readable(self) -> int:
@@ -223,7 +224,8 @@ class Connection:
             self.outbound.buffer += data
             self.memory.used += size
             if not self._queued:
-                self.want()
+                self._queued = True
+                self._wake()
         return size
 
     def take(self, most: int) -> bytes:
@@ -282,9 +284,11 @@ class Connection:
             found, self._immediate = self._immediate, found
         if self.state in states.TRANSFERRING:
             outbound = self.outbound
-            start = outbound.whole(now)
+            start = outbound.whole(now) if outbound.buffer else -1
             if start >= 0:
-                found.append(self._last(now, start))
+                segment = self._segment(now, tcp.ACK | tcp.PSH, start)
+                segment.payload = outbound.buffer[start - outbound.base :]
+                found.append(segment)
                 return found
             if outbound.phase or outbound.next < outbound.end:
                 for start, end in outbound.due(now):
@@ -300,13 +304,6 @@ class Connection:
         elif self.ack_now:
             found.append(self._segment(now, tcp.ACK, self.outbound.next))
         return found
-
-    def _last(self, now: float, start: int) -> Segment:
-        """All that is left to send, as one segment."""
-        outbound = self.outbound
-        segment = self._segment(now, tcp.ACK | tcp.PSH, start)
-        segment.payload = outbound.buffer[start - outbound.base :]
-        return segment
 
     def _data(self, now: float, start: int, end: int) -> Segment:
         outbound = self.outbound
@@ -426,7 +423,10 @@ class Connection:
         timeout = self.outbound.timeout_at
         if timeout is not None and timeout < found:
             found = timeout
-        found = min(found, self.persist_at, self.linger_at)
+        if self.persist_at < found:
+            found = self.persist_at
+        if self.linger_at < found:
+            found = self.linger_at
         return min(found, self._keepalive_at()) if self.keep_alive else found
 
     def _keepalive_at(self) -> float:

@@ -235,10 +235,11 @@ class Inbound:
         return tuple(((start + a) & MASK, (start + b) & MASK) for a, b in found[:_BLOCKS])
 
     def _room(self) -> int:
-        memory = self._memory
+        memory, most = self._memory, self.capacity
         if memory.used >= memory.limit:
-            return max(min(self.capacity, TIGHT) - len(self.buffer), 0)
-        return max(self.capacity - len(self.buffer), 0)
+            most = min(most, TIGHT)
+        left = most - len(self.buffer)
+        return left if left > 0 else 0
 
     def window(self) -> int:
         """The window to advertise now, as the header has it. It never takes back what it gave.
@@ -249,7 +250,8 @@ class Inbound:
         if grown >= self._worth:
             self.edge += grown
         width = self.edge - self.next
-        self.widest = max(self.widest, width)
+        if width > self.widest:
+            self.widest = width
         value = width >> self.scale
         return value if value < 65535 else 65535
 

@@ -183,9 +183,10 @@ class Outbound:
         """
         count = position - self.unacknowledged
         self.unacknowledged = position
-        gone = min(position, self.top) - self.base
+        gone = position - self.base
         if gone > 0:
-            if gone == len(self.buffer):
+            if gone >= len(self.buffer):
+                gone = len(self.buffer)  # the FIN may be behind it
                 self.buffer.clear()
             else:
                 del self.buffer[:gone]

@@ -47,8 +47,10 @@ class Settings:
     timestamps: bool = True
     sack: bool = True
     window_scaling: bool = True
-    largest_burst: int = 65160 - 120
-    """Payload of the longest segment that is left for the port to cut."""
+    largest_burst: int = 61600
+    """Payload of the longest segment that is left for the port to cut: 44 pieces at an MTU of 1450,
+    which VXLAN carries as one train.
+    """
 
     def __post_init__(self) -> None:
         if min(self.receive_buffer, self.send_buffer) < 2048:
