@@ -180,7 +180,7 @@ class GrpcCri:
         if call.done():  # the first word was that there will be none
             code, details = await call.code(), await call.details()
             raise rpc.Failure(code.name, details or "")
-        return _events(call)
+        return grpcfailures.streamed(call)
 
     async def stream_exec(self, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """See `cri.Cri`."""
@@ -212,20 +212,7 @@ class GrpcCri:
         return await self._unary(self._streaming.ReadLog, request, seconds)
 
     async def _unary(self, call: Any, request: Any, seconds: float) -> Any:
-        try:
-            return await call(request, timeout=seconds)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-
-
-async def _events(call: Any) -> AsyncIterator[Any]:
-    try:
-        async for event in call:
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise grpcfailures.failure(error) from error
-    finally:
-        call.cancel()
+        return await grpcfailures.answered(call(request, timeout=seconds))
 
 
 async def _streamed(method: Any, inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:

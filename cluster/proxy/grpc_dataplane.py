@@ -19,32 +19,14 @@ class GrpcDataPlane:
         self, requests: AsyncIterator[pb.ReplaceServicesRequest]
     ) -> pb.ServicesState:
         """See `DataPlane.replace_services`."""
-        try:
-            state: pb.ServicesState = await self._stub.ReplaceServices(requests)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-        return state
+        return await grpcfailures.answered(self._stub.ReplaceServices(requests))
 
     async def update_services(self, request: pb.UpdateServicesRequest) -> pb.UpdateServicesResponse:
         """See `DataPlane.update_services`."""
-        try:
-            response: pb.UpdateServicesResponse = await self._stub.UpdateServices(request)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-        return response
+        return await grpcfailures.answered(self._stub.UpdateServices(request))
 
     async def watch_services(
         self, request: pb.WatchServicesRequest
     ) -> AsyncIterator[pb.ServicesState]:
         """See `DataPlane.watch_services`."""
-        return _states(self._stub.WatchServices(request))
-
-
-async def _states(call: grpc.aio.UnaryStreamCall) -> AsyncIterator[pb.ServicesState]:
-    try:
-        async for state in call:
-            yield state
-    except grpc.aio.AioRpcError as error:
-        raise grpcfailures.failure(error) from error
-    finally:
-        call.cancel()
+        return grpcfailures.streamed(self._stub.WatchServices(request))

@@ -9,6 +9,7 @@ import structlog
 
 from cluster.aio import backoff, rpc
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
+from cluster.proxy import following
 from cluster.proxy.config import Config
 from cluster.proxy.dataplane import DataPlane
 from cluster.proxy.table import Delta, Table
@@ -54,24 +55,15 @@ class Programmer:
 
     async def watch(self) -> None:
         """Notice when the data plane starts anew, until cancelled."""
-        retry = self._retry()
-        while True:
-            try:
-                states = await self._plane.watch_services(pb.WatchServicesRequest())
-                async for state in states:
-                    retry.reset()
-                    self._look(state)
-            except rpc.Failure as failure:
-                self._log.info("data plane away", error=str(failure))
-            await retry.wait()
+        await following.follow(
+            lambda: self._plane.watch_services(pb.WatchServicesRequest()),
+            self._look,
+            self._retry(),
+            self._log,
+        )
 
     def _look(self, state: pb.ServicesState) -> None:
-        known = self._state
-        if known is None:
-            return
-        # A later generation is our own change, whose answer is still under way; should it be
-        # somebody else's, the next update is refused and the table sent in full.
-        if state.instance != known.instance or state.generation < known.generation:
+        if following.is_another(self._state, state):
             self._state = None
             self._wake.set()
 

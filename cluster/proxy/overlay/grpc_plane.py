@@ -17,42 +17,20 @@ class GrpcPlane:
 
     async def configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
         """See `Plane.configure`."""
-        try:
-            response: pb.ConfigureResponse = await self._stub.Configure(request)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-        return response
+        return await grpcfailures.answered(self._stub.Configure(request))
 
     async def replace_overlay(
         self, requests: AsyncIterator[pb.ReplaceOverlayRequest]
     ) -> pb.OverlayState:
         """See `Plane.replace_overlay`."""
-        try:
-            state: pb.OverlayState = await self._stub.ReplaceOverlay(requests)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-        return state
+        return await grpcfailures.answered(self._stub.ReplaceOverlay(requests))
 
     async def update_overlay(self, request: pb.UpdateOverlayRequest) -> pb.UpdateOverlayResponse:
         """See `Plane.update_overlay`."""
-        try:
-            response: pb.UpdateOverlayResponse = await self._stub.UpdateOverlay(request)
-        except grpc.aio.AioRpcError as error:
-            raise grpcfailures.failure(error) from error
-        return response
+        return await grpcfailures.answered(self._stub.UpdateOverlay(request))
 
     async def watch_overlay(
         self, request: pb.WatchOverlayRequest
     ) -> AsyncIterator[pb.OverlayState]:
         """See `Plane.watch_overlay`."""
-        return _states(self._stub.WatchOverlay(request))
-
-
-async def _states(call: grpc.aio.UnaryStreamCall) -> AsyncIterator[pb.OverlayState]:
-    try:
-        async for state in call:
-            yield state
-    except grpc.aio.AioRpcError as error:
-        raise grpcfailures.failure(error) from error
-    finally:
-        call.cancel()
+        return grpcfailures.streamed(self._stub.WatchOverlay(request))

@@ -9,6 +9,7 @@ import structlog
 
 from cluster.aio import backoff, rpc
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
+from cluster.proxy import following
 from cluster.proxy.config import Config
 from cluster.proxy.overlay.plane import Plane
 from cluster.proxy.overlay.tables import Tables
@@ -52,26 +53,17 @@ class Programmer:
         retry = backoff.Backoff(
             self._random, initial=_FIRST_RETRY, maximum=self._config.longest_retry
         )
-        while True:
-            try:
-                states = await self._plane.watch_overlay(pb.WatchOverlayRequest())
-                async for state in states:
-                    retry.reset()
-                    self._look(state)
-            except rpc.Failure as failure:
-                self._log.info("data plane away", error=str(failure))
-            await retry.wait()
+        await following.follow(
+            lambda: self._plane.watch_overlay(pb.WatchOverlayRequest()),
+            self._look,
+            retry,
+            self._log,
+        )
 
     def _look(self, state: pb.OverlayState) -> None:
-        known = self._state
-        # A later generation is our own change, whose answer is still under way; should it be
-        # somebody else's, the next update is refused and the tables sent whole.
-        if known is None or (
-            state.instance == known.instance and state.generation >= known.generation
-        ):
-            return
-        self._forget()
-        self._lost()
+        if following.is_another(self._state, state):
+            self._forget()
+            self._lost()
 
     def _forget(self) -> None:
         self._state = self.vtep = None

@@ -103,11 +103,6 @@ class Packet:
             self.protocol,
         )
 
-    @property
-    def is_new(self) -> bool:
-        """Whether it begins a connection."""
-        return self.connection is not None
-
     def tell(self, table: str, rule: str, verdict: str) -> None:
         """Add a decision to the trace, where this is one."""
         if self.story is not None:
