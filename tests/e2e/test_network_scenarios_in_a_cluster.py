@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import networkscenarios as table
 import networkverdicts as verdicts
 import pytest
+import rollingupdate as rolling
 import yaml
 from realcluster import KUBEMU, Cluster, until
 
@@ -44,7 +46,7 @@ echo; echo "Hostname: $(hostname)"; echo "RemoteAddr: ${seen%]}:$REMOTE_PORT"
 class Asked:
     """A cluster that is asked by kubectl, and from the machine."""
 
-    clients = (*verdicts.askers(), "machine")
+    clients: Sequence[str] = (*verdicts.askers(), "machine")
 
     def __init__(self, cluster: Cluster, folder: Path, asking: str = verdicts.WGET) -> None:
         self._cluster = cluster
@@ -98,13 +100,13 @@ class Asked:
         return await asyncio.to_thread(self._cluster.kubectl, *arguments)
 
 
-async def _fetched(url: str) -> str:
+async def _fetched(url: str, late: float = 1.0) -> str:
     """What wget would say."""
     host, _, path = url.removeprefix("http://").partition("/")
     address, _, port = host.partition(":")
     writer: asyncio.StreamWriter | None = None
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(late):
             reader, writer = await asyncio.open_connection(address, int(port))
             writer.write(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
             return (await reader.read()).decode()
@@ -140,13 +142,103 @@ def populate(cluster: Cluster, folder: Path, server: str, client: str) -> None:
     until("all pods run", running)
 
 
-def test_the_table_holds_for_emulated_pods(
-    clusters: Callable[..., Cluster], tmp_path: Path
-) -> None:
-    cluster = clusters("table", "--nodes", "2", "--no-dns", "--no-registry")
-    populate(cluster, tmp_path, *EMULATED)
-    wrong = asyncio.run(verdicts.differing(Asked(cluster, tmp_path)))
+@pytest.fixture(scope="module")
+def emulated(clusters: Callable[..., Cluster]) -> Cluster:
+    return clusters("table", "--nodes", "2", "--no-dns", "--no-registry")
+
+
+def test_the_table_holds_for_emulated_pods(emulated: Cluster, tmp_path: Path) -> None:
+    populate(emulated, tmp_path, *EMULATED)
+    wrong = asyncio.run(verdicts.differing(Asked(emulated, tmp_path)))
     assert not wrong, "\n".join(wrong)
+
+
+def passed(cluster: Cluster) -> list[Any]:
+    """The pods of the rolling Deployment, after those that wait were passed."""
+    found = cluster.pods("app=rolling")
+    for pod in found:
+        if rolling.waiting(pod):
+            cluster.kubectl(
+                "patch", "pod", pod["metadata"]["name"], "--subresource=status",
+                "-p", json.dumps(rolling.PASS),
+            )  # fmt: skip
+    return found
+
+
+async def asked_on(address: str, path: str, stop: asyncio.Event) -> str:
+    """What somebody on the machine is told at a node port until it stops."""
+    said = []
+    while not stop.is_set():
+        text = await _fetched(f"http://{address}:{rolling.NODE_PORT}/{path}", 5)
+        name = [line for line in text.splitlines() if line.startswith("Name: ")]
+        said += name or [f"failed at {address}: {text}"]
+        await asyncio.sleep(0.02)
+    return "\n".join(said)
+
+
+async def under_load(cluster: Cluster) -> Counter[str]:
+    """Update the Deployment while pods and the machine ask it; who answered them."""
+    stop = asyncio.Event()
+    nodes = [one["status"]["addresses"] for one in cluster.get("nodes")["items"]]
+    addresses = [
+        one["address"] for each in nodes for one in each if one["type"] == "InternalIP"
+    ]  # fmt: skip
+    virtual = cluster.get("service", "rolling")["spec"]["clusterIP"]
+    queries = ("", rolling.SLOW)
+    load = ("exec", "load", "--", "sh", "-c")
+    async with asyncio.TaskGroup() as group:
+        loads = [
+            group.create_task(asked_on(address, query, stop))
+            for address in addresses
+            for query in queries
+        ]
+        loads += [
+            group.create_task(
+                asyncio.to_thread(cluster.kubectl, *load, rolling.script(f"http://{place}/{query}"))
+            )
+            for place in (virtual, f"{addresses[1]}:{rolling.NODE_PORT}")
+            for query in queries
+        ]
+        await asyncio.sleep(0.5)
+        patch = ("patch", "deployment", "rolling", "-p", json.dumps(rolling.update("v2")))
+        await asyncio.to_thread(cluster.kubectl, *patch)
+
+        def rolled() -> bool:
+            pods = passed(cluster)
+            return len(pods) == 3 and rolling.rolled(cluster.get("deployment", "rolling"))
+
+        try:
+            await asyncio.to_thread(until, "the Deployment is updated", rolled)
+        finally:
+            stop.set()
+            await asyncio.to_thread(cluster.kubectl, "exec", "load", "--", "touch", "/tmp/stop")
+    return rolling.judged(load.result() for load in loads)
+
+
+def test_no_request_fails_while_a_deployment_is_updated(emulated: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "rolling.yaml"
+    file.write_text(f"{rolling.CLIENT}---\n{rolling.manifest()}")
+    emulated.kubectl("apply", "-f", str(file))
+    until("the Deployment is there", lambda: (
+        len(passed(emulated)) == 3 and rolling.rolled(emulated.get("deployment", "rolling"))
+    ))  # fmt: skip
+    emulated.kubectl("wait", "--for=condition=Ready", "pod/load", "--timeout=30s")
+    until("the node port answers", lambda: asyncio.run(_answers(emulated)))
+    answered = asyncio.run(under_load(emulated))
+    assert set(answered) == {"v1", "v2"}
+    assert min(answered.values()) > 50
+
+
+async def _answers(cluster: Cluster) -> bool:
+    """Whether the node port of each node leads to a pod."""
+    nodes = [one["status"]["addresses"] for one in cluster.get("nodes")["items"]]
+    found = [
+        await _fetched(f"http://{one['address']}:{rolling.NODE_PORT}/")
+        for each in nodes
+        for one in each
+        if one["type"] == "InternalIP"
+    ]
+    return all("Name: v1" in said for said in found)
 
 
 def pushed(cluster: Cluster, folder: Path) -> str:
