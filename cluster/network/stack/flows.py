@@ -16,13 +16,10 @@ from cluster.network.stack.nat.tcpstates import State
 from cluster.network.stack.outbox import ByteQueue, FrameQueue
 from cluster.network.stack.vtep import Tunnel
 from cluster.network.wire import checksums, ethernet, ipv4, tcp, udp
-from cluster.network.wire.frame import Frame
+from cluster.network.wire.frame import LEAST_SEGMENT, Frame
 
 LARGEST: Final = 16384
 """Flows of a node at most; then all are forgotten, and those that go on are decided on again."""
-_LEAST_SEGMENT: Final = 8
-"""Bytes that pieces of a long segment have at least, as Linux' own TCP has it (tcp_min_snd_mss, all
-options taken off). Anybody with a packet socket may ask for less: a flood made of one frame."""
 _FIRST: Final = 34
 """Where the transport's header begins: flows have no options of IPv4."""
 _TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
@@ -170,6 +167,14 @@ class Flow:
             length = _FIRST + (middle[8] >> 4 << 2) + frame.gso_size if self._tcp else 1 << 16
         if length > self._most or not frame_is_sound(frame, _FIRST) or not self._seen(now):
             return False
+        tunnel = self._tunnel
+        completed = not (frame.gso_size or self._frames or (tunnel is not None and tunnel.whole))
+        if completed:
+            # The sum of all there is, partial checksum included, is the whole one; what is
+            # rewritten changes it as it would change a whole one.
+            field = (checksums.total(data[_FIRST:]) + self._transport_delta) % 0xFFFF ^ 0xFFFF
+        else:
+            field = (field + self._partial_delta) % 0xFFFF or 0xFFFF
         changed = self._pack(
             self._link,
             head,
@@ -177,11 +182,10 @@ class Flow:
             (total - self._header_delta) % 0xFFFF,
             self._ports,
             middle,
-            (field + self._partial_delta) % 0xFFFF or 0xFFFF,
+            field,
         )
-        tunnel = self._tunnel
-        if not (frame.gso_size or self._frames or (tunnel is not None and tunnel.whole)):
-            self._queue.push(self._completed(changed + data[self._tail :]))
+        if completed:
+            self._queue.push(changed + data[self._tail :])
             return True
         if tunnel is not None:
             changed = changed[len(tunnel.header) :]
@@ -200,13 +204,6 @@ class Flow:
             self._queue.push(payload)
         return True
 
-    def _completed(self, data: bytes) -> bytes:
-        """A datagram with a whole checksum instead of a partial one."""
-        start = len(self._link) + _FIRST - ethernet.HEADER
-        field = len(self._link) + self._tail - ethernet.HEADER - 2
-        value = checksums.total(data[start:]) ^ 0xFFFF or 0xFFFF
-        return data[:field] + value.to_bytes(2, "big") + data[field + 2 :]
-
 
 def frame_is_sound(frame: Frame, start: int) -> bool:
     """Whether what a frame says of its offloads fits its packet, whose payload is at `start`."""
@@ -217,7 +214,7 @@ def frame_is_sound(frame: Frame, start: int) -> bool:
         return False
     if not frame.gso_size:
         return True
-    return protocol == ipv4.TCP and frame.gso_size >= _LEAST_SEGMENT
+    return protocol == ipv4.TCP and frame.gso_size >= LEAST_SEGMENT
 
 
 def learnable(packet: Packet, *, tracked: bool) -> bool:

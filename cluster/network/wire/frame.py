@@ -1,6 +1,11 @@
 """An Ethernet frame with what its offloads need to know."""
 
 from dataclasses import dataclass
+from typing import Final
+
+LEAST_SEGMENT: Final = 8
+"""Bytes that pieces of a long segment have at least, as Linux' own TCP has it (tcp_min_snd_mss, all
+options taken off). Anybody with a packet socket may ask for less: a flood made of one frame."""
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ segments and unfinished checksums pass between a kernel and us.
 
 import struct
 
-from cluster.network.wire import ipv4
-from cluster.network.wire.frame import Frame
+from cluster.network.wire import ipv4, udp
+from cluster.network.wire.frame import LEAST_SEGMENT, Frame
 
 HEADER = 10
 NEEDS_CHECKSUM = 1
@@ -16,6 +16,8 @@ DATA_VALID = 2
 TCPV4 = 1
 UDP_L4 = 5
 _ECN = 0x80
+_MOST_DATAGRAMS = 128
+"""Linux's UDP_MAX_SEGMENTS; who has a packet socket may ask for more."""
 _HEADER = struct.Struct("=BBHHHH")
 PLAIN = bytes(HEADER)
 """The header of a frame that is as it would be on a wire."""
@@ -36,7 +38,14 @@ def parse(header: bytes | bytearray, data: bytes) -> Frame | None:
         return Frame(data, trusted=bool(flags & DATA_VALID))
     if not start or start + offset + 2 > len(data):
         return None
+    if gso and (size < LEAST_SEGMENT or _is_flood(offset, size, len(data) - start)):
+        return None
     return Frame(data, size if gso else 0, start, offset, trusted=True)
+
+
+def _is_flood(offset: int, size: int, length: int) -> bool:
+    """Whether `length` bytes of a datagram, cut by `size`, are more than a kernel sends at once."""
+    return offset == udp.CHECKSUM and length - udp.HEADER > _MOST_DATAGRAMS * size
 
 
 def header(frame: Frame) -> bytes:
