@@ -314,7 +314,18 @@ THERE = [pb.Endpoint(address="10.244.1.2", port=80, external=True)]
         ),
         (
             service(node_port=30080, external_policy=pb.LOCAL, endpoints=THERE),
-            [("127.1.0.2", 30080)],
+            [],
+        ),
+        (
+            service(node_port=30080, endpoints=[pb.Endpoint(address="10.244.1.2", port=80)]),
+            [],
+        ),
+        (
+            service(
+                node_port=30080,
+                endpoints=[pb.Endpoint(address="fd00::2", port=80, external=True)],
+            ),
+            [],
         ),
         (
             service(node_port=30080, external_policy=pb.LOCAL, endpoints=[HERE]),
