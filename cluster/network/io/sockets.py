@@ -110,9 +110,9 @@ class Stream:
     async def send(self, data: bytes) -> None:
         """Send all; waits while the buffer is full. ConnectionResetError, BrokenPipeError."""
         connection = self._flow.connection
-        self._check()
-        taken = connection.send(data)
-        if taken < len(data):
+        taken = 0 if self.closed else connection.send(data)
+        if taken < len(data) or not taken:
+            self._check()
             view = memoryview(data)
             while taken < len(data):
                 await self._writers.wait()

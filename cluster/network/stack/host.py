@@ -284,12 +284,7 @@ class Host:
         if not data.startswith(self.settings.mac):
             if not self._concerns(data):
                 return
-        elif (
-            data[12:15] == b"\x08\x00\x45"
-            and data[23:24] == b"\x06"
-            and not (data[20] & 0x3F or data[21])
-            and self.tcp.fast(now, frame)
-        ):
+        elif self.tcp.fast(now, frame):
             return
         if data[12:14] == _IPV4:
             self._packet(now, frame)

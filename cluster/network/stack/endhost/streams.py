@@ -26,8 +26,12 @@ from cluster.network.wire.frame import Frame
 if TYPE_CHECKING:
     from cluster.network.stack.host import Host
 
-_FAST: Final = struct.Struct("!16xH20xIIHH")
-_STAMPED: Final = struct.Struct("!16xH20xIIHH4xIII")
+_STAMPED: Final = struct.Struct("!12x3sxH2xHxB2x12sIIHH4xIII")
+"""The kind of packet, its length, fragment, protocol and ends; of TCP all but checksum and urgency,
+and twelve bytes of options.
+"""
+_KIND: Final = b"\x08\x00\x45"
+"""IPv4 without options."""
 _LEAD: Final = 0x0101080A
 _TCP_AT: Final = ethernet.HEADER + ipv4.HEADER
 _OPTIONS_AT: Final = _TCP_AT + tcp.HEADER
@@ -126,33 +130,40 @@ class Streams:
     # ---- arrivals ----------------------------------------------------------------------------
 
     def fast(self, now: float, frame: Frame) -> bool:
-        """Take a frame of a connection that is there (IPv4 without options, no fragment); whether
-        it was one. Whether it is for us its key says: it has our address.
+        """Take a frame of a connection that is there (IPv4 without options, no fragment, and not
+        the shortest); whether it was one. Whether it is for us its key says: it has our address.
         """
         data = frame.data
-        flow = self.flows.get(data[26:38])
-        if flow is None or flow.connection.state == states.SYN_SENT:
+        if len(data) < _STAMPED_AT:
+            return False
+        (
+            kind,
+            whole,
+            fragment,
+            protocol,
+            name,
+            sequence,
+            acknowledgment,
+            bits,
+            window,
+            lead,
+            value,
+            echo,
+        ) = _STAMPED.unpack_from(data)
+        flow = self.flows.get(name)
+        if flow is None or kind != _KIND or protocol != ipv4.TCP or fragment & 0x3FFF:
+            return False
+        if flow.connection.state == states.SYN_SENT:
             return False
         stamps = None
         sack: tuple[tuple[int, int], ...] = ()
-        if data[_TCP_AT + 12 : _TCP_AT + 13] == b"\x80" and len(data) >= _STAMPED_AT:
-            whole, sequence, acknowledgment, bits, window, lead, value, echo = _STAMPED.unpack_from(
-                data
-            )
+        if bits >> 12 == 8 and lead == _LEAD:
             start = _STAMPED_AT
-            if lead == _LEAD:
-                stamps = value, echo
-            else:
-                options = tcp.options(data[_OPTIONS_AT:start])
-                stamps, sack = options.timestamps, options.sack
-        elif len(data) >= _OPTIONS_AT:
-            whole, sequence, acknowledgment, bits, window = _FAST.unpack_from(data)
-            start = _TCP_AT + (bits >> 12 << 2)
-            if start != _OPTIONS_AT:
-                options = tcp.options(data[_OPTIONS_AT:start])
-                stamps, sack = options.timestamps, options.sack
+            stamps = value, echo
         else:
-            return False
+            start = _TCP_AT + (bits >> 12 << 2)
+            options = tcp.options(data[_OPTIONS_AT:start])
+            stamps, sack = options.timestamps, options.sack
         end = ethernet.HEADER + whole
         if end > len(data) or not _OPTIONS_AT <= start <= end or bits & tcp.SYN:
             return False
@@ -421,17 +432,14 @@ class Streams:
                     del self._touched[flow]
             most -= len(touched)
             for flow in touched:
-                self._tell(flow)
+                connection = flow.connection
+                found, connection.events = connection.events, 0
+                if found and flow.watch is not None:
+                    flow.watch(found)
             dirty = self._dirty.copy()
             self._dirty.clear()
             for flow in dirty:
                 self._pull(now, flow)
-
-    def _tell(self, flow: Flow) -> None:
-        connection = flow.connection
-        found, connection.events = connection.events, 0
-        if found and flow.watch is not None:
-            flow.watch(found)
 
     def _pull(self, now: float, flow: Flow) -> None:
         connection = flow.connection

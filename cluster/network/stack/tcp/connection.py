@@ -212,7 +212,7 @@ class Connection:
 
     def send(self, data: bytes | memoryview) -> int:
         """Send as much as there is room for; how many bytes that is."""
-        if not self.writable:
+        if self.state not in states.SENDING or self.outbound.ended:
             return 0
         room = self.room
         size = len(data)
@@ -423,10 +423,7 @@ class Connection:
         timeout = self.outbound.timeout_at
         if timeout is not None and timeout < found:
             found = timeout
-        if self.persist_at < found:
-            found = self.persist_at
-        if self.linger_at < found:
-            found = self.linger_at
+        found = min(found, self.persist_at, self.linger_at)
         return min(found, self._keepalive_at()) if self.keep_alive else found
 
     def _keepalive_at(self) -> float:

@@ -250,8 +250,7 @@ class Inbound:
         if grown >= self._worth:
             self.edge += grown
         width = self.edge - self.next
-        if width > self.widest:
-            self.widest = width
+        self.widest = max(self.widest, width)
         value = width >> self.scale
         return value if value < 65535 else 65535
 
