@@ -43,6 +43,7 @@ class Following:
         if wait > 0:
             self._until[container] = asyncio.get_running_loop().time() + wait + LINGER
             if offset >= log.kept.end and not ended():
+                log.kept.follow(offset, offset)
                 await log.grown(wait)
         over = ended() or container in self._left
         part = logs.part(log.kept, offset, limit)

@@ -25,6 +25,8 @@ READ_BYTES: Final = 256 << 10
 MEMORY_BYTES: Final = 256 << 10
 HELD_BYTES: Final = 256 << 20
 """Bytes of files that have turned over and are kept for who follows and lags, without names."""
+AWAY_SECONDS: Final = 60.0
+"""Who has not asked for so long does not follow any more: a question waits for half of it."""
 _FOLLOWERS: Final = 64
 
 
@@ -174,8 +176,8 @@ class InFiles:
         self._failed = False
         self._gone: deque[_Segment] = deque()
         """Files that have no name any more, and are read still."""
-        self._places: dict[int, None] = {}
-        """How far each follower has come."""
+        self._places: list[tuple[int, float]] = []
+        """How far each follower has come, and when: two may have come to the same place."""
         self._nameless = False
 
     @property
@@ -230,10 +232,12 @@ class InFiles:
 
     def follow(self, asked: int, place: int) -> None:
         """See `Kept`."""
-        self._places.pop(asked, None)
-        self._places[place] = None
-        if len(self._places) > _FOLLOWERS:
-            del self._places[next(iter(self._places))]
+        now = self._now()
+        known = [one for one in self._places if now - one[1] < AWAY_SECONDS]
+        mine = next((at for at, (to, _) in enumerate(known) if to == asked), None)
+        if mine is not None:
+            del known[mine]
+        self._places = [*known, (place, now)][-_FOLLOWERS:]
         self._let_go()
 
     def unfollow(self) -> None:
@@ -296,17 +300,21 @@ class InFiles:
 
     def _drop(self, segment: _Segment) -> None:
         """A file goes; it is held where somebody has not read it to its end."""
-        if self._places and min(self._places) < segment.start + segment.size:
+        if self._needed() < segment.start + segment.size:
             with contextlib.suppress(OSError):
                 segment.held = segment.path.open("rb", buffering=0)
                 self._gone.append(segment)
         segment.path.unlink(missing_ok=True)
 
+    def _needed(self) -> int:
+        """The place of the one who lags most; the log's end where nobody follows."""
+        return min((place for place, _ in self._places), default=self.end)
+
     def _let_go(self) -> None:
         """Close what has been read, and what is too much."""
         if not self._gone:
             return
-        need = min(self._places, default=self.end)
+        need = self._needed()
         held = sum(segment.size for segment in self._gone)
         while self._gone:
             first = self._gone[0]

@@ -210,6 +210,58 @@ def test_who_lags_reads_the_files_that_have_turned_over_meanwhile(tmp_path):
     virtual.run(main())
 
 
+def test_two_who_lag_at_the_same_place_both_read_what_has_turned_over(tmp_path):
+    async def main():
+        one = in_files(Following(), tmp_path)
+        written = [b"line %d" % number for number in range(500)]
+        one.log.write("stdout", written[0] + b"\n")
+        data, places = [b"", b""], [0, 0]
+
+        async def step(follower: int) -> None:
+            found = await one.read(places[follower], limit=300)
+            assert found.offset == places[follower]
+            places[follower] += len(found.data)
+            data[follower] += found.data
+
+        await step(0)
+        await step(1)
+        for line in written[1:]:
+            one.log.write("stdout", line + b"\n")
+        while min(places) < one.log.kept.end:
+            await step(0)  # one after another, always from the same place
+            await step(1)
+        assert [texts(one) for one in data] == [written, written]
+        assert not one.log.kept._gone
+        one.remove()
+        one.follows.close()
+
+    virtual.run(main())
+
+
+def test_nothing_is_kept_for_one_who_has_gone_while_another_follows(tmp_path):
+    async def main():
+        one = in_files(Following(), tmp_path)
+        one.log.kept._now = asyncio.get_running_loop().time
+        one.log.write("stdout", b"first\n")
+        gone = await one.read()
+        other = await one.read()
+        place = other.offset + len(other.data)
+        assert place == len(gone.data)
+        for number in range(500):
+            one.log.write("stdout", b"line %d\n" % number)
+            found = await one.read(place)
+            place += len(found.data)
+        assert one.log.kept.end - one.log.kept.start > 10_000
+        await asyncio.sleep(logs.AWAY_SECONDS)
+        one.log.write("stdout", b"last\n")
+        await one.read(place)
+        assert one.log.kept.end - one.log.kept.start <= 4000
+        one.remove()
+        one.follows.close()
+
+    virtual.run(main())
+
+
 def test_what_is_kept_for_who_lags_is_bounded_in_bytes_and_time(tmp_path, monkeypatch):
     monkeypatch.setattr(logs, "HELD_BYTES", 3000)
 
