@@ -8,8 +8,9 @@ import pytest
 import uvloop
 
 from cluster.network.stack.endpoint import Endpoint
+from cluster.network.wire import addresses
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
-from cluster.runtime.network import datagramflows, doors, entrances, splice
+from cluster.runtime.network import datagramflows, doors, entrances, outside, splice
 from cluster.runtime.network.datagramflows import Flows
 from cluster.runtime.network.doors import Door, Doors
 from cluster.runtime.podbridge import Bridge
@@ -343,3 +344,17 @@ def test_where_a_service_is_entered(found: pb.ServicePort, doors: list[tuple[str
     made = list(entrances.doors([found], "127.1.0.2", "127.1.0.2"))
     assert [(door.address, door.port) for door in made] == doors
     assert all(door.to == ("127.1.0.2" if door.port > 80 else door.address) for door in made)
+
+
+@pytest.mark.parametrize(
+    ("client", "shown"),
+    [
+        ("127.0.0.1", "127.7.0.1"),
+        ("127.7.0.2", "127.7.0.1"),  # a node's, from which every user may send
+        ("::1", "127.7.0.1"),
+        ("192.0.2.9", "192.0.2.9"),
+    ],
+)
+def test_clients_on_the_machine_are_seen_as_the_gateway(client: str, shown: str) -> None:
+    gateway = addresses.parse("127.7.0.1")
+    assert addresses.text(outside.seen(client, gateway)) == shown

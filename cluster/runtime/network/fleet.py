@@ -15,10 +15,9 @@ from cluster.network.stack import backends
 from cluster.network.stack.datapath import Datapath
 from cluster.network.stack.endhost.settings import Settings as HostSettings
 from cluster.network.stack.forwarding import Device
-from cluster.network.stack.nat import hooks
 from cluster.network.stack.router import BRIDGE, TUNNEL
 from cluster.network.stack.settings import Settings
-from cluster.network.underlay import Address, Underlay
+from cluster.network.underlay import Underlay
 from cluster.network.wire import addresses, mac
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 from cluster.runtime.config import Config
@@ -139,25 +138,10 @@ class Fleet:
     async def up(self, settings: pb.OverlaySettings) -> pb.Vtep:
         """See `overlay.Carrier`."""
         self.down()
-        config, random = self._config, randoms.Random(self._random.getrandbits(64))  # noqa: S311
+        random = randoms.Random(self._random.getrandbits(64))  # noqa: S311  (repeats)
         bridges = _Bridges()
-        node = _build(settings, config, bridges, random)
-        host = config.underlay_address or settings.address
-        try:
-            if self._underlay is None:
-                from cluster.network.io.udp import UdpUnderlay
-
-                wire: Underlay = UdpUnderlay()
-                building.open_outside(node, config, host)
-            else:
-                wire = self._underlay
-                node.seal()
-            vtep = await node.open(
-                wire, Address(host, config.vxlan_port), Address(host, config.cable_port)
-            )
-        except BaseException:
-            node.close()
-            raise
+        node = _build(settings, self._config, bridges, random)
+        vtep = await building.opened(node, settings, self._config, self._underlay)
         self._node = node
         for bridge in self._bridges:
             bridge.plug(cast("Any", _Member(node, bridge, bridges.places)))
@@ -185,23 +169,15 @@ def _build(
 ) -> FleetNode:
     if settings.backend not in (pb.VXLAN, pb.ROUTED):
         raise ValueError("hollow nodes have the back ends vxlan and routed alone")
-    cluster = addresses.prefix(settings.cluster_network or settings.network)
     core = FleetSettings(
         name=settings.node or config.node_name,
-        network=cluster,
+        network=building.reserved(settings)[0],
         address=addresses.parse(settings.address),
         backend=backends.VXLAN if settings.backend == pb.VXLAN else backends.ROUTED,
         vni=settings.vni or 1,
         mtu=settings.mtu,
     )
-    nat = hooks.Nat(
-        hooks.Settings(
-            cluster_network=cluster,
-            network=cluster,
-            local=(core.address, core.gateway),
-            node_port_addresses=(core.address,),
-            service_networks=tuple(addresses.prefix(one) for one in settings.service_networks),
-        ),
-        random,
-    )
-    return FleetNode(bridges, cast("Any", _Nobody()), Datapath(core, random), nat, random)
+    nat = building.translation(settings, core, (core.address, core.gateway), random)
+    made = FleetNode(bridges, cast("Any", _Nobody()), Datapath(core, random), nat, random)
+    made.reserved = building.reserved(settings)
+    return made

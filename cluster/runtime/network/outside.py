@@ -29,6 +29,7 @@ MAX_CONNECTIONS: Final = 2048
 MAX_CLIENTS: Final = 4096
 """Ends of clients who sent datagrams that are remembered."""
 LOCALHOST: Final = "127.0.0.1"
+_LOOPBACK: Final = 127
 
 
 class Outside:
@@ -119,13 +120,6 @@ class Outside:
 
     # ---- from the machine to services ----------------------------------------------------------
 
-    def _client(self, address: str, port: int) -> Endpoint:
-        """How a client is seen in the overlay."""
-        number = addresses.parse(address) if ":" not in address else 0
-        if addresses.is_loopback(number) or not number:
-            number = self._gateway
-        return Endpoint(number, port)
-
     async def _entered(
         self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -139,7 +133,7 @@ class Outside:
     async def _led(self, door: Door, address: str, port: int) -> Stream:
         """A client's connection in the overlay; from another port where it has his already."""
         to = Endpoint(addresses.parse(door.to), door.port)
-        source = self._client(address, port)
+        source = Endpoint(seen(address, self._gateway), port)
         try:
             return await self.stack.connect(to, source=source, timeout=CONNECT_SECONDS)
         except OSError as error:
@@ -150,13 +144,23 @@ class Outside:
 
     def arrived(self, door: Door, data: bytes, client: tuple[str, int]) -> None:
         """See `doors.Datagrams`."""
-        source = self._client(*client)
+        source = Endpoint(seen(client[0], self._gateway), client[1])
         target = Endpoint(addresses.parse(door.to), door.port)
         known = self._clients.pop((source, target), None)
         if known is None and len(self._clients) >= MAX_CLIENTS:
             del self._clients[next(iter(self._clients))]
         self._clients[source, target] = door, client
         self.stack.send_datagram(data, source, target)
+
+
+def seen(client: str, gateway: int) -> int:
+    """The address that a client has in the overlay: his own, but the gateway's where he is on this
+    machine, which may send from any of 127.0.0.0/8 and so from a node's; and with IPv6.
+    """
+    if ":" in client:
+        return gateway
+    number = addresses.parse(client)
+    return gateway if not number or number >> 24 == _LOOPBACK else number
 
 
 def _failed(name: str, error: BaseException) -> None:

@@ -6,7 +6,7 @@ What is heavy is imported when a node is configured: a machine without an overla
 import random as randoms
 from typing import TYPE_CHECKING
 
-from cluster.network.underlay import Address, Underlay
+from cluster.network.underlay import Underlay
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 from cluster.runtime.config import Config
 from cluster.runtime.dataplane import DataPlane
@@ -47,27 +47,16 @@ class Plant:
         self.down()
         random = randoms.Random(self._random.getrandbits(64))  # noqa: S311  (repeats)
         node = building.build(settings, self._config, self._spaces, random)
-        config = self._config
-        host = config.underlay_address or settings.address
-        try:
-            if self._underlay is None:
-                from cluster.network.io.udp import UdpUnderlay
+        links = self.links = self.links or Links(self._config.node_name)
 
-                underlay: Underlay = UdpUnderlay()
-                building.open_outside(node, config, host)
-            else:
-                underlay = self._underlay
-                node.seal()
-            self.links = self.links or Links(config.node_name)
-            wire = self.links.over(underlay, node.named, node.sent_by, node.deliver)
-            node.own_ports = (config.metrics_port,) if config.metrics_port else ()
-            node.links_of_pods, node.on_left = self.links.ports, self.links.forget
-            vtep = await node.open(
-                wire, Address(host, config.vxlan_port), Address(host, config.cable_port)
-            )
-        except BaseException:
-            node.close()
-            raise
+        def bad(underlay: Underlay) -> Underlay:
+            wire = links.over(underlay, node.named, node.sent_by, node.deliver)
+            node.links_of_pods, node.on_left = links.ports, links.forget
+            return wire
+
+        if self._config.metrics_port:
+            node.own_ports = (self._config.metrics_port,)
+        vtep = await building.opened(node, settings, self._config, self._underlay, bad)
         self.node = node
         self._spaces.bridge.plug(node)
         self._dataplane.listener = node
