@@ -225,6 +225,17 @@ class Machine:
         elif self._stdin is not None:
             await self._stdin.write(data)
 
+    def end_input(self, joint: Joint) -> None:
+        """The input of one who is attached has ended: so has stdin if it is for him alone, or else
+        his session, and stdin stays open for who comes next.
+        """
+        config = self._container.config
+        if config.stdin_once and not config.tty:
+            self.close_stdin()
+        else:
+            self.attached.pop(joint, None)
+            joint.end()
+
     def close_stdin(self) -> None:
         """No more stdin will come."""
         if self.tty is not None:

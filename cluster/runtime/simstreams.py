@@ -204,7 +204,7 @@ async def _attach(
     start: pb.StreamStart,
     inputs: AsyncIterator[pb.StreamInput],
 ) -> AsyncIterator[pb.StreamOutput]:
-    feeding = owner.spawn(_feed_main(machine, start, inputs), "attach")
+    feeding = owner.spawn(_feed_main(machine, joint, start, inputs), "attach")
     try:
         async for output in _outputs(joint):
             wanted = start.stdout if output.WhichOneof("output") == "stdout" else start.stderr
@@ -217,8 +217,14 @@ async def _attach(
 
 
 async def _feed_main(
-    machine: Machine, start: pb.StreamStart, inputs: AsyncIterator[pb.StreamInput]
+    machine: Machine,
+    joint: Joint,
+    start: pb.StreamStart,
+    inputs: AsyncIterator[pb.StreamInput],
 ) -> None:
+    """Carry stdin to the main process. At its end stdin is closed where it is for one client only
+    (stdinOnce); else, and at a terminal, the client's session ends, as containerd has it.
+    """
     async for one in inputs:
         kind = one.WhichOneof("input")
         if kind == "resize" and machine.tty is not None:
@@ -229,7 +235,7 @@ async def _feed_main(
             except BrokenPipe:
                 return
         elif kind == "stdin_closed" and start.stdin:
-            machine.close_stdin()
+            machine.end_input(joint)
 
 
 async def _forward_answered(

@@ -229,6 +229,23 @@ def test_attach_shows_what_comes_and_feeds_stdin() -> None:
     on_a_node(story)
 
 
+@pytest.mark.parametrize("tty", [False, True])
+def test_the_end_of_a_clients_input_leaves_stdin_open_for_the_next(tty: bool) -> None:
+    async def story(node: Node) -> None:
+        script = "while read x; do echo got $x; done; echo over; exit 5"
+        cid = await node.start("sh", "-c", script, stdin=True, tty=tty)
+        for _ in range(2):
+            client = Client(cid, stdin=True, tty=tty)
+            client.send(stdin=b"a\n")
+            client.send(stdin_closed=True)
+            await client.run(node.cri.stream_attach)
+            await asyncio.sleep(1)
+            assert (await node.status(cid)).state == 1
+        assert (await node.log(cid)).count("got a") == 2
+
+    on_a_node(story)
+
+
 def test_stdin_once_ends_with_the_one_who_was_attached() -> None:
     async def story(node: Node) -> None:
         cid = await node.start(image="busybox", stdin=True, stdin_once=True, tty=True)
