@@ -5,14 +5,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import click
-
-from cluster.cli import app, grpcnoise
-from cluster.launcher import faults
+from cluster.cli import bytecode
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was called wrongly."""
+    bytecode.keep()
+    import click
+
+    from cluster.cli import app, grpcnoise
+    from cluster.launcher import faults
+
     grpcnoise.silence()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -14,8 +14,9 @@ WARM: Final = "cluster.cli.preload:warm"
 empties Python's cache of what is a kind of what."""
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "": (
-        "cluster.cli.__main__", "cluster.cli.process", "cluster.cli.connection", "structlog",
-        "uvloop", "setproctitle", "cluster.aio.grpcserver", "cluster.client.grpc_transport",
+        "cluster.cli.__main__", "cluster.cli.app", "cluster.cli.process", "cluster.cli.connection",
+        "structlog", "uvloop", "setproctitle", "cluster.aio.grpcserver",
+        "cluster.client.grpc_transport",
         "cluster.client.client", "cluster.client.channel", "cluster.launcher.kubeconfig",
         "cluster.client.leaderelection", "encodings.idna",
         "cryptography.hazmat.primitives.serialization",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from cluster.cli import grpcnoise, preload
+from cluster.cli import bytecode, grpcnoise, preload
 from cluster.launcher import daemon, state
 
 PROGRAM: Final = (sys.executable, "-m", "cluster.cli.supervise")
@@ -29,6 +29,7 @@ def entry(arguments: Sequence[str]) -> None:
 
 def main() -> None:
     """Be what the arguments say."""
+    bytecode.keep()
     # Threads of numpy's libraries could not be forked, and a cluster is many processes already.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     grpcnoise.silence()
