@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 from cluster.network.io.sockets import Stack
 from cluster.network.stack.actions import Action, ToPeer, ToPort
 from cluster.network.stack.datapath import Datapath
-from cluster.network.stack.endhost.neighbours import REACHABLE_SECONDS
 from cluster.network.stack.endhost.settings import Settings as HostSettings
 from cluster.network.stack.host import Host
 from cluster.network.stack.nat.hooks import Nat
 from cluster.network.stack.nat.services import Entry
 from cluster.network.stack.ports import HOST, OUTSIDE
-from cluster.network.stack.router import BRIDGE, LOOPBACK, TUNNEL, WIRE
+from cluster.network.stack.router import BRIDGE, WIRE
 from cluster.network.stack.tcp.settings import Memory
 from cluster.network.underlay import Address, Endpoint, Underlay
 from cluster.network.wire import addresses, mac
@@ -30,7 +29,7 @@ from cluster.network.wire.trains import Train
 from cluster.pb.cluster.v1 import dataplane_pb2 as pb
 from cluster.pb.cluster.v1 import overlay_pb2 as overlay
 from cluster.runtime import podlinks
-from cluster.runtime.network import entrances, hostports, overlayentries, serviceentries
+from cluster.runtime.network import entrances, hostports, overlayentries, serviceentries, showing
 from cluster.runtime.network.doors import Door
 from cluster.runtime.network.outside import Outside
 from cluster.runtime.network.podstack import PodStack
@@ -388,52 +387,21 @@ class Node:
 
     def links(self, space: Namespace, held: Sequence[str]) -> Sequence[Link]:
         """See Overlay."""
-        core = self.datapath
-        if space is not self._host:
-            return podlinks.links(held, core.settings.pod_mtu)
-        shown = [podlinks.LOOPBACK]
-        lengths = {WIRE: 16, BRIDGE: core.settings.network.length, TUNNEL: 32}
-        for name in (WIRE, TUNNEL, BRIDGE):
-            device = core.devices[name]
-            own = f"{addresses.text(device.address)}/{lengths[name]}"
-            link = Link(len(shown) + 1, name, mac.text(device.mac), device.mtu, (own,))
-            shown.append(link)
-        return shown
+        if space is self._host:
+            return showing.links(self.datapath)
+        return podlinks.links(held, self.datapath.settings.pod_mtu)
 
     def routes(self, space: Namespace, held: Sequence[str]) -> Sequence[Route]:
         """See Overlay."""
-        if space is not self._host:
-            return podlinks.routes(held)
-        return [
-            Route(
-                str(one.prefix), one.device, addresses.text(one.gateway) if one.gateway else "",
-                onlink=one.onlink,
-            )
-            for one in self.datapath.routes()
-            if one.device != LOOPBACK
-        ]  # fmt: skip
+        return showing.routes(self.datapath) if space is self._host else podlinks.routes(held)
 
     def neighbours(self, space: Namespace) -> Sequence[Neighbour]:
         """See Overlay."""
         now = self._loop.time()
         if space is self._host:
-            return [
-                Neighbour(
-                    addresses.text(one.address), BRIDGE, mac.text(one.mac) if one.mac else "",
-                    one.state,
-                )
-                for one in self.datapath.neighbours(now)
-            ]  # fmt: skip
-        name = next((one for one in space.addresses if ":" not in one), "")
-        stack = self._stacks.get(name)
-        rows = stack.host.neighbours.rows() if stack is not None else []
-        return [
-            Neighbour(
-                addresses.text(address), "eth0", mac.text(found) if found else "",
-                _state(found, now - confirmed),
-            )
-            for address, found, confirmed in rows
-        ]  # fmt: skip
+            return showing.neighbours(self.datapath, now)
+        stack = self._stacks.get(next((one for one in space.addresses if ":" not in one), ""))
+        return showing.pods_neighbours(stack.host, now) if stack is not None else ()
 
     # ---- time --------------------------------------------------------------------------------
 
@@ -465,12 +433,6 @@ class Node:
         if self.datapath.flows > _FLOWS_A_CONNECTION * (len(self.nat.conntrack) + _FEW):
             self.datapath.forget_flows()
         self._carry(self.datapath.tick(now))
-
-
-def _state(found: bytes, age: float) -> str:
-    if not found:
-        return "INCOMPLETE"
-    return "REACHABLE" if age <= REACHABLE_SECONDS else "STALE"
 
 
 def _entries(services: Iterable[pb.ServicePort]) -> list[Entry]:
