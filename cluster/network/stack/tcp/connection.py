@@ -5,18 +5,15 @@ application wants, `pull` gives the segments that are to go. What the applicatio
 up in `events`.
 """
 
-import errno
 from collections.abc import Callable
 from typing import Final
 
-from cluster.network.stack.tcp import arrivals, events, states
+from cluster.network.stack.tcp import arrivals, events, states, timing
 from cluster.network.stack.tcp.inbound import Inbound
 from cluster.network.stack.tcp.outbound import Outbound
 from cluster.network.stack.tcp.segment import MASK, Offer, Segment
 from cluster.network.stack.tcp.settings import (
     LEAST_MSS,
-    LEAST_RTO,
-    MOST_RTO,
     TIGHT,
     Memory,
     Settings,
@@ -363,8 +360,7 @@ class Connection:
 
     def acknowledge_apart(self, now: float) -> None:
         """Acknowledge by a segment of its own: each one counts for the peer."""
-        self._immediate.append(self._segment(now, tcp.ACK, self.outbound.next))
-        self.want()
+        self.probe(now, self.outbound.next)
 
     def reset(self) -> None:
         """Tell the peer that it is over."""
@@ -424,9 +420,11 @@ class Connection:
         if timeout is not None and timeout < found:
             found = timeout
         found = min(found, self.persist_at, self.linger_at)
-        return min(found, self._keepalive_at()) if self.keep_alive else found
+        return min(found, self.keepalive_at) if self.keep_alive else found
 
-    def _keepalive_at(self) -> float:
+    @property
+    def keepalive_at(self) -> float:
+        """When a silent peer is asked whether he is there."""
         settings = self.settings
         idle = self.outbound.flight == 0 and self.state in states.TRANSFERRING
         if not idle or self.persist_at != NEVER:
@@ -435,64 +433,16 @@ class Connection:
 
     def tick(self, now: float) -> None:
         """Time has come to a deadline, or to any other moment."""
-        if now >= self.ack_at:
-            self.ack_at = NEVER
-            self.acknowledge()
-        timeout = self.outbound.timeout_at
-        if timeout is not None and now >= timeout:
-            self._timed_out(now)
-        if now >= self.persist_at:
-            self._probe_window(now)
-        if now >= self.linger_at:
-            self.over(0)
-        if self.keep_alive and now >= self._keepalive_at():
-            self._probe_life(now)
+        timing.tick(self, now)
 
-    def _timed_out(self, now: float) -> None:
-        outbound, settings = self.outbound, self.settings
-        connecting = self.state in (states.SYN_SENT, states.SYN_RECEIVED)
-        most = settings.syn_retries if connecting else settings.retries
-        if self.orphan:
-            most = settings.orphan_retries
-        if outbound.timeouts.backoff >= most:
-            self.over(self.soft_error or errno.ETIMEDOUT)
-            return
-        if connecting:
-            outbound.timeouts.back_off()
-            self.syn_due = True
-            outbound.timeout_at = None
-        else:
-            outbound.timed_out(now)
+    def probe(self, now: float, position: int) -> None:
+        """Send an acknowledgment from a position that the peer has, so that he answers."""
+        self._immediate.append(self._segment(now, tcp.ACK, position))
         self.want()
 
-    def _probe_window(self, now: float) -> None:
-        """Ask whether the peer's window is open again; a little may go in if it is."""
-        outbound = self.outbound
-        if not outbound.blocked:
-            self.persist_at = NEVER
-            return
-        most = self.settings.orphan_retries if self.orphan else self.settings.retries
-        if self.probes > most:
-            self.over(self.soft_error or errno.ETIMEDOUT)
-            return
-        self.probes += 1
-        wait = max(outbound.timeouts.value, LEAST_RTO) * (1 << min(self.probes, 16))
-        self.persist_at = now + min(wait, MOST_RTO)
-        forced = outbound.forced()
-        if forced is not None:
-            self._immediate.append(self._data(now, *forced))
-            outbound.timeout_at = now + outbound.timeouts.value
-            self.persist_at = NEVER
-        else:
-            self._immediate.append(self._segment(now, tcp.ACK, outbound.unacknowledged - 1))
-        self.want()
-
-    def _probe_life(self, now: float) -> None:
-        if self.probes >= self.settings.keepalive_probes:
-            self.over(errno.ETIMEDOUT)
-            return
-        self.probes += 1
-        self._immediate.append(self._segment(now, tcp.ACK, self.outbound.next - 1))
+    def force(self, now: float, start: int, end: int) -> None:
+        """Send data whatever the peer's window is."""
+        self._immediate.append(self._data(now, start, end))
         self.want()
 
 
