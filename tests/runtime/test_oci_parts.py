@@ -1,13 +1,15 @@
 """The pure parts of the oci driver: what a container is, who it runs as, what goes wrong."""
 
+import asyncio
 import dataclasses
 
 import pytest
 
+from cluster.aio import virtual
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.oci import capabilities, faults, frames, measuring, pause, spec, users
 from cluster.runtime.oci.facts import Facts
-from cluster.runtime.oci.shim import cgroups
+from cluster.runtime.oci.shim import carrying, cgroups
 from cluster.runtime.oci.users import Identity
 
 PASSWD = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\nbroken\nodd:x:no:0::/:\n"
@@ -292,6 +294,30 @@ def test_frames_are_taken_as_they_become_whole():
         buffer.append(byte)
         found += list(frames.taken(buffer))
     assert found == [(frames.DATA, b"abc"), (frames.JSON, b'{"a": 1}')]
+
+
+@pytest.mark.parametrize(("keep", "closed"), [(True, False), (False, True)])
+def test_the_end_of_a_clients_input_ends_stdin_or_else_his_session(keep, closed):
+    class Console:
+        fed, closed = b"", False
+
+        async def feed(self, data):
+            self.fed += data
+
+        def end_input(self):
+            self.closed = True
+
+    async def main():
+        reader, console = asyncio.StreamReader(), Console()
+        reader.feed_data(frames.pack(frames.DATA, b"hi") + frames.pack(frames.END))
+        feeding = asyncio.ensure_future(carrying.feed(reader, console, keep=keep))  # noqa: TID251
+        await asyncio.sleep(1)
+        session_over = feeding.done()
+        reader.feed_eof()
+        await feeding
+        return console.fed, console.closed, session_over
+
+    assert virtual.run(main()) == (b"hi", closed, keep)
 
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])

@@ -95,7 +95,9 @@ async def copy_in(
 async def feed(
     reader: asyncio.StreamReader, streams: console.Console, *, keep: bool = False
 ) -> None:
-    """Carry a client's input. It ends when the client goes; `keep` leaves stdin open then."""
+    """Carry a client's input. It ends when the client goes; with `keep` also at the input's end,
+    which leaves stdin open.
+    """
     with contextlib.suppress(frames.Broken):
         while (frame := await frames.read(reader)) is not None:
             kind, data = frame
@@ -103,5 +105,7 @@ async def feed(
                 await streams.feed(data)
             elif kind == frames.RESIZE and len(data) == frames.SIZE.size:
                 streams.resize(*frames.SIZE.unpack(data))
-            elif kind == frames.END and not keep:
+            elif kind == frames.END and keep:
+                return
+            elif kind == frames.END:
                 streams.end_input()
