@@ -17,7 +17,8 @@ def names(container: Container) -> Mapping[str, str]:
     path = container.image.path
     if container.pulled is not None:
         path = found.names[0] if found is not None else ""
-    return accounts.of(path, container.image.tag, known=found is not None)
+    tag = registryimages.release(container.image, container.pulled)
+    return accounts.of(path, tag, known=found is not None)
 
 
 def image_user(container: Container) -> str:

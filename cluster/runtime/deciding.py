@@ -10,10 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
 from cluster.aio import rpc
-from cluster.api import imagereferences, imagescripts
+from cluster.api import imagescripts
 from cluster.api.imagescripts import Scripts
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime import commandline, images, registryimages, retelling, script
@@ -23,9 +22,6 @@ from cluster.runtime.records import Container, Sandbox
 from cluster.runtime.registryimages import RegistryImage
 from cluster.runtime.script import Script
 from cluster.runtime.vos.kernel import lookup
-
-EMULATED: Final = "kubemu.dev/emulated"
-"""The label of an image that is built upon an emulated one; its value is that one's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +111,8 @@ def _reference(config: pb.ContainerConfig) -> images.Reference:
 
 def _base(pulled: RegistryImage) -> Image | None:
     """The emulated image that an image was built upon."""
-    name = registryimages.labels(pulled).get(EMULATED)
-    if name is None:
-        return None
-    try:
-        return catalog.find(imagereferences.parse(name).path)
-    except ValueError:
-        return None
+    found = registryimages.base(pulled)
+    return catalog.find(found.path) if found is not None else None
 
 
 def _argv(config: pb.ContainerConfig, image: Image | None) -> Sequence[str]:

@@ -115,7 +115,7 @@ class Machine:
             environment={**theirs, **{one.key: one.value for one in config.envs}},
             addresses=sandbox.addresses,
             network=network,
-            image_tag=container.image.tag,
+            image_tag=registryimages.release(container.image, container.pulled),
             on_serving=self.settle,
             console=_Console(self, OUT),
             mount=functools.partial(self._fill, disk, rooms or Rooms(), spool),
@@ -135,7 +135,7 @@ class Machine:
         for path, text in containeruser.names(container).items():
             files.put(path, text.encode())
         if container.emulated is not None:
-            container.emulated.fill(files, container.image.tag)
+            container.emulated.fill(files, self.kernel.image_tag)
         if container.pulled is not None:
             registryimages.fill(files, container.pulled)
         self._passwd = tuple(decoded(files.read(path)) for path in (PASSWD, GROUP))

@@ -6,11 +6,14 @@ Their programs are not run: the container lives as one of an emulated image does
 import errno
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from cluster.api import imagereferences
 from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.vos.files import FileSystem
+
+EMULATED: Final = "kubemu.dev/emulated"
+"""The label of an image that is built upon an emulated one; its value is that one's name."""
 
 
 class RegistryImage(Protocol):
@@ -138,6 +141,25 @@ def labels(image: RegistryImage) -> Mapping[str, str]:
     found = _inner(image).get("Labels")
     pairs = found.items() if isinstance(found, dict) else ()
     return {key: text for key, text in pairs if isinstance(text, str)}
+
+
+def base(image: RegistryImage) -> imagereferences.Reference | None:
+    """The emulated image that an image was built upon; None where it was upon none."""
+    name = labels(image).get(EMULATED)
+    if name is None:
+        return None
+    try:
+        return imagereferences.parse(name)
+    except ValueError:
+        return None
+
+
+def release(reference: imagereferences.Reference, image: RegistryImage | None) -> str:
+    """The tag that tells the release of a container's programs: that of the image which they come
+    from, whatever the one that was built upon it is tagged.
+    """
+    found = base(image) if image is not None else None
+    return (found or reference).tag
 
 
 def stop_signal(image: RegistryImage) -> str:

@@ -9,7 +9,7 @@ from realcluster import KUBEMU, Cluster, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "image"
 APP = 'require("http").createServer((q, s) => s.end(require("os").hostname())).listen(8080)\n'
-DOCKERFILE = """FROM node:20
+DOCKERFILE = """FROM node:18
 WORKDIR /app
 COPY app.js .
 ENV WHERE=here
@@ -55,6 +55,8 @@ def test_an_image_is_built_pushed_and_run(cluster: Cluster, tmp_path: Path) -> N
     assert status["imageID"].endswith(f"/hello@{digest}")
     assert cluster.kubectl("exec", "hello", "--", "cat", "/app/app.js") == APP
     assert cluster.kubectl("exec", "hello", "--", "sh", "-c", "echo $WHERE; pwd") == "here\n/app\n"
+    asked = cluster.kubectl("exec", "hello", "--", "sh", "-c", "node -v; echo $NODE_VERSION")
+    assert asked == "v18.20.8\n18.20.8\n"
 
 
 def test_the_example_answers_its_host_name(cluster: Cluster) -> None:

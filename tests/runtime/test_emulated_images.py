@@ -431,6 +431,25 @@ def test_an_image_built_upon_an_emulated_one_runs_its_programs_on_its_own_files(
     on_a_node(story, built(["/app/show", "mine"]))
 
 
+@pytest.mark.parametrize(
+    ("base", "tag", "command", "said"),
+    [
+        ("node:18", "v1", "node --version", "v18.20.8\n"),
+        ("node:20-alpine", "22", "node --version", "v20.19.5\n"),
+        ("alpine:3.18", "v2", "cat /etc/alpine-release", "3.18.0\n"),
+    ],
+)
+def test_an_image_has_the_release_of_what_it_is_built_upon_and_not_of_its_own_tag(
+    base: str, tag: str, command: str, said: str
+) -> None:
+    async def story(node: Node) -> None:
+        cid = await node.run("a", f"localhost:5000/mine:{tag}", "sleep", "99")
+        assert await node.sh(cid, command) == said
+
+    config = {"Labels": {"kubemu.dev/emulated": f"docker.io/library/{base}"}}
+    on_a_node(story, OneImage(f"localhost:5000/mine:{tag}", config, {}))
+
+
 @pytest.mark.parametrize("command", [["./server"], ["sh", "-c", "exec ./server"], ["/app/x.sh"]])
 def test_an_image_with_a_program_of_its_own_is_believed(command: list[str]) -> None:
     async def story(node: Node) -> None:

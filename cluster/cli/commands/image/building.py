@@ -130,7 +130,7 @@ def _emulated(reference: imagereferences.Reference) -> dict[str, object]:
 
     known = catalog.find(reference.path)
     if known is not None:
-        return known.document()
+        return known.tagged(reference.tag).document()
     ports = images.exposed(reference)
     return {"ExposedPorts": {f"{port}/tcp": {} for port in ports}} if ports else {}
 
