@@ -31,7 +31,9 @@ class Probe:
     of CLIENT), `refused`, `timeout`, `unreachable`. What is not sticky is asked until all came.
 
     `client` is a pod, or `machine`: the machine on which clusters of processes run. `target` is
-    `pod/NAME:PORT`, `service/NAME:PORT`, `balancer/NAME:PORT`, `node/NAME:PORT`, or an address.
+    `pod/NAME:PORT`, `service/NAME:PORT`, `balancer/NAME:PORT`, `node/NAME:PORT`, an address and
+    port, or `name/NAME`: then the cluster's DNS is asked, and the verdict is `named POD POD…` or
+    `unknown`.
     """
 
     client: str
@@ -134,6 +136,21 @@ TOGETHER: tuple[Scenario, ...] = (
         ],
     ),
     Scenario(
+        "names are those of pods where there is no cluster IP, and other names lead there",
+        service("headless", SERVERS, "clusterIP: None")
+        + service("hidden", "app: unready", "clusterIP: None")
+        + "---\n{apiVersion: v1, kind: Service, metadata: {name: alias}, spec: {type: ExternalName,"
+        " externalName: headless.default.svc.cluster.local}}\n",
+        [
+            ask("here", "name/headless.default.svc.cluster.local", "named far near"),
+            ask("away", "name/headless", "named far near"),
+            ask("guest", "name/headless.default.svc.cluster.local", "named far near"),
+            ask("guest", "name/headless.other.svc.cluster.local", "unknown"),
+            ask("here", "name/hidden.default.svc.cluster.local", "unknown"),
+            ask("far", "name/alias.default.svc.cluster.local", "named far near"),
+        ],
+    ),
+    Scenario(
         "a pod reaches itself by its service",
         service("itself", "app: here"),
         [ask("here", "service/itself:80", "here as cni0/node-1")],
@@ -175,7 +192,7 @@ TOGETHER: tuple[Scenario, ...] = (
         ],
     ),
     Scenario(
-        "with the external policy Local a node without endpoints is silent",
+        "with the external policy Local a node without endpoints has none for others",
         service(
             "outside", "app: far", "type: NodePort, externalTrafficPolicy: Local", "nodePort: 31082"
         ),
@@ -183,7 +200,7 @@ TOGETHER: tuple[Scenario, ...] = (
             ask("here", "service/outside:80", "far as here"),
             ask("here", "node/node-1:31082", "far as here"),
             ask("away", "node/node-2:31082", "far as away"),
-            ask("machine", "node/node-1:31082", "timeout"),
+            ask("machine", "node/node-1:31082", "refused"),
             ask("machine", "node/node-2:31082", "far as machine"),
         ],
     ),

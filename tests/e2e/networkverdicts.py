@@ -1,6 +1,7 @@
 """Asks a cluster what the table of networkscenarios has, and tells where it says otherwise."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -16,8 +17,10 @@ _FAULTS = {
     "timed out": "timeout",
     "No route to host": "unreachable",
     "unreachable": "unreachable",
+    "NXDOMAIN": "unknown",
 }
 _CUT = "=="
+_NAME = "dns://"
 
 
 class Asked(Protocol):
@@ -52,6 +55,9 @@ def script(urls: Iterable[str], asking: str = WGET) -> str:
     """What a pod runs to ask: for the shell."""
     each = []
     for url in urls:
+        if url.startswith(_NAME):
+            each.append(f"nslookup -type=a {url.removeprefix(_NAME)} 2>&1; echo {_CUT}")
+            continue
         host, _, path = url.removeprefix("http://").partition("/")
         address, _, port = host.partition(":")
         one = asking.format(url=url, address=address, port=port, path="/" + path)
@@ -90,7 +96,9 @@ class _Places:
     async def url(self, cluster: Asked, target: str) -> str:
         """Where a probe goes."""
         where, _, port = target.rpartition(":")
-        kind, _, name = where.partition("/")
+        kind, _, name = (where or target).partition("/")
+        if kind == "name":
+            return _NAME + name
         match kind:
             case "pod":
                 address = self.pods[name]
@@ -110,6 +118,9 @@ class _Places:
         if "Hostname" in told:
             client = told["RemoteAddr"].rpartition(":")[0]
             return f"{told['Hostname']} as {self.names.get(client, client)}"
+        if "Name:\t" in said:
+            found = re.findall(r"^Address: *(\S+)$", said, re.MULTILINE)
+            return "named " + " ".join(sorted(self.names.get(one, one) for one in found))
         return next((name for sign, name in _FAULTS.items() if sign in said), said.strip())
 
 

@@ -144,7 +144,7 @@ def populate(cluster: Cluster, folder: Path, server: str, client: str) -> None:
 
 @pytest.fixture(scope="module")
 def emulated(clusters: Callable[..., Cluster]) -> Cluster:
-    return clusters("table", "--nodes", "2", "--no-dns", "--no-registry")
+    return clusters("table", "--nodes", "2", "--no-registry")
 
 
 def test_the_table_holds_for_emulated_pods(emulated: Cluster, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def pushed(cluster: Cluster, folder: Path) -> str:
     port = next(flag for flag in argv if flag.startswith("--port="))[7:]
     (folder / "bin").mkdir(parents=True)
     shutil.copy(BUSYBOX or "", folder / "bin" / "busybox")
-    for name in ("sh", "sleep", "httpd", "hostname", "nc", "echo"):
+    for name in ("sh", "sleep", "httpd", "hostname", "nc", "nslookup", "echo"):
         (folder / "bin" / name).symlink_to("busybox")
     (folder / "www" / "cgi-bin").mkdir(parents=True)
     script = folder / "www" / "cgi-bin" / "who"
@@ -265,7 +265,7 @@ def pushed(cluster: Cluster, folder: Path) -> str:
 def test_the_table_holds_for_processes_in_namespaces(
     clusters: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    cluster = clusters("spaces", "--nodes", "2", "--no-dns", "--driver", "oci")
+    cluster = clusters("spaces", "--nodes", "2", "--driver", "oci")
     image = pushed(cluster, tmp_path / "image")
     server = f"image: {image}, command: [httpd, -f, -p, '{table.PORT}', -h, /www]"
     client = f"image: {image}, command: [sleep, '100000']"
