@@ -24,7 +24,7 @@ class Datagrams:
 
     def __init__(self, stack: "Stack", port: int, address: int) -> None:
         self._stack = stack
-        self._waiters = Waiters()
+        self._waiters = Waiters(stack.loop)
         self._queue: deque[tuple[bytes, Endpoint, Endpoint]] = deque()
         self._refused = False
         self.waiting = 0

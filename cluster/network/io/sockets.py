@@ -59,8 +59,8 @@ class Stream:
         self.peer = flow.peer
         self.closed = False
         """Whether it was closed here."""
-        self._readers = Waiters()
-        self._writers = Waiters()
+        self._readers = Waiters(stack.loop)
+        self._writers = Waiters(stack.loop)
         self._lost: Call | None = None
         self._sent = self._sends = 0
         self._begun = stack.loop.time()
@@ -186,7 +186,7 @@ class Listener:
         self._stack = stack
         self._core = core
         self.local = core.local
-        self._waiters = Waiters()
+        self._waiters = Waiters(stack.loop)
         self._on_stream: Callable[[Stream], None] | None = None
         core.ready = self._waiters.wake
 
