@@ -84,11 +84,11 @@ class Host:
     @property
     def on_request(self) -> Callable[[Request], None] | None:
         """Decides, within `receive` or later, about SYNs that no listener takes."""
-        return self.tcp.on_request
+        return self.tcp.openings.on_request
 
     @on_request.setter
     def on_request(self, decide: Callable[[Request], None] | None) -> None:
-        self.tcp.on_request = decide
+        self.tcp.openings.on_request = decide
 
     def connect(self, now: float, to: Endpoint, source: Endpoint | None = None) -> Flow:
         """Begin a connection: the events CONNECTED or FAILED follow. OSError ENETUNREACH,

@@ -189,13 +189,13 @@ def test_a_flood_of_syns_costs_a_bounded_number_of_records_and_shuts_nobody_out(
         header = ipv4.header(NETWORK + 77, SECOND, ipv4.TCP, len(segment))
         data = ethernet.build(host.settings.mac, bytes(6), ethernet.IPV4, header + segment)
         host.receive(link.now, Frame(data))
-    assert len(host.tcp.handshakes) == CAPACITY
+    assert len(host.tcp.openings.handshakes) == CAPACITY
     assert not host.tcp.flows
     flow = link.hosts[0].connect(link.now, Endpoint(SECOND, 80))
     link.settle(0.1)
     assert flow.connection.state == states.ESTABLISHED
     link.settle(100.0)
-    assert len(host.tcp.handshakes) == 0
+    assert len(host.tcp.openings.handshakes) == 0
 
 
 def test_who_sleeps_is_woken_and_what_came_meanwhile_is_his():

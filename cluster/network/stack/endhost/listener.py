@@ -11,6 +11,7 @@ from cluster.network.wire import icmp
 
 if TYPE_CHECKING:
     from cluster.network.stack.endhost.flow import Flow
+    from cluster.network.stack.endhost.openings import Openings
     from cluster.network.stack.endhost.streams import Streams
     from cluster.network.stack.tcp.handshakes import Handshake
 
@@ -76,16 +77,16 @@ class Request:
     time: whoever came too late has decided nothing.
     """
 
-    __slots__ = ("_handshake", "_streams", "source", "target")
+    __slots__ = ("_handshake", "_openings", "source", "target")
 
     def __init__(
         self,
-        streams: "Streams",
+        openings: "Openings",
         handshake: "Handshake[bytes]",
         source: Endpoint,
         target: Endpoint,
     ) -> None:
-        self._streams = streams
+        self._openings = openings
         self._handshake = handshake
         self.source = source
         """Who wants it."""
@@ -95,7 +96,7 @@ class Request:
     @property
     def waiting(self) -> bool:
         """Whether the peer may still be there."""
-        return self._streams.handshakes.find(self._handshake.key) is self._handshake
+        return self._openings.handshakes.find(self._handshake.key) is self._handshake
 
     def accept(self, now: float) -> "Flow":
         """The connection, of which the peer is still to hear. ConnectionResetError where he has
@@ -103,21 +104,21 @@ class Request:
         """
         if not self.drop():
             raise error(errno.ECONNRESET)
-        return self._streams.accept(now, self._handshake)
+        return self._openings.accept(now, self._handshake)
 
     def refuse(self) -> None:
         """Answer with a reset."""
         if self.drop():
-            self._streams.later(lambda now: self._streams.refuse(now, self._handshake))
+            self._openings.later(lambda now: self._openings.refuse(now, self._handshake))
 
     def unreachable(self, code: int = icmp.HOST_UNREACHABLE) -> None:
         """Answer with ICMP's destination unreachable."""
         if self.drop():
-            self._streams.later(lambda now: self._streams.report(now, self._handshake, code))
+            self._openings.later(lambda now: self._openings.report(now, self._handshake, code))
 
     def drop(self) -> bool:
         """Answer nothing; whether the peer was still waiting."""
         waiting = self.waiting
         if waiting:
-            self._streams.handshakes.remove(self._handshake.key)
+            self._openings.handshakes.remove(self._handshake.key)
         return waiting

@@ -5,22 +5,22 @@ import itertools
 import random
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from cluster.network.stack.endhost.errors import IcmpError
-from cluster.network.stack.endhost.flow import KEY, Flow, Framing, key, segment_of
-from cluster.network.stack.endhost.listener import Listener, Request
+from cluster.network.stack.endhost.flow import KEY, Flow, key, segment_of
+from cluster.network.stack.endhost.listener import Listener
+from cluster.network.stack.endhost.openings import Arrival, Openings
 from cluster.network.stack.endhost.ports import Ports, error
 from cluster.network.stack.endhost.timers import Timers
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp import arrivals, states
 from cluster.network.stack.tcp.connection import Connection
-from cluster.network.stack.tcp.handshakes import Handshake, Handshakes
 from cluster.network.stack.tcp.numbers import Numbers
 from cluster.network.stack.tcp.segment import MASK, Segment
 from cluster.network.stack.tcp.settings import Memory
 from cluster.network.stack.tcp.timewait import TimeWait
-from cluster.network.wire import checksums, ethernet, icmp, ipv4, tcp
+from cluster.network.wire import checksums, ethernet, ipv4, tcp
 from cluster.network.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -39,16 +39,6 @@ _STAMPED_AT: Final = _OPTIONS_AT + 12
 _NEVER: Final = float("inf")
 
 
-class _Arrival(NamedTuple):
-    """A segment that belongs to no connection, whose it might be, and its frame."""
-
-    name: bytes
-    peer: Endpoint
-    local: Endpoint
-    segment: Segment
-    data: bytes
-
-
 class Streams:
     """The connections of a host."""
 
@@ -60,14 +50,12 @@ class Streams:
         self.memory = memory
         self.listeners: Ports[Listener] = Ports(generator)
         self.flows: dict[bytes, Flow] = {}
-        self.handshakes: Handshakes[bytes] = Handshakes()
         self.timewait: TimeWait[bytes] = TimeWait(self._settings.time_wait)
         self.timers = Timers()
         self._dirty: list[Flow] = []
         self._later: list[Callable[[float], None]] = []
         self._touched: dict[Flow, None] = {}
-        self.on_request: Callable[[Request], None] | None = None
-        """Decides about SYNs that no listener takes, where the host answers for every address."""
+        self.openings = Openings(self, host, self._numbers)
         self.bad_checksums = 0
 
     # ---- beginnings --------------------------------------------------------------------------
@@ -97,7 +85,7 @@ class Streams:
             mss=self._host.mss(to.address),
             memory=self.memory,
         )
-        flow = self._add(local, to, connection)
+        flow = self.add(local, to, connection)
         connection.open()
         return flow
 
@@ -109,7 +97,8 @@ class Streams:
     def _usable(self, now: float, name: bytes) -> bool:
         return name not in self.flows and self.timewait.reusable(name, now)
 
-    def _add(self, local: Endpoint, peer: Endpoint, connection: Connection) -> Flow:
+    def add(self, local: Endpoint, peer: Endpoint, connection: Connection) -> Flow:
+        """Have a connection between two ends."""
         hop = self._host.hop(peer.address)
         flow = Flow(local, peer, connection, hop, self._random.getrandbits(16))
         self.flows[flow.key] = flow
@@ -123,7 +112,8 @@ class Streams:
         connection.attach(wake)
         return flow
 
-    def _touch(self, flow: Flow) -> None:
+    def touch(self, flow: Flow) -> None:
+        """Tell who watches a connection with the next `pull`."""
         self._touched[flow] = None
         self._host.wanted()
 
@@ -226,19 +216,19 @@ class Streams:
         flow = self.flows.get(name)
         if flow is not None:
             if flow.connection.state == states.SYN_SENT and _strange(flow.connection, segment):
-                self._reject(now, peer, local, segment)
+                self.openings.reject(now, peer, local, segment)
                 return
             flow.connection.receive(now, segment)
             if flow.connection.events:
-                self._touch(flow)
+                self.touch(flow)
             if flow.connection.ack_at < flow.timer_at:
                 self.timers.set(flow, flow.connection.ack_at)
         else:
-            arrival = _Arrival(name, peer, local, segment, data)
+            arrival = Arrival(name, peer, local, segment, data)
             if not self._remembered(now, arrival):
-                self._begin(now, arrival)
+                self.openings.begin(now, arrival)
 
-    def _remembered(self, now: float, arrival: _Arrival) -> bool:
+    def _remembered(self, now: float, arrival: Arrival) -> bool:
         """Answer for a connection that is over; whether the segment is dealt with."""
         name, peer, local, segment, _ = arrival
         remains = self.timewait.get(name)
@@ -250,143 +240,13 @@ class Streams:
         if segment.flags & tcp.RST and segment.sequence == remains.expected:
             self.timewait.remove(name)  # as Linux, unless net.ipv4.tcp_rfc1337
         elif remains.asks(segment):
-            self._send(now, peer, local, remains.answer(now))
+            self.openings.send(now, peer, local, remains.answer(now))
         return True
-
-    def _begin(self, now: float, arrival: _Arrival) -> None:
-        """A segment that belongs to no connection: of a handshake, or of nothing at all."""
-        name, peer, local, segment, data = arrival
-        flags = segment.flags
-        handshake = self.handshakes.find(name)
-        if handshake is not None and self._continue(now, handshake, arrival):
-            return
-        if flags & tcp.RST:
-            return
-        if flags & (tcp.SYN | tcp.ACK) != tcp.SYN:
-            self._reject(now, peer, local, segment)
-            return
-        listener = self.listeners.find(local.address, local.port)
-        if listener is not None:
-            if listener.has_room:
-                self._offer(now, arrival, listener)
-        elif self.on_request is not None:
-            made = self._handshake(now, arrival, None)
-            self.on_request(Request(self, made, peer, local))
-        elif not self._host.hold(now, ipv4.TCP, local, name, data):
-            self._reject(now, peer, local, segment)
-
-    def _offer(self, now: float, arrival: _Arrival, listener: Listener) -> None:
-        def accepted(connection: Connection) -> bool:
-            if not listener.has_room:
-                return False
-            listener.offer(self._established(arrival.name, connection))
-            return True
-
-        answer = self._handshake(now, arrival, accepted).answer(now, self._settings)
-        self._send(now, arrival.peer, arrival.local, answer)
-
-    def _handshake(
-        self, now: float, arrival: _Arrival, accepted: Callable[[Connection], bool] | None
-    ) -> Handshake[bytes]:
-        made = Handshake(
-            arrival.name,
-            arrival.segment,
-            now,
-            start=self._numbers.start(now, arrival.name),
-            clock=self._numbers.clock,
-            mss=self._host.mss(arrival.peer.address),
-            accepted=accepted,
-        )
-        self.handshakes.add(made)
-        return made
-
-    def _continue(self, now: float, handshake: Handshake[bytes], arrival: _Arrival) -> bool:
-        """A segment of a handshake; whether it is dealt with."""
-        _, peer, local, segment, _ = arrival
-        flags = segment.flags
-        if flags & tcp.RST:
-            if segment.sequence == (handshake.peer_start + 1) & MASK:
-                self.handshakes.remove(handshake.key)
-            return True
-        if flags & tcp.SYN:
-            if segment.sequence != handshake.peer_start:
-                self.handshakes.remove(handshake.key)
-                return False
-            if handshake.decided:
-                self._send(now, peer, local, handshake.answer(now, self._settings))
-            return True
-        if not flags & tcp.ACK or not handshake.decided or not handshake.matches(segment):
-            return False
-        if len(self.flows) >= self._host.settings.most_flows:
-            return True
-        connection = handshake.connection(now, self._settings, self.memory)
-        if handshake.accepted is None or not handshake.accepted(connection):
-            return True  # no room: it asks again
-        self.handshakes.remove(handshake.key)
-        flow = self.flows.get(handshake.key)
-        if flow is not None:
-            connection.receive(now, segment)
-            self._touch(flow)
-        return True
-
-    def _established(self, name: bytes, connection: Connection) -> Flow:
-        peer, address, peer_port, port = KEY.unpack(name)
-        return self._add(Endpoint(address, port), Endpoint(peer, peer_port), connection)
-
-    def accept(self, now: float, handshake: Handshake[bytes]) -> Flow:
-        """See `Request.accept`."""
-        connection = Connection(
-            self._settings,
-            now,
-            start=handshake.start,
-            clock=handshake.clock,
-            mss=handshake.mss,
-            memory=self.memory,
-        )
-        flow = self._established(handshake.key, connection)
-        connection.answer(handshake.syn(), now)
-        return flow
 
     def later(self, call: Callable[[float], None]) -> None:
         """Do something with the next `pull`."""
         self._later.append(call)
         self._host.wanted()
-
-    def refuse(self, now: float, handshake: Handshake[bytes]) -> None:
-        """See `Request.refuse`."""
-        peer, local = _ends(handshake)
-        self._send(
-            now,
-            peer,
-            local,
-            Segment(tcp.RST | tcp.ACK, 0, (handshake.peer_start + 1) & MASK, 0),
-        )
-
-    def report(self, now: float, handshake: Handshake[bytes], code: int) -> None:
-        """See `Request.unreachable`."""
-        peer, local = _ends(handshake)
-        ports = struct.pack("!HHI", peer.port, local.port, handshake.peer_start)
-        about = ipv4.header(peer.address, local.address, ipv4.TCP, tcp.HEADER) + ports
-        message = icmp.error(icmp.UNREACHABLE, code, about)
-        self._host.send_packet(now, local.address, peer.address, ipv4.ICMP, message)
-
-    def _reject(self, now: float, peer: Endpoint, local: Endpoint, segment: Segment) -> None:
-        """Reset what belongs to no connection (RFC 9293, 3.10.7.1)."""
-        if segment.flags & tcp.RST:
-            return
-        if segment.flags & tcp.ACK:
-            answer = Segment(tcp.RST, segment.acknowledgment, 0, 0)
-        else:
-            taken = len(segment.payload) + bool(segment.flags & tcp.SYN)
-            taken += segment.flags & tcp.FIN
-            answer = Segment(tcp.RST | tcp.ACK, 0, (segment.sequence + taken) & MASK, 0)
-        self._send(now, peer, local, answer)
-
-    def _send(self, now: float, peer: Endpoint, local: Endpoint, segment: Segment) -> None:
-        """Send a segment that is no connection's."""
-        framing = Framing(local, peer)
-        framing.lead(bytes(6), self._host.settings.mac)
-        self._host.send_frame(now, peer.address, local.address, framing.frame(segment))
 
     def failed(self, found: IcmpError, sequence: int) -> None:
         """ICMP tells of something that a connection sent (RFC 5927: it must be under way)."""
@@ -401,14 +261,14 @@ class Streams:
             flow.connection.too_big(self._host.mss(found.target.address))
         else:
             flow.connection.unreachable(found.number)
-            self._touch(flow)
+            self.touch(flow)
 
     def unreachable(self, name: bytes, number: int) -> None:
         """A packet of a connection found no neighbour."""
         flow = self.flows.get(name)
         if flow is not None:
             flow.connection.unreachable(number)
-            self._touch(flow)
+            self.touch(flow)
 
     # ---- what goes out -----------------------------------------------------------------------
 
@@ -472,7 +332,7 @@ class Streams:
     @property
     def deadline(self) -> float:
         """When `tick` has something to do."""
-        return min(self.timers.deadline, self.handshakes.deadline, self.timewait.deadline)
+        return min(self.timers.deadline, self.openings.deadline, self.timewait.deadline)
 
     def tick(self, now: float) -> None:
         """Time has come to the deadline."""
@@ -481,13 +341,11 @@ class Streams:
             if connection.deadline <= now:
                 connection.tick(now)
             if connection.events:
-                self._touch(flow)
+                self.touch(flow)
             deadline = connection.deadline
             if deadline < _NEVER:
                 self.timers.set(flow, max(deadline, now))
-        for handshake in self.handshakes.due(now, self._settings):
-            peer, local = _ends(handshake)
-            self._send(now, peer, local, handshake.answer(now, self._settings))
+        self.openings.tick(now)
         self.timewait.expire(now)
 
     def close(self) -> None:
@@ -498,15 +356,10 @@ class Streams:
             if flow.connection.state in states.SYNCHRONIZED:
                 flow.connection.reset()
             flow.connection.over(errno.ENETDOWN)
-            self._touch(flow)
+            self.touch(flow)
 
 
 _GONE: Final = frozenset((states.CLOSED, states.TIME_WAIT))
-
-
-def _ends(handshake: Handshake[bytes]) -> tuple[Endpoint, Endpoint]:
-    peer, address, peer_port, port = KEY.unpack(handshake.key)
-    return Endpoint(peer, peer_port), Endpoint(address, port)
 
 
 def _strange(connection: Connection, segment: Segment) -> bool:
