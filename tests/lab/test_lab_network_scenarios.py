@@ -1,10 +1,12 @@
 """The table of what the pod network does, in a lab; the same table is tried with processes."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import networkscenarios as table
 import networkverdicts as verdicts
+import pytest
 
 from cluster.api import objects
 from cluster.controllers.config import Config as Controllers
@@ -59,7 +61,7 @@ class Asked:
         await self._cluster.sleep(0.5)
 
 
-async def scenario(cluster: Cluster) -> list[str]:
+async def scenario(cluster: Cluster, backend: str) -> list[str]:
     await cluster.apply(table.manifests(SERVER, CLIENT))
     wanted = sum(pod.ready for pod in table.PODS)  # and that of the cluster's DNS
 
@@ -68,10 +70,14 @@ async def scenario(cluster: Cluster) -> list[str]:
 
     await cluster.until(lambda: len(cluster.pods(ready=True)) == wanted + 1, within=60)
     await cluster.until(addressed, within=60)
-    return await verdicts.differing(Asked(cluster))
+    return await verdicts.differing(Asked(cluster), encapsulated=backend != "routed")
 
 
-def test_the_table_holds_in_the_lab() -> None:
+@pytest.mark.parametrize(
+    "backend", ["vxlan", *(pytest.param(one, marks=pytest.mark.slow) for one in ("routed", "mesh"))]
+)
+def test_the_table_holds_in_the_lab(backend: str) -> None:
     controllers = Controllers(load_balancer_pool="198.51.100.128/28")
-    wrong = Lab(nodes=2, addons=("dns",), controllers=controllers).run(scenario)
+    lab = Lab(nodes=2, addons=("dns",), controllers=controllers, network_backend=backend)
+    wrong = lab.run(functools.partial(scenario, backend=backend))
     assert not wrong, "\n".join(wrong)
