@@ -52,6 +52,7 @@ def test_any_text_is_a_script_or_wrong(text: str) -> None:
 @example("[[ a =~ (a|b)* ]]; ((x++)); echo ${BASH_REMATCH[@]} ${x:0:-5} ${a[-1]}", b"", "bash")
 @example("declare -A m; m[a b]=1; unset m[a]; getopts a: x -a; let x=; mapfile", b"a", "bash")
 @example("echo ${x:=$(echo)} | tar xf -", b"", "sh")
+@example("ifconfig ; ip a ; ip link show eth0 ; ip route get", b"", "sh")
 @example("printf '%*d %5000000s' 1 2", b"", "sh")
 @example("kill -s TERM 1 ; kill % ; kill -99 1", b"", "sh")
 @example("cut -c 1-99999999999 /etc/passwd ; cut -f x", b"", "sh")

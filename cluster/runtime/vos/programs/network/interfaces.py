@@ -46,7 +46,7 @@ async def ip(call: Call) -> int:
 
 async def _show(call: Call, names: Sequence[str], family: int, *, addresses: bool) -> int:
     links = [link for link in call.net.links() if not names or link.name == names[0]]
-    if not links:
+    if names and not links:
         return await call.complain(f"can't find device '{names[0][:40]}'")
     for link in links:
         kind = "loopback" if link.name == "lo" else "ether"
@@ -124,7 +124,7 @@ async def ifconfig(call: Call) -> int:
     """`ifconfig [-a] [INTERFACE]`."""
     names = [word for word in call.argv[1:] if not word.startswith("-")]
     links = [link for link in call.net.links() if not names or link.name == names[0]]
-    if not links:
+    if names and not links:
         return await call.complain(f"{names[0][:40]}: error fetching interface information: "
                                    "Device not found")  # fmt: skip
     if len(names) > 1:
