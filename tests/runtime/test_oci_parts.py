@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import os
+import stat
 
 import pytest
 
@@ -10,6 +12,7 @@ from cluster.pb.cri.v1 import api_pb2 as pb
 from cluster.runtime.oci import capabilities, faults, frames, measuring, pause, spec, users
 from cluster.runtime.oci.facts import Facts
 from cluster.runtime.oci.shim import carrying, cgroups
+from cluster.runtime.oci.shim.console import Console
 from cluster.runtime.oci.users import Identity
 
 PASSWD = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\nbroken\nodd:x:no:0::/:\n"
@@ -298,7 +301,7 @@ def test_frames_are_taken_as_they_become_whole():
 
 @pytest.mark.parametrize(("keep", "closed"), [(True, False), (False, True)])
 def test_the_end_of_a_clients_input_ends_stdin_or_else_his_session(keep, closed):
-    class Console:
+    class Fed:
         fed, closed = b"", False
 
         async def feed(self, data):
@@ -308,7 +311,7 @@ def test_the_end_of_a_clients_input_ends_stdin_or_else_his_session(keep, closed)
             self.closed = True
 
     async def main():
-        reader, console = asyncio.StreamReader(), Console()
+        reader, console = asyncio.StreamReader(), Fed()
         reader.feed_data(frames.pack(frames.DATA, b"hi") + frames.pack(frames.END))
         feeding = asyncio.ensure_future(carrying.feed(reader, console, keep=keep))  # noqa: TID251
         await asyncio.sleep(1)
@@ -318,6 +321,17 @@ def test_the_end_of_a_clients_input_ends_stdin_or_else_his_session(keep, closed)
         return console.fed, console.closed, session_over
 
     assert virtual.run(main()) == (b"hi", closed, keep)
+
+
+def test_a_process_without_stdin_is_not_given_a_device_of_the_machine(tmp_path):
+    console = Console(tmp_path, tty=False, stdin=False)
+    console.prepare()
+    try:
+        # crun makes the container's user the owner of what it is given.
+        assert not any(stat.S_ISCHR(os.fstat(one).st_mode) for one in console.stdio)
+        assert os.read(console.stdio[0], 1) == b""
+    finally:
+        console.close()
 
 
 @pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])

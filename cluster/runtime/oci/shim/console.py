@@ -43,9 +43,9 @@ class Console:
 
     def prepare(self) -> None:
         """Make what the process is started with. OSError."""
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self._theirs.append(null)
         if self.tty:
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            self._theirs.append(null)
             listener = self._listener = socket.socket(socket.AF_UNIX)
             listener.setblocking(False)
             (self._folder / "console.sock").unlink(missing_ok=True)
@@ -57,10 +57,13 @@ class Console:
             listener.listen(1)
             self.stdio = (null, null, null)
             return
-        given = null
-        if self._stdin:
-            given, self._in = os.pipe2(os.O_CLOEXEC)
-            self._theirs.append(given)
+        # crun gives these descriptors to the container's user: the machine's /dev/null must not be
+        # one of them, so who has no stdin reads the end of a pipe.
+        given, self._in = os.pipe2(os.O_CLOEXEC)
+        self._theirs.append(given)
+        if not self._stdin:
+            os.close(self._in)
+            self._in = -1
         ends = []
         for kind in (frames.DATA, frames.ERROR):
             ours, theirs = os.pipe2(os.O_CLOEXEC)
