@@ -93,15 +93,15 @@ class Overlay:
         self, requests: AsyncIterator[pb.ReplaceOverlayRequest]
     ) -> pb.OverlayState:
         """Take whole tables, in chunks. They change when the last chunk has come."""
+        carrier = self._carries()
         instance, whole = "", pb.UpdateOverlayRequest()
         async for request in requests:
             instance = instance or request.instance
+            self._check(instance)
             whole.set_peers.extend(request.peers)
             whole.set_sets.extend(request.sets)
             whole.set_policies.extend(request.policies)
-        carrier = self._carries()
-        if self._settings is None or instance != self._instance:
-            raise rpc.Failure("FAILED_PRECONDITION", f"there are no tables {instance!r} here")
+        self._check(instance)
         tables = Tables()
         _change_peers(tables.peers, whole)
         _change_policies(tables, whole)
@@ -162,6 +162,11 @@ class Overlay:
             yield self.state
             await changed.wait()
         raise rpc.Failure("UNAVAILABLE", "the data plane has closed")
+
+    def _check(self, instance: str) -> None:
+        """Whether tables are for this life; not only at their end, for they may be long."""
+        if self._settings is None or instance != self._instance:
+            raise rpc.Failure("FAILED_PRECONDITION", f"there are no tables {instance!r} here")
 
     def _carries(self) -> Carrier:
         if self._carrier is None:

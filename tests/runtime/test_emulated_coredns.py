@@ -17,6 +17,8 @@ from cluster.runtime.emulated import catalog, incluster
 from cluster.runtime.emulated.coredns import chain, corefile, messages, naming
 from cluster.runtime.emulated.coredns.answering import NO_DATA, NO_NAME, Found, Settings, Zones
 from cluster.runtime.emulated.coredns.corefile import Key, Unusable
+from cluster.runtime.emulated.coredns.messages import Reply
+from cluster.runtime.emulated.coredns.plugins import cache
 from cluster.runtime.emulated.coredns.records import Store
 from cluster.runtime.vos.sockets import Endpoint
 
@@ -547,3 +549,17 @@ def test_a_corefile_that_cannot_be_used_ends_it(config: str, said: str) -> None:
         assert said in cluster.box.log
 
     virtual.run(main())
+
+
+def test_a_full_cache_forgets_what_is_over_among_the_oldest_and_looks_at_no_more() -> None:
+    def item(ttl: int) -> cache.Item:
+        return cache.Item(Reply(), 0.0, ttl)
+
+    young = {(str(number), 1, False): item(100) for number in range(1000)}
+    half = cache.Half(1000, 60, 5, {("old", 1, False): item(5)} | young)
+    cache.make_room(half, 50.0, 0.0)
+    assert list(half.items) == list(young)
+    cache.make_room(half, 50.0, 0.0)
+    assert list(half.items) == list(young)[1:]
+    cache.make_room(half, 200.0, 0.0)
+    assert 900 < len(half.items) < 999

@@ -43,10 +43,6 @@ class Interface:
     mtu: int
 
 
-class Unplugged(OSError):
-    """This machine cannot give pods interfaces; the message says what it lacks."""
-
-
 def tap(wanted: Interface) -> int:
     """The descriptor of a TAP device, made where we are, or found there from before. OSError."""
     descriptor = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -7,7 +7,6 @@ rewrites are added up (and may grow past 16 bits), and are put in at once by `ap
 
 import struct
 
-_PSEUDO = struct.Struct("!IIBBH")
 _SHORT = struct.Struct("!H")
 _FEW = 6144
 """Bytes up to which one division by a big int is quicker than a call of numpy."""

@@ -8,7 +8,6 @@ HEADER = 14
 IPV4 = 0x0800
 ARP = 0x0806
 IPV6 = 0x86DD
-VLAN = 0x8100
 LEAST = 60
 """Bytes that a frame on a cable has at least; what is missing is padded. Virtual links do not."""
 _HEADER = struct.Struct("!6s6sH")

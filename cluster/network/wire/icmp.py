@@ -68,11 +68,6 @@ def build(type: int, code: int, rest: int, payload: bytes) -> bytes:
     return _HEADER.pack(type, code, checksums.fold(value) ^ 0xFFFF, rest) + payload
 
 
-def echo_reply(request: Message) -> bytes:
-    """The answer to an echo request."""
-    return build(ECHO_REPLY, 0, request.rest, request.payload)
-
-
 def error(type: int, code: int, packet: bytes, *, mtu: int = 0) -> bytes:
     """An error about an IPv4 packet (from its header on), quoting its beginning."""
     return build(type, code, mtu, packet[:QUOTED])

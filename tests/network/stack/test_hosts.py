@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.network.stack.endhost import ports
+from cluster.network.stack.endhost.neighbours import Neighbours
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.tcp import events, states
 from cluster.network.stack.tcp.handshakes import CAPACITY
@@ -98,6 +99,22 @@ def test_what_is_not_on_the_link_goes_to_the_gateway_or_nowhere():
     link.settle()
     assert link.frames[-1].data.startswith(link.hosts[1].settings.mac)
     assert ipv4.parse(link.frames[-1].data).destination == FAR
+
+
+def test_what_waits_for_all_neighbours_together_is_bounded():
+    table = Neighbours(mac.of_address(FIRST))
+    frame = Frame(bytes(60_000))
+    for hop in range(1, 201):
+        assert table.find(0.0, hop, FIRST) == b""
+        table.wait(hop, frame)
+    assert table.lost == 200 - (4 << 20) // 60_000
+    for due in (1.0, 2.0, 3.0):
+        silent = table.tick(due, FIRST)
+    assert len(silent) == 200
+    lost = table.lost
+    assert table.find(4.0, 7, FIRST) == b""
+    table.wait(7, frame)
+    assert table.lost == lost
 
 
 def test_neighbours_are_asked_again_when_they_were_silent_for_long():

@@ -15,6 +15,8 @@ TRIES: Final = 3
 """net.ipv4.neigh.*.{ucast,mcast}_solicit."""
 _WAITING: Final = 208 << 10
 """Bytes that wait for one answer; the oldest packet is lost (unres_qlen_bytes)."""
+_WAITING_ALL: Final = 4 << 20
+"""Bytes that wait for all answers together; what comes besides is lost."""
 _ENTRIES: Final = 1024
 """net.ipv4.neigh.default.gc_thresh3."""
 
@@ -47,6 +49,8 @@ class Neighbours:
         """Frames that are to go out."""
         self.generation = 1
         """Another one whenever an address that is known changes."""
+        self._size = 0
+        """Bytes of all that waits."""
         self.lost = 0
         """Packets that found no neighbour."""
 
@@ -77,8 +81,11 @@ class Neighbours:
         neighbour = self._known[hop]
         neighbour.waiting.append(frame)
         neighbour.size += len(frame.data)
-        while neighbour.size > _WAITING:
-            neighbour.size -= len(neighbour.waiting.popleft().data)
+        self._size += len(frame.data)
+        while neighbour.size > _WAITING or self._size > _WAITING_ALL:
+            size = len(neighbour.waiting.popleft().data)
+            neighbour.size -= size
+            self._size -= size
             self.lost += 1
 
     def heard(self, now: float, packet: arp.Packet, *, ours: bool) -> list[Frame]:
@@ -97,6 +104,7 @@ class Neighbours:
         neighbour.at = NEVER
         self._asking.pop(packet.sender, None)
         waiting, neighbour.waiting = neighbour.waiting, deque()
+        self._size -= neighbour.size
         neighbour.size = 0
         lead = neighbour.mac
         return [led(lead, frame) for frame in waiting]
@@ -133,6 +141,7 @@ class Neighbours:
                 continue
             del self._asking[hop]
             del self._known[hop]
+            self._size -= neighbour.size
             self.generation += 1
             self.lost += len(neighbour.waiting)
             silent.append((hop, list(neighbour.waiting)))
@@ -151,7 +160,9 @@ class Neighbours:
         if len(self._known) >= _ENTRIES:
             oldest = next(iter(self._known))
             self._asking.pop(oldest, None)
-            self.lost += len(self._known.pop(oldest).waiting)
+            gone = self._known.pop(oldest)
+            self._size -= gone.size
+            self.lost += len(gone.waiting)
             self.generation += 1
         made = self._known[hop] = _Neighbour()
         return made

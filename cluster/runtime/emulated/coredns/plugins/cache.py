@@ -1,6 +1,7 @@
 """`cache`: answers are kept for as long as they may be, in two stores of a bounded size."""
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,25 +22,28 @@ _DENIAL_TTL: Final = 1800
 _LEAST_TTL: Final = 5
 _FAILURE_TTL: Final = 5
 _CAPACITY: Final = 9984
+_LOOKED_AT: Final = 16
 SUCCESS, DENIAL = "success", "denial"
 _Key = tuple[str, int, bool]
 
 
 @dataclass(slots=True)
-class _Item:
+class Item:
+    """An answer that is kept."""
+
     reply: Reply
     stored: float
     ttl: int
 
 
 @dataclass(slots=True)
-class _Half:
+class Half:
     """What is kept of one kind of answers. `off` are the zones of which nothing is."""
 
     capacity: int
     most: int
     least: int
-    items: dict[_Key, _Item]
+    items: dict[_Key, Item]
     off: tuple[str, ...] = ()
 
 
@@ -49,7 +53,7 @@ class Cache(Plugin):
     name = "cache"
 
     def __init__(
-        self, server: Server, zones: tuple[str, ...], halves: dict[str, _Half], *, stale: float
+        self, server: Server, zones: tuple[str, ...], halves: dict[str, Half], *, stale: float
     ) -> None:
         self._metrics = server.metrics
         self._now = server.call.kernel.clock.now
@@ -105,21 +109,23 @@ class Cache(Plugin):
             return
         half.items.pop(key, None)
         if len(half.items) >= half.capacity:
-            self._make_room(half, now)
-        half.items[key] = _Item(reply, now, ttl)
+            make_room(half, now, self._stale)
+        half.items[key] = Item(reply, now, ttl)
         self._metrics.set("coredns_cache_entries", len(half.items),
                           (*self._labels, ("type", DENIAL if denial else SUCCESS)))  # fmt: skip
 
-    def _make_room(self, half: _Half, now: float) -> None:
-        """Forget what is over, or what is oldest."""
-        over = [
-            key for key, item in half.items.items() if now >= item.stored + item.ttl + self._stale
-        ]
-        for key in over or [next(iter(half.items))]:
-            del half.items[key]
+
+def make_room(half: Half, now: float, stale: float) -> None:
+    """Forget the oldest, and those next to it that are over: not all are looked at, for names
+    that nobody has may be asked for without end.
+    """
+    oldest = list(itertools.islice(half.items.items(), _LOOKED_AT))
+    over = [key for key, item in oldest if now >= item.stored + item.ttl + stale]
+    for key in over or [oldest[0][0]]:
+        del half.items[key]
 
 
-def _aged(query: Query, item: _Item, seconds: int) -> Reply:
+def _aged(query: Query, item: Item, seconds: int) -> Reply:
     """What is kept, with the time to live that it has left."""
     left = max(item.ttl - seconds, 0)
     reply = item.reply
@@ -153,8 +159,8 @@ def setup(directive: Directive, server: Server) -> Plugin:
     if args and args[0].isdigit():
         success = denial = whole(directive, args.pop(0), 1)
     halves = {
-        SUCCESS: _Half(_CAPACITY, success, _LEAST_TTL, {}),
-        DENIAL: _Half(_CAPACITY, denial, _LEAST_TTL, {}),
+        SUCCESS: Half(_CAPACITY, success, _LEAST_TTL, {}),
+        DENIAL: Half(_CAPACITY, denial, _LEAST_TTL, {}),
     }
     zones = tuple(naming.normal(one) for one in args) or server.zones
     stale = 0.0
@@ -173,7 +179,7 @@ def setup(directive: Directive, server: Server) -> Plugin:
     return Cache(server, zones, halves, stale=stale)
 
 
-def _sized(line: Directive, half: _Half) -> None:
+def _sized(line: Directive, half: Half) -> None:
     if not 0 < len(line.args) < 4:
         raise line.wrong("Wrong argument count or unexpected line ending")
     half.capacity = max(whole(line, line.args[0], 1), 1)
