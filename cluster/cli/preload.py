@@ -5,10 +5,17 @@ that is missing here is imported by each process that needs it, later and withou
 `module:function` is imported and called.
 """
 
+import gc
+import importlib
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
+_SHARED: Final = (
+    "ctypes", "psutil", "setproctitle", "cluster.cli.logformat", "cluster.launcher.running",
+)  # fmt: skip
+"""What the supervisor needs, and components too for the most part."""
 WARM: Final = "cluster.cli.preload:warm"
 """Last in each group of which there are several processes: importing a class of an abstract kind
 empties Python's cache of what is a kind of what."""
@@ -49,6 +56,25 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "scheduler": ("cluster.cli.components.scheduler", "cluster.scheduler.component"),
     "registry": ("cluster.cli.components.registry", "cluster.images.registry.component"),
 }  # fmt: skip
+
+
+def share() -> None:
+    """Import what the supervisor and its zygote both need, before one is forked of the other.
+
+    Python's collector stays off until `daemon` or a component puts it on. structlog is imported as
+    where there is no rich: supervised processes write JSON, and rich is 60 modules.
+    """
+    gc.disable()
+    there = sys.modules.get("rich")
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("structlog")
+    finally:
+        del sys.modules["rich"]
+        if there is not None:
+            sys.modules["rich"] = there
+    for module in _SHARED:
+        importlib.import_module(module)
 
 
 def warm() -> None:

@@ -1,7 +1,7 @@
 """The program of the supervisor and of zygotes: `python -m cluster.cli.supervise …`.
 
 `supervise FOLDER DESCRIPTOR` is started by `kubemu up`; `zygote DESCRIPTOR` by a supervisor whose
-zygote died. Little is imported here: the first thing that happens is a fork.
+zygote died. What the supervisor and all components need is imported once, before the first fork.
 """
 
 import os
@@ -33,6 +33,7 @@ def main() -> None:
     # Threads of numpy's libraries could not be forked, and a cluster is many processes already.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     grpcnoise.silence()
+    preload.share()
     match sys.argv[1:]:
         case ["supervise", folder, descriptor]:
             daemon.main(

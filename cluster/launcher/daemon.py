@@ -8,6 +8,7 @@ so does the daemon.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -44,13 +45,16 @@ def main(
 ) -> NoReturn:
     """Be the supervisor of the cluster in `folder`, to its end.
 
-    Call it in a fresh process that has one thread and no gRPC: it forks the zygote first, and
-    then calls `configure`, which sets up logging.
+    Call it in a fresh process that has one thread and has made nothing of gRPC's, though it may
+    have imported that: it forks the zygote first, and then calls `configure`, which sets up
+    logging.
     """
     os.umask(0o077)
+    gc.freeze()
     link, pid = _fork_zygote(handshake, groups, entry)
+    gc.enable()
     configure()
-    from cluster.launcher import running  # gRPC comes with it, so not before the fork
+    from cluster.launcher import running  # gRPC comes with it
 
     spawner = running.spawner(link, pid, commands)
     try:
