@@ -94,6 +94,14 @@ DIGEST = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8
         ({"HEAD": ABSENT, "POST": begun("/a b\x01c")}, r"""Put "/a b\x01c?digest="""),
         ({"HEAD": ABSENT, "POST": begun("http://a..b/x")}, "dial tcp: lookup a..b: no such host"),
         ({"HEAD": ABSENT, "POST": begun(f"http://{'a' * 300}/x")}, "a: no such host"),
+        (
+            {"HEAD": ABSENT, "POST": b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"},
+            "its answer has no Location",
+        ),
+        (
+            {"HEAD": ABSENT, "POST": begun("http://169.254.169.254/latest")},
+            "169.254.169.254 is a link-local address, to which HOST may not send its clients",
+        ),
         ({"HEAD": ABSENT, "POST": UPLOAD}, EOF),
         (
             {"HEAD": ABSENT, "POST": UPLOAD, "PUT": GARBAGE},

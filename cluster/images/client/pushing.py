@@ -87,8 +87,13 @@ class _Push:
         begin = f"/v2/{self._path}/blobs/uploads/"
         async with self._remote.ask("POST", begin, scope=self._scope) as answer:
             where = answer.headers.get("Location", "")
-            if answer.status != 202 or not where:
+            if answer.status != 202:
                 raise await self._failure(answer, f"upload of {part.digest}")
+            if not where:
+                raise faults.Fault(
+                    f"{self._remote.host} takes the upload of {part.digest} (202 Accepted), "
+                    "but its answer has no Location: it does not say where to"
+                )
         mark = "&" if "?" in where else "?"
         headers = {
             "Content-Type": "application/octet-stream", "Content-Length": str(part.size),

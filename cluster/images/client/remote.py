@@ -13,7 +13,7 @@ from yarl import URL
 
 from cluster.api import imagereferences, json_text
 from cluster.images import faults
-from cluster.images.client import challenge, garbled, urls
+from cluster.images.client import challenge, garbled, reach, urls
 from cluster.images.client.credentials import Credentials
 
 _HUB: Final = "registry-1.docker.io"
@@ -235,7 +235,7 @@ async def opened(
         import ssl as tls
 
         ssl = tls.create_default_context(cafile=settings.authority)
-    connector = aiohttp.TCPConnector(limit=8, ssl=ssl)
+    connector = aiohttp.TCPConnector(limit=8, ssl=ssl, socket_factory=reach.Reach(host).socket)
     async with aiohttp.ClientSession(
         timeout=timeout, connector=connector, auto_decompress=False,
         headers={"User-Agent": "kubemu", "Accept-Encoding": "identity"},
@@ -308,9 +308,7 @@ def _why(error: BaseException, remote: Remote) -> str:
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return f"tls: {error.os_error.strerror or error.os_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        refused = isinstance(error.os_error, ConnectionRefusedError)
-        what = "connection refused" if refused else str(error.os_error.strerror or error.os_error)
-        return f"dial tcp {_address(error)}: connect: {what.lower()}"
+        return f"dial tcp {_address(error)}: {_unconnected(error.os_error)}"
     if isinstance(error, aiohttp.ServerTimeoutError) and "connect" in str(error).lower():
         return (
             f"dial tcp: i/o timeout ({remote.host} takes no connection for {settings.connect:g} s)"
@@ -326,6 +324,14 @@ def _why(error: BaseException, remote: Remote) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         return garbled.words(error.message)
     return str(error) or type(error).__name__
+
+
+def _unconnected(error: OSError) -> str:
+    if isinstance(error, reach.Forbidden):
+        return str(error.strerror)
+    refused = isinstance(error, ConnectionRefusedError)
+    what = "connection refused" if refused else str(error.strerror or error)
+    return f"connect: {what.lower()}"
 
 
 def _address(error: aiohttp.ClientConnectorError) -> str:
