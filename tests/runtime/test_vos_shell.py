@@ -53,6 +53,13 @@ PRINTED = [
     ("timeout 3 sleep 10; echo $?", "143\n"),
     ("echo '#!/bin/sh\necho script $1' > /s; chmod +x /s; /s x", "script x\n"),
     ("exec 2>&1; echo a >&2", "a\n"),
+    ("x=$(case a in a) echo sub;; esac); echo $x", "sub\n"),
+    ('echo "$(for i in 1 2; do case $i in 1) echo one;; *) echo "t(w)o";; esac; done)"',
+     "one\nt(w)o\n"),
+    ("echo $(echo a; # it's a ) comment\necho b)", "a b\n"),
+    ("echo $(cat <<E\n:-)\nE\n) z", ":-) z\n"),
+    ("cat <<E; echo $(echo b\n echo c)\na\nE\necho z", "a\nb c\nz\n"),
+    ("echo ${x:-$(case a in (a) echo in;; esac)}; (echo $(echo \")\"))", "in\n)\n"),
     ("export A=1 B=2; printenv A B; printenv NONE A; echo $?", "1\n2\n1\n1\n"),
 ]  # fmt: skip
 
@@ -86,6 +93,7 @@ ENDED = [
     ("readonly r=1; r=2", 2, "sh: r: is read only\n"),
     ("echo $((1/0))", 2, "sh: divide by zero\n"),
     ("if true; then", 2, 'sh: syntax error: unexpected end of file (expecting "fi")\n'),
+    ("echo $(echo a", 2, 'sh: syntax error: unexpected end of file (expecting ")")\n'),
     ("echo 'open", 2, "sh: syntax error: unterminated quoted string\n"),
     ("done", 2, 'sh: syntax error: unexpected "done"\n'),
 ]
@@ -167,3 +175,19 @@ def _io():  # type: ignore[no-untyped-def]
     from cluster.runtime.vos.kernel import Io
 
     return Io()
+
+
+@pytest.mark.parametrize(
+    ("script", "out"),
+    [
+        ("echo first\necho second; fi\necho third\n", "first\n"),
+        ("echo first\ncat <<E\nbody\nE\nif true; then\n", "first\nbody\n"),
+        ("echo first\nexit 0\necho $(\n", "first\n"),
+        ("eval 'echo in\n)'; echo $?", "in\n2\n"),
+        ("echo a; echo b &\nwait\n\n# only this\n)", "a\nb\n"),
+    ],
+)
+def test_a_script_runs_up_to_the_line_that_is_wrong(script: str, out: str) -> None:
+    found = sh(script)
+    assert found.out == out
+    assert (found.code, "syntax error" in found.err) in ((2, True), (0, "eval" in script))

@@ -5,6 +5,7 @@ Bounded: by the length of the text, and in depth. Grammar: POSIX 2.10, with `[[`
 and braces. Without `coproc`.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from cluster.runtime.vos.shell import braces, conditions, syntax
@@ -19,26 +20,32 @@ _ENDS: Final = (";;", ";&", ";;&")
 _STOPS: Final = (")", *_ENDS)
 _DECLARING: Final = frozenset(("declare", "export", "local", "readonly", "typeset"))
 
-__all__ = ["MAX_SCRIPT", "Incomplete", "Wrong", "parse"]
+__all__ = ["MAX_SCRIPT", "Incomplete", "Wrong", "lines", "parse"]
 
 
 def parse(text: str, *, bash: bool = False) -> syntax.Sequence_:
     """The tree of a script. Wrong, Incomplete."""
+    reading = lines(text, bash=bash)
+    return syntax.Sequence_([item for line in reading for item in line.items])
+
+
+def lines(text: str, *, bash: bool = False) -> Iterator[syntax.Sequence_]:
+    """The trees of a script's commands, line by line: what is wrong with one is told when its turn
+    comes, and those before it can have run by then, as a shell has it. Wrong, Incomplete.
+    """
     if len(text) > MAX_SCRIPT:
         raise Wrong("script too long")
     parser = Parser(text, bash=bash)
-    found = parser.sequence()
-    if not parser.scan.at_end:
-        raise Wrong(f'unexpected "{parser.scan.shown()}"')
+    while (found := parser.line()) is not None:
+        yield found
     parser.scan.finish()
-    return found
 
 
 class Parser:
     """Recursive descent over a `Scanner`."""
 
     def __init__(self, text: str, depth: int = 0, *, bash: bool = False) -> None:
-        self.scan = Scanner(text, self._substitution, bash=bash)
+        self.scan = Scanner(text, self._substitution, self._nested, bash=bash)
         self._bash = bash
         self._depth = depth
 
@@ -50,10 +57,38 @@ class Parser:
             raise Wrong(f'unexpected "{inner.scan.shown()}"')
         return found
 
+    def _nested(self, scan: Scanner) -> syntax.Sequence_:
+        """Commands up to a `)`, which is taken."""
+        around, self.scan = self.scan, scan
+        found = self.sequence()
+        scan.expect(")")
+        self.scan = around
+        return found
+
     @staticmethod
     def _check(depth: int) -> None:
         if depth > MAX_DEPTH:
             raise Wrong("nested too deeply")
+
+    def line(self) -> syntax.Sequence_ | None:
+        """Commands up to the end of a line, which is taken with its here-documents; None at the
+        end. Wrong, Incomplete.
+        """
+        scan = self.scan
+        scan.skip_lines()
+        items: list[syntax.AndOr] = []
+        while not scan.at_end:
+            items.append(self._and_or())
+            separator = self._separated(items[-1])
+            if separator in (";", "&"):
+                separator = scan.operator()
+                if separator == "\n":
+                    scan.take(separator)
+            elif not separator and not scan.at_end:
+                raise Wrong(f'unexpected "{scan.shown()}"')
+            if separator == "\n":
+                break
+        return syntax.Sequence_(items) if items else None
 
     def sequence(self) -> syntax.Sequence_:
         """Commands until something ends them: the end, `)`, `;;`, or a word like `done`."""
@@ -67,16 +102,19 @@ class Parser:
                 break
             item = self._and_or()
             items.append(item)
-            separator = scan.operator()
-            if separator == "&":
-                item.background = True
-                scan.take(separator)
-            elif separator in (";", "\n"):
-                scan.take(separator)
-            else:
+            if not self._separated(item):
                 break
         self._depth -= 1
         return syntax.Sequence_(items)
+
+    def _separated(self, item: syntax.AndOr) -> str:
+        """Go past what separates a command from the next: `&`, `;` or a line end, else ""."""
+        separator = self.scan.operator()
+        if separator not in ("&", ";", "\n"):
+            return ""
+        item.background = separator == "&"
+        self.scan.take(separator)
+        return separator
 
     def _and_or(self) -> syntax.AndOr:
         steps = [("", self._pipeline())]

@@ -70,9 +70,14 @@ class Shell:
     # ---- entries -----------------------------------------------------------------------------
 
     async def run(self, text: str, io: Io) -> int:
-        """Run a script to its end; the exit code. What is wrong with it is told on stderr."""
+        """Run a script to its end, line by line; the exit code. What is wrong with it is told on
+        stderr.
+        """
+        code = 0
         try:
-            return await self.sequence(parsing.parse(text, bash=self.state.bash), io)
+            for line in parsing.lines(text, bash=self.state.bash):
+                code = await self.sequence(line, io)
+            return code
         except Wrong as wrong:
             return await self.wrong(wrong, io)
 

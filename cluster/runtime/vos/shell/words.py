@@ -53,12 +53,18 @@ class Scanner:
     """A place in a script. Every method leaves the place after what it took."""
 
     def __init__(
-        self, text: str, substitution: Callable[[str], Sequence_], *, bash: bool = False
+        self,
+        text: str,
+        substitution: Callable[[str], Sequence_],
+        nested: "Callable[[Scanner], Sequence_]",
+        *,
+        bash: bool = False,
     ) -> None:
         self._text = text
         self._bash = bash
         self._at = 0
         self._substitution = substitution
+        self._nested = nested
         self._documents: list[tuple[Redirect, str, bool, bool]] = []
 
     # ---- operators ---------------------------------------------------------------------------
@@ -91,8 +97,9 @@ class Scanner:
     def expect(self, operator: str) -> None:
         """Go past an operator that has to be next. Wrong."""
         if self.operator() != operator:
-            text = f'unexpected "{self.shown()}" (expecting "{operator}")'
-            raise (Incomplete if self.at_end else Wrong)(text)
+            if self.at_end:
+                raise Incomplete(f'unexpected end of file (expecting "{operator}")')
+            raise Wrong(f'unexpected "{self.shown()}" (expecting "{operator}")')
         self.take(operator)
 
     def skip_lines(self) -> None:
@@ -251,7 +258,7 @@ class Scanner:
         if self._bash and text.startswith(_PASSED, self._at):
             writes = text[self._at] == ">"
             self._at += 2
-            return Word((Passed(self._substitution(self._balanced("(")), writes),))
+            return Word((Passed(self._commands(), writes),))
         while self._at < len(text) and text[self._at] not in _META:
             plain = _PLAIN.match(text, self._at)
             if plain is not None:
@@ -333,7 +340,7 @@ class Scanner:
             return Arithmetic(self._inside(inner), quoted)
         if text.startswith("(", self._at):
             self._at += 1
-            return Substitution(self._substitution(self._balanced("(")), quoted)
+            return Substitution(self._commands(), quoted)
         if text.startswith("{", self._at):
             self._at += 1
             return self._braced(quoted)
@@ -347,6 +354,15 @@ class Scanner:
             return Parameter(letter, quoted=quoted)
         return Text("$", quoted)
 
+    def _commands(self) -> Sequence_:
+        """The commands of a `$(…)`, behind what opens it. Here-documents of the line around it
+        begin when that line ends; what it leaves open begins there, too.
+        """
+        around, self._documents = self._documents, []
+        found = self._nested(self)
+        self._documents = [*around, *self._documents]
+        return found
+
     def _braced(self, quoted: bool) -> Parameter:
         inner = self._balanced("{")
         found = parameters.read(inner, self._inside, quoted=quoted, bash=self._bash)
@@ -356,11 +372,14 @@ class Scanner:
 
     def _inside(self, text: str) -> Word:
         """A word that may have blanks in it."""
-        inner = Scanner(text, self._substitution, bash=self._bash)
+        inner = self._another(text)
         parts: list[Part] = []
         while inner._at < len(text):
             parts += inner._any()
         return Word(tuple(parts))
+
+    def _another(self, text: str) -> "Scanner":
+        return Scanner(text, self._substitution, self._nested, bash=self._bash)
 
     def _any(self) -> list[Part]:
         letter = self._text[self._at]
@@ -444,7 +463,7 @@ class Scanner:
         text = "".join(lines)
         if quoted:
             return Word((Text(text, quoted=True),))
-        inner = Scanner(text, self._substitution, bash=self._bash)
+        inner = self._another(text)
         return Word(tuple(inner._double("")))
 
 
