@@ -99,7 +99,7 @@ class Stream:
         while True:
             if self.closed:
                 raise error(errno.EPIPE)
-            if connection.inbound.buffer:
+            if connection.inbound.buffer.size:
                 return connection.take(most if most > 0 else 1)
             if connection.inbound.finished:
                 return b""

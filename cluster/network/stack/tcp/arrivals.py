@@ -117,7 +117,7 @@ def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them 
     connection.window_at = position
     if size:
         inbound.next = position + size
-        inbound.buffer += payload
+        inbound.buffer.put(payload)
         connection.memory.used += size
         connection.events |= events.READABLE
         _schedule(connection, now, size)

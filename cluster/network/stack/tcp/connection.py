@@ -200,7 +200,7 @@ class Connection:
     @property
     def readable(self) -> int:
         """Bytes that `take` would give now."""
-        return len(self.inbound.buffer)
+        return self.inbound.buffer.size
 
     @property
     def finished(self) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cluster.network.stack.tcp.arrived import Arrived
 from cluster.network.stack.tcp.segment import HALF, MASK
 from cluster.network.stack.tcp.settings import TIGHT, Memory
 
@@ -58,7 +59,7 @@ class Inbound:
         self.scale = 0
         self.fin = -1
         """Where the peer's FIN stands, once it is known."""
-        self.buffer = bytearray()
+        self.buffer = Arrived()
         self.deaf = False
         """Nobody will take what arrives: it is acknowledged and thrown away."""
         self.duplicate: tuple[int, int] | None = None
@@ -133,14 +134,7 @@ class Inbound:
 
     def take(self, most: int) -> bytes:
         """At most `most` bytes of what stands in order."""
-        buffer = self.buffer
-        if most >= len(buffer):
-            taken = bytes(buffer)
-            buffer.clear()
-        else:
-            with memoryview(buffer) as view:
-                taken = bytes(view[:most])
-            del buffer[:most]
+        taken = self.buffer.take(most)
         self._memory.used -= len(taken)
         return taken
 
@@ -155,7 +149,7 @@ class Inbound:
     def _append(self, payload: bytes | bytearray) -> None:
         self.next += len(payload)
         if not self.deaf:
-            self.buffer += payload
+            self.buffer.put(payload)
             self._memory.used += len(payload)
 
     def _last(self) -> int:
@@ -238,7 +232,7 @@ class Inbound:
         memory, most = self._memory, self.capacity
         if memory.used >= memory.limit:
             most = min(most, TIGHT)
-        left = most - len(self.buffer)
+        left = most - self.buffer.size
         return left if left > 0 else 0
 
     def window(self) -> int:
