@@ -19,6 +19,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from cluster.network.stack.endhost.addressing import Addressing
 from cluster.network.stack.endhost.datagrams import MAX_PAYLOAD, Received, Socket
 from cluster.network.stack.endhost.echoes import Answer, Echo, Echoes
 from cluster.network.stack.endhost.errors import Allowance, IcmpError
@@ -33,7 +34,7 @@ from cluster.network.stack.endhost.streams import Streams
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.stack.reassembly import Reassembly
 from cluster.network.stack.tcp.settings import Memory
-from cluster.network.wire import addresses, arp, ethernet, icmp, ipv4, mac, tcp, udp
+from cluster.network.wire import arp, ethernet, icmp, ipv4, mac, tcp, udp
 from cluster.network.wire.frame import Frame
 
 _ROUNDS: Final = 64
@@ -56,8 +57,8 @@ class Host:
     ) -> None:
         self.settings = settings
         self._generator = generator
-        self._own = {address: None for address, _ in settings.addresses}
-        self._first = settings.addresses[0][0] if settings.addresses else addresses.ANY
+        self.addressing = Addressing(settings)
+        self._own = self.addressing.own
         self._out: list[Frame] = []
         self._local: list[Frame] = []
         self.neighbours = Neighbours(settings.mac)
@@ -95,15 +96,14 @@ class Host:
         EADDRNOTAVAIL, EADDRINUSE.
         """
         local = source or Endpoint(0, 0)
-        address = self._source(local.address, to.address)
-        self._hop(to.address)
+        address = self.addressing.source(local.address, to.address)
         return self.tcp.connect(now, Endpoint(address, local.port), to)
 
     def listen(self, now: float, port: int, address: int = 0, backlog: int = 128) -> Listener:
         """Listen at a port (0: a free one) of an address (0: of all). OSError EADDRINUSE,
         EADDRNOTAVAIL.
         """
-        self._check_own(address)
+        self.addressing.check(address)
         made = self.tcp.listen(Endpoint(address, port), backlog)
         self._release(now, ipv4.TCP, made.local.port)
         return made
@@ -117,7 +117,7 @@ class Host:
         address: int = 0,
     ) -> Socket:
         """A UDP socket. OSError as `listen`."""
-        self._check_own(address)
+        self.addressing.check(address)
         made = Socket(
             self, Endpoint(address, port or self.udp.ephemeral(lambda _: True)), received, failed
         )
@@ -139,8 +139,7 @@ class Host:
         """Ping: send an echo request with `size` bytes. OSError ENETUNREACH, EMSGSIZE."""
         if not 0 <= size <= MAX_PAYLOAD:
             raise error(errno.EMSGSIZE)
-        address = self._source(source, target)
-        self._hop(target)
+        address = self.addressing.source(source, target)
         made = self._echoes.make(now, answered)
         payload = bytes(index & 0xFF for index in range(min(size, 256))) * (size // 256 + 1)
         rest = made.identifier << 16 | sequence & 0xFFFF
@@ -158,8 +157,7 @@ class Host:
         """
         if len(data) > MAX_PAYLOAD:
             raise error(errno.EMSGSIZE)
-        address = self._source(source.address, target.address)
-        self._hop(target.address)
+        address = self.addressing.source(source.address, target.address)
         message = udp.build(address, target.address, source.port, target.port, data)
         self.send_packet(now, address, target.address, ipv4.UDP, message, ttl=ttl)
 
@@ -200,7 +198,7 @@ class Host:
 
     def send_frame(self, now: float, target: int, source: int, frame: Frame) -> None:
         """Send a frame without its destination to who takes packets for `target`."""
-        if self._is_here(target):
+        if self.addressing.is_here(target):
             self._local.append(frame)
             self.wanted()
             return
@@ -218,7 +216,7 @@ class Host:
         """The Ethernet address of a hop; b"" where it is not known yet (or is nobody's: 0)."""
         if self.settings.gateway_mac:
             return self.settings.gateway_mac
-        return self.neighbours.find(now, hop, source or self._first) if hop else b""
+        return self.neighbours.find(now, hop, source or self.addressing.first) if hop else b""
 
     def lead(self, now: float, flow: Flow) -> None:
         """Find where the frames of a flow go."""
@@ -232,7 +230,7 @@ class Host:
 
     def emit(self, flow: Flow, frame: Frame) -> None:
         """A frame of a flow: for the link, this host itself, or for when its hop is known."""
-        if not flow.hop and self._is_here(flow.peer.address):
+        if not flow.hop and self.addressing.is_here(flow.peer.address):
             self._local.append(frame)
         elif flow.framing.destination:
             self._out.append(frame)
@@ -242,39 +240,6 @@ class Host:
     def mss(self, target: int) -> int:
         """The longest TCP payload, with options, of a packet to an address."""
         return self._paths.mtu(target) - ipv4.HEADER - tcp.HEADER
-
-    def _source(self, address: int, target: int) -> int:
-        """The address that packets to `target` come from. OSError EADDRNOTAVAIL."""
-        if address:
-            if not self.settings.any_address:
-                self._check_own(address)
-            return address
-        if target in self._own:
-            return target
-        if not self._first:
-            raise error(errno.EADDRNOTAVAIL)
-        for own, length in self.settings.addresses:
-            if not (own ^ target) & addresses.mask(length):
-                return own
-        return self._first
-
-    def _hop(self, target: int) -> int:
-        """Who takes packets for an address. OSError ENETUNREACH."""
-        hop = self.settings.hop(target)
-        if not hop and not self.settings.gateway_mac and not self._is_here(target):
-            raise error(errno.ENETUNREACH)
-        return hop
-
-    def hop(self, target: int) -> int:
-        """Whose Ethernet address packets go to; 0: this host itself, or nobody."""
-        return 0 if self._is_here(target) else self.settings.hop(target)
-
-    def _is_here(self, address: int) -> bool:
-        return self.settings.loops and address in self._own
-
-    def _check_own(self, address: int) -> None:
-        if address and address not in self._own and not self.settings.any_address:
-            raise error(errno.EADDRNOTAVAIL)
 
     # ---- what arrives ------------------------------------------------------------------------
 
@@ -473,7 +438,7 @@ class Host:
         """Time has come to the deadline; `pull` has what follows."""
         self.tcp.tick(now)
         if self.neighbours.asking:
-            for _, frames in self.neighbours.tick(now, self._first):
+            for _, frames in self.neighbours.tick(now, self.addressing.first):
                 for frame in frames:
                     self._nobody(now, frame)
         for data in self._reassembly.tick(now):

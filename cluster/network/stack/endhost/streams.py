@@ -99,7 +99,7 @@ class Streams:
 
     def add(self, local: Endpoint, peer: Endpoint, connection: Connection) -> Flow:
         """Have a connection between two ends."""
-        hop = self._host.hop(peer.address)
+        hop = self._host.addressing.hop(peer.address)
         flow = Flow(local, peer, connection, hop, self._random.getrandbits(16))
         self.flows[flow.key] = flow
         dirty, host = self._dirty, self._host
