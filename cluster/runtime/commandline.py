@@ -99,13 +99,12 @@ def _only_words(argv: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(1024)
 def _understood(argv: tuple[str, ...]) -> bool:
     from cluster.runtime.vos.programs import PROGRAMS
-    from cluster.runtime.vos.programs.system import NETWORK
     from cluster.runtime.vos.shell.builtins import BUILTINS
 
     named = _named(argv)
     if named is None:
         return False
-    known = (set(PROGRAMS) - set(NETWORK)) | set(BUILTINS)
+    known = set(PROGRAMS) | set(BUILTINS)
     return all(one in known for one in named)
 
 

@@ -180,7 +180,7 @@ def test_ping_counts() -> None:
         ("ping nobody", "ping: bad address 'nobody'\n"),
         ("nslookup nobody", "Server:\t\t127.0.0.1\nAddress:\t127.0.0.1:53\n\n"
                             ";; connection timed out; 127.0.0.1: connection refused\n\n"),
-        ("dig web", "dig: not built: use wget, or nslookup\n"),
+        ("dig web", "sh: dig: not found\n"),
         ("telnet localhost 1",
          "telnet: can't connect to remote host (127.0.0.1): Connection refused\n"),
         ("nc -l", "nc: bad or missing local port\n"),

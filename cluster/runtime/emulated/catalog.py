@@ -34,7 +34,10 @@ BUILT_IN: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("curlimages/curl", "curl/curl", "alpine/curl", "appropriate/curl", "byrnedo/alpine-curl",
          "radial/busyboxplus", "nicolaka/netshoot", "tutum/curl", "tutum/dnsutils",
-         "giantswarm/tiny-tools", "arunvelsriram/utils", "library/buildpack-deps"),
+         "giantswarm/tiny-tools", "arunvelsriram/utils", "library/buildpack-deps",
+         "e2e-test-images/jessie-dnsutils", "kubernetes-e2e-test-images/jessie-dnsutils",
+         "kubernetes-e2e-test-images/dnsutils", "infoblox/dnstools",
+         "wbitt/network-multitool", "praqma/network-multitool"),
         "clients",
     ),
     **dict.fromkeys(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cluster.runtime.emulated import bindtools
 from cluster.runtime.emulated.image import Image
 from cluster.runtime.vos.kernel import Call
 
@@ -26,10 +27,14 @@ IMAGES: Final = (
         files={"/home/curl_user/": ""}, programs={"/entrypoint.sh": entrypoint},
     ),
     Image(names=("alpine/curl", "appropriate/curl", "byrnedo/alpine-curl"), entrypoint=("curl",)),
+    Image(names=("radial/busyboxplus", "tutum/curl"), cmd=("/bin/sh",)),
     Image(
-        names=("radial/busyboxplus", "nicolaka/netshoot", "tutum/curl", "tutum/dnsutils",
-               "giantswarm/tiny-tools", "arunvelsriram/utils"),
-        cmd=("/bin/sh",),
+        names=("nicolaka/netshoot", "tutum/dnsutils", "giantswarm/tiny-tools",
+               "arunvelsriram/utils", "e2e-test-images/jessie-dnsutils",
+               "kubernetes-e2e-test-images/jessie-dnsutils",
+               "kubernetes-e2e-test-images/dnsutils", "infoblox/dnstools",
+               "wbitt/network-multitool", "praqma/network-multitool"),
+        cmd=("/bin/sh",), programs=bindtools.PROGRAMS,
     ),
     Image(names=("library/buildpack-deps",), cmd=("bash",)),
 )  # fmt: skip

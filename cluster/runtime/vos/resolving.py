@@ -182,6 +182,16 @@ async def exchanged(
     packet: bytes, number: int, to: Endpoint, net: Network, *, follow: bool = True
 ) -> "dnslib.DNSRecord":
     """One question to one server; a cut answer is asked for again by TCP if `follow`. OSError."""
+    answer, _ = await by_datagram(packet, number, to, net)
+    if follow and answer.header.tc:
+        return await over_stream(packet, number, to, net)
+    return answer
+
+
+async def by_datagram(
+    packet: bytes, number: int, to: Endpoint, net: Network
+) -> "tuple[dnslib.DNSRecord, int]":
+    """An answer over UDP, which may be cut, and its size in bytes. OSError."""
     sock = net.datagrams()
     try:
         sock.send(packet, to)
@@ -189,16 +199,21 @@ async def exchanged(
             data, sender = await sock.receive()
             answer = _parsed(data, number) if sender.port == to.port else None
             if answer is not None:
-                break
+                return answer, len(data)
     finally:
         sock.close()
-    if follow and answer.header.tc:
-        return await over_stream(packet, number, to, net)
-    return answer
 
 
 async def over_stream(packet: bytes, number: int, to: Endpoint, net: Network) -> "dnslib.DNSRecord":
     """The same over TCP. OSError."""
+    answer, _ = await by_stream(packet, number, to, net)
+    return answer
+
+
+async def by_stream(
+    packet: bytes, number: int, to: Endpoint, net: Network
+) -> "tuple[dnslib.DNSRecord, int]":
+    """An answer over TCP, and its size in bytes. OSError."""
     stream = await net.connect(to.address, to.port)
     try:
         await stream.send(len(packet).to_bytes(2, "big") + packet)
@@ -213,7 +228,7 @@ async def over_stream(packet: bytes, number: int, to: Endpoint, net: Network) ->
     answer = _parsed(data[2:], number)
     if answer is None:
         raise ConnectionResetError
-    return answer
+    return answer, len(data) - 2
 
 
 def _parsed(data: bytes, number: int) -> "dnslib.DNSRecord | None":

@@ -7,6 +7,7 @@ net, nettest, openidmetadata, port-forward-tester, no-snat-test-proxy, resource-
 from collections.abc import Sequence
 from typing import Final
 
+from cluster.runtime.emulated import bindtools
 from cluster.runtime.emulated.agnhost import flags, once, servers
 from cluster.runtime.emulated.agnhost.netexec import netexec
 from cluster.runtime.emulated.image import Image
@@ -92,6 +93,6 @@ IMAGES: Final = (
         ports=(80, 8080, 8081, 9376),
         files={"/uploads/": ""},
         programs={"/agnhost": agnhost, "agnhost": agnhost, "agnhost-2": agnhost,
-                  "/agnhost-2": agnhost},
+                  "/agnhost-2": agnhost, **bindtools.PROGRAMS},
     ),
 )  # fmt: skip

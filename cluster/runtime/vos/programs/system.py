@@ -272,18 +272,8 @@ async def uptime(call: Call) -> int:
     return 0
 
 
-NETWORK: Final = ("dig",)
-"""Programs of the network that are not built: they say so."""
-
-
-async def network(call: Call) -> int:
-    """A program that is not built."""
-    return await call.complain("not built: use wget, or nslookup", 1)
-
-
 PROGRAMS: Final[dict[str, Program]] = {
     "clear": clear, "date": date, "env": env, "hostname": hostname, "kill": kill,
     "nohup": nohup, "printenv": env, "ps": ps, "pwd": pwd, "sleep": sleep, "stty": stty,
     "timeout": timeout, "tty": tty, "uname": uname, "uptime": uptime, "which": which,
-    **dict.fromkeys(NETWORK, network),
 }  # fmt: skip

@@ -14,6 +14,15 @@ _TYPES: Final = ("A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT", "
 
 async def nslookup(call: Call) -> int:
     """`nslookup [-type=TYPE] HOST [SERVER]`."""
+    return await _run(call, ":")
+
+
+async def of_bind(call: Call) -> int:
+    """The same as BIND's shows it."""
+    return await _run(call, "#")
+
+
+async def _run(call: Call, mark: str) -> int:
     kinds = ["A", "AAAA"]
     words = []
     for word in call.argv[1:]:
@@ -33,15 +42,15 @@ async def nslookup(call: Call) -> int:
     pointer = _reverse(words[0])
     if pointer is not None:
         kinds = ["PTR"]
-    return await _ask(call, pointer or words[0], kinds, told, search=pointer is None)
+    return await _ask(call, pointer or words[0], kinds, told, mark, search=pointer is None)
 
 
 async def _ask(
-    call: Call, name: str, kinds: list[str], told: resolving.Settings, *, search: bool
+    call: Call, name: str, kinds: list[str], told: resolving.Settings, mark: str, *, search: bool
 ) -> int:
     server = told.servers[0]
     shown = f"[{server}]" if ":" in server else server
-    await call.out(f"Server:\t\t{server}\nAddress:\t{shown}:{resolving.PORT}\n\n")
+    await call.out(f"Server:\t\t{server}\nAddress:\t{shown}{mark}{resolving.PORT}\n\n")
     names = resolving.candidates(name, told) if search else [name]
     missing = ""
     for full in names:
@@ -52,7 +61,7 @@ async def _ask(
             except resolving.Unanswered as error:
                 await call.out(f";; connection timed out; {error}\n\n")
                 return 1
-            found += _lines(answer)
+            found += _lines(answer, mark)
             if answer.header.rcode == resolving.NO_DOMAIN:
                 missing = f"** server can't find {full}: NXDOMAIN\n\n"
         if found:
@@ -64,14 +73,15 @@ async def _ask(
     return 1
 
 
-def _lines(answer: "dnslib.DNSRecord") -> list[str]:
-    """The records of an answer, as busybox shows them."""
+def _lines(answer: "dnslib.DNSRecord", mark: str) -> list[str]:
+    """The records of an answer, as busybox shows them, or BIND: it leaves names their last dot."""
     import dnslib
 
     lines = []
     for one in answer.rr:
         name, kind = str(one.rname).rstrip("."), str(dnslib.QTYPE.get(one.rtype))
-        value = str(one.rdata).rstrip(".")
+        value = str(one.rdata)
+        value = value if mark == "#" else value.rstrip(".")
         if kind in ("A", "AAAA"):
             lines.append(f"Name:\t{name}\nAddress: {value}\n")
         elif kind == "CNAME":

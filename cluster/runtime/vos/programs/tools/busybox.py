@@ -6,7 +6,7 @@ from cluster.runtime.vos.kernel import Call, Program
 
 _VERSION: Final = "BusyBox v1.37.0 (emulated by kubemu) multi-call binary."
 _NOT_ITS: Final = frozenset(
-    ("apk", "apt", "apt-get", "bash", "busybox", "curl", "dash", "dig", "dnf", "gawk", "mawk",
+    ("apk", "apt", "apt-get", "bash", "busybox", "curl", "dash", "dnf", "gawk", "mawk",
      "yum")
 )  # fmt: skip
 """Programs of the userland that busybox does not have."""
