@@ -192,7 +192,7 @@ TOGETHER: tuple[Scenario, ...] = (
         ],
     ),
     Scenario(
-        "with the external policy Local a node without endpoints has none for others",
+        "with the external policy Local a node leads to its own endpoints alone, and knows clients",
         service(
             "outside", "app: far", "type: NodePort, externalTrafficPolicy: Local", "nodePort: 31082"
         ),
@@ -200,6 +200,9 @@ TOGETHER: tuple[Scenario, ...] = (
             ask("here", "service/outside:80", "far as here"),
             ask("here", "node/node-1:31082", "far as here"),
             ask("away", "node/node-2:31082", "far as away"),
+            ask("here", "node/node-2:31082", "far as node-1"),
+            ask("away", "node/node-1:31082", "timeout"),
+            # A real socket that is open accepts: where nobody would answer there is none.
             ask("machine", "node/node-1:31082", "refused"),
             ask("machine", "node/node-2:31082", "far as machine"),
         ],
