@@ -190,7 +190,7 @@ class Flow:
         if tunnel is not None:
             changed = changed[len(tunnel.header) :]
         whole = Frame(
-            changed + data[self._tail :],
+            b"".join((changed, memoryview(data)[self._tail :])),  # it may be long: copied once
             frame.gso_size,
             frame.csum_start,
             frame.csum_offset,

@@ -240,7 +240,9 @@ def _advance(
     outbound.acknowledged(now, reached, echoed)
     if outbound.board.total or outbound.phase:
         outbound.detect()
-    if outbound.phase or ((outbound.buffer or outbound.ended) and outbound.next < outbound.end):
+    if outbound.phase or (
+        (outbound.buffer.size or outbound.ended) and outbound.next < outbound.end
+    ):
         connection.want()
     if connection.full:
         connection.freed()

@@ -194,7 +194,7 @@ class Connection:
         most = self.settings.send_buffer
         if self.memory.used >= self.memory.limit:
             most = min(most, TIGHT)
-        left = most - len(self.outbound.buffer)
+        left = most - self.outbound.buffer.size
         return left if left > 0 else 0
 
     @property
@@ -218,7 +218,7 @@ class Connection:
             self.full = True
             size = room
         if size:
-            self.outbound.buffer += data
+            self.outbound.buffer.put(data)
             self.memory.used += size
             if not self._queued:
                 self._queued = True
@@ -281,10 +281,10 @@ class Connection:
             found, self._immediate = self._immediate, found
         if self.state in states.TRANSFERRING:
             outbound = self.outbound
-            start = outbound.whole(now) if outbound.buffer else -1
+            start = outbound.whole(now) if outbound.buffer.size else -1
             if start >= 0:
                 segment = self._segment(now, tcp.ACK | tcp.PSH, start)
-                segment.payload = outbound.buffer[start - outbound.base :]
+                segment.payload = outbound.payload(start, outbound.next)
                 found.append(segment)
                 return found
             if outbound.phase or outbound.next < outbound.end:
@@ -393,7 +393,7 @@ class Connection:
 
     def freed(self) -> None:
         """There is room in the full buffer again, perhaps enough to tell of."""
-        if self.room * _LOW_WATER >= self.settings.send_buffer or not self.outbound.buffer:
+        if self.room * _LOW_WATER >= self.settings.send_buffer or not self.outbound.buffer.size:
             self.full = False
             self.events |= events.WRITABLE
 

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final
 
 from cluster.network.stack.tcp.congestion import NewReno
+from cluster.network.stack.tcp.kept import Kept
 from cluster.network.stack.tcp.scoreboard import Scoreboard
 from cluster.network.stack.tcp.segment import HALF, MASK
 from cluster.network.stack.tcp.settings import DUPLICATES, Memory
@@ -74,7 +75,7 @@ class Outbound:
         """The first position that was never sent."""
         self.base = 1
         """The position of the buffer's first byte."""
-        self.buffer = bytearray()
+        self.buffer = Kept()
         self.ended = False
         """Whether a FIN follows the buffer."""
         self.limit = 0
@@ -124,12 +125,12 @@ class Outbound:
     @property
     def top(self) -> int:
         """The position behind the last byte of the buffer."""
-        return self.base + len(self.buffer)
+        return self.base + self.buffer.size
 
     @property
     def end(self) -> int:
         """The position behind all there is to send, FIN included."""
-        return self.base + len(self.buffer) + self.ended
+        return self.base + self.buffer.size + self.ended
 
     @property
     def flight(self) -> int:
@@ -145,18 +146,18 @@ class Outbound:
         """The sequence number of a position."""
         return (self.start + position) & MASK
 
-    def payload(self, start: int, end: int) -> bytearray:
+    def payload(self, start: int, end: int) -> bytes:
         """The data between two positions."""
-        return self.buffer[start - self.base : end - self.base]
+        return self.buffer.part(start - self.base, end - self.base)
 
     def put(self, data: bytes | memoryview) -> None:
         """Take data to send."""
-        self.buffer += data
+        self.buffer.put(data)
         self._memory.used += len(data)
 
     def drop(self) -> None:
         """Forget all."""
-        self._memory.used -= len(self.buffer)
+        self._memory.used -= self.buffer.size
         self.buffer.clear()
         self.board.clear()
         self.timeout_at = None
@@ -185,11 +186,8 @@ class Outbound:
         self.unacknowledged = position
         gone = position - self.base
         if gone > 0:
-            if gone >= len(self.buffer):
-                gone = len(self.buffer)  # the FIN may be behind it
-                self.buffer.clear()
-            else:
-                del self.buffer[:gone]
+            gone = min(gone, self.buffer.size)  # the FIN may be behind it
+            self.buffer.drop(gone)
             self.base += gone
             self._memory.used -= gone
         self.duplicates = 0
@@ -330,7 +328,7 @@ class Outbound:
         is to be thought of; counts it as sent. -1 otherwise.
         """
         start = self.next
-        behind = self.base + len(self.buffer)
+        behind = self.base + self.buffer.size
         if (
             not 0 < behind - start <= self.mss
             or behind > self.limit
