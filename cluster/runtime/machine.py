@@ -267,6 +267,11 @@ class Machine:
                 kernel.environment["HOME"] = next(homes, "/")
         return dict(kernel.environment)
 
+    def check(self) -> None:
+        """See that its working directory is one. Refused."""
+        if not self.kernel.files.is_folder(self._cwd):
+            raise Refused(f"error during container init: mkdir {self._cwd}: {self._adrift}")
+
     def _start(
         self,
         argv: Sequence[str],
@@ -278,8 +283,7 @@ class Machine:
         if not argv:
             raise Refused("no command specified")
         words = list(argv)
-        if not self.kernel.files.is_folder(self._cwd):
-            raise Refused(f"error during container init: mkdir {self._cwd}: {self._adrift}")
+        self.check()
         if not self.kernel.files.seen_by(self.kernel.who).allows(self._cwd, SEARCH):
             text = f'chdir to cwd ("{self._cwd}") set in config.json failed: permission denied'
             raise Refused(text)

@@ -132,7 +132,7 @@ def completed(config: pb.ContainerConfig, image: RegistryImage) -> pb.ContainerC
         del found.envs[:]
         found.envs.extend([*mine, *theirs])
     if not config.working_dir:
-        found.working_dir = str(inner.get("WorkingDir") or "")
+        found.working_dir = working_dir(image)
     return found
 
 
@@ -165,6 +165,11 @@ def release(reference: imagereferences.Reference, image: RegistryImage | None) -
 def stop_signal(image: RegistryImage) -> str:
     """The signal that an image says its containers end with; "" where it says none."""
     return str(_inner(image).get("StopSignal") or "")
+
+
+def working_dir(image: RegistryImage) -> str:
+    """Where an image says that its containers work; "" where it says nothing."""
+    return str(_inner(image).get("WorkingDir") or "")
 
 
 def exposed(image: RegistryImage) -> tuple[int, ...]:

@@ -233,6 +233,8 @@ class Sim(simmachines.Machines):
                 raise rpc.Failure("UNKNOWN", f'container "{container.id}" went while it started')
         if told.program and not told.sleeps:
             told = await self._begun(container)
+        else:
+            await self.placed(container)
         container.state = State.RUNNING
         container.started_at = self.time()
         self._tell(container.sandbox, container.id, Change.STARTED)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
 from cluster.api.curves import Curve
-from cluster.runtime import endings, logs, messages, podprocesses, podspaces, simstreams
+from cluster.runtime import (
+    endings,
+    logs,
+    messages,
+    podprocesses,
+    podspaces,
+    registryimages,
+    simstreams,
+)
 from cluster.runtime.config import LogFiles
 from cluster.runtime.emulated import catalog
 from cluster.runtime.machine import OUT, Machine, Refused
@@ -123,13 +131,31 @@ class Machines(simstreams.Streams):
         try:
             self.machine(container).run(argv, functools.partial(self.exit, container))
         except Refused as refused:
-            text = (
-                "failed to create containerd task: failed to create shim task: OCI runtime "
-                "create failed: runc create failed: unable to start container process: "
-                f"{refused}: unknown"
-            )
-            self.never_began(container, text)
-            raise rpc.Failure("UNKNOWN", text) from refused
+            raise self._not_created(container, refused) from refused
+
+    async def placed(self, container: Container) -> None:
+        """See that a container has its working directory, though nothing runs there yet: the image
+        has its own, one that the pod asks for is looked at. rpc.Failure.
+        """
+        asked = container.config.working_dir
+        if asked in ("", "/", _own_folder(container)):
+            return
+        known = container.machine, container.log
+        try:
+            (await self.made(container)).check()
+        except Refused as refused:
+            raise self._not_created(container, refused) from refused
+        if not podprocesses.shares(container):
+            container.machine, container.log = known  # who is never looked at has none
+
+    def _not_created(self, container: Container, refused: Refused) -> rpc.Failure:
+        text = (
+            "failed to create containerd task: failed to create shim task: OCI runtime "
+            "create failed: runc create failed: unable to start container process: "
+            f"{refused}: unknown"
+        )
+        self.never_began(container, text)
+        return rpc.Failure("UNKNOWN", text)
 
     @staticmethod
     def _announce(container: Container, log: logs.Log, at: float) -> None:
@@ -144,6 +170,13 @@ class Machines(simstreams.Streams):
             container.machine.emit(line)
         else:
             self.log(container).write(OUT, line.encode(errors="replace") + b"\n")
+
+
+def _own_folder(container: Container) -> str:
+    """The working directory that its image has made."""
+    if container.pulled is not None:
+        return registryimages.working_dir(container.pulled)
+    return container.emulated.working_dir if container.emulated is not None else ""
 
 
 def last_words(container: Container, machine: Machine) -> str:

@@ -73,6 +73,8 @@ _BEGUN = "runc create failed: unable to start container process: "
         (["/etc/passwd/x"], {}, 'exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory'),
         (["sh", "-c", "echo no"], {"working_dir": "/etc/passwd"},
          "error during container init: mkdir /etc/passwd: not a directory"),
+        (["sleep", "60"], {"working_dir": "/etc/passwd"},
+         "error during container init: mkdir /etc/passwd: not a directory"),
     ],
 )  # fmt: skip
 def test_what_cannot_begin_says_why_in_the_words_of_runc(play, command, config, why):

@@ -270,6 +270,21 @@ async def forward(node: Node, port: int, data: bytes) -> list[pb.PortForwardOutp
     return [one async for one in await node.cri.stream_port_forward(inputs())]
 
 
+@pytest.mark.parametrize("image", ["nginx", "team/unknown", "pause"])
+def test_who_sleeps_needs_a_working_directory_too(image: str) -> None:
+    async def wrong(node: Node) -> None:
+        with pytest.raises(rpc.Failure, match="mkdir /etc/passwd/x: not a directory: unknown"):
+            await node.start(image=image, working_dir="/etc/passwd/x")
+
+    async def right(node: Node) -> None:
+        cid = await node.start(image=image, working_dir="/tmp")
+        assert (await node.status(cid)).state == 1
+        assert node.cri.driver.containers[cid].machine is None  # type: ignore[attr-defined]
+
+    on_a_node(wrong)
+    on_a_node(right)
+
+
 def test_a_declared_port_is_served_and_noted_in_the_log() -> None:
     async def story(node: Node) -> None:
         cid = await node.start()

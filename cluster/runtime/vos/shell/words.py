@@ -372,14 +372,11 @@ class Scanner:
 
     def _inside(self, text: str) -> Word:
         """A word that may have blanks in it."""
-        inner = self._another(text)
+        inner = Scanner(text, self._substitution, self._nested, bash=self._bash)
         parts: list[Part] = []
         while inner._at < len(text):
             parts += inner._any()
         return Word(tuple(parts))
-
-    def _another(self, text: str) -> "Scanner":
-        return Scanner(text, self._substitution, self._nested, bash=self._bash)
 
     def _any(self) -> list[Part]:
         letter = self._text[self._at]
@@ -463,7 +460,7 @@ class Scanner:
         text = "".join(lines)
         if quoted:
             return Word((Text(text, quoted=True),))
-        inner = self._another(text)
+        inner = Scanner(text, self._substitution, self._nested, bash=self._bash)
         return Word(tuple(inner._double("")))
 
 
