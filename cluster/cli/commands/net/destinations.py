@@ -10,6 +10,8 @@ from cluster.network.wire import addresses
 
 _DOMAIN: Final = ".svc.cluster.local"
 _SLICES: Final = "endpointslices.discovery.k8s.io"
+_MOST_ALIASES: Final = 8
+"""Services of type ExternalName that lead from one to the next."""
 _OF_SERVICE: Final = "kubernetes.io/service-name"
 
 
@@ -44,8 +46,10 @@ async def _found(net: common.Net, name: str, namespace: str, port: int) -> Desti
         return await _service(net, rest, namespace, port)
     if slash and kind in ("node", "nodes"):
         return await _node(net, rest)
+    if slash and kind in ("pod", "pods"):
+        return await _pod(net, rest, namespace)
     if slash:
-        return await _pod(net, rest if kind in ("pod", "pods") else name, namespace)
+        return await _qualified(net, name, port)
     if _is_address(name):
         return Destination(name, name)
     if "." in name:
@@ -65,6 +69,19 @@ async def _found(net: common.Net, name: str, namespace: str, port: int) -> Desti
         ) from None
 
 
+async def _qualified(net: common.Net, text: str, port: int) -> Destination:
+    """NAMESPACE/NAME: of a pod, else of a service."""
+    if await net.find_pod(text, "") is not None:
+        return await _pod(net, text, "")
+    try:
+        return await _service(net, text, "", port)
+    except errors.NotFound:
+        space, _, name = text.rpartition("/")
+        raise common.Failed(
+            f'"{name}" is neither a pod nor a service in namespace {space}'
+        ) from None
+
+
 async def _pod(net: common.Net, text: str, namespace: str) -> Destination:
     pod = await net.pod(text, namespace)
     found = await net.client.get("pods", pod.name, pod.namespace)
@@ -81,7 +98,9 @@ async def _pod(net: common.Net, text: str, namespace: str) -> Destination:
     return Destination(shown, pod.address, protocol, int(first["containerPort"]))
 
 
-async def _service(net: common.Net, text: str, namespace: str, port: int) -> Destination:
+async def _service(
+    net: common.Net, text: str, namespace: str, port: int, aliases: int = 0
+) -> Destination:
     space, _, name = text.rpartition("/")
     space = space or namespace
     found = await net.client.get("services", name, space)
@@ -89,7 +108,10 @@ async def _service(net: common.Net, text: str, namespace: str, port: int) -> Des
     shown = f"service {space}/{name}"
     if spec.get("type") == "ExternalName":
         outside = str(spec.get("externalName", ""))
-        return Destination(f"{shown} ({outside})", await _looked_up(outside))
+        if aliases >= _MOST_ALIASES:
+            raise common.Failed(f"{shown} leads to {outside}, and that on and on")
+        found_there = await _dotted(net, outside, port, aliases + 1)
+        return found_there._replace(shown=f"{shown} ({outside})")
     ports = spec.get("ports") or []
     chosen = next((one for one in ports if one.get("port") == port), ports[0] if ports else {})
     protocol, number = str(chosen.get("protocol", "")).lower(), int(chosen.get("port", 0))
@@ -125,15 +147,30 @@ async def _node(net: common.Net, name: str) -> Destination:
     raise common.Failed(f"node {name} has no IPv4 address")
 
 
-async def _dotted(net: common.Net, name: str, port: int) -> Destination:
+async def _dotted(net: common.Net, name: str, port: int, aliases: int = 0) -> Destination:
     parts = name.rstrip(".").removesuffix(_DOMAIN).removesuffix(".svc").split(".")
     if len(parts) == 2:
         try:
-            return await _service(net, f"{parts[1]}/{parts[0]}", "", port)
+            return await _service(net, f"{parts[1]}/{parts[0]}", "", port, aliases)
         except errors.NotFound:
             if name.rstrip(".").endswith((".svc", _DOMAIN)):
                 raise
+    if len(parts) == 3 and name.rstrip(".").endswith((".svc", _DOMAIN)):
+        return await _hostname(net, name, *parts)
     return Destination(name, await _looked_up(name))
+
+
+async def _hostname(
+    net: common.Net, name: str, hostname: str, service: str, space: str
+) -> Destination:
+    """A pod by the name that a headless service gives it."""
+    slices = await net.client.list(_SLICES, space, labels=f"{_OF_SERVICE}={service}")
+    for one in slices.items:
+        for endpoint in one.get("endpoints") or ():
+            for address in endpoint.get("addresses") or ():
+                if endpoint.get("hostname") == hostname and _is_address(address):
+                    return Destination(name, address)
+    raise common.Failed(f"{name}: no endpoint of service {space}/{service} has that hostname")
 
 
 async def _looked_up(name: str) -> str:
