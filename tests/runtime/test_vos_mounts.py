@@ -33,6 +33,19 @@ def test_what_is_written_in_a_mount_is_on_the_disk(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["b", "sub"]
 
 
+def test_a_link_of_the_disk_is_dated_itself_and_nodes_have_the_disks_numbers(tmp_path):
+    (tmp_path / "f").touch()
+    os.utime(tmp_path / "f", (7, 7))
+    target = tree(data=disknodes.at(str(tmp_path)))
+    target.link("f", "/data/l")
+    target.change_time("/data/l", 1e9, follow=False)
+    assert (tmp_path / "l").lstat().st_mtime == 1e9
+    assert (tmp_path / "f").stat().st_mtime == 7
+    for name in ("", "f", "l"):
+        found = target.find(f"/data/{name}".rstrip("/"), follow=False)
+        assert target.inode(found) == (tmp_path / name).lstat().st_ino
+
+
 def test_a_file_moves_between_file_systems(tmp_path):
     target = tree(data=disknodes.at(str(tmp_path)))
     target.put("/own", b"x" * 10)

@@ -85,6 +85,19 @@ PRINTED = [
         '%a f; chmod +x f; stat -c %a f',
         '600\n740\n444\n555\n',
     ),
+    ("ln -s f l; stat -c %N l; stat l | head -1", "'l' -> 'f'\n  File: 'l' -> 'f'\n"),
+    (
+        "ln -s f l; touch -h -d '2020-01-02 03:04:05' l; ls -l l | cut -c45-; ls -l f | grep -c :",
+        'Jan  2  2020 l -> f\n1\n',
+    ),
+    ("ln -s gone l; touch -h l; ls; touch -h new; ls new", 'f\nl\np\nnew\n'),
+    ("touch -d '2020-01-02 03:04:05' f; ls -l f | cut -c45-", 'Jan  2  2020 f\n'),
+    ("touch -d '2190-01-02 03:04:05' f; ls -l f | cut -c45-", 'Jan  2  2190 f\n'),
+    (
+        'n=$(stat -c %i f); mv f g; [ $(ls -i g | awk \'{print $1}\') = $n ] && echo same; '
+        'find . -inum $n; [ $(stat -c %i p) = $n ] || ls -li p | grep -c "^ .*-rw"',
+        'same\n./g\n1\n',
+    ),
     ('mkdir d; touch d/x; chmod -R 700 d; stat -c %a d d/x', '700\n700\n'),
     ('dd if=f of=g bs=4 count=2 2>/dev/null; cat g', 'alpha 1 '),
     ('dd if=f bs=1 skip=6 count=3 2>/dev/null', '1 x'),
@@ -147,6 +160,7 @@ def test_as_busybox_prints(script: str, out: str) -> None:
 
 
 OWN = [
+    ("ln -s gone/x l; ln -s f m; find . -lname 'gone*'; find . -lname f", "./l\n./m\n"),
     ("find /w -type f -exec grep -l root {} +", "/w/p\n"),
     ("mkdir d; touch d/x; find d -name x -delete; ls d", ""),
     ("free -m | awk 'NR==2{print $1, $2}'; nproc", "Mem: 8192\n4\n"),

@@ -96,14 +96,22 @@ def _within(folder: int, name: str) -> str:
 class DiskLink(Link):
     """A symbolic link of the disk."""
 
-    __slots__ = ("_folder", "_name")
+    __slots__ = ("_folder", "_name", "_ready")
 
     def __init__(
         self, folder: Directory, name: str, target: str, found: os.stat_result, who: tuple[int, int]
     ) -> None:
-        super().__init__(target, mtime=found.st_mtime, uid=who[0], gid=who[1])
+        super().__init__(target, mtime=found.st_mtime, uid=who[0], gid=who[1], inode=found.st_ino)
         self._folder = folder
         self._name = name
+        self._ready = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "mtime" and getattr(self, "_ready", False):
+            times = (float(str(value)), float(str(value)))
+            with self._folder.opened() as folder:
+                os.utime(self._name, times, dir_fd=folder, follow_symlinks=False)
+        super().__setattr__(name, value)
 
     def own(self, uid: int, gid: int) -> None:
         """See `Link`."""
@@ -125,7 +133,7 @@ class DiskFile(File):
     ) -> None:
         super().__init__(
             space, bytearray(), stat.S_IMODE(found.st_mode), found.st_mtime,
-            uid=who[0], gid=who[1],
+            uid=who[0], gid=who[1], inode=found.st_ino,
         )  # fmt: skip
         self._folder = folder
         self._name = name
@@ -227,7 +235,8 @@ class DiskFolder(Folder):
                 found = os.fstat(opened)
                 who = fileowners.of(_within(opened, "."), found)
         mode, mtime = stat.S_IMODE(found.st_mode), found.st_mtime
-        super().__init__(space, _Entries(space, directory), mode, mtime, who[0], who[1])
+        entries = _Entries(space, directory)
+        super().__init__(space, entries, mode, mtime, who[0], who[1], found.st_ino)
         self.directory = directory
         self._links = found.st_nlink
         self.ready = True

@@ -106,10 +106,24 @@ class FileSystem:
             return False
         return True
 
+    def inode(self, node: Node) -> int:
+        """The number of a node: given to it when somebody first asks, and kept."""
+        if not node.inode:
+            self.space.inodes += 1
+            node.inode = self.space.inodes
+        return node.inode
+
     def is_folder(self, path: str) -> bool:
         """Whether a directory is there."""
         try:
             return isinstance(self.find(path), Folder)
+        except OSError:
+            return False
+
+    def is_link(self, path: str) -> bool:
+        """Whether a symbolic link is there, wherever it leads."""
+        try:
+            return isinstance(self.find(path, follow=False), Link)
         except OSError:
             return False
 
@@ -258,6 +272,13 @@ class FileSystem:
         node.own(uid, gid)
         if isinstance(node, File) and node.mode & 0o6000:
             node.mode &= ~0o6000 if node.mode & 0o010 else ~0o4000
+
+    def change_time(self, path: str, mtime: float, *, follow: bool = True) -> None:
+        """Set when it was changed (Unix seconds). OSError EPERM, EROFS."""
+        node = self._changeable(path, follow=follow).node
+        if not self.who.owns(node):
+            raise error(errno.EPERM, path)
+        node.mtime = mtime
 
     def link(self, target: str, path: str) -> None:
         """Make a symbolic link. OSError."""

@@ -30,6 +30,8 @@ class Space:
 
     limit: int = MAX_BYTES
     used: int = 0
+    inodes: int = 0
+    """How many of its nodes have been asked for their numbers."""
     spool: Spool | None = None
     """Where large files are kept, and what is over the limit; None: nowhere."""
 
@@ -57,6 +59,8 @@ class File:
     """Where its content is, once it is too large for memory; `data` is empty then."""
     uid: int = 0
     gid: int = 0
+    inode: int = 0
+    """0 until somebody asked (`FileSystem.inode`)."""
 
     def own(self, uid: int, gid: int) -> None:
         """Make it somebody's. OSError."""
@@ -116,6 +120,7 @@ class Link:
     mtime: float = 0.0
     uid: int = 0
     gid: int = 0
+    inode: int = 0
 
     @property
     def size(self) -> int:
@@ -137,6 +142,7 @@ class Folder:
     mtime: float = 0.0
     uid: int = 0
     gid: int = 0
+    inode: int = 0
 
     def own(self, uid: int, gid: int) -> None:
         """Make it somebody's. OSError."""

@@ -16,6 +16,8 @@ from cluster.runtime.vos.kernel import Call, Program
 from cluster.runtime.vos.programs import descriptors, inputs, options, times
 
 _PIECE: Final = 1 << 17
+_HALF_YEAR: Final = 365 * 86400 / 2
+_AHEAD: Final = 15 * 60
 _MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
@@ -41,9 +43,9 @@ def _told(verb: str) -> Callable[[Program], Program]:
 
 
 async def ls(call: Call) -> int:
-    """`ls [-1aAlRd] [FILE…]`."""
+    """`ls [-1aAlRdi] [FILE…]`."""
     try:
-        found, names = options.split(call.argv, "1aAlRdhtrFnSCgo")
+        found, names = options.split(call.argv, "1aAlRdhtrFnSCgoi")
     except options.Unknown as unknown:
         return await call.complain(str(unknown))
     if "n" in found:
@@ -57,7 +59,7 @@ async def ls(call: Call) -> int:
             code = await call.complain(f"{name}: {error.strerror}")
             continue
         if not isinstance(node, files.Folder) or "d" in found:
-            await call.out(_entry(name, node, found, named))
+            await call.out(_entry(call, name, node, found, named))
             continue
         if len(names) > 1:
             await call.out(("\n" if place else "") + f"{name}:\n")
@@ -82,34 +84,42 @@ def _listing(call: Call, path: str, found: dict[str, str], named: Accounts | Non
         for name in call.files.names(path)
         if hidden or not name.startswith(".")
     }
-    lines = [_entry(name, node, found, named) for name, node in inside.items()]
+    lines = [_entry(call, name, node, found, named) for name, node in inside.items()]
     if "a" in found:
         folder = call.files.find(path)
-        lines = [_entry(name, folder, found, named) for name in (".", "..")] + lines
+        lines = [_entry(call, name, folder, found, named) for name in (".", "..")] + lines
     if "l" in found:
         lines.insert(0, f"total {sum(map(_blocks, inside.values()))}\n")
     return "".join(lines)
 
 
 def _entry(
-    name: str, node: files.Node, found: dict[str, str], named: Accounts | None = None
+    call: Call, name: str, node: files.Node, found: dict[str, str], named: Accounts | None
 ) -> str:
+    inode = f"{call.files.inode(node):7d} " if "i" in found else ""
     if "l" not in found:
-        return name + "\n"
+        return f"{inode}{name}\n"
     kind = stat.S_IFLNK if isinstance(node, files.Link) else stat.S_IFREG
     if isinstance(node, files.Folder):
         kind = stat.S_IFDIR
     elif isinstance(node, Device):
         kind = stat.S_IFCHR
-    moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
-    when = f"{_MONTHS[moment.month - 1]} {moment.day:2d} {moment:%H:%M}"
+    when = _when(node.mtime, call.kernel.clock.now())
     arrow = f" -> {node.target}" if isinstance(node, files.Link) else ""
     mode = stat.filemode(kind | node.mode)
     user = named.user_name(node.uid) if named is not None else None
     group = named.group_name(node.gid) if named is not None else None
     who = f"{(user or str(node.uid))[:8]:<8} {(group or str(node.gid))[:8]:<8}"
     links = node.links if isinstance(node, files.Folder) else 1
-    return f"{mode} {links:4d} {who} {node.size:9d} {when} {name}{arrow}\n"
+    return f"{inode}{mode} {links:4d} {who} {node.size:9d} {when} {name}{arrow}\n"
+
+
+def _when(mtime: float, now: float) -> str:
+    """With the time of day, or where it was half a year ago or is yet to come, the year."""
+    moment = datetime.datetime.fromtimestamp(mtime, datetime.UTC)
+    recent = -_AHEAD < now - mtime < _HALF_YEAR
+    rest = f"{moment:%H:%M}" if recent else f" {moment.year}"
+    return f"{_MONTHS[moment.month - 1]} {moment.day:2d} {rest}"
 
 
 def _blocks(node: files.Node) -> int:
@@ -158,8 +168,8 @@ async def rm(call: Call) -> int:
 
 @_told("")
 async def touch(call: Call) -> int:
-    """`touch [-c] [-d TIME | -r FILE] FILE…`."""
-    found, names = options.split(call.argv, "cam", "drt")
+    """`touch [-ch] [-d TIME | -r FILE] FILE…`."""
+    found, names = options.split(call.argv, "camh", "drt")
     at: float | None = call.kernel.clock.now()
     if "d" in found:
         at = times.parse(found["d"], call.kernel.clock.now())
@@ -169,7 +179,9 @@ async def touch(call: Call) -> int:
         return await call.complain(f"invalid date '{found['d'][:40]}'")
     for name in names:
         path = call.path(name)
-        if call.files.exists(path) or "c" not in found:
+        if "h" in found and call.files.is_link(path):
+            call.files.change_time(path, at, follow=False)
+        elif call.files.exists(path) or "c" not in found:
             folder = call.files.is_folder(path)
             node = call.files.find(path) if folder else call.files.create(path, append=True)
             node.mtime = at

@@ -211,6 +211,16 @@ def _regexed(_call: Call, pattern: str) -> Callable[[str, files.Node], bool]:
     return lambda path, _node: found.search(path.encode(errors="replace")) is not None
 
 
+def _leading(_call: Call, pattern: str) -> Callable[[str, files.Node], bool]:
+    fits = re.compile(fnmatch.translate(pattern[:1024])).match
+    return lambda _path, node: isinstance(node, files.Link) and fits(node.target) is not None
+
+
+def _numbered(call: Call, text: str) -> Callable[[str, files.Node], bool]:
+    fits = _compared(text)
+    return lambda _path, node: fits(call.files.inode(node))
+
+
 def _typed(_call: Call, letters: str) -> Callable[[str, files.Node], bool]:
     kinds = {"f": files.File, "d": files.Folder, "l": files.Link}
     wanted = tuple(kinds[one] for one in letters.split(",") if one in kinds)
@@ -285,7 +295,7 @@ _TESTS: Final[dict[str, Callable[[Call, str], Callable[[str, files.Node], bool]]
     "-name": _named, "-iname": _small_named, "-path": _pathed, "-wholename": _pathed,
     "-regex": _regexed, "-type": _typed, "-size": _sized, "-mtime": _aged(86400.0),
     "-mmin": _aged(60.0), "-newer": _newer, "-empty": _empty, "-perm": _permitted,
-    "-user": _owned, "-group": _grouped,
+    "-user": _owned, "-group": _grouped, "-lname": _leading, "-inum": _numbered,
 }  # fmt: skip
 
 

@@ -68,12 +68,14 @@ async def stat(call: Call) -> int:
         except OSError as error:
             code = await call.complain(f"can't stat '{name}': {error.strerror}")
             continue
-        await call.out(_told(name, node, found.get("c"), Accounts(call.files)))
+        await call.out(_told(call.files, name, node, found.get("c")))
     return code
 
 
-def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> str:
+def _told(tree: files.FileSystem, name: str, node: files.Node, form: str | None) -> str:
     kind, bits = _kind(node)
+    accounts, inode = Accounts(tree), tree.inode(node)
+    leads = f"'{name}' -> '{node.target}'" if isinstance(node, files.Link) else ""
     size, links = node.size, node.links if isinstance(node, files.Folder) else 1
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}000 +0000"
@@ -82,8 +84,9 @@ def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> 
     group = accounts.group_name(node.gid) or "UNKNOWN"
     if form is None:
         return (
-            f"  File: {name}\n  Size: {size:<10}\tBlocks: {-(-size // 512):<10} IO Block: 4096   "
-            f"{kind}\nAccess: ({node.mode & 0o7777:04o}/{mode})  "
+            f"  File: {leads or name}\n  Size: {size:<10}\tBlocks: {-(-size // 512):<10} "
+            f"IO Block: 4096   {kind}\nDevice: 0h/0d\tInode: {inode:<10}  Links: {links}\n"
+            f"Access: ({node.mode & 0o7777:04o}/{mode})  "
             f"Uid: ({node.uid:5d}/{user:>8})   Gid: ({node.gid:5d}/{group:>8})\n"
             f"Access: {when}\nModify: {when}\nChange: {when}\n"
         )
@@ -91,8 +94,9 @@ def _told(name: str, node: files.Node, form: str | None, accounts: Accounts) -> 
         "n": name, "s": size, "a": f"{node.mode & 0o7777:o}", "A": mode, "F": kind, "U": user,
         "G": group, "u": node.uid, "g": node.gid,
         "Y": int(node.mtime), "y": when, "X": int(node.mtime),
-        "Z": int(node.mtime), "z": when, "x": when, "i": 1, "h": links, "b": -(-size // 512),
-        "B": 512, "f": f"{bits | node.mode:x}", "N": f"'{name}'", "d": 0, "o": 4096, "%": "%",
+        "Z": int(node.mtime), "z": when, "x": when, "i": inode, "h": links, "b": -(-size // 512),
+        "B": 512, "f": f"{bits | node.mode:x}", "N": leads or f"'{name}'", "d": 0,
+        "o": 4096, "%": "%",
     }  # fmt: skip
     return re.sub(r"%([a-zA-Z%])", lambda one: str(values.get(one[1], "?")), form) + "\n"
 
