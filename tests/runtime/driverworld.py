@@ -1,13 +1,14 @@
 """A runtime with either driver, for tests that hold for both."""
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import os
 import random
 import shutil
 import tarfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,21 @@ def _busybox(archive: tarfile.TarFile) -> None:
     folder = tarfile.TarInfo("tmp")
     folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
     archive.addfile(folder)
+
+
+@contextlib.contextmanager
+def null_stays() -> Iterator[None]:
+    """The machine's /dev/null is whose it was, and is made so again in any case."""
+    before = Path(os.devnull).stat()
+    try:
+        yield
+        after = Path(os.devnull).stat()
+        assert (after.st_uid, after.st_gid, after.st_mode) == (
+            before.st_uid, before.st_gid, before.st_mode,
+        )  # fmt: skip
+    finally:
+        if os.geteuid() == 0:
+            os.chown(os.devnull, before.st_uid, before.st_gid)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,23 @@ def test_a_process_has_its_user_groups_and_rights(play):
     assert {50, 77} <= {*user.supplemental_groups}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could give /dev/null away")
+@pytest.mark.parametrize("tty", [False, True])
+def test_the_machines_devices_stay_the_machines_whoever_the_user_is(play, tty):
+    async def story(world):
+        asked = linux(run_as_user=pb.Int64Value(value=4242))
+        made = await world.begin("c", "sleep", "60", linux=asked, tty=tty)
+        found = [(await world.exec(made, "id", "-u")).stdout]
+        for one in (False, True):
+            found.append((await world.session(made, ["id", "-u"], [], tty=one))[0])
+        read = (await world.session(made, ["cat"], []))[:3]
+        await world.stop(made, 0)
+        return [one.split() for one in found], read
+
+    with driverworld.null_stays():
+        assert play(story) == ([[b"4242"]] * 3, (b"", b"", 0))
+
+
 def test_any_user_reads_what_is_mounted_whatever_the_umask_was(tmp_path):
     async def main():
         world = World("oci", tmp_path)
