@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cluster.network.stack.tcp.settings import Settings as TcpSettings
-from cluster.network.wire import addresses, ipv4, mac, tcp
+from cluster.network.wire import addresses, mac
 
 EPHEMERAL: Final = (32768, 60999)
 """net.ipv4.ip_local_port_range."""
@@ -40,11 +40,6 @@ class Settings:
             raise ValueError(f"an interface of IPv4 has an MTU of 576 to 65535, not {self.mtu}")
         if not self.addresses and not self.any_address:
             raise ValueError("a host has an address")
-
-    @property
-    def mss(self) -> int:
-        """The longest TCP payload, with options, of a packet (RFC 6691)."""
-        return self.mtu - ipv4.HEADER - tcp.HEADER
 
     def hop(self, destination: int) -> int:
         """Whose Ethernet address a packet goes to; 0: there is no route."""
