@@ -60,6 +60,8 @@ PRINTED = [
     ("echo $(cat <<E\n:-)\nE\n) z", ":-) z\n"),
     ("cat <<E; echo $(echo b\n echo c)\na\nE\necho z", "a\nb c\nz\n"),
     ("echo ${x:-$(case a in (a) echo in;; esac)}; (echo $(echo \")\"))", "in\n)\n"),
+    ("ln -s /etc /tmp/e; cd /tmp/e; pwd; pwd -P; pwd -PL; /bin/pwd; cd -P /tmp/e; pwd; echo $PWD",
+     "/tmp/e\n/etc\n/tmp/e\n/etc\n/etc\n/etc\n"),
     ("export A=1 B=2; printenv A B; printenv NONE A; echo $?", "1\n2\n1\n1\n"),
 ]  # fmt: skip
 

@@ -223,8 +223,11 @@ async def which(call: Call) -> int:
 
 
 async def pwd(call: Call) -> int:
-    """`pwd`."""
-    await call.out(call.cwd + "\n")
+    """`pwd [-L | -P]`: the directory's true path, or with `-L` the way that was gone."""
+    place = call.cwd
+    if call.argv[1:2] != ["-L"] and call.files.exists(place):
+        place = call.files.true_path(place)
+    await call.out(place + "\n")
     return 0
 
 

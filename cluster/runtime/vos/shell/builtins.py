@@ -62,14 +62,17 @@ def _entered(tree: files.FileSystem, place: str) -> None:
 
 
 async def cd(shell: Shell, words: Sequence[str], io: Io) -> int:
-    """`cd [DIR]`."""
+    """`cd [-L | -P] [DIR]`."""
     state = shell.state
-    named = words[1] if len(words) > 1 else state.get("HOME") or "/"
+    rest = [word for word in words[1:] if word not in ("-L", "-P", "--")]
+    named = rest[0] if rest else state.get("HOME") or "/"
     if named == "-":
         named = state.get("OLDPWD") or state.cwd
     place = files.absolute(named, state.cwd)
     try:
         _entered(shell.process.files, place)
+        if _physical(words):
+            place = shell.process.files.true_path(place)
     except OSError as error:
         await _say(shell, io, f"cd: can't cd to {named}: {error.strerror}")
         return 2
@@ -341,10 +344,20 @@ async def _kill_one(shell: Shell, word: str, number: int, io: Io) -> int:
     return 0
 
 
-async def pwd(shell: Shell, _words: Sequence[str], io: Io) -> int:
-    """`pwd`."""
-    await io.stdout.write(encoded(shell.state.cwd + "\n"))
+async def pwd(shell: Shell, words: Sequence[str], io: Io) -> int:
+    """`pwd [-L | -P]`: the way that was gone, or the directory's true path."""
+    place = shell.state.cwd
+    if _physical(words):
+        with contextlib.suppress(OSError):
+            place = shell.process.files.true_path(place)
+    await io.stdout.write(encoded(place + "\n"))
     return 0
+
+
+def _physical(words: Sequence[str]) -> bool:
+    """Whether the last of `-L` and `-P` is the latter."""
+    letters = [letter for word in words[1:] if word[:1] == "-" for letter in word if letter in "LP"]
+    return letters[-1:] == ["P"]
 
 
 async def true(_shell: Shell, _words: Sequence[str], _io: Io) -> int:
