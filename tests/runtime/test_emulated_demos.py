@@ -210,3 +210,27 @@ def test_the_guestbook_keeps_its_entries_in_redis() -> None:
         assert "<title>Guestbook</title>" in (await world.get(old)).text
 
     virtual.run(main())
+
+
+@pytest.mark.parametrize(
+    "registry", ["google-samples/containers/gke", "google-samples", "google_samples"]
+)
+def test_the_guestbook_reads_what_it_wrote_from_a_follower(registry: str) -> None:
+    async def main() -> None:
+        world = World()
+        leader = world.box(catalog.find("library/redis"))
+        hosts = {"/etc/hosts": f"{leader.address} redis-leader\n"}
+        follower = world.box(catalog.find(f"{registry}/gb-redis-follower"), files=hosts)
+        for redis in (leader, follower):
+            await redis.begin()
+        hosts["/etc/hosts"] += f"{follower.address} redis-follower\n"
+        front = world.box(catalog.find(f"{registry}/gb-frontend"), "v5", files=hosts)
+        await front.begin()
+        await asyncio.sleep(5)
+        done = await world.get(front, "/guestbook.php?cmd=set&key=messages&value=hello")
+        assert done.text == '{"message": "Updated"}'
+        await asyncio.sleep(1)
+        found = await world.get(front, "/guestbook.php?cmd=get&key=messages")
+        assert found.text == '{"data": "hello"}'
+
+    virtual.run(main())

@@ -92,6 +92,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
         ("library/redis", "redis", "redis/redis-stack-server", "redis/redis-stack",
          "valkey/valkey", "bitnami/redis", "bitnamilegacy/redis",
          "google_samples/gb-redis-follower", "google-samples/gb-redis-follower",
+         "google-samples/containers/gke/gb-redis-follower",
          "google_samples/gb-redisslave", "google-samples/gb-redisslave", "gb-redisslave",
          "google_containers/redis-slave"),
         "redis.images",

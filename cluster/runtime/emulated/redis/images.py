@@ -115,7 +115,8 @@ IMAGES: Final = (
         programs=_PROGRAMS | {"/opt/bitnami/scripts/redis/entrypoint.sh": _bitnami},
     ),
     Image(
-        names=("google_samples/gb-redis-follower", "google-samples/gb-redis-follower"),
+        names=("google_samples/gb-redis-follower", "google-samples/gb-redis-follower",
+               "google-samples/containers/gke/gb-redis-follower"),
         cmd=("/run.sh",), ports=(6379,), working_dir="/data", files={"/data/": ""},
         programs=_PROGRAMS | {"/run.sh": _follower},
     ),
