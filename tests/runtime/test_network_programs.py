@@ -92,6 +92,8 @@ def test_httpd_serves_files_to_wget_and_to_probes() -> None:
         client = await node.run("client", "busybox", "sleep", "9999")
         url = f"http://{node.address('server')}:8080"
         assert await node.sh(client, f"wget -q -O - {url}") == "home\n"
+        assert await node.sh(client, f"wget -qO /tmp/x {url}; cat /tmp/x") == "home\n"
+        assert await node.sh(client, f"wget -qcT 5 -O- {url}") == "home\n"
         assert await node.sh(client, f"cd /tmp; wget {url}/a.txt; cat a.txt") == (
             f"Connecting to {url[7:]} ({url[7:]})\nsaving to 'a.txt'\n"
             f"a.txt                100% |{'*' * 32}|     2  0:00:00 ETA\n'a.txt' saved\nx\n"

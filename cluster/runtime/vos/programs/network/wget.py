@@ -113,9 +113,9 @@ def _option(word: str, words: list[str]) -> tuple[str, str]:
             rest = word[number + 1 :]
             if not rest and not words:
                 raise _Wrong(f"option requires an argument -- '{letter}'")
-            if "q" in word[1:number]:
-                words.insert(0, "-q")
-            return letter, rest or words.pop(0)
+            value = rest or words.pop(0)
+            words[:0] = [f"-{flag}" for flag in word[1:number]]
+            return letter, value
         if letter not in "qSc":
             raise _Wrong(f"unrecognized option: {letter}")
     letters = word[1:]
