@@ -18,6 +18,7 @@ from cluster.scheduler.framework.profile import Profile
 from cluster.scheduler.framework.status import Code, Status, unresolvable
 from cluster.scheduler.nodes.cache import Cache
 from cluster.scheduler.nodes.columns import Mask, Rows
+from cluster.scheduler.nodes.distinct import distinct
 from cluster.scheduler.nodes.trial import Trial
 from cluster.scheduler.pods import PodInfo
 
@@ -222,7 +223,7 @@ class Evaluation:
         for index, plugin in enumerate(self.filters):
             rows = present[failed == index]
             codes = self.codes[rows]
-            for code in np.unique(codes):
+            for code in distinct(codes):
                 status = plugin.verdict(self.state, self.pod, self._nodes, int(code))
                 known = Status(status.code, status.reasons, plugin.name)
                 more = rows[codes == code]

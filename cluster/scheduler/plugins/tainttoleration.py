@@ -14,6 +14,7 @@ from cluster.scheduler.framework.events import Event, Occurrence
 from cluster.scheduler.framework.points import Codes, CycleState, Reads, Scores
 from cluster.scheduler.framework.status import Status, unresolvable
 from cluster.scheduler.nodes.columns import Mask, Rows, Taint, taints_of
+from cluster.scheduler.nodes.distinct import distinct
 from cluster.scheduler.nodes.table import NodeTable
 from cluster.scheduler.plugins import tolerations
 from cluster.scheduler.plugins.tolerations import Tolerations
@@ -82,9 +83,9 @@ def _by_list(nodes: NodeTable, codes: Codes, value: Callable[[tuple[Taint, ...]]
     """`value` of each row's taints, computed once for each distinct list of taints."""
     if not codes.any():
         return np.full(len(codes), value(()), np.int64)
-    distinct, places = np.unique(codes, return_inverse=True)
-    values = np.fromiter((value(nodes.taints.taints(int(code))) for code in distinct), np.int64)
-    return values[places]
+    present = distinct(codes)
+    values = np.fromiter((value(nodes.taints.taints(int(code))) for code in present), np.int64)
+    return values[np.searchsorted(present, codes)]
 
 
 def _tolerations(pod: PodInfo) -> Tolerations:
