@@ -80,8 +80,8 @@ def test_the_machines_devices_stay_the_machines_whoever_the_user_is(play, tty):
         asked = linux(run_as_user=pb.Int64Value(value=4242))
         made = await world.begin("c", "sleep", "60", linux=asked, tty=tty)
         found = [(await world.exec(made, "id", "-u")).stdout]
-        for one in (False, True):
-            found.append((await world.session(made, ["id", "-u"], [], tty=one))[0])
+        found.append((await world.session(made, ["id", "-u"], []))[0])
+        found.append((await world.session(made, ["id", "-u"], [], tty=True))[0])
         read = (await world.session(made, ["cat"], []))[:3]
         await world.stop(made, 0)
         return [one.split() for one in found], read

@@ -323,8 +323,9 @@ def test_the_end_of_a_clients_input_ends_stdin_or_else_his_session(keep, closed)
     assert virtual.run(main()) == (b"hi", closed, keep)
 
 
-def test_a_process_without_stdin_is_not_given_a_device_of_the_machine(tmp_path):
-    console = Console(tmp_path, tty=False, stdin=False)
+@pytest.mark.parametrize("tty", [False, True])
+def test_a_process_without_stdin_is_not_given_a_device_of_the_machine(tmp_path, tty):
+    console = Console(tmp_path, tty=tty, stdin=False)
     console.prepare()
     try:
         # crun makes the container's user the owner of what it is given.

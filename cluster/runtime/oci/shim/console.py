@@ -42,10 +42,13 @@ class Console:
         self.master = -1
 
     def prepare(self) -> None:
-        """Make what the process is started with. OSError."""
+        """Make what the process is started with. OSError.
+
+        crun gives these descriptors to the container's user: none is a device of the machine.
+        """
         if self.tty:
-            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-            self._theirs.append(null)
+            nothing = os.memfd_create("stdio", os.MFD_CLOEXEC)
+            self._theirs.append(nothing)
             listener = self._listener = socket.socket(socket.AF_UNIX)
             listener.setblocking(False)
             (self._folder / "console.sock").unlink(missing_ok=True)
@@ -55,10 +58,9 @@ class Console:
             self.socket = f"/proc/{os.getpid()}/fd/{folder}/console.sock"
             listener.bind(self.socket)
             listener.listen(1)
-            self.stdio = (null, null, null)
+            self.stdio = (nothing, nothing, nothing)
             return
-        # crun gives these descriptors to the container's user: the machine's /dev/null must not be
-        # one of them, so who has no stdin reads the end of a pipe.
+        # Who has no stdin reads the end of a pipe.
         given, self._in = os.pipe2(os.O_CLOEXEC)
         self._theirs.append(given)
         if not self._stdin:
