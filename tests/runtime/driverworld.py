@@ -257,3 +257,17 @@ class World:
             if one.WhichOneof("output") == "exit":
                 return out, err, one.exit.code, one.exit.error
         raise AssertionError("it did not end")
+
+    async def attached(self, made: str, typed: bytes) -> list[int]:
+        """An attach whose client types this and no more: the exit codes that it is told."""
+
+        async def inputs() -> AsyncIterator[kubelet.StreamInput]:
+            container = kubelet.ContainerRef(container=made)
+            start = kubelet.StreamStart(container=container, stdin=True, stdout=True)
+            yield kubelet.StreamInput(start=start)
+            yield kubelet.StreamInput(stdin=typed)
+            yield kubelet.StreamInput(stdin_closed=True)
+
+        async with asyncio.timeout(DEADLINE):
+            outputs = await self.cri.stream_attach(inputs())
+            return [one.exit.code async for one in outputs if one.WhichOneof("output") == "exit"]

@@ -308,3 +308,19 @@ def test_a_running_container_uses_something(play):
     stats = play(story)
     assert stats.attributes.metadata.name == "c"
     assert stats.memory.working_set_bytes.value > 0
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_who_is_attached_goes_with_his_input_and_the_container_waits_for_the_next(play, tty):
+    async def story(world):
+        script = "while read line; do echo got $line; done; echo over"
+        made = await world.begin("c", "sh", "-c", script, stdin=True, tty=tty)
+        endings = []
+        for word in ("one", "two"):
+            endings.append(await world.attached(made, f"{word}\n".encode()))
+            await world.said(made, f"stdout got {word}")
+        running = (await world.status(made)).state == pb.CONTAINER_RUNNING
+        await world.stop(made, 0)
+        return endings, running
+
+    assert play(story) == ([[0], [0]], True)
