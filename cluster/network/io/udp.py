@@ -204,18 +204,34 @@ class UdpEndpoint:
         return known
 
     def _drain(self) -> None:
-        receive, take, buffer = self._receive, self._socket.recvfrom_into, self._buffer
+        """Read one by one; what came from one sender goes on in trains, as if the kernel had
+        joined it: long segments are then put together again at once.
+        """
+        take, buffer = self._socket.recvfrom_into, self._buffer
         counters, view = self.counters, memoryview(self._buffer)
+        run: list[bytes] = []
+        sender: tuple[str, int] | None = None
         for _ in range(self._budget):
             try:
                 size, address = take(buffer)
             except OSError:
-                return  # nothing more; or an error of an earlier datagram, told and gone
+                break  # nothing more; or an error of an earlier datagram, told and gone
             counters.received += 1
             counters.received_bytes += size
-            receive(Train(bytes(view[:size]), size), self._sender(address))
+            if address != sender:
+                self._deliver(run, sender)
+                run, sender = [], address
+            run.append(bytes(view[:size]))
+        self._deliver(run, sender)
+
+    def _deliver(self, run: list[bytes], sender: tuple[str, int] | None) -> None:
+        """Hand on what came from one sender, unless the socket was closed meanwhile."""
+        if sender is None:
+            return
+        for train in trains.couple(run):
             if self._closed:
                 return
+            self._receive(train, self._sender(sender))
 
     def _drain_trains(self) -> None:
         receive, take, buffers = self._receive, self._socket.recvmsg_into, (self._buffer,)
