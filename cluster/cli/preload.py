@@ -40,7 +40,11 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "cluster.network.io.udp", "cluster.runtime.network.links",
         "cluster.runtime.netops_servicer",
         "cluster.images.client.nodestore", "cluster.runtime.state.keeper",
-        "cluster.runtime.state.recovery", "cluster.runtime.state.restoring", WARM,
+        "cluster.runtime.state.recovery", "cluster.runtime.state.restoring",
+        "cluster.runtime.state.volumes",
+        # One of the nodes runs the name server; in it alone its modules would cost twice as much.
+        "importlib.metadata", "cluster.runtime.emulated.coredns.program",
+        "cluster.runtime.emulated.incluster.rest", WARM,
     ),
     "kubelet": (
         "cluster.cli.components.kubelet", "cluster.kubelet.component", "cluster.kubelet.grpc_cri",
