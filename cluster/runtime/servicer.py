@@ -74,12 +74,16 @@ def _unary(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]
     return handle
 
 
+BEGUN = (("kubemu-begun", "1"),)
+"""What the metadata of a stream says that has begun: one that is refused has none."""
+
+
 def _streaming(call: Callable[..., Awaitable[Any]]) -> Callable[..., AsyncIterator[Any]]:
     async def handle(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
         try:
             async with contextlib.aclosing(await call(request)) as stream:
                 # Tells the caller that it hears of everything from now on: it may list.
-                await context.send_initial_metadata(())
+                await context.send_initial_metadata(BEGUN)
                 async for item in stream:
                     yield item
         except rpc.Failure as failure:

@@ -230,3 +230,20 @@ def test_a_node_tells_figures_of_its_data_plane(cluster: Cluster) -> None:
         page = answer.read().decode()
     assert 'kubemu_network_drops_total{reason="policy-ingress"} ' in page
     assert "kubemu_network_peers 1\n" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("node-1", "-i", "eth9"), "there is no interface 'eth9' here"),
+        (("node-1", "foo", "bar"), "'foo' is neither"),
+    ],
+)
+def test_a_capture_that_cannot_be_says_so_and_no_more(
+    cluster: Cluster, words: tuple[str, ...], said: str
+) -> None:
+    done = CliRunner().invoke(
+        app.kubemu, ["net", "capture", "--name", cluster.name, *words], env=cluster.environment
+    )
+    assert said in str(done.exception)
+    assert done.output == ""

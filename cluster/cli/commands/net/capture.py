@@ -14,6 +14,7 @@ from cluster.cli import clusters
 from cluster.cli.commands.net import common
 
 _ANY: Final = "any"
+_BEGUN: Final = "kubemu-begun"
 _WHERE: Final = ("any", "cni0", "flannel.1", "eth0", "host")
 
 
@@ -84,9 +85,10 @@ async def _story(net: common.Net, asked: _Asked, snaplen: int) -> None:
     with _Sink.of(asked.write, interface) as sink:
 
         async def read() -> None:
-            await call.initial_metadata()
-            click.echo(told, err=True)
-            sink.begin()
+            # A capture that is refused has no such word, and its stream says why.
+            if _BEGUN in (await call.initial_metadata() or ()):
+                click.echo(told, err=True)
+                sink.begin()
             async for batch in call:
                 sink.take(batch.frames, batch.dropped)
 
@@ -94,7 +96,8 @@ async def _story(net: common.Net, asked: _Asked, snaplen: int) -> None:
             await net.answer(node, read())
         finally:
             call.cancel()
-            sink.end()
+            if sink.begun:
+                sink.end()
 
 
 async def _place(net: common.Net, asked: _Asked) -> tuple[str, str]:
@@ -120,6 +123,7 @@ class _Sink(contextlib.AbstractContextManager["_Sink"]):
     def __init__(self) -> None:
         self.count = 0
         self.dropped = 0
+        self.begun = False
 
     @staticmethod
     def of(write: str | None, interface: str) -> "_Sink":
@@ -127,6 +131,7 @@ class _Sink(contextlib.AbstractContextManager["_Sink"]):
 
     def begin(self) -> None:
         """It has begun."""
+        self.begun = True
 
     def take(self, frames: Sequence[Any], dropped: int) -> None:
         """Some more."""
@@ -186,6 +191,7 @@ class _File(_Sink):
     def begin(self) -> None:
         from cluster.network.wire import pcap
 
+        super().begin()
         self._file.write(pcap.header())
         self._file.flush()
 
