@@ -33,6 +33,24 @@ def test_what_is_written_in_a_mount_is_on_the_disk(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["b", "sub"]
 
 
+def test_a_file_of_the_disk_has_several_names_on_its_own_file_system_alone(tmp_path):
+    room = Space(2000)
+    (tmp_path / "sub").mkdir()
+    target = tree(data=disknodes.at(str(tmp_path), room))
+    target.put("/data/a", b"x" * 1000)
+    target.share("/data/a", "/data/sub/b")
+    assert (tmp_path / "a").samefile(tmp_path / "sub" / "b")
+    assert target.find("/data/a").links == 2
+    target.remove("/data/a")
+    assert room.used >= 1000
+    target.remove("/data/sub/b")
+    assert room.used == 0
+    target.put("/data/a", b"")
+    for source, path in (("/data/a", "/b"), ("/data", "/c")):
+        with pytest.raises(OSError, match=r"Invalid cross-device link|Operation not permitted"):
+            target.share(source, path)
+
+
 def test_a_link_of_the_disk_is_dated_itself_and_nodes_have_the_disks_numbers(tmp_path):
     (tmp_path / "f").touch()
     os.utime(tmp_path / "f", (7, 7))

@@ -35,6 +35,14 @@ PRINTED = [
     ("echo x > /f; cp /f /g; mv /g /h; rm /f; ls / | grep -E '^f|^g|^h$'", "h\n"),
     ("mkdir /d; echo x > /d/f; cp -r /d /e; rm -r /d; ls /d || cat /e/f", "x\n"),
     ("ln -s /etc/hostname /l; cat /l; readlink /l", "web-0\n/etc/hostname\n"),
+    ("echo a > /f; ln /f /g; echo b >> /g; cat /f; stat -c %h /f /g; rm /f; stat -c %h /g;"
+     "cat /g; [ $(stat -c %i /g) = $(stat -c %i /g) ] && echo same", "a\nb\n2\n2\n1\na\nb\nsame\n"),
+    ("mkdir /d /e; echo a > /d/f; cd /e; ln /d/f; ln -s ../d/f l; ln -s -f gone l; ln l m;"
+     "readlink m; ln -sn /d x; ln -s f x; ls /d /e", "gone\n/d:\nf\n\n/e:\nf\nl\nm\nx\n"),
+    ("mkdir -p /d/s; ln -s gone /d/h; ln -s s /d/t; cp -a /d /e; cp -r /d /c; cp -P /d/h /p;"
+     "cp -d /d/t /q; readlink /e/h /e/t; readlink /c/h; readlink /p; readlink /q",
+     "gone\ngone\ngone\ns\n"),
+    ("mkdir /r; echo x > /r/f; ln -s f /r/l; cp -rL /r /s; readlink /s/l || cat /s/l", "x\n"),
     ("mkdir -p /d/a /d/b; echo x >/d/f; ln -s /etc/hostname /d/l; cd /d;"
      "ls -l | awk '{print $1, $2, $5, $NF}'; ls -ld . | awk '{print $2}'; stat -c '%s %h' l . f",
      "total 12  12\ndrwxr-xr-x 2 4096 a\ndrwxr-xr-x 2 4096 b\n-rw-r--r-- 1 2 f\n"
@@ -48,6 +56,39 @@ PRINTED = [
 @pytest.mark.parametrize(("script", "out"), PRINTED)
 def test_a_program_prints(script: str, out: str) -> None:
     assert sh(script).out == out
+
+
+@pytest.mark.parametrize(
+    ("script", "err"),
+    [
+        ("ln f g; ln f g", "ln: g: File exists\n"),
+        ("ln nosuch g", "ln: nosuch: No such file or directory\n"),
+        ("ln d e", "ln: d: Operation not permitted\n"),
+        ("ln f d h", "ln: target 'h': Not a directory\n"),
+        ("ln -s d pp; rm pp/; rm -r pp/; ls d", "rm: can't remove 'pp/': Not a directory\n" * 2),
+        ("mkdir d", "mkdir: can't create directory 'd': File exists\n"),
+        ("cp no/such x", "cp: can't copy 'no/such': No such file or directory\n"),
+        ("cd d; rm ../nosuch /no", "rm: can't remove '../nosuch': No such file or directory\n"),
+        ("ln -s gone d/l; cp -rL ./d x", "cp: can't copy './d/l': No such file or directory\n"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_the_names_that_were_given(script: str, err: str) -> None:
+    assert sh(f"mkdir -p /w/d; cd /w; echo x > f; {script}").err == err
+
+
+def test_the_room_of_a_file_is_free_when_its_last_name_has_gone() -> None:
+    tree = files.FileSystem(lambda: 0.0)
+    tree.make_folder("/d")
+    before = tree.used
+    tree.put("/f", b"x" * 1000)
+    tree.share("/f", "/d/g")
+    tree.remove("/f")
+    assert tree.used > before + 1000
+    assert tree.read("/d/g") == b"x" * 1000
+    tree.share("/d/g", "/d/h")
+    tree.remove("/d", recursive=True)
+    tree.make_folder("/d")
+    assert tree.used == before
 
 
 def test_tar_gives_back_what_it_took() -> None:

@@ -133,7 +133,7 @@ class DiskFile(File):
     ) -> None:
         super().__init__(
             space, bytearray(), stat.S_IMODE(found.st_mode), found.st_mtime,
-            uid=who[0], gid=who[1], inode=found.st_ino,
+            uid=who[0], gid=who[1], inode=found.st_ino, links=found.st_nlink,
         )  # fmt: skip
         self._folder = folder
         self._name = name
@@ -299,6 +299,14 @@ class DiskFolder(Folder):
             os.rename(name, new, src_dir_fd=here, dst_dir_fd=there)
         return True
 
+    def share(self, name: str, target: Folder, new: str, path: str = "") -> bool:
+        """See `Folder`."""
+        if not isinstance(target, DiskFolder) or target.space is not self.space:
+            return False
+        with self.directory.opened() as here, target.directory.opened() as there:
+            os.link(name, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+        return True
+
 
 class _Entries(MutableMapping[str, Node]):
     """What is in a directory now: asked of the disk each time."""
@@ -364,7 +372,8 @@ def _remove(directory: Directory, name: str, space: Space) -> None:
         found = os.stat(name, dir_fd=opened, follow_symlinks=False)
         if not stat.S_ISDIR(found.st_mode):
             os.unlink(name, dir_fd=opened)
-            _release(space, found.st_size if stat.S_ISREG(found.st_mode) else 0)
+            last = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            _release(space, found.st_size if last else 0)
             return
         inside = directory.at(name)
         with inside.opened() as folder:

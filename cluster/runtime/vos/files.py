@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cluster.runtime.vos import credentials
+from cluster.runtime.vos import copying, credentials
 from cluster.runtime.vos.credentials import READ, SEARCH, SETGID, STICKY, WRITE, Credentials
 from cluster.runtime.vos.nodes import MAX_BYTES, File, Folder, Link, Node, Space, error
 
@@ -20,9 +20,6 @@ __all__ = ["MAX_BYTES", "File", "FileSystem", "Folder", "Link", "Node", "absolut
 _MAX_PATH: Final = 4096
 _MAX_DEPTH: Final = 64
 _MAX_LINKS: Final = 16
-_COPIED: Final = 1 << 20
-"""Bytes that are copied at a time."""
-
 
 _HOW: Final = {
     "proc": "nosuid,nodev,noexec,relatime", "cgroup2": "nosuid,nodev,noexec,relatime",
@@ -285,6 +282,18 @@ class FileSystem:
         folder, name = self._vacant(path)
         self._belongs(folder.make_link(name, target, self._now(), path), folder, None)
 
+    def share(self, source: str, path: str) -> None:
+        """Give a file another name (a hard link). OSError EXDEV, and EPERM for a directory."""
+        came, old, name = self._parent(source)
+        place = self._entry(came, old, name)
+        if place is None:
+            raise error(errno.ENOENT, source)
+        if isinstance(place.node, Folder):
+            raise error(errno.EPERM, source)
+        folder, other = self._vacant(path)
+        if place.path in self._mounts or not old.share(name, folder, other, path):
+            raise error(errno.EXDEV, path)
+
     def make_folder(self, path: str) -> None:
         """Make one directory. OSError EEXIST, ENOENT."""
         if path == "/":
@@ -342,56 +351,32 @@ class FileSystem:
                 raise error(errno.EISDIR, target)
             self.remove(target)
         if not old.rename(name, new, other):
-            self._copy(place.node, new, other, target)
+            copying.into(new, other, place.node, who=self.who, now=self._now(), path=target)
             old.drop(name)
 
     # ------------------------------------------------------------------------------------------
 
-    def _copy(self, node: Node, folder: Folder, name: str, path: str) -> None:
-        if isinstance(node, Link):
-            self._takes(folder.make_link(name, node.target, self._now(), path), node)
-        elif isinstance(node, File):
-            made = folder.make_file(name, self._now(), path)
-            self._takes(made, node)
-            place = 0
-            while data := node.piece(place, _COPIED):
-                made.append(data, self._now(), path)
-                place += len(data)
-            made.mode = node.mode
-        else:
-            inside = folder.make_folder(name, self._now(), path)
-            self._takes(inside, node)
-            inside.mode = node.mode
-            for each in sorted(node.entries):
-                self._copy(node.entries[each], inside, each, path)
-
-    def _takes(self, made: Node, node: Node) -> None:
-        """A copy is whose the other is, where root made it, and else its maker's."""
-        owner = (node.uid, node.gid) if self.who.root else (self.who.uid, self.who.gid)
-        if (made.uid, made.gid) != owner:
-            made.own(*owner)
-
     def _walk(self, path: str, *, follow: bool = True) -> _Place:
         """Follow a path from the root, and the links on its way."""
-        links = 0
+        links, asked = 0, path
         while True:
             if len(path) > _MAX_PATH:
-                raise error(errno.ENAMETOOLONG, path)
+                raise error(errno.ENAMETOOLONG, asked)
             place = _Place("/", self.root, self.readonly)
             parts = [part for part in path.split("/") if part]
             who = self.who
             for number, part in enumerate(parts):
                 if not isinstance(place.node, Folder):
-                    raise error(errno.ENOTDIR, path)
+                    raise error(errno.ENOTDIR, asked)
                 if who.uid and not who.may(place.node, SEARCH):
-                    raise error(errno.EACCES, path)
+                    raise error(errno.EACCES, asked)
                 step = self._entry(place, place.node, part)
                 if step is None:
-                    raise error(errno.ENOENT, path)
+                    raise error(errno.ENOENT, asked)
                 if isinstance(step.node, Link) and (follow or number < len(parts) - 1):
                     links += 1
                     if links > _MAX_LINKS:
-                        raise error(errno.ELOOP, path)
+                        raise error(errno.ELOOP, asked)
                     rest = "/".join(parts[number + 1 :])
                     target = posixpath.join(step.node.target, rest) if rest else step.node.target
                     path = absolute(target, place.path)

@@ -61,6 +61,8 @@ class File:
     gid: int = 0
     inode: int = 0
     """0 until somebody asked (`FileSystem.inode`)."""
+    links: int = 1
+    """Its names."""
 
     def own(self, uid: int, gid: int) -> None:
         """Make it somebody's. OSError."""
@@ -121,6 +123,8 @@ class Link:
     uid: int = 0
     gid: int = 0
     inode: int = 0
+    links: int = 1
+    """Its names."""
 
     @property
     def size(self) -> int:
@@ -181,9 +185,7 @@ class Folder:
     def drop(self, name: str) -> None:
         """Remove an entry and all below it. OSError."""
         found = self.entries.pop(name)
-        self.space.release(_weight(found, self.space) + len(name))
-        if self.space.spool is not None:
-            _let_go(found)
+        self.space.release(_gone(found, self.space) + len(name))
 
     def rename(self, name: str, target: "Folder", new: str) -> bool:
         """Move an entry to a directory of the same file system, where none is of the `new` name;
@@ -195,26 +197,36 @@ class Folder:
         self.space.used += len(new) - len(name)
         return True
 
+    def share(self, name: str, target: "Folder", new: str, path: str = "") -> bool:
+        """Give what has a name here, and is no directory, another one in a directory of the same
+        file system; False where it is another, and nothing was done. OSError.
+        """
+        found = self.entries[name]
+        if target.space is not self.space or isinstance(found, Folder):
+            return False
+        self.space.charge(ENTRY_BYTES + len(new), path)
+        target.entries[new] = found
+        found.links += 1
+        return True
+
 
 Node = File | Folder | Link
 
 
-def _let_go(node: Node) -> None:
-    """What is removed has no files in a spool any more."""
-    if isinstance(node, File) and node.spooled is not None:
-        node.empty()
-    elif isinstance(node, Folder):
-        for one in node.entries.values():
-            _let_go(one)
-
-
-def _weight(node: Node, space: Space) -> int:
-    """The room of `space` that is taken: what has a space of its own takes none."""
+def _gone(node: Node, space: Space) -> int:
+    """A name of what is here has gone, and all below it; how much of the room of `space` is free
+    for it. What has a space of its own took none.
+    """
+    if isinstance(node, Folder):
+        if node.space is not space and space.spool is None:
+            return ENTRY_BYTES
+        below = sum(_gone(one, space) + len(name) for name, one in node.entries.items())
+        return ENTRY_BYTES + (below if node.space is space else 0)
+    node.links -= 1
+    if node.links:
+        return ENTRY_BYTES
     if isinstance(node, Link):
         return ENTRY_BYTES + len(node.target)
-    if isinstance(node, File):
-        return ENTRY_BYTES + (len(node.data) if node.space is space else 0)
-    if node.space is not space:
-        return ENTRY_BYTES
-    inside = node.entries.items()
-    return ENTRY_BYTES + sum(_weight(one, space) + len(name) for name, one in inside)
+    if node.spooled is not None:
+        node.empty()
+    return ENTRY_BYTES + (len(node.data) if node.space is space else 0)

@@ -7,7 +7,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from cluster.runtime.vos import files, modes
 from cluster.runtime.vos.accounts import Accounts
@@ -31,7 +31,8 @@ def _told(verb: str) -> Callable[[Program], Program]:
             try:
                 return await body(call)
             except OSError as error:
-                what = f"{verb} '{error.filename}'" if verb else str(error.filename or "")
+                name = _named(call, str(error.filename or ""))
+                what = f"{verb} '{name}'" if verb else name
                 return await call.complain(f"{what}: {error.strerror}")
             except options.Unknown as unknown:
                 return await call.complain(str(unknown))
@@ -40,6 +41,18 @@ def _told(verb: str) -> Callable[[Program], Program]:
         return run
 
     return decorate
+
+
+def _named(call: Call, path: str) -> str:
+    """How who called names a path: by a word of his, or by one that leads there."""
+    found = ""
+    for word in call.argv[1:]:
+        place = call.path(word)
+        if path == place:
+            return word
+        if path.startswith(place.rstrip("/") + "/") and len(word) > len(found):
+            found = word.rstrip("/") + path[len(place.rstrip("/")) :]
+    return found or path
 
 
 async def ls(call: Call) -> int:
@@ -110,8 +123,7 @@ def _entry(
     user = named.user_name(node.uid) if named is not None else None
     group = named.group_name(node.gid) if named is not None else None
     who = f"{(user or str(node.uid))[:8]:<8} {(group or str(node.gid))[:8]:<8}"
-    links = node.links if isinstance(node, files.Folder) else 1
-    return f"{inode}{mode} {links:4d} {who} {node.size:9d} {when} {name}{arrow}\n"
+    return f"{inode}{mode} {node.links:4d} {who} {node.size:9d} {when} {name}{arrow}\n"
 
 
 def _when(mtime: float, now: float) -> str:
@@ -158,6 +170,8 @@ async def rm(call: Call) -> int:
     found, names = options.split(call.argv, "rRfi")
     for name in names:
         path = call.path(name)
+        if name.endswith("/") and call.files.is_link(path):
+            raise files.error(errno.ENOTDIR, path)
         try:
             call.files.remove(path, recursive="r" in found or "R" in found)
         except FileNotFoundError:
@@ -190,37 +204,54 @@ async def touch(call: Call) -> int:
 
 @_told("can't copy")
 async def cp(call: Call) -> int:
-    """`cp [-r] SOURCE… TARGET`."""
-    found, names = options.split(call.argv, "rRapf")
+    """`cp [-rRapdPLHf] SOURCE… TARGET`. Links are followed; with `-r` only where `-L` says so, or
+    `-H` for those that are named.
+    """
+    found, names = options.split(call.argv, "rRapfdPLHnuvT")
     if len(names) < 2:
         return await call.complain("missing file operand")
+    recursive = bool({"r", "R", "a"} & set(found))
+    how = _How(
+        "L" in found or not (recursive or {"d", "P"} & set(found)), bool({"p", "a"} & set(found))
+    )
     target = call.path(names[-1])
     for name in names[:-1]:
         source = call.path(name)
         into = posixpath.join(target, posixpath.basename(source))
         place = into if call.files.is_folder(target) else target
-        recursive = bool({"r", "R", "a"} & set(found))
-        if call.files.is_folder(source) and not recursive:
+        follow = how.follow or "H" in found
+        folder = call.files.is_folder(source) and (follow or not call.files.is_link(source))
+        if folder and not recursive:
             return await call.complain(f"omitting directory '{name}'")
-        if place == source or place.startswith(source.rstrip("/") + "/"):
+        if place == source or (folder and place.startswith(source.rstrip("/") + "/")):
             return await call.complain(f"'{name}' and '{names[-1]}' are the same file")
-        await _copy(call, source, place, kept=bool({"p", "a"} & set(found)))
+        await _copy(call, source, place, how, follow=follow)
     return 0
 
 
-async def _copy(call: Call, source: str, target: str, *, kept: bool) -> None:
+class _How(NamedTuple):
+    """How `cp` copies: whether it follows links, and keeps whose it is and its mode."""
+
+    follow: bool
+    kept: bool
+
+
+async def _copy(call: Call, source: str, target: str, how: _How, *, follow: bool) -> None:
     await call.kernel.step()
     if descriptors.means(source) or descriptors.means(target):
         await _poured(call, source, target)
         return
+    if not follow and call.files.is_link(source):
+        _copy_link(call, source, target, kept=how.kept)
+        return
     node = call.files.open(source)
     if isinstance(node, files.Folder):
         call.files.make_folders(target)
-        if kept:
+        if how.kept:
             _keep(call, node, target)
         for name in call.files.names(source):
             inside = posixpath.join(target, name)
-            await _copy(call, posixpath.join(source, name), inside, kept=kept)
+            await _copy(call, posixpath.join(source, name), inside, how, follow=how.follow)
         return
     if not isinstance(node, files.File):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), source)
@@ -230,10 +261,23 @@ async def _copy(call: Call, source: str, target: str, *, kept: bool) -> None:
         call.files.write(file, data, target)
         at += len(data)
         await asyncio.sleep(0)
-    if kept:
+    if how.kept:
         _keep(call, node, target)
     elif fresh:
         file.mode = node.mode & 0o777 & ~call.process.who.umask
+
+
+def _copy_link(call: Call, source: str, target: str, *, kept: bool) -> None:
+    """Copy a symbolic link as it is, in place of what is no directory."""
+    node = call.files.find(source, follow=False)
+    assert isinstance(node, files.Link)
+    if call.files.is_link(target) or call.files.exists(target):
+        call.files.remove(target)
+    call.files.link(node.target, target)
+    if kept and call.process.who.root:
+        call.files.change_owner(target, node.uid, node.gid, follow=False)
+    if kept:
+        call.files.change_time(target, node.mtime, follow=False)
 
 
 async def _poured(call: Call, source: str, target: str) -> None:
@@ -265,16 +309,29 @@ async def mv(call: Call) -> int:
     return 0
 
 
-@_told("can't link")
+@_told("")
 async def ln(call: Call) -> int:
-    """`ln -s TARGET NAME`."""
-    found, names = options.split(call.argv, "sfn")
-    if "s" not in found or len(names) != 2:
-        return await call.complain("only ln -s TARGET NAME is built")
-    path = call.path(names[1])
-    if "f" in found and call.files.exists(path):
-        call.files.remove(path)
-    call.files.link(names[0], path)
+    """`ln [-sfnT] TARGET… NAME|DIR`, `ln [-sf] TARGET`."""
+    found, names = options.split(call.argv, "sfnvT")
+    if not names:
+        return await call.complain("missing file operand")
+    last = names.pop() if len(names) > 1 else "."
+    into = call.path(last)
+    plain = "T" in found or ("n" in found and call.files.is_link(into))
+    inside = call.files.is_folder(into) and not plain
+    if len(names) > 1 and not inside:
+        return await call.complain(f"target '{last}': Not a directory")
+    for name in names:
+        path = posixpath.join(into, posixpath.basename(name.rstrip("/"))) if inside else into
+        if "s" not in found:
+            call.files.find(call.path(name), follow=False)
+        there = call.files.is_link(path) or call.files.exists(path)
+        if "f" in found and there and path != call.path(name):
+            call.files.remove(path)
+        if "s" in found:
+            call.files.link(name, path)
+        else:
+            call.files.share(call.path(name), path)
     return 0
 
 

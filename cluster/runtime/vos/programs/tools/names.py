@@ -76,7 +76,7 @@ def _told(tree: files.FileSystem, name: str, node: files.Node, form: str | None)
     kind, bits = _kind(node)
     accounts, inode = Accounts(tree), tree.inode(node)
     leads = f"'{name}' -> '{node.target}'" if isinstance(node, files.Link) else ""
-    size, links = node.size, node.links if isinstance(node, files.Folder) else 1
+    size, links = node.size, node.links
     moment = datetime.datetime.fromtimestamp(node.mtime, datetime.UTC)
     when = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}000 +0000"
     mode = stats.filemode(bits | node.mode)
