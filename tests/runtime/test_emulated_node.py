@@ -48,6 +48,23 @@ def test_the_example_answers_its_host_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "stdin", "found"),
+    [
+        ((), b"console.log(1 + 1, process.argv.length)", ("2 1\n", 0)),
+        (("-", "a"), b"console.log(process.argv.slice(1))\nprocess.exit(3)", ("[ '-', 'a' ]\n", 3)),
+        ((), b"", ("", 0)),
+        ((), b" " * (1 << 21), ("", 1)),
+    ],
+)
+def test_a_script_comes_from_stdin(words, stdin: bytes, found) -> None:
+    async def main() -> Result:
+        return await World().box(IMAGE, "20").run("node", *words, stdin=stdin)
+
+    result = virtual.run(main())
+    assert (result.out, result.code) == found
+
+
+@pytest.mark.parametrize(
     ("code", "out"),
     [
         ("console.log('a', 1, {b: [1, 'x'], c: null}, [], undefined)",

@@ -32,6 +32,7 @@ _MAX_EVENTS: Final = 2000
 _MAX_FILE: Final = 256 << 10
 _MAX_FILES: Final = 4 << 20
 _MAX_NUMBER: Final = 2000
+_MAX_STDIN: Final = 1 << 20
 _HELD: Final = 1 << 20
 """Bytes of an answer that wait for a slow client; a script that writes more is cut off."""
 _ASK_SECONDS: Final = 60.0
@@ -374,11 +375,11 @@ class _Node:
 
 
 async def node(call: Call) -> int:
-    """`node FILE [ARG…]`, `node -e CODE`, `node -v`."""
+    """`node FILE [ARG…]`, `node -e CODE`, `node -v`; `node` and `node -` run what stdin has."""
     words = list(call.argv[1:])
     number = version(call.kernel.image_tag)
     code: str | None = None
-    while words and words[0].startswith("-"):
+    while words and words[0].startswith("-") and words[0] != "-":
         word = words.pop(0)
         if word in ("-v", "--version"):
             await call.out(f"v{number}\n")
@@ -387,8 +388,12 @@ async def node(call: Call) -> int:
             code = words.pop(0)
             code = f"console.log(eval({json.dumps(code)}))" if word in ("-p", "--print") else code
             break
-    if code is None and not words:
-        return await call.complain("a prompt is not built in the emulated node: name a script")
+    if code is None and words[:1] in ([], ["-"]):
+        if call.process.tty is not None and call.io.stdin is call.process.tty and not words:
+            return await call.complain("a prompt is not built in the emulated node: name a script")
+        code = await _typed(call)
+        if code is None:
+            return await call.complain(f"a script from stdin has {_MAX_STDIN} bytes at most")
     main = "" if code is not None else call.path(words[0])
     if code is None:
         found = next((one for one in (main, f"{main}.js", posixpath.join(main, "index.js"))
@@ -401,6 +406,16 @@ async def node(call: Call) -> int:
             return 1
         main = found
     return await _run(call, main, code, words)
+
+
+async def _typed(call: Call) -> str | None:
+    """The script that stdin has; None where it is too long."""
+    found = bytearray()
+    while data := await call.io.stdin.read():
+        found += data
+        if len(found) > _MAX_STDIN:
+            return None
+    return found.decode(errors="replace")
 
 
 def is_file(call: Call, path: str) -> bool:
