@@ -128,7 +128,9 @@ class Stream(Socket, Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether the peer will read nothing more: it closed its end, or reset."""
+        """Whether the peer is known to read nothing more. Who reset is; who closed may be only
+        once something was sent to him, as in a kernel: that he sends no more says nothing of it.
+        """
 
     def when_lost(self, call: Callable[[], None]) -> None:
         """Call `call`, once, as soon as the peer is lost, which it is not yet. Replaces an earlier

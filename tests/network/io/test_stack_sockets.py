@@ -134,6 +134,23 @@ async def test_connections_fail_as_the_kernels_do(first, second):
 
 
 @on_link
+async def test_who_closed_is_known_to_be_gone_once_something_is_sent_to_him(first, second):
+    here, there = await pair(first, second)
+    gone = asyncio.Event()
+    here.when_lost(gone.set)
+    there.close()
+    assert await here.receive() == b""
+    assert not here.lost  # a FIN may be that of somebody who still reads
+    await here.send(b"x")
+    async with asyncio.timeout(30):
+        await gone.wait()
+    assert here.lost
+    with pytest.raises(BrokenPipeError):
+        await here.send(b"x")
+    here.close()
+
+
+@on_link
 async def test_a_reset_reaches_reader_writer_and_who_watches(first, second):
     here, there = await pair(first, second)
     lost = []
