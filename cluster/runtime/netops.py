@@ -91,14 +91,14 @@ class NetOps:
     async def echo(self, request: pb.EchoRequest) -> pb.EchoResponse:
         """One ping of a pod."""
         node = self._node()
-        space = node.holder(request.source)
-        if space is None:
-            raise _no_pod(request.source)
         if node.is_kernels(request.source):
             raise rpc.Failure(
                 "FAILED_PRECONDITION",
                 f"the stack of {request.source} is the kernel's: ping inside of the pod, by exec",
             )
+        space = node.holder(request.source)
+        if space is None:
+            raise _no_pod(request.source)
         seconds = min(request.timeout_seconds or 1.0, MAX_ECHO_SECONDS)
         ttl, size = request.ttl or 64, request.size
         if ttl > 255 or size > MAX_ECHO_SIZE:

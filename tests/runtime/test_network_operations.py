@@ -249,6 +249,20 @@ def test_a_pod_pings_and_hops_answer() -> None:
     on_nodes(2, story)
 
 
+def test_a_pod_whose_stack_is_the_kernels_pings_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = "10.244.0.77"
+    monkeypatch.setattr(
+        "cluster.runtime.network.node.Node.is_kernels", lambda _node, address: address == theirs
+    )
+
+    async def story(world: World) -> None:
+        first, _, _, web = await web_and_client(world)
+        with pytest.raises(rpc.Failure, match="the kernel's: ping inside of the pod, by exec"):
+            await operations(first).echo(pb.EchoRequest(source=theirs, destination=web))
+
+    on_nodes(2, story)
+
+
 async def pings(node: Node, to: str, count: int) -> str:
     """One letter a ping: answered, or lost."""
     found = ""

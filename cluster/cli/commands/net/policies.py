@@ -56,8 +56,8 @@ def _rows(
 def _rule(rule: Any, word: str, sets: Mapping[str, list[str]], names: Mapping[str, str]) -> str:
     peers = ["everybody"] if rule.everybody else []
     for key in rule.sets:
-        members = sets.get(key, [])
-        peers += [names.get(each, each) for each in members] or ["no pod"]
+        members = [names.get(each, each) for each in sets.get(key, [])]
+        peers.append(f"{key} ({', '.join(members) or 'none'})")
     for block in rule.blocks:
         excepts = list(getattr(block, "except"))
         peers.append(f"{block.cidr} but {','.join(excepts)}" if excepts else block.cidr)
