@@ -7,7 +7,10 @@ from vosworld import kernel, on, sh
 
 from cluster.aio import virtual
 from cluster.runtime.vos.kernel import MAX_PROCESSES
-from cluster.runtime.vos.shell import parsing
+from cluster.runtime.vos.shell import completing, parsing
+from cluster.runtime.vos.shell.builtins import BUILTINS
+from cluster.runtime.vos.shell.running import Shell
+from cluster.runtime.vos.shell.state import State
 
 PRINTED = [
     ("echo hi $HOSTNAME", "hi web-0\n"),
@@ -193,3 +196,28 @@ def test_a_script_runs_up_to_the_line_that_is_wrong(script: str, out: str) -> No
     found = sh(script)
     assert found.out == out
     assert (found.code, "syntax error" in found.err) in ((2, True), (0, "eval" in script))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("cat my\\ ", ("file.txt ", ())),
+        ("cat m", ("y\\ file.txt ", ())),
+        ("cat odd", ("\\$", ("odd$1", "odd$2"))),
+        ("cat a;cat my\\ f", ("ile.txt ", ())),
+        ("echo $HO", ("", ("$HOME", "$HOSTNAME"))),
+        ("echo x$HOS", ("TNAME ", ())),
+        ("echo $NOSUCH", ("", ())),
+        ("echo '$", ("", ())),
+    ],
+)
+def test_tab_completes_escaped_names_and_variables(line: str, found: tuple[str, object]) -> None:
+    async def main() -> tuple[str, object]:
+        target = kernel(HOSTNAME="web-0", HOME="/root")
+        await on(target, "sh", "-c", "cd /tmp; touch 'my file.txt' 'odd$1' 'odd$2'")
+        process = target.start(["sleep", "1"], _io())
+        state = State({"HOSTNAME": "web-0", "HOME": "/root"}, name="sh", positional=[], cwd="/tmp")
+        more, names = completing.completed(Shell(process, state, BUILTINS), line)
+        return more, tuple(names)
+
+    assert virtual.run(main()) == found
