@@ -162,6 +162,33 @@ def test_services_get_addresses_of_their_own():
     run(test, store=rw.LateStorage())
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ipFamilyPolicy": "RequireDualStack"},
+         'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured '
+         "for dual-stack services"),
+        ({"ipFamilies": ["IPv6"]},
+         'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster'),
+        ({"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv4", "IPv6"]},
+         'spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster'),
+    ],
+)  # fmt: skip
+def test_a_family_that_the_cluster_has_not_is_refused(given, said):
+    async def test(world):
+        with pytest.raises(errors.Invalid) as refused:
+            await world.create("services", service("six", "ClusterIP", **given))
+        assert refused.value.message == f'Service "six" is invalid: {said}'
+        prefers = service("four", "ClusterIP", ipFamilyPolicy="PreferDualStack")
+        made = await world.create("services", prefers)
+        assert made["spec"]["ipFamilies"] == ["IPv4"]
+        bare = service("bare", "ClusterIP", clusterIP="None", **given)
+        del bare["spec"]["selector"]
+        assert (await world.create("services", bare))["spec"]["clusterIP"] == "None"
+
+    run(test)
+
+
 def test_an_address_may_be_chosen_once():
     async def test(world):
         chosen = service("a", "NodePort", clusterIP="10.96.0.50")

@@ -68,6 +68,7 @@ class ServiceAddresses(Plugin):
     def _admit_ip(self, request: Request, spec: Object, old: Object) -> None:
         address = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
         family = "IPv6" if self._network.version == 6 else "IPv4"
+        _check_families(request, spec, old, family)
         if address != _HEADLESS and address != old.get("clusterIP"):
             address = self._allocate_ip(request, address) if address else self._pick_ip(request)
         spec["clusterIP"], spec["clusterIPs"] = address, [address]
@@ -218,6 +219,29 @@ def _band(size: int, smallest: int, largest: int) -> int:
 def _owner(request: Request) -> str:
     """The key that the entry will have: a Service may take again what it has already."""
     return f"/registry/services/{request.call.namespace}/{objects.name(request.object)}"
+
+
+def _check_families(request: Request, spec: Object, old: Object, family: str) -> None:
+    """What was asked for newly has to be there: one family. errors.Invalid.
+
+    A headless Service without a selector may be of any: its endpoints are its owner's affair.
+    Source: pkg/registry/core/service/storage, alloc.go.
+    """
+    if spec.get("clusterIP") == _HEADLESS and not spec.get("selector"):
+        return
+    causes: list[errors.Cause] = []
+    policy = spec.get("ipFamilyPolicy")
+    if policy == "RequireDualStack" and policy != old.get("ipFamilyPolicy"):
+        text = 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack '
+        causes.append(errors.Cause("FieldValueInvalid", f"{text}services", "spec.ipFamilyPolicy"))
+    asked = spec.get("ipFamilies") or ()
+    for index, one in enumerate(asked if asked != old.get("ipFamilies") else ()):
+        # With IPv6 addresses a wish for IPv4 cannot be told from the default.
+        if one != family == "IPv4":
+            text = f'Invalid value: "{one}": not configured on this cluster'
+            causes.append(errors.Cause("FieldValueInvalid", text, f"spec.ipFamilies[{index}]"))
+    if causes:
+        raise errors.invalid("Service", "", objects.name(request.object), causes)
 
 
 def _invalid_ip(request: Request, address: str, why: str) -> errors.Invalid:
