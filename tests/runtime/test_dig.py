@@ -47,6 +47,8 @@ def answered(query: dnslib.DNSRecord, *, tcp: bool) -> bytes:
     if not rows and name != "big.example.com.":
         reply.header.rcode = 3
         reply.add_auth(*SOA)
+    if name == "broken.example.com.":
+        reply.header.rcode = 2
     if query.ar:
         reply.add_ar(dnslib.EDNS0(udp_len=1232))
     return bytes(reply.pack())
@@ -218,6 +220,15 @@ def test_nslookup_is_binds_where_dig_is() -> None:
     assert run("nslookup", "web").out == (
         f"Server:\t\t{SERVER}\nAddress:\t{SERVER}#53\n\n"
         "Name:\tweb.default.svc.cluster.local\nAddress: 10.96.0.7\n\n"
+    )
+
+
+def test_nslookup_tells_a_server_that_fails_from_none() -> None:
+    assert run("nslookup", "broken.example.com.").out.endswith(
+        "\n** server can't find broken.example.com: SERVFAIL\n\n"
+    )
+    assert run("nslookup", "web", "10.244.0.99").out.endswith(
+        "\n;; connection timed out; no servers could be reached\n\n"
     )
 
 

@@ -59,7 +59,7 @@ async def _ask(
             try:
                 answer = await resolving.query(full, kind, told, call.net)
             except resolving.Unanswered as error:
-                await call.out(f";; connection timed out; {error}\n\n")
+                await call.out(_trouble(full, str(error)))
                 return 1
             found += _lines(answer, mark)
             if answer.header.rcode == resolving.NO_DOMAIN:
@@ -71,6 +71,14 @@ async def _ask(
             missing = f"*** Can't find {full}: No answer\n\n"
     await call.out(missing)
     return 1
+
+
+def _trouble(name: str, why: str) -> str:
+    """No answer that is one: a server said so (`10.96.0.10: SERVFAIL`), or none said anything."""
+    status = why.rpartition(": ")[2]
+    if status.isupper():
+        return f"** server can't find {name}: {status}\n\n"
+    return ";; connection timed out; no servers could be reached\n\n"
 
 
 def _lines(answer: "dnslib.DNSRecord", mark: str) -> list[str]:
