@@ -24,6 +24,19 @@ def test_nc_listens_and_is_reached_by_other_pods_and_from_outside() -> None:
     on_a_node(story)
 
 
+@pytest.mark.parametrize("send", ["nc -w 3 {} 9 < /big", "cat /big | nc -w 3 {} 9"])
+def test_nc_sends_all_to_who_says_nothing(send: str) -> None:
+    async def story(node: Node) -> None:
+        server = await node.run("server", "busybox", "sleep", "9999")
+        client = await node.run("client", "busybox", "sleep", "9999")
+        await node.sh(client, "dd if=/dev/zero of=/big bs=1M count=5 2>/dev/null")
+        await node.sh(server, "nc -l -p 9 < /dev/null > /got & sleep 1")
+        assert await node.sh(client, f"{send.format(node.address('server'))}; echo $?") == "0\n"
+        assert await node.sh(server, "sleep 1; wc -c < /got") == "5242880\n"
+
+    on_a_node(story)
+
+
 def test_nc_talks_both_ways_and_by_datagrams() -> None:
     async def story(node: Node) -> None:
         server = await node.run("server", "busybox", "sleep", "9999")

@@ -13,6 +13,8 @@ from cluster.runtime.vos.sockets import Datagrams, Endpoint, Listener, Stream
 _USAGE: Final = "nc [-46klnuvz] [-w SECS] [-p PORT] [-s ADDR] [HOST] [PORT]"
 _MAX_PORTS: Final = 1000
 _FOREVER: Final = 1e9
+_QUIET: Final = 0.2
+"""Seconds without input after which none is expected any more."""
 
 
 async def nc(call: Call) -> int:
@@ -105,9 +107,12 @@ async def _accepted(listener: Listener, limit: float) -> Stream:
 
 
 async def _talk(call: Call, stream: Stream, limit: float) -> int:
-    """Until the other end has said all; `limit` is how long it may be silent, 0: for ever."""
+    """Until the other end has said all, and what is there for it is sent; `limit` is how long both
+    may be silent, 0: for ever.
+    """
+    sending = _Sending(call, stream)
     try:
-        return await _both(_print(call, stream, limit), _send(call, stream))
+        return await _both(_print(call, stream, limit, sending), sending.run())
     except TimeoutError:
         return 1
     except OSError as error:
@@ -128,10 +133,18 @@ async def _both(first: Coroutine[Any, Any, int], beside: Coroutine[Any, Any, Non
     return result
 
 
-async def _print(call: Call, stream: Stream, limit: float) -> int:
-    while data := await _received(stream, limit):
+async def _print(call: Call, stream: Stream, limit: float, sending: "_Sending") -> int:
+    while True:
+        try:
+            data = await _received(stream, limit)
+        except TimeoutError:
+            if not sending.moved_within(limit):
+                raise
+            continue
+        if not data:
+            await sending.rest(limit)
+            return 0
         await call.io.stdout.write(data)
-    return 0
 
 
 async def _received(stream: Stream, limit: float) -> bytes:
@@ -139,13 +152,46 @@ async def _received(stream: Stream, limit: float) -> bytes:
         return await stream.receive()
 
 
-async def _send(call: Call, stream: Stream) -> None:
-    try:
-        while data := await call.io.stdin.read():
-            await stream.send(data)
-        stream.end()
-    except OSError:
-        return  # Who reads hears of it.
+class _Sending:
+    """What goes from the terminal to a connection."""
+
+    def __init__(self, call: Call, stream: Stream) -> None:
+        self._call = call
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._moved = self._loop.time()
+        self._reads = self._done = False
+
+    async def run(self) -> None:
+        """Send all that there is."""
+        try:
+            while data := await self._read():
+                await self._stream.send(data)
+                self._moved = self._loop.time()
+            self._stream.end()
+        except OSError:
+            return  # Who reads hears of it.
+        finally:
+            self._done = True
+
+    async def _read(self) -> bytes:
+        self._reads = True
+        data = await self._call.io.stdin.read()
+        self._reads = False
+        return data
+
+    def moved_within(self, seconds: float) -> bool:
+        """Whether something went out of late, and more may."""
+        return not self._done and self._loop.time() - self._moved < seconds
+
+    async def rest(self, limit: float) -> None:
+        """The other end says no more, and may still listen: send what is there. Who is at a
+        terminal and types nothing has no more to say.
+        """
+        while not self._done:
+            if not self.moved_within(_QUIET if self._reads else limit or _FOREVER):
+                return
+            await asyncio.sleep(_QUIET / 4)
 
 
 async def _talk_datagrams(call: Call, to: Endpoint, flags: dict[str, str], limit: float) -> int:
