@@ -115,8 +115,11 @@ def test_ingress_is_reached_from_the_machine(cluster: Cluster) -> None:
 
     def redirected() -> bool:
         talk = http.client.HTTPConnection(address, 80, timeout=5)
-        talk.request("GET", "/app/a?q=1", headers={"Host": "x.test"})
-        answer = talk.getresponse()
+        try:
+            talk.request("GET", "/app/a?q=1", headers={"Host": "x.test"})
+            answer = talk.getresponse()
+        except ConnectionError:
+            return False  # The Ingress has its address before its controller's pod is Ready.
         return (answer.status, answer.headers["Location"]) == (308, "https://x.test/app/a?q=1")
 
     until("who comes without TLS is sent to it", redirected)
