@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Final, TypeVar
 
 from benchmarks.figures import Figure, Outcome
@@ -56,7 +56,7 @@ class _Node:
         self.datapath.nat = self.nat
         self.datapath.add_port(0.0, "pod", mac.of_address(self.pod), [self.pod])
 
-    async def start(self, peer: "_Node") -> Stack:
+    async def start(self, peer: "_Node", *, segmentation: bool) -> Stack:
         """Open its socket; its pod's stack."""
         self.loop = asyncio.get_running_loop()
         self.datapath.set_peers(0.0, [peer.datapath.me])
@@ -72,7 +72,7 @@ class _Node:
         )
         self.stack = Stack(Host(settings, random.Random(self.number)), self._out)
         where = Address(_ADDRESSES[self.number], 4789)
-        self.endpoint = await UdpUnderlay().bind_trains(where, self._into)
+        self.endpoint = await UdpUnderlay(segmentation=segmentation).bind_trains(where, self._into)
         return self.stack
 
     def _out(self, frames: list[Frame]) -> None:
@@ -91,27 +91,31 @@ class _Node:
 
 def pod_streams() -> Iterator[Outcome]:
     """Bulk data, and requests through a ClusterIP, to a pod of a node in another process."""
+    name = "network: TCP between simulated pods of two nodes, MTU 1450"
+    yield Figure(name, _between(_bulk_alone, segmentation=False) / 1e9, "Gbit/s", 0.8)
+    yield Figure(f"{name}, GSO", _between(_bulk_alone, segmentation=True) / 1e9, "Gbit/s", 2.0)
+    name = f"network: requests through a ClusterIP, {_CONNECTIONS} connections"
+    yield Figure(name, _between(_requests, segmentation=True), "requests/s", 50_000)
+
+
+def _between(work: Callable[[Stack], Coroutine[None, None, _T]], *, segmentation: bool) -> _T:
+    """Do `work` at a node whose peer is in another process."""
+    code = f"from benchmarks import podstreams; podstreams.server({segmentation})"
     server = subprocess.Popen(
-        [sys.executable, "-c", f"{_PATH}from benchmarks import podstreams; podstreams.server()"],
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", f"{_PATH}{code}"], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None
         server.stdout.readline()
-        bits, requests = _run(_measure())
+        return _run(_measured(work, segmentation=segmentation))
     finally:
         server.kill()
         server.wait(10)
-    name = "network: TCP between simulated pods of two nodes"
-    yield Figure(f"{name}, MTU 1450", bits / 1e9, "Gbit/s", 0.8)
-    name = f"network: requests through a ClusterIP, {_CONNECTIONS} connections"
-    yield Figure(name, requests, "requests/s", 50_000)
 
 
-def server() -> None:
+def server(segmentation: bool) -> None:
     """The other process: a pod that takes all at port 9, and answers requests at port 80."""
-    _run(_serve())
+    _run(_serve(segmentation=segmentation))
 
 
 def _run(main: Coroutine[None, None, _T]) -> _T:
@@ -121,9 +125,9 @@ def _run(main: Coroutine[None, None, _T]) -> _T:
     return uvloop.run(main)
 
 
-async def _serve() -> None:
+async def _serve(*, segmentation: bool) -> None:
     node = _Node(1)
-    stack = await node.start(_Node(0))
+    stack = await node.start(_Node(0), segmentation=segmentation)
     sink, web = stack.listen(9), stack.listen(80)
     sink.on_stream = lambda stream: _spawn(_swallow(stream))
     web.on_stream = lambda stream: _spawn(_answer(stream))
@@ -153,12 +157,20 @@ async def _answer(stream: Stream) -> None:
     stream.close()
 
 
-async def _measure() -> tuple[float, float]:
-    """Bits and requests a second."""
+async def _measured(
+    work: Callable[[Stack], Coroutine[None, None, _T]], *, segmentation: bool
+) -> _T:
     node = _Node(0)
-    stack = await node.start(_Node(1))
-    pod = node.pod + (1 << 8)
-    return await _bulk(stack, Endpoint(pod, 9)), await _requests(stack)
+    stack = await node.start(_Node(1), segmentation=segmentation)
+    try:
+        return await work(stack)
+    finally:
+        node.endpoint.close()
+
+
+async def _bulk_alone(stack: Stack) -> float:
+    """Bits a second to the pod of the other node."""
+    return await _bulk(stack, Endpoint(_Node(1).pod, 9))
 
 
 async def _bulk(stack: Stack, to: Endpoint) -> float:
