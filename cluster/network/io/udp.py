@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cluster.network.io import memory
 from cluster.network.underlay import Address, AddressInUse, Endpoint, Receive, ReceiveTrain
 from cluster.network.wire import trains
 from cluster.network.wire.trains import Train
@@ -26,8 +27,6 @@ _MEMINFO_DROPS = 8
 _ANCILLARY = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
 _LARGEST = 65536
 _KNOWN_SENDERS = 4096
-_BURST = 2 << 20
-"""Bytes of the frames of a window, as they are cut."""
 _INT = struct.Struct("=i")
 
 
@@ -74,7 +73,7 @@ class UdpUnderlay:
         try:
             bound.setblocking(False)
             _enlarge(bound, self._buffer)
-            _keep_memory()
+            memory.keep_for_long_frames()
             bound.bind(address)
         except OSError as error:
             bound.close()
@@ -250,17 +249,6 @@ class UdpEndpoint:
             receive(Train(bytes(view[:length]), size), self._sender(address))
             if self._closed:
                 return
-
-
-def _keep_memory() -> None:
-    """Have glibc keep what a burst of long segments needs.
-
-    It gives the heap's free end back to the system past 128 KB, and has it again page by page: two
-    page faults for three packets of a bulk sender, a third of its time. Once it has freed a block
-    that was mapped by itself it keeps twice as much as that (mallopt(3), M_MMAP_THRESHOLD). The
-    block is never touched, and so costs nothing.
-    """
-    bytes(_BURST)
 
 
 def _allows(bound: socket.socket, option: int, value: int) -> bool:
