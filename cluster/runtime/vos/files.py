@@ -11,8 +11,9 @@ import posixpath
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cluster.runtime.vos import copying, credentials
+from cluster.runtime.vos import copying, credentials, mounts
 from cluster.runtime.vos.credentials import READ, SEARCH, SETGID, STICKY, WRITE, Credentials
+from cluster.runtime.vos.mounts import Mount, Mounted
 from cluster.runtime.vos.nodes import MAX_BYTES, File, Folder, Link, Node, Space, error
 
 __all__ = ["MAX_BYTES", "File", "FileSystem", "Folder", "Link", "Node", "absolute", "error"]
@@ -21,38 +22,11 @@ _MAX_PATH: Final = 4096
 _MAX_DEPTH: Final = 64
 _MAX_LINKS: Final = 16
 
-_HOW: Final = {
-    "proc": "nosuid,nodev,noexec,relatime", "cgroup2": "nosuid,nodev,noexec,relatime",
-    "sysfs": "nosuid,nodev,noexec,relatime",
-}  # fmt: skip
-"""Options by kind of file system, as containerd mounts them."""
-
 
 def absolute(path: str, cwd: str) -> str:
     """A path from the root, without `.`, `..` and double slashes."""
     joined = posixpath.normpath(posixpath.join(cwd or "/", path or "."))
     return "/" + joined.lstrip("/")
-
-
-class _Mount(NamedTuple):
-    """What stands at a mount point."""
-
-    node: File | Folder
-    readonly: bool
-    kind: str = "ext4"
-    source: str = "/dev/vda1"
-    size: int = 0
-
-
-class Mounted(NamedTuple):
-    """A row of /proc/mounts; `size` in bytes where it has room of its own, else 0."""
-
-    path: str
-    node: File | Folder
-    kind: str
-    source: str
-    options: str
-    size: int = 0
 
 
 class _Place(NamedTuple):
@@ -74,7 +48,7 @@ class FileSystem:
         self.who = credentials.ROOT
         """Who looks and works."""
         self._now = now
-        self._mounts: dict[str, _Mount] = {}
+        self._mounts = mounts.Mounts()
 
     @property
     def used(self) -> int:
@@ -170,25 +144,15 @@ class FileSystem:
         if not self.who.may(place.node, READ):
             raise error(errno.EACCES, path)
         found = set(place.node.entries)
-        base = place.path.rstrip("/") + "/"
-        found.update(
-            point[len(base) :]
-            for point in self._mounts
-            if point.startswith(base) and "/" not in point[len(base) :]
-        )
+        found.update(self._mounts.names(place.path))
         return sorted(found)
 
     # ---- changing ----------------------------------------------------------------------------
 
     def mounted(self) -> list[Mounted]:
         """What is mounted, the root first."""
-        options = f"{'ro' if self.readonly else 'rw'},relatime"
-        found = [Mounted("/", self.root, "overlay", "overlay", options)]
-        for path, (node, readonly, kind, source, size) in self._mounts.items():
-            options = f"{'ro' if readonly else 'rw'},{_HOW.get(kind, 'relatime')}"
-            options += f",size={size // 1024}k" if size else ""
-            found.append(Mounted(path, node, kind, source, options, size))
-        return found
+        root = Mounted("/", self.root, "overlay", "overlay", mounts.options(self.readonly))
+        return [root, *self._mounts.rows()]
 
     def mount(
         self,
@@ -210,7 +174,7 @@ class FileSystem:
         point = posixpath.join(parent, posixpath.basename(path))
         if point == "/":
             raise error(errno.EBUSY, path)
-        self._mounts[point] = _Mount(node, readonly, kind, source, size)
+        self._mounts[point] = Mount(node, readonly, kind, source, size)
 
     def create(self, path: str, *, append: bool = False) -> File:
         """A file to write to, emptied unless `append`. OSError."""
@@ -401,7 +365,7 @@ class FileSystem:
 
     def _on_the_way(self, path: str) -> _Place | None:
         """A directory that leads to a mount point where no entry could be made for it."""
-        if any(point.startswith(path + "/") for point in self._mounts):
+        if self._mounts.below(path):
             return _Place(path, Folder(Space(0)), readonly=True)
         return None
 
@@ -473,7 +437,5 @@ class FileSystem:
             made.mode = mode
 
     def _check_unmounted(self, true_path: str, path: str) -> None:
-        if self._mounts and any(
-            point == true_path or point.startswith(true_path + "/") for point in self._mounts
-        ):
+        if true_path in self._mounts or self._mounts.below(true_path):
             raise error(errno.EBUSY, path)

@@ -3,8 +3,8 @@
 from typing import Final
 
 from cluster.runtime.vos import files
-from cluster.runtime.vos.files import Mounted
 from cluster.runtime.vos.kernel import Call, Program
+from cluster.runtime.vos.mounts import Mounted
 from cluster.runtime.vos.nodes import Node
 from cluster.runtime.vos.programs import options
 from cluster.runtime.vos.programs.tools.figures import human
