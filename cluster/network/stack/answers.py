@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
+from cluster.network.stack.allowance import Allowance
 from cluster.network.stack.forwarding import Answer, Device
 from cluster.network.stack.router import LOOPBACK, WIRE
 from cluster.network.wire import icmp, ipv4, offload
 from cluster.network.wire.frame import Frame
 from cluster.network.wire.ipv4 import Header
 
-RATE: Final = 1000.0
-"""Errors a second at most (Linux's icmp_msgs_per_sec)."""
-BURST: Final = 50.0
-"""Errors at once (icmp_msgs_burst)."""
 _PRECEDENCE: Final = 0xC0
 """The TOS of errors: internetwork control (RFC 1812, 4.3.2.5)."""
 
@@ -22,11 +19,8 @@ class Answers:
 
     def __init__(self, devices: Mapping[str, Device]) -> None:
         self._devices = devices
-        self._room = BURST
-        self._at = 0.0
+        self.allowance = Allowance()
         self._identification = 0
-        self.suppressed = 0
-        """Errors that were not sent because of the limit."""
 
     def about(
         self, now: float, frame: Frame, header: Header, answer: Answer, device: str, *, local: bool
@@ -38,8 +32,7 @@ class Answers:
         """
         if not icmp.may_be_answered_by_error(frame.data, header):
             return None
-        if not self._allowed(now):
-            self.suppressed += 1
+        if not self.allowance.take(now):
             return None
         quoted = frame.data[header.offset : header.end]
         if frame.csum_start:
@@ -60,11 +53,3 @@ class Answers:
             )
             + message
         )
-
-    def _allowed(self, now: float) -> bool:
-        self._room = min(self._room + (now - self._at) * RATE, BURST)
-        self._at = now
-        if self._room < 1:
-            return False
-        self._room -= 1
-        return True

@@ -411,4 +411,4 @@ class Datapath:
     @property
     def suppressed(self) -> int:
         """ICMP errors that were not sent because there were too many."""
-        return self._slow.answers.suppressed
+        return self._slow.answers.allowance.refused

@@ -19,10 +19,11 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from cluster.network.stack.allowance import Allowance
 from cluster.network.stack.endhost.addressing import Addressing
 from cluster.network.stack.endhost.datagrams import MAX_PAYLOAD, Received, Socket
 from cluster.network.stack.endhost.echoes import Answer, Echo, Echoes
-from cluster.network.stack.endhost.errors import Allowance, IcmpError
+from cluster.network.stack.endhost.errors import IcmpError
 from cluster.network.stack.endhost.flow import Flow
 from cluster.network.stack.endhost.held import Held
 from cluster.network.stack.endhost.listener import Listener, Request
@@ -457,7 +458,7 @@ class Host:
         quoted = frame.data[header.offset : header.end]
         message = icmp.Message(icmp.UNREACHABLE, icmp.HOST_UNREACHABLE, 0, quoted[: icmp.QUOTED])
         if icmp.may_be_answered_by_error(frame.data, header):
-            told = header._replace(source=header.source, end=header.payload + len(quoted))
+            told = header._replace(end=header.payload + len(quoted))
             self._failed(now, message, told)
 
     def close(self) -> None:
