@@ -12,12 +12,7 @@ from cluster.network.stack.tcp import arrivals, events, states, timing
 from cluster.network.stack.tcp.inbound import Inbound
 from cluster.network.stack.tcp.outbound import Outbound
 from cluster.network.stack.tcp.segment import MASK, Offer, Segment
-from cluster.network.stack.tcp.settings import (
-    LEAST_MSS,
-    TIGHT,
-    Memory,
-    Settings,
-)
+from cluster.network.stack.tcp.settings import LEAST_MSS, TIGHT, Memory, Settings
 from cluster.network.wire import tcp
 
 NEVER: Final = float("inf")
@@ -165,7 +160,7 @@ class Connection:
         if stamps is not None:
             self.recent, self.recent_at = stamps[0], now
         scaled = settings.window_scaling and offer.scale >= 0
-        self.inbound.scale = own_scale(settings) if scaled else 0
+        self.inbound.scale = settings.scale if scaled else 0
         outbound.scale = offer.scale if scaled else 0
         outbound.selective = settings.sack and offer.sack
         self._answer = Offer(
@@ -344,7 +339,7 @@ class Connection:
             stamps = (self.stamp(now), self.recent) if self.stamped else None
             awaited = inbound.wire(inbound.next)
             return Segment(tcp.SYN | tcp.ACK, start, awaited, window, b"", stamps, (), self._answer)
-        scale = own_scale(settings) if settings.window_scaling else -1
+        scale = settings.scale if settings.window_scaling else -1
         stamps = (self.stamp(now), 0) if settings.timestamps else None
         offer = Offer(inbound.mss, scale, settings.sack)
         return Segment(tcp.SYN, start, 0, window, b"", stamps, (), offer)
@@ -444,11 +439,3 @@ class Connection:
         """Send data whatever the peer's window is."""
         self._immediate.append(self._data(now, start, end))
         self.want()
-
-
-def own_scale(settings: Settings) -> int:
-    """The least shift that lets a window advertise the whole buffer."""
-    scale = 0
-    while settings.receive_buffer >> scale > 65535:
-        scale += 1
-    return scale

@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from cluster.network.stack.tcp.connection import Connection, own_scale
+from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.segment import MASK, Offer, Segment
 from cluster.network.stack.tcp.settings import FIRST_RTO, Memory, Settings
 from cluster.network.wire import tcp
@@ -84,7 +84,7 @@ class Handshake(Generic[K]):
         stamps = None
         if settings.timestamps and self.stamps is not None:
             stamps = (self.clock + int(now * 1000)) & MASK, self.stamps[0]
-        scale = own_scale(settings) if settings.window_scaling and offer.scale >= 0 else -1
+        scale = settings.scale if settings.window_scaling and offer.scale >= 0 else -1
         return Segment(
             tcp.SYN | tcp.ACK,
             self.start,

@@ -6,11 +6,11 @@ is followed as NewReno has it, its repeated acknowledgments counted as segments 
 was resent and lost once more is noticed by what was sent after it and arrived.
 """
 
-from collections import deque
 from typing import Final
 
 from cluster.network.stack.tcp.congestion import NewReno
 from cluster.network.stack.tcp.kept import Kept
+from cluster.network.stack.tcp.resendings import Resendings
 from cluster.network.stack.tcp.scoreboard import Scoreboard
 from cluster.network.stack.tcp.segment import HALF, MASK
 from cluster.network.stack.tcp.settings import DUPLICATES, Memory
@@ -21,7 +21,6 @@ FAST: Final = 1
 """Some was lost, others arrive."""
 LOSS: Final = 2
 """A timeout: all that was under way counts as lost."""
-_MARKS: Final = 256
 _MEASURE_SECONDS: Final = 0.01
 """How often a round trip is measured: often enough for a timeout of 0.2 s at least."""
 
@@ -30,15 +29,14 @@ class Outbound:
     """The sending half of a connection. Positions: see the package."""
 
     __slots__ = (
-        "_again",
         "_held",
         "_limited",
-        "_marks",
         "_measure_from",
         "_measured",
         "_measured_at",
         "_memory",
         "_must",
+        "_resendings",
         "base",
         "board",
         "buffer",
@@ -64,9 +62,7 @@ class Outbound:
         "widest",
     )
 
-    def __init__(  # noqa: PLR0915  (fields, one by one)
-        self, start: int, mss: int, buffer: int, burst: int, memory: Memory
-    ) -> None:
+    def __init__(self, start: int, mss: int, buffer: int, burst: int, memory: Memory) -> None:
         self.start = start
         """Our initial sequence number."""
         self.unacknowledged = 0
@@ -111,9 +107,7 @@ class Outbound:
         """Whether one segment goes again whatever the congestion window says."""
         self._limited = False
         """Whether the congestion window is what holds us back."""
-        self._again: deque[tuple[int, int]] = deque()
-        self._marks: deque[tuple[int, int, int]] = deque()
-        """What was resent: start, end, and what was the next position then."""
+        self._resendings = Resendings()
         self._measured = -1
         """Once this position is acknowledged, a round trip is known."""
         self._measured_at = 0.0
@@ -149,11 +143,6 @@ class Outbound:
     def payload(self, start: int, end: int) -> bytes:
         """The data between two positions."""
         return self.buffer.part(start - self.base, end - self.base)
-
-    def put(self, data: bytes | memoryview) -> None:
-        """Take data to send."""
-        self.buffer.put(data)
-        self._memory.used += len(data)
 
     def drop(self) -> None:
         """Forget all."""
@@ -224,8 +213,7 @@ class Outbound:
                 room = max(flight, self.mss) + self.mss
                 self.congestion.window = min(self.congestion.threshold, room)
             self.phase = OPEN
-            self._again.clear()
-            self._marks.clear()
+            self._resendings.clear()
             self._held = 0
         elif self.phase == LOSS:
             self.congestion.acknowledged(count)
@@ -265,26 +253,14 @@ class Outbound:
             self._must = True
         elif self.phase == FAST:
             self.edge = max(self.edge, lost)
-        self._lost_again()
+        self._resendings.detect(self.board, self.unacknowledged, self.mss)
 
     def _enter(self, phase: int) -> None:
         self.phase = phase
         self.recover = self.next
         self.resent = self.unacknowledged
         self._measured = -1
-        self._again.clear()
-        self._marks.clear()
-
-    def _lost_again(self) -> None:
-        """What was resent before what has now arrived, and did not arrive, was lost again."""
-        marks, board = self._marks, self.board
-        reached = board.highest - DUPLICATES * self.mss
-        while marks and marks[0][2] < reached:
-            start, end, _ = marks.popleft()
-            start = max(start, self.unacknowledged)
-            while start < end and (hole := board.hole(start, end)) is not None:
-                self._again.append(hole)
-                start = hole[1]
+        self._resendings.clear()
 
     def timed_out(self, now: float) -> None:
         """No acknowledgment came in time: all that is under way counts as lost."""
@@ -320,8 +296,7 @@ class Outbound:
         resent = self.resent - self.unacknowledged - within(self.unacknowledged, self.resent)
         beyond = max(self.edge, self.resent)
         fresh = self.next - beyond - within(beyond, self.next)
-        again = sum(end - start for start, end in self._again)
-        return max(resent + fresh - again - self._held, 0)
+        return max(resent + fresh - self._resendings.size - self._held, 0)
 
     def whole(self, now: float) -> int:
         """Where all that is left to send begins, if it goes now in one segment, and nothing else
@@ -379,25 +354,14 @@ class Outbound:
         self._must = False
 
     def _lost(self) -> tuple[int, int] | None:
-        while self._again:
-            start, end = self._again[0]
-            start = max(start, self.unacknowledged)
-            hole = self.board.hole(start, end) if start < end else None
-            if hole is not None:
-                return hole
-            self._again.popleft()
-        return self.board.hole(max(self.resent, self.unacknowledged), self.edge)
+        board, known = self.board, self.unacknowledged
+        again = self._resendings.first(board, known)
+        return again or board.hole(max(self.resent, known), self.edge)
 
     def _sent_again(self, start: int, end: int) -> None:
         self.retransmitted += 1
-        if self._again:
-            whole = self._again.popleft()
-            if end < whole[1]:
-                self._again.appendleft((end, whole[1]))
-        else:
+        if not self._resendings.sent(start, end, self.next):
             self.resent = end
-        if len(self._marks) < _MARKS:
-            self._marks.append((start, end, self.next))
 
     def _fresh(self, now: float, found: list[tuple[int, int]]) -> None:
         """What was never sent, as far as both windows go."""

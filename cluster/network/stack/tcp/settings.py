@@ -52,6 +52,14 @@ class Settings:
     which VXLAN carries as one train.
     """
 
+    @property
+    def scale(self) -> int:
+        """The least shift that lets a window advertise the whole buffer."""
+        scale = 0
+        while self.receive_buffer >> scale > 65535:
+            scale += 1
+        return scale
+
     def __post_init__(self) -> None:
         if min(self.receive_buffer, self.send_buffer) < 2048:
             raise ValueError("a buffer holds 2048 bytes at least")
