@@ -6,7 +6,7 @@ Source: k8s.io/cloud-provider, controllers/service.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from cluster.api import objects
+from cluster.api import conditions, objects
 
 FINALIZER: Final = "service.kubernetes.io/load-balancer-cleanup"
 EXCLUDED: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -95,7 +95,4 @@ def _ports(spec: Mapping[str, Any]) -> list[list[Any]]:
 
 def takes_traffic(node: objects.Object) -> bool:
     """Whether a balancer sends to a node."""
-    if EXCLUDED in objects.labels(node):
-        return False
-    conditions = objects.status(node).get("conditions") or ()
-    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+    return EXCLUDED not in objects.labels(node) and conditions.is_true(node, "Ready")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cluster.api import objects
+from cluster.api import conditions, objects
 from cluster.pb.cluster.v1 import overlay_pb2 as pb
 from cluster.proxy.overlay.policies.pods import is_ipv4
 
@@ -54,11 +54,9 @@ class Own:
 def own(node: Mapping[str, Any]) -> Own:
     """The node of the agent itself. Address and network are "" until it has them."""
     annotations = objects.annotations(node)
-    conditions = objects.status(node).get("conditions") or ()
-    known = [one for one in conditions if one.get("type") == NETWORK_UNAVAILABLE]
     return Own(
         _address(node), _network(node), {key: annotations.get(key) for key in _OURS},
-        known[0] if known else {},
+        conditions.find(node, NETWORK_UNAVAILABLE) or {},
     )  # fmt: skip
 
 
