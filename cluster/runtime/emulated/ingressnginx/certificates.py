@@ -31,6 +31,10 @@ def pair(secret: objects.Object | None) -> bytes | None:
 @lru_cache(256)
 def context(pem: bytes) -> ssl.SSLContext:
     """A server's side of TLS with this key and certificate. ssl.SSLError."""
+    return _loaded(pem)
+
+
+def _loaded(pem: bytes) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(["http/1.1"])
@@ -44,13 +48,7 @@ def context(pem: bytes) -> ssl.SSLContext:
 
 def by_name(choose: Callable[[str], bytes | None], default: bytes) -> ssl.SSLContext:
     """One that takes the certificate that `choose` has for the host that a client names."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.set_alpn_protocols(["http/1.1"])
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(default)
-        file.flush()
-        made.load_cert_chain(file.name)
+    made = _loaded(default)
 
     def named(connection: ssl.SSLObject, host: str | None, _context: ssl.SSLContext) -> None:
         pem = choose((host or "").lower())
