@@ -1,5 +1,6 @@
 """`kubemu net capture`."""
 
+import abc
 import contextlib
 import sys
 from collections.abc import Sequence
@@ -117,7 +118,7 @@ async def _place(net: common.Net, asked: _Asked) -> tuple[str, str]:
     return pod.node, "host" if pod.host_network else pod.address
 
 
-class _Sink(contextlib.AbstractContextManager["_Sink"]):
+class _Sink(contextlib.AbstractContextManager["_Sink"], abc.ABC):
     """Where frames go."""
 
     def __init__(self) -> None:
@@ -141,11 +142,13 @@ class _Sink(contextlib.AbstractContextManager["_Sink"]):
             self._put(frame)
         self._flush()
 
+    @abc.abstractmethod
     def _put(self, frame: Any) -> None:
-        raise NotImplementedError
+        """One frame."""
 
+    @abc.abstractmethod
     def _flush(self) -> None:
-        raise NotImplementedError
+        """Have whoever looks see what there is."""
 
     def end(self) -> None:
         """Say what came of it."""
