@@ -23,18 +23,26 @@ class Change(NamedTuple):
 
     `value` None deletes. `expected` is the record revision that must be current: 0 for "the key
     does not exist", None for "whatever it is" (not used for creates or updates of objects).
+    `guard` is another key and the record revision that it must have (0: it must not exist) in the
+    same instant: so whoever has lost a lease writes nothing more.
     """
 
     key: str
     value: bytes | None
     expected: int | None
+    guard: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A change that was not made because `expected` did not hold; `current` is what is there."""
+    """A change that was not made because `expected` did not hold; `current` is what is there.
+
+    `guard`: it was the change's guard that did not hold (whether or not `expected` did), and
+    `current` is what is at the guard's key. Trying again is of no use then.
+    """
 
     current: Record | None
+    guard: bool = False
 
 
 class Deleted(NamedTuple):
@@ -107,7 +115,14 @@ class Storage(Protocol):
 
     @property
     def revision(self) -> int:
-        """The newest durable revision; 0 for an empty store."""
+        """The newest durable revision that subscribers have heard of; 0 for an empty store."""
+        ...
+
+    async def newest(self) -> int:
+        """A revision at least as new as every write that was acknowledged anywhere, by any server
+        on the same store, before the call (`revision` may lag behind it where there are several).
+        Unavailable.
+        """
         ...
 
     async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:

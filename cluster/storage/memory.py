@@ -25,6 +25,10 @@ class MemoryStorage:
         """The newest revision; 0 for an empty store."""
         return self._core.settled
 
+    async def newest(self) -> int:
+        """See `Storage.newest`: nobody else writes here."""
+        return self._core.settled
+
     async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
         """See `Storage.write`."""
         results = [self._core.apply(change)[0] for change in changes]

@@ -95,8 +95,11 @@ class Mvcc:
 
     def apply(self, change: Change) -> tuple[Record | Deleted | Mismatch, Event | None]:
         """Make one change, or tell why not (then there is no event, and no revision is used)."""
-        versions = self._keys.get(change.key)
-        current = versions.newest() if versions is not None else None
+        if change.guard is not None:
+            guarded = self._newest(change.guard[0])
+            if change.guard[1] != (guarded.revision if guarded else 0):
+                return Mismatch(guarded, guard=True), None
+        current = self._newest(change.key)
         if change.expected is not None and change.expected != (current.revision if current else 0):
             return Mismatch(current), None
         if change.value is None:
@@ -175,6 +178,10 @@ class Mvcc:
         del self._log[: revision - self.compacted]
         self.compacted = revision
         return dropped
+
+    def _newest(self, key: str) -> Record | None:
+        versions = self._keys.get(key)
+        return versions.newest() if versions is not None else None
 
     def _push(self, revision: int, key: str, record: Record | None) -> Event:
         versions = self._keys.get(key)

@@ -89,6 +89,10 @@ class SqliteStorage:
         """The newest durable revision; 0 for an empty store."""
         return self._core.settled
 
+    async def newest(self) -> int:
+        """See `Storage.newest`: nobody else writes here."""
+        return self._core.settled
+
     async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
         """See `Storage.write`. Unavailable where the disk refused: nothing was made then."""
         if self._database is None:

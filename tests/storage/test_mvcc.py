@@ -39,6 +39,38 @@ def test_a_change_is_made_only_when_its_expectation_holds(expected, made):
         assert core.revision == 1
 
 
+@pytest.mark.parametrize("expected", [0, 2, None], ids=str)
+@pytest.mark.parametrize("value", [b"2", None], ids=["write", "delete"])
+@pytest.mark.parametrize("guard", [0, 2, 3], ids=str)
+def test_a_change_whose_guard_does_not_hold_is_not_made_and_told_so(expected, value, guard):
+    core = Mvcc()
+    lease = put(core, "/lease", b"me")
+    put(core, "/a", b"1")
+    result, event = core.apply(Change("/a", value, expected, ("/lease", guard)))
+    assert (result, event) == (Mismatch(lease, guard=True), None)
+    assert core.revision == 2
+
+
+def test_a_guard_that_holds_leaves_the_expectation_to_decide():
+    core = Mvcc()
+    lease = put(core, "/lease", b"me")
+    guard = ("/lease", lease.revision)
+    wrong, _ = core.apply(Change("/a", b"1", 7, guard))
+    right, _ = core.apply(Change("/a", b"1", 0, guard))
+    absent, _ = core.apply(Change("/b", b"1", 0, ("/nobody", 0)))
+    assert wrong == Mismatch(None)
+    assert right == Record("/a", b"1", 2, 2)
+    assert absent == Record("/b", b"1", 3, 3)
+
+
+def test_a_guard_counts_what_is_not_settled_yet():
+    core = Mvcc()
+    lease = put(core, "/lease", b"me")
+    core.apply(Change("/lease", b"another", lease.revision))
+    late, _ = core.apply(Change("/a", b"1", 0, ("/lease", lease.revision)))
+    assert late == Mismatch(Record("/lease", b"another", 2, 1), guard=True)
+
+
 def test_deleting_what_is_not_there_is_a_mismatch():
     core = Mvcc()
     assert core.apply(Change("/a", None, None)) == (Mismatch(None), None)

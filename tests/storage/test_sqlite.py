@@ -48,6 +48,20 @@ def test_what_was_written_is_there_after_reopening(tmp_path):
     assert heard == 4
 
 
+def test_of_two_holders_of_one_lease_only_the_newer_one_writes(tmp_path):
+    async def scenario(storage):
+        (first,) = await storage.write([Change("/lease", b"first", 0)])
+        takeover = storage.write([Change("/lease", b"second", first.revision)])
+        late = storage.write([Change("/a", b"1", 0, ("/lease", first.revision))])
+        (second,), (refused,) = await asyncio.gather(takeover, late)
+        (made,) = await storage.write([Change("/a", b"2", 0, ("/lease", second.revision))])
+        return refused, second, made, await storage.newest()
+
+    refused, second, made, newest = run(scenario, tmp_path / "db")
+    assert refused == Mismatch(second, guard=True)
+    assert (made.value, made.revision, newest) == (b"2", 3, 3)
+
+
 def test_subscribers_hear_in_order_and_before_the_writer_is_answered(tmp_path):
     async def scenario(storage):
         heard: list[int] = []
