@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from cluster.api import metadata, quantity, schema
-from cluster.launcher import marked_yaml, topology
-from cluster.launcher.marked_yaml import Section
+from cluster.api import marked_yaml, metadata, quantity, schema
+from cluster.api.marked_yaml import Section
+from cluster.launcher import topology
 
 _MOST_NODES = 10_000
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.launcher import marked_yaml, plan, resolvers, state, topology, topology_file
+from cluster.api import marked_yaml
+from cluster.launcher import plan, resolvers, state, topology, topology_file
 
 HEAD = "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\n"
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cluster.launcher import marked_yaml, topology, topology_file
+from cluster.api import marked_yaml
+from cluster.launcher import topology, topology_file
 
 HEAD = "apiVersion: kubemu.dev/v1alpha1\nkind: Cluster\n"
 
