@@ -24,20 +24,26 @@ class Change(NamedTuple):
     `value` None deletes. `expected` is the record revision that must be current: 0 for "the key
     does not exist", None for "whatever it is" (not used for creates or updates of objects).
     `guard` is another key and the record revision that it must have (0: it must not exist) in the
-    same instant: so whoever has lost a lease writes nothing more.
+    same instant: so whoever has lost a lease writes nothing more. `guards` are further ones.
     """
 
     key: str
     value: bytes | None
     expected: int | None
     guard: tuple[str, int] | None = None
+    guards: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def conditions(self) -> tuple[tuple[str, int], ...]:
+        """All guards."""
+        return self.guards if self.guard is None else (self.guard, *self.guards)
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
     """A change that was not made because `expected` did not hold; `current` is what is there.
 
-    `guard`: it was the change's guard that did not hold (whether or not `expected` did), and
+    `guard`: it was a guard of the change that did not hold (whether or not `expected` did), and
     `current` is what is at the guard's key. Trying again is of no use then.
     """
 
@@ -104,6 +110,11 @@ class Unavailable(Exception):
 
 class Storage(Protocol):
     """A multi-version key-value store. All methods belong to one event loop."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may write to it, too: then `revision` may lag behind `newest`."""
+        ...
 
     async def open(self) -> None:
         """Load what is durable and be ready. Unavailable, with a sentence, where that fails."""

@@ -10,6 +10,8 @@ from cluster.storage.sinks import Sinks
 class MemoryStorage:
     """A `Storage` that forgets everything with its process."""
 
+    shared = False
+
     def __init__(self) -> None:
         self._core = Mvcc()
         self._sinks = Sinks()

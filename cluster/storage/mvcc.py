@@ -95,10 +95,11 @@ class Mvcc:
 
     def apply(self, change: Change) -> tuple[Record | Deleted | Mismatch, Event | None]:
         """Make one change, or tell why not (then there is no event, and no revision is used)."""
-        if change.guard is not None:
-            guarded = self._newest(change.guard[0])
-            if change.guard[1] != (guarded.revision if guarded else 0):
-                return Mismatch(guarded, guard=True), None
+        if change.guard is not None or change.guards:
+            for key, wanted in change.conditions:
+                guarded = self._newest(key)
+                if wanted != (guarded.revision if guarded else 0):
+                    return Mismatch(guarded, guard=True), None
         current = self._newest(change.key)
         if change.expected is not None and change.expected != (current.revision if current else 0):
             return Mismatch(current), None

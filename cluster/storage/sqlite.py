@@ -52,6 +52,8 @@ _Row = tuple[int, str, bytes | None, int]
 class SqliteStorage:
     """A `Storage` in the file `path`, which one process at a time may open."""
 
+    shared = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._core = Mvcc()

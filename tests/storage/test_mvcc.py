@@ -168,3 +168,17 @@ def test_every_kept_revision_reads_as_a_full_copy_would(changes, compact_at):
         else:
             replayed[event.key] = event.record
     assert replayed == model
+
+
+def test_each_of_several_guards_has_to_hold():
+    core = Mvcc()
+    lease = put(core, "/lease", b"me")
+    space = put(core, "/space", b"there")
+    both = (("/lease", lease.revision), ("/space", space.revision))
+    made, _ = core.apply(Change("/a", b"1", 0, guards=both))
+    assert made == Record("/a", b"1", 3, 3)
+    gone = put(core, "/space", b"going", space.revision)
+    late, event = core.apply(Change("/b", b"1", 0, guards=both))
+    assert (late, event) == (Mismatch(gone, guard=True), None)
+    also, _ = core.apply(Change("/b", b"1", 0, ("/lease", 9), both))
+    assert also == Mismatch(lease, guard=True)
