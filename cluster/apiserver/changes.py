@@ -196,7 +196,7 @@ def settled(
     """The plan for an object that is ready to be stored: a change, none, or the object's end."""
     if deletion.finished(call.row, old, wanted):
         return Plan(entry.key, None, entry.revision, entry, firm, render)
-    if _same(old, wanted):
+    if _same(old, wanted) and not call.cache.stale(entry.key):
         return render(entry) if render is not None else entry.unmoved()
     return Plan(entry.key, call.storable(wanted), entry.revision, entry, firm, render)
 

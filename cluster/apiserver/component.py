@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -32,6 +33,9 @@ from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.storage import interface as storage
 
+if TYPE_CHECKING:
+    from cluster.apiserver.encryption.store import Encrypted
+
 
 class ApiServer:
     """Serves until `run` is cancelled; `ready` is set when every face listens.
@@ -46,6 +50,12 @@ class ApiServer:
         self, config: Config, *, storage: storage.Storage, clock: Clock, random: Random
     ) -> None:
         self._config = config
+        self._encrypted: Encrypted | None = None
+        if config.encryption is not None:
+            from cluster.apiserver.encryption import store  # late: few encrypt
+
+            self._encrypted = store.Encrypted(storage, config.encryption.configuration)
+            storage = self._encrypted
         self._storage = storage
         self._clock = clock
         self._random = random
@@ -81,6 +91,9 @@ class ApiServer:
             issuer=self._issuer,
             authorization=config.authorization,
         )
+        if self._encrypted is not None:
+            self.registry.cache.stale = self._encrypted.stale
+            self.registry.cache.reason = self._encrypted.reason
         self.authenticator = self._authenticator()
         self.registry.virtual[who.TOKENS] = who.token_review(self.authenticator)
 
@@ -103,6 +116,7 @@ class ApiServer:
             stack.push_async_callback(self._storage.close)
             stack.push_async_callback(self.registry.close)
             await self.registry.open()
+            self._tell_of_unreadable()
             extensions = Extensions(self.registry, self._random)
             extensions.open()
             policies = PolicyStatus(self.registry, self._random, self._config.version)
@@ -120,9 +134,26 @@ class ApiServer:
             keeper.spawn(policies.run, "policy status")
             keeper.spawn(upkeep.run, "flow control")
             self._keep_up(keeper)
+            self._follow_keys(keeper)
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()
             await asyncio.get_running_loop().create_future()
+
+    def _tell_of_unreadable(self) -> None:
+        """Say in the log what of the store nobody can read."""
+        for key, record in self.registry.cache.unreadable().items():
+            why = self.registry.cache.reason(record) or "the stored value is no object"
+            self._log.error("a stored object cannot be read", key=key, error=why)
+
+    def _follow_keys(self, keeper: Supervisor) -> None:
+        """Take over new keys of encryption at rest, where that is wanted."""
+        encrypted, settings = self._encrypted, self._config.encryption
+        if encrypted is None or settings is None or settings.read is None:
+            return
+        from cluster.apiserver.encryption.following import Following
+
+        keys = Following(encrypted, settings.read, self.registry.cache.retry, self._log)
+        keeper.spawn(keys.run, "encryption configuration")
 
     def _keep_up(self, keeper: Supervisor) -> None:
         """Start what looks after the contents of the store."""

@@ -12,6 +12,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.audit import settings as audit_settings
 from cluster.apiserver.authn import requestheader, serviceaccounts
 from cluster.apiserver.authz import modes
+from cluster.apiserver.encryption import settings as encryption_settings
 from cluster.apiserver.fairness import settings as fairness_settings
 from cluster.apiserver.kubelets import location
 from cluster.client.channel import ChannelTls
@@ -46,6 +47,8 @@ class Config:
     """Whether who shows no credentials is system:anonymous; never where all is allowed."""
     fairness: fairness_settings.Settings = field(default_factory=fairness_settings.Settings)
     audit: audit_settings.Settings | None = None
+    encryption: encryption_settings.Settings | None = None
+    """By which keys the store holds what; None: as plain text."""
     authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)
     """The authorization modes, in the order in which they are asked."""
     client_ca: str = ""

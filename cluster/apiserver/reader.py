@@ -115,6 +115,7 @@ class Reader:
         if limit < 0:
             raise errors.BadRequest("limit must not be negative")
         prefix = codec.prefix(row.id, selection.namespace)
+        self._cache.of(row.id).check(prefix)
         if token:
             as_of, after = pages.parse(token, prefix)
             if as_of == pages.INCONSISTENT:
@@ -148,6 +149,7 @@ class Reader:
         after = None if initial or not asked else asked
         stored = self._views.stored(row)
         selection = _as_stored(selection, row, stored)
+        self._cache.of(stored.id).check(codec.prefix(stored.id, selection.namespace))
         watch = self._cache.of(stored.id).watch(selection, after, self._cache.revision)
         return self._views.watch(row, watch)
 

@@ -336,9 +336,15 @@ class Writer:
         while (entry := cache.get(plan.key)) is not None and entry.revision == plan.expected:
             await self._hear_of(self._cache.revision + 1)
 
-    def _overtaken(self, attempt: Attempt, again: list[tuple[int, Job]]) -> errors.Conflict | None:
+    def _overtaken(
+        self, attempt: Attempt, again: list[tuple[int, Job]]
+    ) -> errors.StatusError | None:
         """Somebody else wrote to the object since it was read."""
         job = attempt.job
+        held = self._cache.of(codec.split(attempt.plan.key)[0])
+        unreadable = held.unreadable.get(attempt.plan.key)
+        if unreadable is not None:
+            return held.fault(unreadable)
         if attempt.plan.firm or job.attempts >= ATTEMPTS:
             return errors.conflict(job.row.id, job.operation.name, errors.MODIFIED)
         again.append((attempt.index, job))

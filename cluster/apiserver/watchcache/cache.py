@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cluster.api import resources
 from cluster.apiserver import codec
 from cluster.apiserver.watchcache.entry import Entry, Shape
-from cluster.apiserver.watchcache.resource import ResourceCache
+from cluster.apiserver.watchcache.resource import ResourceCache, readable, without_keys
 from cluster.storage import interface as storage
 
 
@@ -49,6 +49,10 @@ class WatchCache:
         self._start = 0
         table.on_change(self._reshape)
         self.revision = 0
+        self.stale: Callable[[str], bool] = _never
+        """Whether what is stored of a key should be written anew, though it does not change."""
+        self.reason: Callable[[storage.Record], str] = without_keys
+        """Why a stored value cannot be read; to be set before `open`."""
 
     async def open(self) -> None:
         """Load everything and follow the store."""
@@ -79,11 +83,35 @@ class WatchCache:
                 self._limits.ring,
                 self._limits.backlog,
             )
+            found.reason = self.reason
         return found
 
     def get(self, resource: str, namespace: str, name: str) -> Entry | None:
-        """One object."""
-        return self.of(resource).get(codec.key(resource, namespace, name))
+        """One object. errors.InternalError where it is there and cannot be read."""
+        held = self.of(resource)
+        key = codec.key(resource, namespace, name)
+        if key in held.unreadable:
+            held.check(key)
+        return held.get(key)
+
+    def unreadable(self) -> dict[str, storage.Record]:
+        """What the store has that cannot be read, by key."""
+        found: dict[str, storage.Record] = {}
+        for cache in self._resources.values():
+            found |= cache.unreadable
+        return found
+
+    async def retry(self) -> None:
+        """Try once more what could not be read: there may be other keys. storage.Unavailable."""
+        for key in self.unreadable():
+            record = await self._store.get(key)
+            cache = self.of(codec.split(key)[0])
+            held = cache.unreadable.get(key)
+            # Who wrote or deleted it meanwhile was heard of.
+            if record is None or held is None or held.revision != record.revision:
+                continue
+            if readable(record):
+                cache.restore(record)
 
     def bookmark(self) -> None:
         """Tell every watcher that has seen everything which revision that is."""
@@ -128,6 +156,10 @@ class WatchCache:
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(self._limits.bookmark_seconds, self._tick)
         self.bookmark()
+
+
+def _never(key: str) -> bool:
+    return False
 
 
 def _by_resource(

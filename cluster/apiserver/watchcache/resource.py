@@ -40,6 +40,11 @@ class ResourceCache:
         self._readers = 0
         self._fresh: list[Event] = []
         self._observers: list[Observer] = []
+        self.unreadable: dict[str, storage.Record] = {}
+        """What the store has and nobody can read: encrypted by a key that is not here, or broken.
+
+        Objects that could be read once stay as they were last seen, and nobody is shown them."""
+        self.reason: Callable[[storage.Record], str] = without_keys
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -58,8 +63,37 @@ class ResourceCache:
         held = self._entries.get(record.key)
         if held is not None and held.revision == record.revision:
             return held
+        if not readable(record):
+            raise self.fault(record)
         json = codec.with_revision(record.value, record.revision)
         return Entry(self.shape, record.key, json, record.revision, record.created)
+
+    def check(self, prefix: str) -> None:
+        """errors.InternalError where an object whose key starts with `prefix` cannot be read."""
+        for key, record in self.unreadable.items():
+            if key.startswith(prefix):
+                raise self.fault(record)
+
+    def fault(self, record: storage.Record) -> errors.InternalError:
+        """What whoever wants an object that cannot be read is told."""
+        why = self.reason(record) or "the stored value is no object"
+        return errors.InternalError(
+            f'Internal error occurred: unable to transform key "{record.key}": {why}'
+        )
+
+    def restore(self, record: storage.Record) -> None:
+        """An object that could not be read can be: who watches has to begin anew."""
+        self.unreadable.pop(record.key, None)
+        if record.key in self._entries:
+            del self._entries[record.key]
+            del self._keys[bisect_left(self._keys, record.key)]
+        entry = self.entry(record)
+        insort(self._keys, record.key)
+        self._entries[record.key] = entry
+        self._hosts = None
+        for observer in self._observers:
+            observer(Event(events.ADDED, entry.json, entry.revision, entry))
+        self.end_watches()
 
     def reshape(self, shape: Shape) -> None:
         """The row of the resource has changed, and with it what selectors can ask for."""
@@ -70,6 +104,10 @@ class ResourceCache:
     def load(self, records: Sequence[storage.Record]) -> None:
         """Take the state that the store had at the start, in key order."""
         for record in records:
+            if not readable(record):
+                self.unreadable[record.key] = record
+                self.changed = max(self.changed, record.revision)
+                continue
             entry = self.entry(record)
             self._entries[record.key] = entry
             self._keys.append(record.key)
@@ -86,6 +124,12 @@ class ResourceCache:
     def apply(self, change: storage.Event) -> None:
         """Take one change; `flush` shows it to the watchers."""
         key, record = change.key, change.record
+        if record is not None and not readable(record):
+            self.unreadable[key] = record
+            self.changed = change.revision
+            return
+        if self.unreadable:
+            self.unreadable.pop(key, None)
         previous = self._entries.get(key)
         if record is None:
             if previous is None:
@@ -224,6 +268,17 @@ class ResourceCache:
                 del hosts[node]
         if event.entry is not None:
             hosts.setdefault(event.entry.field(_HOST), {})[event.entry.key] = event.entry
+
+
+def without_keys(record: storage.Record) -> str:
+    """Why a server that was given no keys cannot read a value."""
+    encrypted = record.value.startswith(b"k8s:enc:")
+    return "identity transformer tried to read encrypted data" if encrypted else ""
+
+
+def readable(record: storage.Record) -> bool:
+    """Whether a stored value is an object's JSON."""
+    return record.value[:1] == b"{"
 
 
 def _by_revision(entry: Entry) -> int:

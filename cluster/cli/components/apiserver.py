@@ -10,6 +10,7 @@ from cluster.cli import (
     admissionflags,
     aggregatorflags,
     authnflags,
+    encryptionflags,
     flags,
     kubeletflags,
     process,
@@ -63,6 +64,7 @@ _SETTINGS = (
 @kubeletflags.options
 @aggregatorflags.options
 @admissionflags.options
+@encryptionflags.options
 @flags.option(
     "storage-backend",
     "Where objects are kept.",
@@ -80,6 +82,7 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
         | kubeletflags.from_flags(values)
         | aggregatorflags.from_flags(values)
         | admissionflags.from_flags(values)
+        | encryptionflags.from_flags(values)
     )
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
