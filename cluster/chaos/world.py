@@ -1,0 +1,42 @@
+"""The seam to a cluster that is hurt: processes under `kubemu up`, services of compose, or a lab.
+
+Everything else of chaos is the same for all of them.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cluster.api import faults
+from cluster.chaos.acts import Act
+from cluster.chaos.targets import Member
+from cluster.client.client import Client
+
+
+class Unable(faults.Fault):
+    """This cluster cannot be hurt like that, or did not let itself be; the message says why."""
+
+
+class World(Protocol):
+    """A cluster. Every call has a deadline of its own."""
+
+    kind: str
+    """`local`, `compose` or `lab`."""
+    name: str
+    client: Client
+    """The administrator's."""
+
+    async def members(self) -> Sequence[Member]:
+        """The processes that there are. Unable."""
+        ...
+
+    async def do(self, act: Act) -> None:
+        """Carry an act out, and return when it is done. What is so already is no failure. Unable,
+        also for what this kind of cluster does not have.
+        """
+        ...
+
+    async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
+        """Send a request to a port of a node, as a client outside of the cluster does; the first
+        line of the answer, `within` seconds. OSError (TimeoutError is one).
+        """
+        ...

@@ -1,0 +1,132 @@
+"""Experiment files: what is read, what is refused and where, and that writing gives it back."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cluster.api import marked_yaml
+from cluster.chaos import experiment as ex
+from cluster.chaos import reading, writing
+
+HEAD = """apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: try
+"""
+
+
+def read(text: str) -> ex.Experiment:
+    return reading.parse(HEAD + text, "try.yaml")
+
+
+def test_a_file_is_read_field_by_field() -> None:
+    made = read("""
+seed: 7
+needs: {nodes: 3, zones: 2}
+steadyState:
+  within: 90s
+  probes:
+  - {name: nodes, type: nodesReady, atLeast: 60%}
+  - {name: web, type: http, service: web, namespace: shop, port: http, availability: 99%}
+  - {name: pods, type: podsReady, selector: "app=web,tier in (a,b)", atLeast: 3}
+faults:
+- {at: 2s, for: 1m, do: stop, target: {node: any, only: kubelet}}
+- {at: 5s, for: 10s, do: api, users: ["system:node:*"], verbs: [get], code: 503, share: 50%}
+- {at: 6s, for: 10s, do: clock, target: {process: "kubelet-*"}, offset: -5m}
+- {at: 7s, for: 10s, do: partition, sides: [{zone: a}, {node: node-3}]}
+- {at: 8s, do: kill, target: {leader: kube-scheduler}}
+expect: {notReady: 50s, evicted: never}
+""")
+    assert (made.name, made.seed, made.needs) == ("try", 7, ex.Needs(3, 2))
+    assert made.probes[0].at_least == pytest.approx(0.6)
+    assert (made.probes[1].namespace, made.probes[1].availability) == ("shop", 0.99)
+    assert (made.probes[2].at_least, made.probes[2].of_all) == (3.0, False)
+    stop, api, clock, cut, kill = made.faults
+    assert (stop.seconds, stop.target) == (60.0, ex.Target("node", "any", "kubelet"))
+    assert api.target == ex.Target("component", "apiserver")
+    assert api.api == ex.ApiFault(("system:node:*",), ("get",), share=0.5, code=503)
+    assert clock.offset == -300.0
+    assert cut.sides == (ex.Target("zone", "a"), ex.Target("node", "node-3"))
+    assert (kill.seconds, made.end) == (0.0, 62.0)
+    assert made.expect == {"notReady": 50.0, "evicted": ex.NEVER}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("faults:\n- {do: stap, for: 1s}", "try.yaml:5: faults[0].do: must be one of stop, kill"),
+        ("faults:\n- {do: stop, target: {node: a}}", "faults[0]: must say how long it lasts"),
+        ("faults:\n- {do: stop, for: 1s}", "faults[0].target: is missing"),
+        ("faults:\n- {do: kill, target: {}}", "exactly one of process, component"),
+        ("faults:\n- {do: kill, target: {node: a, zone: b}}", "exactly one of process"),
+        ("faults:\n- {do: kill, target: {process: a, only: kubelet}}", "for targets that are"),
+        ("faults:\n- {do: api, for: 1s}", "says nothing of what is done"),
+        ("faults:\n- {do: api, for: 1s, code: 200}", "must be one of 400"),
+        ("faults:\n- {do: impair, for: 1s, target: {node: a}}", "says nothing of what is wrong"),
+        ("faults:\n- {do: slow, for: 1s, target: {node: a}, cpu: 120%}", "must be a share"),
+        ("faults:\n- {do: kill, for: 1s, target: {node: a}}", "faults[0].for: unknown field"),
+        ("faults: []\nexpect: {notready: 1s}", "did you mean notReady?"),
+        ("faults: []\nexpect: {notReady: soon}", "must be a duration such as 1m30s, or never"),
+        ("faults: []\nworkload: '{'", "workload: is not YAML"),
+        ("faults: []\nworkload: '{kind: Pad, apiVersion: v1}'", "there is no kind 'Pad'"),
+        ("faults: []\nsteadyState: {probes: [{name: a, type: http}]}", "[0].service: is miss"),
+        (
+            "faults: []\nsteadyState: {probes: [{name: a, type: api}, {name: a, type: api}]}",
+            "there is another probe a",
+        ),
+        ("nothing: 1", "faults: is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_its_place(text: str, complaint: str) -> None:
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        read(text)
+    assert complaint in str(caught.value)
+
+
+_seconds = st.integers(1, 900_000).map(lambda millis: millis / 1000)
+_shares = st.integers(0, 100).map(lambda percent: percent / 100)
+_targets = st.one_of(
+    st.builds(ex.Target, st.sampled_from(["node", "rack", "zone"]), st.sampled_from(["any", "a"]),
+              st.sampled_from(["", "kubelet", "runtime"])),
+    st.builds(ex.Target, st.just("process"), st.sampled_from(["*", "kubelet-node-1"])),
+    st.builds(ex.Target, st.just("leader"), st.just("kube-scheduler")),
+)  # fmt: skip
+_faults = st.one_of(
+    st.builds(ex.Fault, st.sampled_from(["kill", "restart"]), _seconds, target=_targets,
+              spacing=_seconds),
+    st.builds(ex.Fault, st.sampled_from(["stop", "pause"]), _seconds, _seconds, _targets),
+    st.builds(ex.Fault, st.just("slow"), _seconds, _seconds, _targets, cpu=_shares),
+    st.builds(ex.Fault, st.just("clock"), _seconds, _seconds, _targets, offset=_seconds),
+    st.builds(ex.Fault, st.just("partition"), _seconds, _seconds,
+              sides=st.lists(_targets, min_size=1, max_size=3).map(tuple)),
+    st.builds(ex.Fault, st.just("impair"), _seconds, _seconds, _targets,
+              link=st.builds(ex.Link, _seconds, _seconds, _shares, _shares, _shares,
+                             st.integers(1, 10**9).map(float))),
+    st.builds(ex.Fault, st.just("api"), _seconds, _seconds, _targets,
+              api=st.builds(ex.ApiFault, st.just(("a*",)), st.just(("get", "list")),
+                            share=_shares, code=st.just(503), latency=_seconds,
+                            drop_watches=_seconds, stale=st.booleans())),
+    st.builds(ex.Fault, st.just("disk"), _seconds, _seconds, _targets,
+              disk=st.builds(ex.DiskFault, st.booleans(), _seconds)),
+    st.builds(ex.Fault, st.just("load"), _seconds, _seconds,
+              load=st.builds(ex.Load, st.integers(1, 100), _seconds, _seconds, _seconds)),
+)  # fmt: skip
+_probes = st.builds(
+    ex.Probe, st.just("web"), st.just("http"), subject=st.just("web"), port=st.just("80"),
+    path=st.just("/a"), host=st.just("shop.test"), rate=st.just(5.0), timeout=_seconds,
+    availability=_shares, p99=_seconds,
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(
+    st.builds(
+        ex.Experiment, st.just("drawn"), st.just("two\nlines"), st.integers(0, 2**40),
+        st.builds(ex.Needs, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)),
+        st.just("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"), _seconds, _seconds,
+        st.lists(_probes, max_size=1).map(tuple), st.lists(_faults, max_size=4).map(tuple),
+        _seconds,
+        st.dictionaries(st.sampled_from(ex.MARKS), st.one_of(_seconds, st.just(ex.NEVER))),
+    )
+)  # fmt: skip
+def test_what_is_written_is_read_as_the_same(made: ex.Experiment) -> None:
+    assert reading.parse(writing.text(made), "written.yaml") == made
