@@ -37,20 +37,35 @@ class ServerTls:
     """PEM bytes: the server's certificate chain and key, and the CA that clients must be signed by.
 
     Without `client_ca` no client certificate is asked for. With `require_client` false a client
-    without one is let in as well, for the servicer to judge.
+    without one is let in as well, for the servicer to judge. `renewed` is asked whenever somebody
+    connects (in a thread of gRPC's): what is to be shown from now on, None for what was shown last.
     """
 
     certificate: bytes
     key: bytes
     client_ca: bytes = b""
     require_client: bool = True
+    renewed: "Callable[[], ServerTls | None] | None" = None
 
     def credentials(self) -> grpc.ServerCredentials:
         """What gRPC makes of it."""
+        renewed = self.renewed
+        if renewed is not None:
+            return grpc.dynamic_ssl_server_credentials(
+                self.configuration(),
+                lambda: None if (found := renewed()) is None else found.configuration(),
+                require_client_authentication=bool(self.client_ca) and self.require_client,
+            )
         return grpc.ssl_server_credentials(
             [(self.key, self.certificate)],
             root_certificates=self.client_ca or None,
             require_client_auth=bool(self.client_ca) and self.require_client,
+        )
+
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
+        """What is shown, and who is believed, from now on."""
+        return grpc.ssl_server_certificate_configuration(
+            [(self.key, self.certificate)], root_certificates=self.client_ca or None
         )
 
 

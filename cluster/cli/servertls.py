@@ -33,12 +33,14 @@ def options(function: F) -> F:
 def from_flags(
     certificate: Path | None, key: Path | None, client_ca: Path | None, *, require_client: bool
 ) -> "ServerTls | None":
-    """What the flags tell of; None without --tls-cert-file. click.UsageError."""
-    from cluster.aio.grpcserver import ServerTls
+    """What the flags tell of; None without --tls-cert-file. click.UsageError.
 
+    Files that are exchanged are shown to whoever connects from then on.
+    """
     if (certificate is None) != (key is None):
         raise click.UsageError("--tls-cert-file and --tls-private-key-file go together.")
     if certificate is None or key is None:
         return None
-    authority = client_ca.read_bytes() if client_ca else b""
-    return ServerTls(certificate.read_bytes(), key.read_bytes(), authority, require_client)
+    from cluster.aio.certificatefiles import CertificateFiles
+
+    return CertificateFiles(certificate, key, client_ca).server(require_client=require_client)

@@ -42,6 +42,9 @@ def tls(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
+    # Who comes again shows the certificate again: a ticket would outlive it, and its authority.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
     if client_ca:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL

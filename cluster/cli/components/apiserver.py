@@ -20,6 +20,8 @@ from cluster.cli import (
 from cluster.cli.flags import DURATION, LIST, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
+    import ssl
+
     from cluster.storage.interface import Storage
 
 _SETTINGS = (
@@ -116,15 +118,21 @@ def _tls(values: dict[str, Any]) -> dict[str, Any]:
     grpc_tls = servertls.from_flags(*files, require_client=files[2] is not None)
     if grpc_tls is None:
         raise click.UsageError("An API server needs --tls-cert-file and --tls-private-key-file.")
+    from cluster.aio.certificatefiles import CertificateFiles
     from cluster.apiserver.rest import server
 
     certificate, key, authority = files
+
+    def made() -> "ssl.SSLContext":
+        return server.tls(str(certificate), str(key), str(authority) if authority else "")
+
     try:
-        context = server.tls(str(certificate), str(key), str(authority) if authority else "")
+        context = made()
     except OSError as error:
         raise click.UsageError(
             f"{certificate} and {key} are not a usable certificate: {error}"
         ) from error
+    context.sni_callback = CertificateFiles(certificate, key, authority).choose(made)
     client_ca = authority.read_text() if authority else ""
     return {"ssl_context": context, "grpc_tls": grpc_tls, "client_ca": client_ca}
 
