@@ -107,6 +107,7 @@ class ApiServer:
             proxy=config.proxy,
             # As kube-apiserver: who is nobody may not do everything.
             anonymous=config.anonymous and modes.ALWAYS_ALLOW not in config.authorization,
+            now=self._clock.now,
         )
 
     async def run(self) -> None:

@@ -34,6 +34,16 @@ def test_a_certificate_names_user_and_groups():
     assert known.by_certificate(((("organizationName", "system:nodes"),),)) is None
 
 
+def test_a_certificate_is_good_until_its_end():
+    time = [NOW]
+    known = authn.Authenticator(now=lambda: time[0])
+    pem = pki.Authority.create(NOW).client(pki.Subject("jane"), NOW).certificate
+    assert known.by_pem(pem).name == "jane"
+    time[0] += pki.LEAF_LIFETIME.total_seconds() + 1
+    with pytest.raises(errors.Unauthorized):
+        known.by_pem(pem)
+
+
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer wrong", "Basic secret", "secret", "Bearer secret2"]
 )

@@ -97,6 +97,45 @@ def test_a_client_certificate_tells_who_asks(
     ]
 
 
+def test_a_certificate_that_ends_lets_nobody_on_over_a_connection_that_is_open(
+    tmp_path: Path,
+) -> None:
+    own, known = _certificate(tmp_path, "server"), _certificate(tmp_path, "jane")
+
+    async def scenario() -> None:
+        store = MemoryStorage()
+        await store.open()
+        clock = StillClock()
+        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
+        await registry.open()
+        async with (
+            server.RestServer(
+                registry,
+                authn.Authenticator(now=clock.now),
+                clock=clock,
+                random=Random("y"),
+                ssl_context=server.tls(own, own, known),
+            ) as rest,
+            aiohttp.ClientSession() as session,
+        ):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.load_cert_chain(known)
+
+            async def status() -> int:
+                url = f"https://127.0.0.1:{rest.port}{MAPS}"
+                async with session.get(url, ssl=context) as response:
+                    await response.read()
+                    return response.status
+
+            assert await status() == 200
+            clock.time = DIES.timestamp() + 1
+            assert await status() == 401
+        await registry.close()
+
+    asyncio.run(scenario())
+
+
 def _health(path: str, query: str = "", **more: health.Check) -> tuple[int, str]:
     async def slow() -> bool:
         await asyncio.sleep(health.SECONDS + 1)

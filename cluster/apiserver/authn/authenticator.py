@@ -1,6 +1,6 @@
 """Who asks: each method of authentication in turn. See the package's docstring for the order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.api import errors, identity
@@ -47,11 +47,14 @@ class Authenticator:
         bootstrap: BootstrapTokens | None = None,
         proxy: RequestHeader | None = None,
         anonymous: bool = False,
+        now: Callable[[], float] | None = None,
     ) -> None:
+        """`now` is the wall time: with it, certificates end during a connection, too."""
         self._static = StaticTokens(tokens or {})
         self._service_accounts = service_accounts
         self._bootstrap = bootstrap
         self._certificates = Certificates()
+        self._now = now
         self.proxy = proxy
         self.anonymous = anonymous
 
@@ -90,8 +93,18 @@ class Authenticator:
         return certificates.by_subject(subject, der)
 
     def by_pem(self, certificate: bytes) -> identity.User | None:
-        """The user of a certificate in PEM, as gRPC tells it; None where it names nobody."""
-        return self._certificates.by_pem(certificate)
+        """The user of a certificate in PEM, as gRPC tells it; None where it names nobody.
+
+        errors.Unauthorized where it has ended since the connection began.
+        """
+        user, until = self._certificates.by_pem(certificate)
+        self.check_time(until)
+        return user
+
+    def check_time(self, until: float) -> None:
+        """errors.Unauthorized where a certificate that was good until then is shown."""
+        if self._now is not None and self._now() > until:
+            raise unauthorized()
 
 
 def bearer(authorization: str) -> str:

@@ -18,12 +18,15 @@ class Certificates:
     """Reads certificates, each once while it is in use."""
 
     def __init__(self) -> None:
-        self._read: dict[bytes, identity.User | None] = {}
+        self._read: dict[bytes, tuple[identity.User | None, float]] = {}
 
-    def by_pem(self, certificate: bytes) -> identity.User | None:
-        """The user of a certificate in PEM, as gRPC tells it; None where it names nobody."""
-        if certificate in self._read:
-            return self._read[certificate]
+    def by_pem(self, certificate: bytes) -> tuple[identity.User | None, float]:
+        """The user of a certificate in PEM, as gRPC tells it, None where it names nobody; and until
+        when it is good, in seconds since the epoch.
+        """
+        found = self._read.get(certificate)
+        if found is not None:
+            return found
         if len(self._read) >= _CACHED:
             self._read.clear()
         found = self._read[certificate] = _from_pem(certificate)
@@ -52,7 +55,7 @@ def common_name(subject: Subject) -> str:
     return ""
 
 
-def _from_pem(certificate: bytes) -> identity.User | None:
+def _from_pem(certificate: bytes) -> tuple[identity.User | None, float]:
     from cryptography import x509  # late: a server without TLS never needs it
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.oid import NameOID
@@ -60,12 +63,13 @@ def _from_pem(certificate: bytes) -> identity.User | None:
     try:
         read = x509.load_pem_x509_certificate(certificate)
     except ValueError:
-        return None
-    return _user(
+        return None, float("inf")
+    user = _user(
         _texts(read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
         _texts(read.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)),
         read.public_bytes(Encoding.DER),
     )
+    return user, read.not_valid_after_utc.timestamp()
 
 
 def _texts(attributes: Iterable[object]) -> list[str]:

@@ -1,5 +1,9 @@
 """Who asks: a request's certificate, its token, or what a trusted proxy says of it."""
 
+import math
+import ssl
+from typing import Any
+
 from aiohttp import web
 
 from cluster.api import identity
@@ -12,7 +16,7 @@ class Asking:
 
     def __init__(self, authenticator: authn.Authenticator) -> None:
         self._authenticator = authenticator
-        self._certified: dict[object, identity.User | None] = {}
+        self._certified: dict[object, tuple[identity.User | None, float]] = {}
 
     def user(self, http: web.BaseRequest) -> identity.User:
         """The user: the certificate, which TLS has checked, tells; else the token does.
@@ -23,15 +27,19 @@ class Asking:
         if known.proxy is not None:
             told = known.proxy.user(_common_name(http), http.headers)
             if told is not None:
+                known.check_time(_until(http))
                 return told
         connection = http.protocol
         try:
-            user = self._certified[connection]
+            user, until = self._certified[connection]
         except KeyError:
-            user = self._by_certificate(http)
+            user, until = self._by_certificate(http), _until(http)
             if http.transport is not None:  # else the connection is lost, and `forget` came before
-                self._certified[connection] = user
-        return user if user is not None else known.by_header(http.headers.get("Authorization"))
+                self._certified[connection] = user, until
+        if user is None:
+            return known.by_header(http.headers.get("Authorization"))
+        known.check_time(until)
+        return user
 
     def forget(self, connection: object) -> None:
         """A connection is lost."""
@@ -46,10 +54,23 @@ class Asking:
         return self._authenticator.by_certificate(subject, der or b"")
 
 
-def _subject(http: web.BaseRequest) -> certificates.Subject:
+def _until(http: web.BaseRequest) -> float:
+    """When the certificate of a connection ends, in seconds since the epoch."""
+    certificate = _certificate(http)
+    if not certificate or "notAfter" not in certificate:
+        return math.inf
+    return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
+
+
+def _certificate(http: web.BaseRequest) -> dict[str, Any]:
     transport = http.transport
-    certificate = transport.get_extra_info("peercert") if transport is not None else None
-    return certificate["subject"] if certificate else ()
+    found = transport.get_extra_info("peercert") if transport is not None else None
+    return found or {}
+
+
+def _subject(http: web.BaseRequest) -> certificates.Subject:
+    subject: certificates.Subject = _certificate(http).get("subject", ())
+    return subject
 
 
 def _common_name(http: web.BaseRequest) -> str:
