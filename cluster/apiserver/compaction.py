@@ -16,7 +16,8 @@ MOST = 32_768
 
 class Compaction:
     """Compacts `store` every `seconds` to the revision of one interval before, as kube-apiserver
-    does, and to half of `most` as soon as more revisions than `most` are held.
+    does (and as there only one of several servers does it in each interval), and to half of `most`
+    as soon as more revisions than `most` are held.
     """
 
     def __init__(self, store: storage.Storage, seconds: float, most: int = MOST) -> None:
@@ -55,7 +56,8 @@ class Compaction:
         if revision <= self._done:
             return True
         try:
-            await self._store.compact(revision)
+            if await self._store.turn(revision):
+                await self._store.compact(revision)
         except (storage.Unavailable, storage.Compacted) as error:
             self._log.warning("compaction failed; it will be tried again", error=str(error))
             return False

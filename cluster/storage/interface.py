@@ -83,6 +83,18 @@ class Range:
     more: int = 0
 
 
+class Kept(NamedTuple):
+    """What of the past can be read: revisions from `oldest` to `newest`.
+
+    `since`, in Unix seconds, is the earliest time that `Storage.revision_at` knows of; None where
+    it knows of none.
+    """
+
+    oldest: int
+    newest: int
+    since: float | None
+
+
 Sink = Callable[[Sequence[Event]], None]
 
 
@@ -104,8 +116,20 @@ class FutureRevision(Exception):
         self.current = current
 
 
+class TooEarly(Exception):
+    """Nobody remembers which revision was there at the time asked for; `kept` is what is."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__("the time asked for is before the history that is kept")
+        self.kept = kept
+
+
 class Unavailable(Exception):
     """The store cannot take the request now: closed, disk full, or no quorum."""
+
+
+Outcome = Record | Deleted | Mismatch | Unavailable
+"""What became of a change."""
 
 
 class Storage(Protocol):
@@ -136,10 +160,12 @@ class Storage(Protocol):
         """
         ...
 
-    async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
+    async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """Make each change or tell why not, in order; return when all made are durable.
 
-        A call that is cancelled ends when it is settled whether they are. Unavailable.
+        A call that is cancelled ends when it is settled whether they are. Unavailable where none
+        was made; among the results it says of one change that it is not known to have been made
+        (where the store is on another machine).
         """
         ...
 
@@ -170,5 +196,31 @@ class Storage(Protocol):
         """Forget values that were no longer current at `revision`, and events up to it.
 
         FutureRevision; Unavailable where the disk does not forget them yet.
+        """
+        ...
+
+    async def turn(self, revision: int) -> bool:
+        """Whether it is this server's turn to compact to `revision`: of several servers on one
+        store only one does it, in each interval. Unavailable.
+        """
+        ...
+
+    async def defragment(self) -> tuple[int, int]:
+        """Give back to the disk what compaction has freed: bytes before and after. Unavailable."""
+        ...
+
+    async def kept(self) -> Kept:
+        """What of the past can be read. Unavailable."""
+        ...
+
+    async def revision_at(self, when: float) -> int:
+        """The newest revision that was there at `when` (Unix seconds; `times.STEP` is how much
+        older it may be). TooEarly.
+        """
+        ...
+
+    async def lasting(self) -> None:
+        """Wait for as long as subscribers are told of everything. Unavailable at the end of that
+        (the store was away for longer than history is kept): what they hold is to be read anew.
         """
         ...

@@ -15,10 +15,12 @@ from cluster.storage.interface import (
     Deleted,
     Event,
     FutureRevision,
+    Kept,
     Mismatch,
     Range,
     Record,
 )
+from cluster.storage.times import Times
 
 _LAST = "\U0010ffff"  # sorts after every character that a key may have
 
@@ -162,6 +164,11 @@ class Mvcc:
         if after < self.compacted:
             raise Compacted(after, self.compacted)
         return self._events(after, self.settled)
+
+    def kept(self, times: Times) -> Kept:
+        """What of the past can be read, by revision and by time."""
+        oldest = max(self.compacted, min(self.settled, 1))
+        return Kept(oldest, self.settled, times.first)
 
     def compact(self, revision: int) -> list[int]:
         """Forget what was superseded at `revision`; the revisions that no longer hold anything."""

@@ -18,17 +18,20 @@ from typing import TypeVar
 
 import structlog
 
+from cluster.aio.clock import Clock
 from cluster.storage.interface import (
     Change,
-    Deleted,
-    Mismatch,
+    Kept,
+    Outcome,
     Range,
     Record,
     Sink,
+    TooEarly,
     Unavailable,
 )
 from cluster.storage.mvcc import Mvcc
 from cluster.storage.sinks import Sinks
+from cluster.storage.times import Times
 
 _log = structlog.get_logger(component="storage")
 
@@ -37,25 +40,33 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
     revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS times (revision INTEGER PRIMARY KEY, seconds REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _INSERT = "INSERT INTO log (revision, key, value, created) VALUES"
 _VALUES = "(?, ?, ?, ?)"
+_INSERT_TIME = "INSERT OR REPLACE INTO times (revision, seconds) VALUES (?, ?)"
 _ROWS_A_STATEMENT = 256
 _SET_STATE = "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)"
 _COMPACT_CHUNK = 5000
 
 T = TypeVar("T")
 _Row = tuple[int, str, bytes | None, int]
+_Time = tuple[int, float]
 
 
 class SqliteStorage:
-    """A `Storage` in the file `path`, which one process at a time may open."""
+    """A `Storage` in the file `path`, which one process at a time may open.
+
+    Without a `clock` it does not remember when revisions were made.
+    """
 
     shared = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._path = path
+        self._clock = clock
+        self._times = Times()
         self._core = Mvcc()
         self._sinks = Sinks()
         self._pending: list[_Row] = []
@@ -70,7 +81,8 @@ class SqliteStorage:
         """Load the file, making it where it is missing. Unavailable, with a sentence."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         try:
-            self._database, self._core = await self._run(lambda: _load(self._path))
+            loaded = await self._run(lambda: _load(self._path))
+            self._database, self._core, self._times = loaded
         except (sqlite3.Error, OSError) as error:
             self._thread.shutdown(wait=False)
             self._thread = None
@@ -95,11 +107,11 @@ class SqliteStorage:
         """See `Storage.newest`: nobody else writes here."""
         return self._core.settled
 
-    async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
+    async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """See `Storage.write`. Unavailable where the disk refused: nothing was made then."""
         if self._database is None:
             raise Unavailable("the store is closed")
-        results: list[Record | Deleted | Mismatch] = []
+        results: list[Outcome] = []
         made = False
         for change in changes:
             result, event = self._core.apply(change)
@@ -148,14 +160,45 @@ class SqliteStorage:
         """
         database = self._connection()
         self._garbage += self._core.compact(revision)
+        self._times.forget(self._core.compacted)
         mark = ("compacted", self._core.compacted)
         try:
             # The mark goes first: rows that a crash leaves behind it are swept at the next opening.
             await self._run(functools.partial(database.execute, _SET_STATE, mark))
             while self._garbage:
                 await self._forget_some(database)
+            await self._run(functools.partial(_forget_times, database, self._core.compacted))
         except sqlite3.Error as error:
             raise Unavailable(_sentence(self._path, error)) from error
+
+    async def turn(self, revision: int) -> bool:
+        """It always is: nobody else has the file."""
+        return True
+
+    async def defragment(self) -> tuple[int, int]:
+        """See `Storage.defragment`. Commits wait meanwhile."""
+        database = self._connection()
+        before = await self._run(functools.partial(_size, database))
+        try:
+            await self._run(functools.partial(_vacuum, database))
+        except sqlite3.Error as error:
+            raise Unavailable(_sentence(self._path, error)) from error
+        return before, await self._run(functools.partial(_size, database))
+
+    async def kept(self) -> Kept:
+        """See `Storage.kept`."""
+        return self._core.kept(self._times)
+
+    async def revision_at(self, when: float) -> int:
+        """See `Storage.revision_at`."""
+        found = self._times.at(when)
+        if found is None:
+            raise TooEarly(await self.kept())
+        return found
+
+    async def lasting(self) -> None:
+        """It lasts."""
+        await asyncio.get_running_loop().create_future()
 
     async def _forget_some(self, database: sqlite3.Connection) -> None:
         chunk = self._garbage[:_COMPACT_CHUNK]
@@ -192,10 +235,18 @@ class SqliteStorage:
         rows, self._pending = self._pending, []
         waiting, self._waiting = self._waiting, []
         database = self._connection()
-        self._committing = self._run(lambda: _insert(database, rows))
+        time = self._time(rows[-1][0]) if rows else None
+        self._committing = self._run(lambda: _insert(database, rows, time))
         self._committing.add_done_callback(
             functools.partial(self._committed, rows=rows, waiting=waiting)
         )
+
+    def _time(self, revision: int) -> _Time | None:
+        """What to remember of when `revision` was made, if anything."""
+        if self._clock is None:
+            return None
+        now = self._clock.now()
+        return (revision, now) if self._times.note(revision, now) else None
 
     def _committed(
         self, done: asyncio.Future[None], rows: list[_Row], waiting: list[asyncio.Future[None]]
@@ -219,6 +270,7 @@ class SqliteStorage:
         _log.error("a commit failed; its writes were refused", error=str(failure))
         self._failed = True
         self._core.undo()
+        self._times.undo(self._core.settled)
         self._pending.clear()
         waiting += self._waiting
         self._waiting = []
@@ -243,7 +295,7 @@ def _answer(waiting: Sequence[asyncio.Future[None]], failure: BaseException | No
             future.set_exception(failure)
 
 
-def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc]:
+def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc, Times]:
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
     try:
@@ -259,17 +311,33 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc]:
         core = Mvcc(state.get("compacted", 0))
         rows = database.execute("SELECT revision, key, value, created FROM log ORDER BY revision")
         _forget(database, core.restore(rows))
+        times = Times()
+        for revision, seconds in database.execute("SELECT * FROM times ORDER BY revision"):
+            if revision <= core.revision:
+                times.note(revision, seconds)
+        times.forget(core.compacted)
     except BaseException:
         database.close()
         raise
-    return database, core
+    return database, core, times
 
 
 def _answers(database: sqlite3.Connection) -> object:
     return database.execute("SELECT 1").fetchone()
 
 
-def _insert(database: sqlite3.Connection, rows: Sequence[_Row]) -> None:
+def _size(database: sqlite3.Connection) -> int:
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    (bytes_each,) = database.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(bytes_each)
+
+
+def _vacuum(database: sqlite3.Connection) -> None:
+    database.execute("VACUUM")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _insert(database: sqlite3.Connection, rows: Sequence[_Row], time: _Time | None = None) -> None:
     """Write rows by statements of many rows each.
 
     Every statement gives the interpreter's lock away and has to win it back from the event loop:
@@ -282,11 +350,21 @@ def _insert(database: sqlite3.Connection, rows: Sequence[_Row]) -> None:
             values = itertools.chain.from_iterable(rows[start : start + size])
             database.execute(f"{_INSERT} {', '.join([_VALUES] * size)}", tuple(values))
             start += size
+        if time is not None:
+            database.execute(_INSERT_TIME, time)
 
 
 def _forget(database: sqlite3.Connection, revisions: Sequence[int]) -> None:
     with _transaction(database):
         database.executemany("DELETE FROM log WHERE revision = ?", ((r,) for r in revisions))
+
+
+def _forget_times(database: sqlite3.Connection, compacted: int) -> None:
+    """Give up what tells of times before `compacted`, but for the entry that holds at it."""
+    database.execute(
+        "DELETE FROM times WHERE revision < (SELECT MAX(revision) FROM times WHERE revision <= ?)",
+        (compacted,),
+    )
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from cluster.storage.interface import (
     Change,
     Deleted,
     Event,
-    Mismatch,
+    Kept,
+    Outcome,
     Range,
     Record,
     Sink,
     Storage,
+    Unavailable,
 )
 
 NO_MATCH = "no matching prefix found"
@@ -74,7 +76,7 @@ class Encrypted:
         """See `Storage.newest`."""
         return await self._inner.newest()
 
-    async def write(self, changes: Sequence[Change]) -> list[Record | Deleted | Mismatch]:
+    async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """See `Storage.write`."""
         made = await self._inner.write([self._sealed(change) for change in changes])
         return [
@@ -113,6 +115,26 @@ class Encrypted:
         """See `Storage.compact`."""
         await self._inner.compact(revision)
 
+    async def turn(self, revision: int) -> bool:
+        """See `Storage.turn`."""
+        return await self._inner.turn(revision)
+
+    async def defragment(self) -> tuple[int, int]:
+        """See `Storage.defragment`."""
+        return await self._inner.defragment()
+
+    async def kept(self) -> Kept:
+        """See `Storage.kept`."""
+        return await self._inner.kept()
+
+    async def revision_at(self, when: float) -> int:
+        """See `Storage.revision_at`."""
+        return await self._inner.revision_at(when)
+
+    async def lasting(self) -> None:
+        """See `Storage.lasting`."""
+        await self._inner.lasting()
+
     def _of(self, key: str) -> tuple[Provider, ...]:
         resource = key[len(codec.PREFIX) :].partition("/")[0]
         found = self._providers.get(resource)
@@ -130,14 +152,12 @@ class Encrypted:
         sealed = first.cipher.seal(change.value, change.key.encode())
         return change._replace(value=first.prefix + sealed)
 
-    def _outcome(
-        self, change: Change, outcome: Record | Deleted | Mismatch
-    ) -> Record | Deleted | Mismatch:
+    def _outcome(self, change: Change, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Record):
             return outcome if change.value is None else outcome._replace(value=change.value)
         if isinstance(outcome, Deleted):
             return Deleted(outcome.revision, self._plain(outcome.previous))
-        if outcome.current is None:
+        if isinstance(outcome, Unavailable) or outcome.current is None:
             return outcome
         return replace(outcome, current=self._plain(outcome.current))
 
