@@ -63,6 +63,14 @@ class Control:
         await self._try(context, request.name, lambda: self._supervisor.resume(request.name))
         return _message(self._supervisor.view(request.name))
 
+    async def Slow(self, request: Any, context: Any) -> Any:
+        """Let a process run for a share of the time."""
+        cpu, seconds = request.cpu, request.seconds
+        await self._try(
+            context, request.name, lambda: self._supervisor.slow(request.name, cpu, seconds)
+        )
+        return _message(self._supervisor.view(request.name))
+
     async def ShutDown(self, request: Any, _context: Any) -> Any:
         """Stop everything; the supervisor ends after the answer."""
         await self._supervisor.stop_all(request.grace_seconds)
@@ -79,6 +87,8 @@ class Control:
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except lifecycle.Impossible as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{name}: {error}")
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{name}: {error}")
 
 
 def _listing(views: Iterable[View]) -> Any:
@@ -99,4 +109,5 @@ def _message(view: View) -> Any:
         status=view.status,
         log=view.process.log,
         arguments=view.process.argv,
+        cpu=view.cpu,
     )

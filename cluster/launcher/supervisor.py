@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from cluster.aio import clock as clocks
-from cluster.launcher import lifecycle, processes, spawning
+from cluster.launcher import lifecycle, processes, slowing, spawning
 from cluster.launcher.lifecycle import Command, Lifecycle, Phase
 
 _NOTICE: Final = 4096
@@ -42,6 +42,8 @@ class View:
     started: float
     last_exit: str
     status: str
+    cpu: float = 0.0
+    """The share of the time that it may run, where it is slow on purpose."""
 
 
 class _Watched:
@@ -53,12 +55,13 @@ class _Watched:
         self.started = 0.0
         self.status = ""
         self.changed = asyncio.Event()
+        self.slow: slowing.Slowdown | None = None
 
     def view(self) -> View:
         life = self.life
         return View(
             self.process, life.phase, life.paused, life.pid, life.restarts, self.started,
-            life.last_exit, self.status,
+            life.last_exit, self.status, self.slow.cpu if self.slow is not None else 0.0,
         )  # fmt: skip
 
 
@@ -164,8 +167,30 @@ class Supervisor:
         watched = self._find(name)
         self._do(watched, watched.life.resume())
 
+    def slow(self, name: str, cpu: float, seconds: float) -> None:
+        """Let a process run for a share of the time, for so long; 0 or 1: all of it again.
+
+        Unknown, ValueError.
+        """
+        watched = self._find(name)
+
+        def over() -> None:
+            watched.slow = None
+            self._do(watched, ())
+
+        made = None
+        if 0 < cpu < 1:
+            made = slowing.Slowdown(watched.life, cpu, seconds, self._spawner.signal, over)
+        if watched.slow is not None:
+            watched.slow.stop()
+        watched.slow = made
+        self._do(watched, ())
+
     async def stop_all(self, grace: float = 0.0) -> None:
         """Stop everything, those that others depend on last."""
+        for watched in self._watched.values():
+            if watched.slow is not None:
+                self.slow(watched.process.name, 1.0, 0.0)
         for names in processes.rounds(self._plan.processes):
             log.info("stopping", processes=[process.name for process in names])
             round_ = [self._watched[process.name] for process in names]

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63luster/v1/control.proto\x12\ncluster.v1\"\x16\n\x14ListProcessesRequest\"?\n\x15ListProcessesResponse\x12&\n\tprocesses\x18\x01 \x03(\x0b\x32\x13.cluster.v1.Process\"\xc8\x02\n\x07Process\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12(\n\x05phase\x18\x04 \x01(\x0e\x32\x19.cluster.v1.Process.Phase\x12\x0e\n\x06paused\x18\x05 \x01(\x08\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x10\n\x08restarts\x18\x07 \x01(\x03\x12\x0f\n\x07started\x18\x08 \x01(\x01\x12\x11\n\tlast_exit\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\x0b\n\x03log\x18\x0b \x01(\t\x12\x11\n\targuments\x18\x0c \x03(\t\"a\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0b\n\x07STOPPED\x10\x01\x12\x0c\n\x08STARTING\x10\x02\x12\x0b\n\x07RUNNING\x10\x03\x12\x0b\n\x07\x42\x41\x43KOFF\x10\x04\x12\x0c\n\x08STOPPING\x10\x05\"\x1c\n\x0cStartRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x0bStopRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rgrace_seconds\x18\x02 \x01(\x01\"+\n\x0bKillRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\x1c\n\x0cPauseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"(\n\x0fShutDownRequest\x12\x15\n\rgrace_seconds\x18\x01 \x01(\x01\"\x12\n\x10ShutDownResponse2\xcd\x04\n\x07\x43ontrol\x12T\n\rListProcesses\x12 .cluster.v1.ListProcessesRequest\x1a!.cluster.v1.ListProcessesResponse\x12W\n\x0eWatchProcesses\x12 .cluster.v1.ListProcessesRequest\x1a!.cluster.v1.ListProcessesResponse0\x01\x12\x36\n\x05Start\x12\x18.cluster.v1.StartRequest\x1a\x13.cluster.v1.Process\x12\x34\n\x04Stop\x12\x17.cluster.v1.StopRequest\x1a\x13.cluster.v1.Process\x12\x37\n\x07Restart\x12\x17.cluster.v1.StopRequest\x1a\x13.cluster.v1.Process\x12\x34\n\x04Kill\x12\x17.cluster.v1.KillRequest\x1a\x13.cluster.v1.Process\x12\x36\n\x05Pause\x12\x18.cluster.v1.PauseRequest\x1a\x13.cluster.v1.Process\x12\x37\n\x06Resume\x12\x18.cluster.v1.PauseRequest\x1a\x13.cluster.v1.Process\x12\x45\n\x08ShutDown\x12\x1b.cluster.v1.ShutDownRequest\x1a\x1c.cluster.v1.ShutDownResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63luster/v1/control.proto\x12\ncluster.v1\"\x16\n\x14ListProcessesRequest\"?\n\x15ListProcessesResponse\x12&\n\tprocesses\x18\x01 \x03(\x0b\x32\x13.cluster.v1.Process\"\xd5\x02\n\x07Process\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tcomponent\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12(\n\x05phase\x18\x04 \x01(\x0e\x32\x19.cluster.v1.Process.Phase\x12\x0e\n\x06paused\x18\x05 \x01(\x08\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x10\n\x08restarts\x18\x07 \x01(\x03\x12\x0f\n\x07started\x18\x08 \x01(\x01\x12\x11\n\tlast_exit\x18\t \x01(\t\x12\x0e\n\x06status\x18\n \x01(\t\x12\x0b\n\x03log\x18\x0b \x01(\t\x12\x11\n\targuments\x18\x0c \x03(\t\x12\x0b\n\x03\x63pu\x18\r \x01(\x01\"a\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0b\n\x07STOPPED\x10\x01\x12\x0c\n\x08STARTING\x10\x02\x12\x0b\n\x07RUNNING\x10\x03\x12\x0b\n\x07\x42\x41\x43KOFF\x10\x04\x12\x0c\n\x08STOPPING\x10\x05\"\x1c\n\x0cStartRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"2\n\x0bStopRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rgrace_seconds\x18\x02 \x01(\x01\"+\n\x0bKillRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\x1c\n\x0cPauseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x0bSlowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\x01\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\"(\n\x0fShutDownRequest\x12\x15\n\rgrace_seconds\x18\x01 \x01(\x01\"\x12\n\x10ShutDownResponse2\x83\x05\n\x07\x43ontrol\x12T\n\rListProcesses\x12 .cluster.v1.ListProcessesRequest\x1a!.cluster.v1.ListProcessesResponse\x12W\n\x0eWatchProcesses\x12 .cluster.v1.ListProcessesRequest\x1a!.cluster.v1.ListProcessesResponse0\x01\x12\x36\n\x05Start\x12\x18.cluster.v1.StartRequest\x1a\x13.cluster.v1.Process\x12\x34\n\x04Stop\x12\x17.cluster.v1.StopRequest\x1a\x13.cluster.v1.Process\x12\x37\n\x07Restart\x12\x17.cluster.v1.StopRequest\x1a\x13.cluster.v1.Process\x12\x34\n\x04Kill\x12\x17.cluster.v1.KillRequest\x1a\x13.cluster.v1.Process\x12\x36\n\x05Pause\x12\x18.cluster.v1.PauseRequest\x1a\x13.cluster.v1.Process\x12\x37\n\x06Resume\x12\x18.cluster.v1.PauseRequest\x1a\x13.cluster.v1.Process\x12\x34\n\x04Slow\x12\x17.cluster.v1.SlowRequest\x1a\x13.cluster.v1.Process\x12\x45\n\x08ShutDown\x12\x1b.cluster.v1.ShutDownRequest\x1a\x1c.cluster.v1.ShutDownResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,21 +36,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROCESSESRESPONSE']._serialized_start=64
   _globals['_LISTPROCESSESRESPONSE']._serialized_end=127
   _globals['_PROCESS']._serialized_start=130
-  _globals['_PROCESS']._serialized_end=458
-  _globals['_PROCESS_PHASE']._serialized_start=361
-  _globals['_PROCESS_PHASE']._serialized_end=458
-  _globals['_STARTREQUEST']._serialized_start=460
-  _globals['_STARTREQUEST']._serialized_end=488
-  _globals['_STOPREQUEST']._serialized_start=490
-  _globals['_STOPREQUEST']._serialized_end=540
-  _globals['_KILLREQUEST']._serialized_start=542
-  _globals['_KILLREQUEST']._serialized_end=585
-  _globals['_PAUSEREQUEST']._serialized_start=587
-  _globals['_PAUSEREQUEST']._serialized_end=615
-  _globals['_SHUTDOWNREQUEST']._serialized_start=617
-  _globals['_SHUTDOWNREQUEST']._serialized_end=657
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=659
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=677
-  _globals['_CONTROL']._serialized_start=680
-  _globals['_CONTROL']._serialized_end=1269
+  _globals['_PROCESS']._serialized_end=471
+  _globals['_PROCESS_PHASE']._serialized_start=374
+  _globals['_PROCESS_PHASE']._serialized_end=471
+  _globals['_STARTREQUEST']._serialized_start=473
+  _globals['_STARTREQUEST']._serialized_end=501
+  _globals['_STOPREQUEST']._serialized_start=503
+  _globals['_STOPREQUEST']._serialized_end=553
+  _globals['_KILLREQUEST']._serialized_start=555
+  _globals['_KILLREQUEST']._serialized_end=598
+  _globals['_PAUSEREQUEST']._serialized_start=600
+  _globals['_PAUSEREQUEST']._serialized_end=628
+  _globals['_SLOWREQUEST']._serialized_start=630
+  _globals['_SLOWREQUEST']._serialized_end=687
+  _globals['_SHUTDOWNREQUEST']._serialized_start=689
+  _globals['_SHUTDOWNREQUEST']._serialized_end=729
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=731
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=749
+  _globals['_CONTROL']._serialized_start=752
+  _globals['_CONTROL']._serialized_end=1395
 # @@protoc_insertion_point(module_scope)

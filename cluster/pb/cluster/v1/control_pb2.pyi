@@ -18,7 +18,7 @@ class ListProcessesResponse(_message.Message):
     def __init__(self, processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ...) -> None: ...
 
 class Process(_message.Message):
-    __slots__ = ("name", "component", "node", "phase", "paused", "pid", "restarts", "started", "last_exit", "status", "log", "arguments")
+    __slots__ = ("name", "component", "node", "phase", "paused", "pid", "restarts", "started", "last_exit", "status", "log", "arguments", "cpu")
     class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PHASE_UNSPECIFIED: _ClassVar[Process.Phase]
@@ -45,6 +45,7 @@ class Process(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
     name: str
     component: str
     node: str
@@ -57,7 +58,8 @@ class Process(_message.Message):
     status: str
     log: str
     arguments: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., component: _Optional[str] = ..., node: _Optional[str] = ..., phase: _Optional[_Union[Process.Phase, str]] = ..., paused: _Optional[bool] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., started: _Optional[float] = ..., last_exit: _Optional[str] = ..., status: _Optional[str] = ..., log: _Optional[str] = ..., arguments: _Optional[_Iterable[str]] = ...) -> None: ...
+    cpu: float
+    def __init__(self, name: _Optional[str] = ..., component: _Optional[str] = ..., node: _Optional[str] = ..., phase: _Optional[_Union[Process.Phase, str]] = ..., paused: _Optional[bool] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., started: _Optional[float] = ..., last_exit: _Optional[str] = ..., status: _Optional[str] = ..., log: _Optional[str] = ..., arguments: _Optional[_Iterable[str]] = ..., cpu: _Optional[float] = ...) -> None: ...
 
 class StartRequest(_message.Message):
     __slots__ = ("name",)
@@ -86,6 +88,16 @@ class PauseRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class SlowRequest(_message.Message):
+    __slots__ = ("name", "cpu", "seconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    cpu: float
+    seconds: float
+    def __init__(self, name: _Optional[str] = ..., cpu: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class ShutDownRequest(_message.Message):
     __slots__ = ("grace_seconds",)

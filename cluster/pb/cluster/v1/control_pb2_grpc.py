@@ -76,6 +76,11 @@ class ControlStub:
                 request_serializer=cluster_dot_v1_dot_control__pb2.PauseRequest.SerializeToString,
                 response_deserializer=cluster_dot_v1_dot_control__pb2.Process.FromString,
                 _registered_method=True)
+        self.Slow = channel.unary_unary(
+                '/cluster.v1.Control/Slow',
+                request_serializer=cluster_dot_v1_dot_control__pb2.SlowRequest.SerializeToString,
+                response_deserializer=cluster_dot_v1_dot_control__pb2.Process.FromString,
+                _registered_method=True)
         self.ShutDown = channel.unary_unary(
                 '/cluster.v1.Control/ShutDown',
                 request_serializer=cluster_dot_v1_dot_control__pb2.ShutDownRequest.SerializeToString,
@@ -142,6 +147,14 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Slow(self, request, context):
+        """Lets a process run for a share of the time alone, stopped and continued ten times a second:
+        for so many seconds, after which it is quick again by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ShutDown(self, request, context):
         """Stops all processes, those that others depend on last; answers when all have ended, and then
         the supervisor ends as well.
@@ -191,6 +204,11 @@ def add_ControlServicer_to_server(servicer, server):
             'Resume': grpc.unary_unary_rpc_method_handler(
                     servicer.Resume,
                     request_deserializer=cluster_dot_v1_dot_control__pb2.PauseRequest.FromString,
+                    response_serializer=cluster_dot_v1_dot_control__pb2.Process.SerializeToString,
+            ),
+            'Slow': grpc.unary_unary_rpc_method_handler(
+                    servicer.Slow,
+                    request_deserializer=cluster_dot_v1_dot_control__pb2.SlowRequest.FromString,
                     response_serializer=cluster_dot_v1_dot_control__pb2.Process.SerializeToString,
             ),
             'ShutDown': grpc.unary_unary_rpc_method_handler(
@@ -416,6 +434,33 @@ class Control:
             target,
             '/cluster.v1.Control/Resume',
             cluster_dot_v1_dot_control__pb2.PauseRequest.SerializeToString,
+            cluster_dot_v1_dot_control__pb2.Process.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Slow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cluster.v1.Control/Slow',
+            cluster_dot_v1_dot_control__pb2.SlowRequest.SerializeToString,
             cluster_dot_v1_dot_control__pb2.Process.FromString,
             options,
             channel_credentials,
