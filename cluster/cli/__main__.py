@@ -11,13 +11,17 @@ from cluster.cli import bytecode
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 it failed, 2 it was called wrongly."""
     bytecode.keep()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if len(arguments) == 2 and arguments[0] == "healthcheck" and arguments[1][:1] != "-":
+        from cluster.cli import healthcheck  # every few seconds in each container
+
+        sys.exit(healthcheck.main(arguments[1:]))
     import click
 
     from cluster.cli import app, grpcnoise
     from cluster.launcher import faults
 
     grpcnoise.silence()
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = app.kubemu.main(arguments, prog_name="kubemu", standalone_mode=False)
     except click.exceptions.Exit as error:

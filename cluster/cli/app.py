@@ -34,6 +34,9 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "kubeconfig": Lazy("commands.kubeconfig:kubeconfig", "Print or merge the kubeconfig."),
         "apply": Lazy("commands.apply:apply", "Apply manifests, where there is no kubectl."),
         "explain": Lazy("commands.explain:explain", "Say why a pod is where it is, or nowhere."),
+        "init": Lazy(
+            "commands.init:init", "Make certificates for processes on other hosts (compose)."
+        ),
         "compare": Lazy(
             "commands.compare:compare", "Show what a workload costs under each RuntimeClass."
         ),
@@ -65,7 +68,10 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
     "Images": {
         "image": Lazy("commands.image.group:image", "Build, pull, push, load, save, list images."),
     },
-    "Other": {"version": Lazy("commands.version:version", "Print versions.")},
+    "Other": {
+        "healthcheck": Lazy("commands.healthcheck:healthcheck", "Ask whether a component is well."),
+        "version": Lazy("commands.version:version", "Print versions."),
+    },
 }
 
 COMMANDS: Final = {name: lazy for lazies in SECTIONS.values() for name, lazy in lazies.items()}
