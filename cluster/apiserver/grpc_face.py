@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
+import msgspec
 import structlog
 
 from cluster.api import errors, identity
-from cluster.api.operations import Operation, Verb
+from cluster.api.operations import FENCE, Fence, Operation, Verb
 from cluster.apiserver import authn, codec, wire
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.views import ConvertedWatch
@@ -21,6 +22,7 @@ from cluster.pb.cluster.v1 import resources_pb2 as pb
 NAME = "cluster.v1.Resources"
 
 T = TypeVar("T")
+_read_fence = msgspec.json.Decoder(Fence).decode
 
 _CODES: dict[type[errors.StatusError], grpc.StatusCode] = {
     errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -91,17 +93,16 @@ class GrpcFace:
         return await self._answer(self._read(request, context), context)
 
     async def _get(self, request: Any, context: Any) -> bytes:
-        user = self._user(context)
+        user = await self._known(context)
         place = (request.namespace, request.name)
-        self._registry.check_read(user, "get", request.resource, place)
+        await self._check(user, "get", request.resource, place)
         entry = await self._registry.get(request.resource, request.namespace, request.name)
         return wire.get_response(entry)
 
     async def _list(self, request: Any, context: Any) -> Any:
         place = (request.namespace, "")
-        self._registry.check_read(
-            self._user(context), "list", request.resource, place, request.field_selector
-        )
+        user = await self._known(context)
+        await self._check(user, "list", request.resource, place, request.field_selector)
         return await self._registry.list(
             request.resource,
             request.namespace,
@@ -113,9 +114,8 @@ class GrpcFace:
 
     async def _open(self, request: Any, context: Any) -> Watch | ConvertedWatch:
         place = (request.namespace, "")
-        self._registry.check_read(
-            self._user(context), "watch", request.resource, place, request.field_selector
-        )
+        user = await self._known(context)
+        await self._check(user, "watch", request.resource, place, request.field_selector)
         return await self._registry.watch(
             request.resource,
             request.namespace,
@@ -125,14 +125,42 @@ class GrpcFace:
         )
 
     async def _write(self, request: Any, context: Any) -> bytes:
-        user = self._user(context)
-        batch = [_operation(operation) for operation in request.operations]
+        user = await self._known(context)
+        fence = _fence(context)
+        batch = [_operation(operation, fence) for operation in request.operations]
         results = await self._registry.write_allowed(batch, user, prompt=request.prompt)
         return wire.write_response(results)
 
     async def _read(self, request: Any, context: Any) -> bytes:
-        found = await self._registry.paths.read(request.path, self._user(context))
+        found = await self._registry.paths.read(request.path, await self._known(context))
         return wire.read_response(found)
+
+    async def _known(self, context: Any) -> identity.User:
+        """As `_user`, but who is not known may have become so by way of another server."""
+        try:
+            return self._user(context)
+        except errors.Unauthorized:
+            if not self._registry.freshness.shared:
+                raise
+        await self._registry.freshness.fresh()
+        return self._user(context)
+
+    async def _check(
+        self,
+        user: identity.User,
+        verb: str,
+        resource: str,
+        place: tuple[str, str],
+        fields: str = "",
+    ) -> None:
+        """errors.Forbidden, unless another server has allowed it meanwhile."""
+        try:
+            self._registry.check_read(user, verb, resource, place, fields)
+        except errors.Forbidden:
+            if not self._registry.freshness.shared:
+                raise
+            await self._registry.freshness.fresh()
+            self._registry.check_read(user, verb, resource, place, fields)
 
     def _user(self, context: Any) -> identity.User:
         """Who asks: by certificate, else by token. errors.Unauthorized."""
@@ -189,7 +217,18 @@ async def _next(watch: Watch | ConvertedWatch) -> bytes | None:
     return batch.frame(wire.watch_response)
 
 
-def _operation(sent: Any) -> Operation:
+def _fence(context: Any) -> Fence | None:
+    """The lease by which the writer leads, where it tells one. errors.BadRequest."""
+    for key, value in context.invocation_metadata() or ():
+        if key == FENCE:
+            try:
+                return _read_fence(value)
+            except (msgspec.DecodeError, TypeError) as error:
+                raise errors.BadRequest(f"the metadata {FENCE} is no lease: {error}") from None
+    return None
+
+
+def _operation(sent: Any, fence: Fence | None) -> Operation:
     try:
         verb = Verb(sent.verb)
     except ValueError:
@@ -208,4 +247,5 @@ def _operation(sent: Any) -> Operation:
         sent.field_validation,
         not sent.omit_object,
         force=sent.force,
+        fence=fence,
     )

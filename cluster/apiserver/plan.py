@@ -17,6 +17,7 @@ from cluster.apiserver import codec
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz.modes import Built
 from cluster.apiserver.outside import Answers
+from cluster.apiserver.tenure import Tenures
 from cluster.apiserver.views import Views
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
@@ -53,7 +54,8 @@ class Call(msgspec.Struct, eq=False):
     ended: allocators put the release of their reservations there. `warnings` is what the user
     should be told; `repeated` are the fields that the body gives more than once. `issuer` signs
     service account tokens, if there is a key for that. `authz` tells what the user may do besides.
-    `notes` are annotations for audit.
+    `notes` are annotations for audit. `tenures` is there where other servers write to the store,
+    too; `guards` are the records that must be as they are for the write to be made.
     """
 
     operation: Operation
@@ -72,6 +74,14 @@ class Call(msgspec.Struct, eq=False):
     issuer: Issuer | None = None
     authz: Built | None = None
     notes: dict[str, str] | None = None
+    tenures: Tenures | None = None
+    guards: tuple[tuple[str, int], ...] = ()
+
+    def guard(self, key: str, revision: int) -> None:
+        """Let the write be made only while `key` has this revision (0: is not there)."""
+        wanted = (key, revision)
+        if wanted not in self.guards:
+            self.guards = (*self.guards, wanted)
 
     @property
     def namespace(self) -> str:

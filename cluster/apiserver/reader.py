@@ -10,6 +10,7 @@ from itertools import islice
 from cluster.api import errors, selectors
 from cluster.api.resources import Resource, Table
 from cluster.apiserver import codec, pages, planner
+from cluster.apiserver.freshness import SECONDS, Freshness, behind
 from cluster.apiserver.pages import Page
 from cluster.apiserver.subresources.table import SUBRESOURCES
 from cluster.apiserver.views import ConvertedWatch, Views
@@ -20,8 +21,6 @@ from cluster.apiserver.watchcache.selection import Selection
 from cluster.apiserver.watchcache.watch import Watch
 from cluster.storage import interface as storage
 
-FUTURE_SECONDS = 3.0
-"""How long a read waits for a revision that has not happened; as kube-apiserver's watch cache."""
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
 _CHUNK = 1000
@@ -37,11 +36,14 @@ class Reader:
         cache: WatchCache,
         views: Views,
         sources: computed.Sources,
+        *,
+        freshness: Freshness,
     ) -> None:
         """`sources` give the objects of resources that are not stored; they may grow."""
         self._table = table
         self._computed = sources
         self._views = views
+        self._freshness = freshness
         self._store = store
         self._cache = cache
 
@@ -56,7 +58,7 @@ class Reader:
         version: str = "",
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
-        row = self.row(resource, "get", version)
+        row = await self._row(resource, "get", version)
         source = self._computed.get(row.id)
         if source is not None:
             return await computed.got(source, row, namespace if row.namespaced else "", name)
@@ -69,7 +71,7 @@ class Reader:
             view = served.get
             if view is None:
                 raise planner.not_allowed(row, "get")
-        await self._not_older(_revision(revision))
+        await self._recent(revision)
         entry = self._cache.get(stored.id, namespace if row.namespaced else "", name)
         if entry is None:
             raise errors.not_found(row.id, name)
@@ -91,7 +93,7 @@ class Reader:
         """Objects in key order, as `version` shows them. `revision` and `match` are resourceVersion
         and resourceVersionMatch; `token` is `continue`.
         """
-        served = self.row(resource, "list", version)
+        served = await self._row(resource, "list", version)
         selection = _selection(served, namespace, labels, fields)
         source = self._computed.get(served.id)
         if source is not None:
@@ -119,13 +121,12 @@ class Reader:
         if token:
             as_of, after = pages.parse(token, prefix)
             if as_of == pages.INCONSISTENT:
+                await self._recent("")
                 return self._present(row, selection, after, limit)
             return await self._past(row, selection, as_of, after, limit, continued=True)
-        asked = _revision(revision)
+        asked = await self._recent(revision)
         if asked and (match == EXACT or (limit and not match)):
-            await self._not_older(asked)
             return await self._past(row, selection, asked, "", limit, continued=False)
-        await self._not_older(asked)
         return self._present(row, selection, "", limit)
 
     async def watch(
@@ -142,10 +143,9 @@ class Reader:
         """Events after `revision`. With "" or "0", or where `initial` asks for it, the present
         objects come first as ADDED, and then a bookmark whose event says `initial_end`.
         """
-        row = self.row(resource, "watch", version)
+        row = await self._row(resource, "watch", version)
         selection = _selection(row, namespace, labels, fields)
-        asked = _revision(revision)
-        await self._not_older(asked)
+        asked = await self._recent(revision)
         after = None if initial or not asked else asked
         stored = self._views.stored(row)
         selection = _as_stored(selection, row, stored)
@@ -161,6 +161,16 @@ class Reader:
         if verb not in row.verbs:
             raise planner.not_allowed(row, verb)
         return row
+
+    async def _row(self, resource: str, verb: str, version: str) -> Resource:
+        """As `row`, but what is not known may have been defined by way of another server."""
+        try:
+            return self.row(resource, verb, version)
+        except errors.NotFound:
+            if not self._freshness.shared:
+                raise
+        await self._freshness.fresh()
+        return self.row(resource, verb, version)
 
     def _present(self, row: Resource, selection: Selection, after: str, limit: int) -> Page:
         cache = self._cache.of(row.id)
@@ -221,22 +231,17 @@ class Reader:
                 return Page(items, as_of)
             after = found.records[-1].key
 
-    async def _not_older(self, revision: int) -> None:
-        """Wait a little for a revision that is not known yet. errors.Timeout."""
-        if await self._cache.reached(revision, FUTURE_SECONDS):
-            return
-        raise errors.Timeout(
-            f"Too large resource version: {revision}, current: {self._cache.revision}",
-            details={
-                "causes": [
-                    {
-                        "reason": "ResourceVersionTooLarge",
-                        "message": "Too large resource version",
-                    }
-                ]
-            },
-            retry_after=1,
-        )
+    async def _recent(self, text: str) -> int:
+        """The revision of a resourceVersion, once the cache has it: what is read is not older than
+        that, and without one not older than any write before. errors.Timeout, BadRequest.
+        """
+        asked = _revision(text)
+        if not asked:
+            if not text and self._freshness.shared:
+                await self._freshness.fresh()
+        elif not await self._cache.reached(asked, SECONDS):
+            raise behind(asked, self._cache.revision)
+        return asked
 
 
 def _selection(row: Resource, namespace: str, labels: str, fields: str) -> Selection:

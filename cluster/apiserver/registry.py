@@ -15,11 +15,13 @@ from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.connections import Connections
+from cluster.apiserver.freshness import Freshness
 from cluster.apiserver.ledger import Ledger
 from cluster.apiserver.pages import Page
 from cluster.apiserver.pathreads import PathReads
 from cluster.apiserver.presence import Presence
 from cluster.apiserver.reader import Reader
+from cluster.apiserver.tenure import Tenures
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Nobody
 from cluster.apiserver.views import ConvertedWatch, Views
@@ -74,7 +76,13 @@ class Registry:
         self.computed[components.RESOURCE] = components.ComponentStatuses(
             self.cache, store, self.presence, clock
         )
-        self._reader = Reader(table, store, self.cache, self.views, self.computed)
+        self.freshness = Freshness(store, self.cache)
+        self.identity = f"{random.getrandbits(128):032x}" if store.shared else ""
+        """What tells this server from others on the same store."""
+        self._tenures = Tenures(self.identity, self.cache) if store.shared else None
+        self._reader = Reader(
+            table, store, self.cache, self.views, self.computed, freshness=self.freshness
+        )
         self.paths = PathReads(self)
         self._initial = initial if initial is not None else bootstrap.Initial()
         self._writer = Writer(
@@ -90,6 +98,8 @@ class Registry:
             issuer=issuer,
             authz=self.authz,
             virtual=self.virtual,
+            freshness=self.freshness,
+            tenures=self._tenures,
         )
         self.connections = Connections(
             self._chain,
@@ -105,6 +115,8 @@ class Registry:
     async def open(self) -> None:
         """Load the cache and make what a cluster has from its birth."""
         await self.cache.open()
+        if self._tenures is not None:
+            self._tenures.open()
         self.authz.open(self.cache)
         self._chain.open(self.cache)
         await bootstrap.ensure(self, self._initial)
@@ -198,6 +210,11 @@ class Registry:
         that have to ask a webhook are not carried out, and answered `outside.DEFERRED`. Whoever
         reads after this returns sees what was written.
         """
+        if self.freshness.shared:
+            try:
+                await self.freshness.fresh()
+            except errors.StatusError as error:
+                return [error] * len(batch)
         return await self._writer.write(batch, user, warn, note, prompt=prompt)
 
     async def one(
@@ -208,7 +225,7 @@ class Registry:
         note: Note | None = None,
     ) -> Entry | None:
         """Carry out one operation. errors.StatusError."""
-        (result,) = await self._writer.write([operation], user, warn, note)
+        (result,) = await self.write([operation], user, warn, note)
         if isinstance(result, errors.StatusError):
             raise result
         assert not isinstance(result, outside.Deferred)
@@ -240,6 +257,9 @@ class Registry:
     ) -> Results:
         """Carry out what of a batch the user may do; the rest is answered errors.Forbidden."""
         refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
+        if refused and self.freshness.shared:
+            await self.freshness.fresh()
+            refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
         if not refused:
             return await self.write(batch, user, prompt=prompt)
         allowed = [index for index in range(len(batch)) if index not in refused]

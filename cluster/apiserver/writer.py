@@ -5,6 +5,7 @@ earlier one of the round writes to, and commits all plans by one write of the st
 overtaken by somebody else are planned again, on what is there now, in the next round.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -16,10 +17,11 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import codec, outside, planner
+from cluster.apiserver import codec, fencing, outside, planner, tenure
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz.modes import Built
+from cluster.apiserver.freshness import Freshness
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.planner import Job, Outside
@@ -57,7 +59,8 @@ class _Round:
     """What one pass over the open operations found; answers go to the whole batch's `results`.
 
     `deferred` are the keys of operations that were put off, and keep others behind them. `asking`
-    are the operations that need an answer from outside before they can be planned.
+    are the operations that need an answer from outside before they can be planned. `pause`: what
+    another server decides is left to it for so many seconds.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class _Round:
         self.later: list[tuple[int, Job]] = []
         self.asking: list[tuple[int, Job, outside.Ask]] = []
         self.keys: dict[str, None] = {}
+        self.pause = 0.0
 
     def tell(self, index: int, job: Job, call: Call) -> None:
         """What the first planning of an operation that came to an end has to say."""
@@ -109,7 +113,12 @@ class Writer:
         issuer: Issuer | None = None,
         authz: Built | None = None,
         virtual: Handlers | None = None,
+        freshness: Freshness,
+        tenures: tenure.Tenures | None = None,
     ) -> None:
+        """`tenures` is there where other servers write to the store, too."""
+        self._freshness = freshness
+        self._tenures = tenures
         self._authz = authz
         self._virtual = virtual if virtual is not None else {}
         self._table = table
@@ -147,6 +156,8 @@ class Writer:
             again = await self._commit(now.attempts, user, results) if now.attempts else []
             if now.asking:
                 again += await self._ask(now.asking, results)
+            if now.pause:
+                await asyncio.sleep(now.pause * (1 + self._random.random()))
             open_jobs = sorted(again + now.later, key=_place)
         for index, row in viewed:
             results[index] = await self._shown(row, results[index])
@@ -246,7 +257,16 @@ class Writer:
             answered.append((index, job))
 
     def _plan(self, now: _Round, index: int, job: Job, call: Call) -> None:
-        plan = self._try_names(job, call, now)
+        fencing.check(job, call)
+        try:
+            plan = self._try_names(job, call, now)
+        except tenure.Needed as needed:
+            call.settle()
+            if needed.pause or needed.key in now.keys:
+                now.pause = max(now.pause, needed.pause)
+                now.later.append((index, job))
+                return
+            plan = Plan(needed.key, needed.value, needed.expected, then=_taken)
         now.tell(index, job, call)
         job.attempts += 1
         if isinstance(plan, Entry):
@@ -283,13 +303,18 @@ class Writer:
     ) -> list[tuple[int, Job]]:
         """Make the changes of a round; the operations that have to be planned again."""
         changes = [
-            storage.Change(attempt.plan.key, attempt.plan.value, attempt.plan.expected)
+            storage.Change(
+                attempt.plan.key,
+                attempt.plan.value,
+                attempt.plan.expected,
+                guards=attempt.call.guards,
+            )
             for attempt in attempts
         ]
         try:
             made = await self._store.write(changes)
             await self._catch_up(attempts, made)
-        except storage.Unavailable as error:
+        except (storage.Unavailable, errors.StatusError) as error:
             unavailable = errors.ServiceUnavailable(f"the store is not available: {error}")
             for attempt in attempts:
                 results[attempt.index] = unavailable
@@ -299,10 +324,13 @@ class Writer:
                 attempt.call.settle()
         again: list[tuple[int, Job]] = []
         for attempt, outcome in zip(attempts, made, strict=True):
-            if isinstance(outcome, storage.Mismatch):
-                results[attempt.index] = self._overtaken(attempt, again)
+            if isinstance(outcome, storage.Unavailable):
+                results[attempt.index] = errors.ServiceUnavailable(str(outcome))
+            elif isinstance(outcome, storage.Mismatch):
+                results[attempt.index] = self._overtaken(attempt, again, guarded=outcome.guard)
             elif attempt.plan.then is not None:
-                self._record(attempt, outcome.revision, user)
+                if attempt.plan.then is not _taken:
+                    self._record(attempt, outcome.revision, user)
                 attempt.plan.then()
                 again.append((attempt.index, attempt.job))
             else:
@@ -312,18 +340,24 @@ class Writer:
     async def _catch_up(
         self,
         attempts: Sequence[Attempt],
-        made: Sequence[storage.Record | storage.Deleted | storage.Mismatch],
+        made: Sequence[storage.Outcome],
     ) -> None:
         """Wait until the cache knows what was made, and what was in the way. Unavailable."""
-        wanted = 0
+        wanted, guarded = 0, False
         for attempt, outcome in zip(attempts, made, strict=True):
+            if isinstance(outcome, storage.Unavailable):
+                continue
             if not isinstance(outcome, storage.Mismatch):
                 wanted = max(wanted, outcome.revision)
+            elif outcome.guard:
+                guarded = True
             elif outcome.current is not None:
                 wanted = max(wanted, outcome.current.revision)
             else:
                 await self._hear_of_end(attempt)
         await self._hear_of(wanted)
+        if guarded:
+            await self._freshness.fresh()
 
     async def _hear_of(self, revision: int) -> None:
         if not await self._cache.reached(revision, _FRESH_SECONDS):
@@ -337,15 +371,15 @@ class Writer:
             await self._hear_of(self._cache.revision + 1)
 
     def _overtaken(
-        self, attempt: Attempt, again: list[tuple[int, Job]]
+        self, attempt: Attempt, again: list[tuple[int, Job]], *, guarded: bool
     ) -> errors.StatusError | None:
-        """Somebody else wrote to the object since it was read."""
+        """Somebody else wrote to the object since it was read, or to what guards the write."""
         job = attempt.job
         held = self._cache.of(codec.split(attempt.plan.key)[0])
         unreadable = held.unreadable.get(attempt.plan.key)
         if unreadable is not None:
             return held.fault(unreadable)
-        if attempt.plan.firm or job.attempts >= ATTEMPTS:
+        if (attempt.plan.firm and not guarded) or job.attempts >= ATTEMPTS:
             return errors.conflict(job.row.id, job.operation.name, errors.MODIFIED)
         again.append((attempt.index, job))
         return None
@@ -407,6 +441,7 @@ class Writer:
             self._version,
             issuer=self._issuer,
             authz=self._authz,
+            tenures=self._tenures,
         )
         if asked is not None:
             call.answers = asked.answers
@@ -424,6 +459,10 @@ class Writer:
             exc_info=error,
         )
         return errors.InternalError(f"Internal error occurred: {type(error).__name__}: {error}")
+
+
+def _taken() -> None:
+    """The step of taking a tenure is made: nobody asked for it, and nobody is told."""
 
 
 def _place(item: tuple[int, Job]) -> int:

@@ -86,9 +86,11 @@ class Candidate:
         }
 
     def release(self, wall: float) -> dict[str, Any]:
-        """The spec that gives the lease up, so that the next candidate need not wait."""
+        """The spec that gives the lease up, so that the next candidate need not wait.
+
+        No holder at all: the API allows no empty one.
+        """
         return {
-            "holderIdentity": "",
             "leaseDurationSeconds": 1,
             "acquireTime": timestamps.encode_micro(wall),
             "renewTime": timestamps.encode_micro(wall),

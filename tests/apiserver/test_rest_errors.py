@@ -151,7 +151,7 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads of the future give up soon."""
-    monkeypatch.setattr(reader, "FUTURE_SECONDS", 0.01)
+    monkeypatch.setattr(reader, "SECONDS", 0.01)
 
 
 async def _prepare(api: Api) -> None:

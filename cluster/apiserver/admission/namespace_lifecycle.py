@@ -43,6 +43,11 @@ class NamespaceLifecycle(Plugin):
             raise errors.not_found("namespaces", namespace)
         if terminating:
             raise self._terminates(request, namespace)
+        if request.call.tenures is not None:
+            # Another server may be about to end it: then nothing is to be left in it.
+            found = request.cache.get("namespaces", "", namespace)
+            if found is not None:
+                request.call.guard(found.key, found.revision)
 
     def _terminates(self, request: Request, namespace: str) -> errors.Forbidden:
         metadata = request.object.get("metadata")

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from cluster.api import errors, objects
 from cluster.api.objects import Object
+from cluster.apiserver import tenure
 from cluster.apiserver.admission import pool, service_carry
 from cluster.apiserver.admission.plugin import Act, Plugin, Request
 from cluster.apiserver.watchcache.cache import WatchCache
@@ -85,6 +86,7 @@ class ServiceAddresses(Plugin):
                 f"{self._network}"
             )
             raise _invalid_ip(request, address, why)
+        tenure.decide(request.call, tenure.SERVICES)
         try:
             self._ips.reserve(number, _owner(request))
         except pool.Taken:
@@ -93,6 +95,7 @@ class ServiceAddresses(Plugin):
         return address
 
     def _pick_ip(self, request: Request) -> str:
+        tenure.decide(request.call, tenure.SERVICES)
         try:
             number = self._ips.pick(_owner(request), request.call.random)
         except pool.Full:
@@ -148,6 +151,7 @@ class ServiceAddresses(Plugin):
                 f"{first}-{last}"
             )
         number = port - self._node_ports[0]
+        tenure.decide(request.call, tenure.SERVICES)
         try:
             self._ports.reserve(number, _owner(request))
         except pool.Taken:
@@ -170,6 +174,7 @@ class ServiceAddresses(Plugin):
         return number
 
     def _new_port(self, request: Request) -> int:
+        tenure.decide(request.call, tenure.SERVICES)
         try:
             number = self._ports.pick(_owner(request), request.call.random)
         except pool.Full:

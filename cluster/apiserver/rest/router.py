@@ -65,6 +65,7 @@ class Router:
     ) -> None:
         self._table = reads.registry.table
         self._paths = reads.registry.paths
+        self._freshness = reads.registry.freshness
         self._authz = reads.registry.authz
         self._authorizer = self._authz.authorizer
         self._documents = documents
@@ -122,14 +123,14 @@ class Router:
         path, _, text = http.raw_path.partition("?")
         if path.startswith(_OPEN):
             return await self._open(path, text, http, exchange)
-        user = self._user(http, exchange)
+        user = await self._known_user(http, exchange)
         remote = self._aggregator.route(path) if self._aggregator is not None else None
         if remote is not None or self._paths.measures(path):
             await exchange.admitted(user, http.method.lower(), None, path)
             self._check_path(user, http.method, path)
             return await self._answered_beside(remote, user, http)
         try:
-            target = paths.parse(path, self._table)
+            target = await self._target(path)
             parameters = query.parse(text)
             connects = target is not None and target.subresource in self._connects
             verb = self._verb(http.method, target, parameters, connects=connects)
@@ -147,7 +148,7 @@ class Router:
         asked = _asked(user, verb, target, parameters)
         if not http.content.is_eof() and not connects:
             # A body that trickles in takes nobody's seat; who may not ask need not send it.
-            gate.check(self._authorizer, asked)
+            await self._check(asked)
             await requests.arrived(http)
         exchange.known(user, verb, target)
         seat = exchange.enter(path)
@@ -155,7 +156,7 @@ class Router:
             await seat.wait()
         if exchange.trail is not None:
             exchange.decided(*self._authorizer.authorize(asked))
-        gate.check(self._authorizer, asked)
+        await self._check(asked)
         if connects:
             if target.subresource in _INTO_PODS:
                 gate.check_stream(self._authz, asked)
@@ -166,6 +167,32 @@ class Router:
         if target.resource.deprecated and isinstance(response, web.Response):
             answers.warned(response, (target.resource.deprecated,))
         return response
+
+    async def _known_user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
+        """As `_user`, but who is not known may have become so by way of another server."""
+        try:
+            return self._user(http, exchange)
+        except (errors.Unauthorized, errors.Forbidden):
+            if not self._freshness.shared:
+                raise
+        await self._freshness.fresh()
+        return self._user(http, exchange)
+
+    async def _target(self, path: str) -> Target | None:
+        """What a path names; what is not served may have come by way of another server."""
+        try:
+            return paths.parse(path, self._table)
+        except errors.NotFound:
+            if not self._freshness.shared:
+                raise
+        await self._freshness.fresh()
+        return paths.parse(path, self._table)
+
+    async def _check(self, asked: Attributes) -> None:
+        """errors.Forbidden, unless another server has allowed it meanwhile."""
+        if self._freshness.shared and not self._authorizer.authorize(asked).allowed:
+            await self._freshness.fresh()
+        gate.check(self._authorizer, asked)
 
     def _user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
         """Who asks, or as whom he asks to act. errors.Unauthorized, errors.Forbidden."""

@@ -4,10 +4,9 @@ Usage is that of the watch cache, which knows every write before its answer goes
 writes under way, which are reserved until they are settled or seen. Both are memory, so a check is
 a few comparisons and no two concurrent writes can take the same room.
 
-That is enough as long as one process writes. Several API servers on one store would not see each
-other's reservations: then what is reserved has to be put into the quota's status by a conditional
-write before the objects are written, a batch at a time (`Plan.then` is such a step), as
-kube-apiserver does. Nothing but `Book.reserve` would know the difference.
+Several API servers on one store do not see each other's reservations. There the server that lets a
+write pass holds the tenure of the namespace's quotas (`apiserver.tenure`): what others let pass was
+written before it took that, or is refused by the store.
 """
 
 import math

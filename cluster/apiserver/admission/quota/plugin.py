@@ -10,9 +10,9 @@ from cluster.api import objects
 from cluster.api.quota import account, measuring, names, scopes
 from cluster.api.quota.account import Account
 from cluster.api.quota.measuring import Usage
-from cluster.apiserver import codec
+from cluster.apiserver import codec, tenure
 from cluster.apiserver.admission.plugin import Act, Plugin, Request
-from cluster.apiserver.admission.quota.book import Book, Books
+from cluster.apiserver.admission.quota.book import QUOTAS, Book, Books
 from cluster.apiserver.admission.quota.limited import Limited
 from cluster.apiserver.watchcache.cache import WatchCache
 
@@ -82,6 +82,8 @@ class ResourceQuota(Plugin):
         for found in concerned:
             _check(request, found, resource, added)
         if concerned and book is not None:
+            # Only one of several servers at a time: its book is whole.
+            tenure.decide(request.call, f"{QUOTAS}/{request.call.namespace}")
             name = objects.name(request.object)
             key = codec.key(resource, request.call.namespace, name)
             uid = objects.uid(request.object) if added is usage else ""
