@@ -20,6 +20,7 @@ from cluster.apiserver.aggregation import authentication
 from cluster.apiserver.authn.bootstraptokens import BootstrapTokens
 from cluster.apiserver.authn.serviceaccounts import Issuer, ServiceAccounts
 from cluster.apiserver.authz import modes
+from cluster.apiserver.chaos import service as chaos
 from cluster.apiserver.config import Config
 from cluster.apiserver.extensions.controller import Extensions
 from cluster.apiserver.extensions.converting import Converting
@@ -31,6 +32,7 @@ from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
+from cluster.pb.cluster.v1.chaos_pb2_grpc import add_ChaosServicer_to_server
 from cluster.storage import interface as storage
 
 if TYPE_CHECKING:
@@ -213,6 +215,9 @@ class ApiServer:
         server = GrpcServer(tls=self._config.grpc_tls)
         face = grpc_face.GrpcFace(self.registry, self.authenticator)
         server.add(grpc_face.NAME, grpc_face.register, face)
+        injector = chaos.Injector(self.registry, self._storage, self._random)
+        stack.callback(injector.close)
+        server.add(chaos.NAME, add_ChaosServicer_to_server, chaos.ChaosFace(injector, face.user))
         self.grpc_port = server.listen(self._config.grpc_address)
         await stack.enter_async_context(server)
         stack.callback(face.close)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from cluster.api import errors, identity
 from cluster.api.operations import Operation
 from cluster.apiserver import outside
+from cluster.apiserver.chaos import stale
+from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.events import Event
 from cluster.apiserver.writer import Result
@@ -24,6 +26,10 @@ class DirectTransport:
     async def get(self, resource: str, namespace: str, name: str) -> Raw:
         """See `Transport.get`."""
         self._registry.check_read(self._user, "get", resource, (namespace, name))
+        past = await self._meet("get", resource)
+        if past:
+            old = await stale.get(self._registry, resource, (namespace, name), past)
+            return Raw(old.json, old.revision)
         entry = await self._registry.get(resource, namespace, name)
         return Raw(entry.json, entry.revision)
 
@@ -32,9 +38,11 @@ class DirectTransport:
     ) -> RawPage:
         """See `Transport.list`."""
         self._registry.check_read(self._user, "list", resource, (namespace, ""), fields)
+        past = 0 if token else await self._meet("list", resource)
         page = await self._registry.list(
-            resource, namespace, labels=labels, fields=fields, limit=limit, token=token
-        )
+            resource, namespace, labels=labels, fields=fields, limit=limit, token=token,
+            revision=str(past) if past else "", match=EXACT if past else "",
+        )  # fmt: skip
         return RawPage(
             [Raw(entry.json, entry.revision) for entry in page.items], page.revision, page.token
         )
@@ -44,16 +52,25 @@ class DirectTransport:
     ) -> AsyncIterator[Sequence[RawEvent]]:
         """See `Transport.watch`."""
         self._registry.check_read(self._user, "watch", resource, (namespace, ""), fields)
-        watch = await self._registry.watch(
+        await self._meet("watch", resource)
+        opened = await self._registry.watch(
             resource, namespace, revision=str(revision), labels=labels, fields=fields
         )
+        watch = self._registry.suffering(opened, self._user, resource)
         leave = self._registry.presence.enter(self._user)
+        unfollow = self._registry.followers.enter(watch, self._user, resource)
         try:
             async with watch:
                 async for batch in watch:
                     yield [_raw(event) for event in batch.events]
         finally:
             leave()
+            unfollow()
+
+    async def _meet(self, verb: str, resource: str) -> int:
+        """What faults do to a request; the revision as of which it is answered, 0: now."""
+        faults = self._registry.faults
+        return await faults.meet(self._user, verb, resource) if faults is not None else 0
 
     async def write(self, batch: Sequence[Operation]) -> Sequence[Outcome]:
         """See `Transport.write`."""

@@ -10,17 +10,19 @@ from cluster.aio import rpc
 from cluster.api import errors, identity
 from cluster.api.operations import Operation
 from cluster.apiserver.authn import serviceaccounts
+from cluster.apiserver.chaos.watching import SufferingWatch
 from cluster.apiserver.direct import DirectTransport
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.events import Batch
 from cluster.apiserver.watchcache.watch import Watch
-from cluster.client.transport import Outcome, Pushing, Raw, RawEvent, RawPage, Settle
+from cluster.client.transport import ALONE, Outcome, Pushing, Raw, RawEvent, RawPage, Settle
 from cluster.lab import pushing
 from cluster.lab.pushing import Delay, Take
 from cluster.runtime.nodedisk import MemoryDisk
 
 T = TypeVar("T")
+AnyWatch = Watch | ConvertedWatch | SufferingWatch
 
 
 class ApiSocket:
@@ -28,7 +30,7 @@ class ApiSocket:
 
     def __init__(self) -> None:
         self.registry: Registry | None = None
-        self._watches: dict[Watch | ConvertedWatch, None] = {}
+        self._watches: dict[AnyWatch, None] = {}
         self._decoded = pushing.Decoded()
 
     def up(self, registry: Registry) -> None:
@@ -58,17 +60,18 @@ class ApiSocket:
     ) -> AsyncGenerator[Batch, None]:
         """Batches of events that `user` may watch, until the API server goes down."""
         registry = self.here()
-        registry.check_read(user, "watch", resource, (namespace, ""), fields)
-        watch = await registry.watch(
-            resource, namespace, revision=str(revision), labels=labels, fields=fields
+        watch = await self._opened(
+            user, resource, namespace, str(revision), labels=labels, fields=fields
         )
         self._watches[watch] = None
         leave = registry.presence.enter(user)
+        unfollow = registry.followers.enter(watch, user, resource)
         try:
             async for batch in watch:
                 yield batch
         finally:
             leave()
+            unfollow()
             self._watches.pop(watch, None)
             watch.close()
         raise errors.ServiceUnavailable("the API server is down")
@@ -87,12 +90,12 @@ class ApiSocket:
     ) -> None:
         """Push what `user` may watch, until the API server goes down: errors.ServiceUnavailable."""
         registry = self.here()
-        registry.check_read(user, "watch", resource, (namespace, ""), fields)
-        watch = await registry.watch(
-            resource, namespace, revision=str(revision), labels=labels, fields=fields
+        watch = await self._opened(
+            user, resource, namespace, str(revision), labels=labels, fields=fields
         )
         self._watches[watch] = None
         leave = registry.presence.enter(user)
+        unfollow = registry.followers.enter(watch, user, resource)
         try:
             if isinstance(watch, Watch):
                 await pushing.Push(watch, self._decoded, delay, take).ended()
@@ -102,9 +105,24 @@ class ApiSocket:
                     take(self._decoded.events(batch))
         finally:
             leave()
+            unfollow()
             self._watches.pop(watch, None)
             watch.close()
         raise errors.ServiceUnavailable("the API server is down")
+
+    async def _opened(
+        self, user: identity.User, resource: str, namespace: str, revision: str, *, labels: str,
+        fields: str,
+    ) -> AnyWatch:  # fmt: skip
+        """A watch of `user`, as faults leave it. errors.StatusError."""
+        registry = self.here()
+        registry.check_read(user, "watch", resource, (namespace, ""), fields)
+        if registry.faults is not None:
+            await registry.faults.meet(user, "watch", resource)
+        watch = await registry.watch(
+            resource, namespace, revision=revision, labels=labels, fields=fields
+        )
+        return registry.suffering(watch, user, resource)
 
     def here(self) -> Registry:
         """The registry. errors.ServiceUnavailable while it is down."""
@@ -181,6 +199,8 @@ class LabTransport(Pushing):
         registry = self._socket.registry
         if registry is None or not all(registry.plain(operation) for operation in batch):
             return None
+        if registry.faults is not None:  # they may make it wait
+            return None
         delay = self._delay()
         loop = asyncio.get_running_loop()
         if delay > deadline:
@@ -189,7 +209,11 @@ class LabTransport(Pushing):
 
     def _arrived(self, batch: Sequence[Operation], settle: Settle) -> None:
         try:
-            direct = DirectTransport(self._socket.here(), self._user)
+            registry = self._socket.here()
+            if registry.faults is not None:
+                settle([ALONE] * len(batch))
+                return
+            direct = DirectTransport(registry, self._user)
             outcomes = _at_once(direct.write_promptly(batch))
         except Exception as error:  # noqa: BLE001  (it reaches every writer of the batch)
             settle(error)

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from cluster.aio.clock import Clock
 from cluster.api import errors, subresources
 from cluster.api.resources import Resource
+from cluster.apiserver.chaos import stale
 from cluster.apiserver.pages import Page
+from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import answers, negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.paths import Target
@@ -30,6 +32,10 @@ class Reads:
     async def get(self, call: Call) -> web.Response:
         """One object, or a subresource of it."""
         target = call.target
+        if call.past and not target.subresource:
+            row, place = target.resource, (target.namespace, target.name)
+            old = await stale.get(self.registry, row.id, place, call.past, row.version)
+            return self.shown(call, old.json, old.revision)
         entry = await self.registry.get(
             target.resource.id,
             target.namespace,
@@ -50,6 +56,8 @@ class Reads:
         """Objects of a resource, or a page of them."""
         options = query.for_list(call.query)
         target = call.target
+        if call.past and not options.token:
+            options = replace(options, revision=str(call.past), match=EXACT)
         page = await self.registry.list(
             target.resource.id,
             target.namespace,

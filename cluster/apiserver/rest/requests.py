@@ -34,6 +34,8 @@ class Call(NamedTuple):
     target: Target
     query: Query
     form: Form
+    past: int = 0
+    """The revision as of which it is answered, where faults want that (`apiserver.chaos`)."""
 
     @property
     def user_agent(self) -> str:

@@ -16,6 +16,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
+from cluster.apiserver.chaos.watching import SufferingWatch
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.negotiation import Form
@@ -37,6 +38,7 @@ _HEADERS = {"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, privat
 _STREAM = f"{negotiation.JSON};stream=watch"
 _BINARY = _HEADERS | {"Content-Type": protobuf_answers.WATCH}
 
+AnyWatch = Watch | ConvertedWatch | SufferingWatch
 Line = Callable[[str, bytes], bytes]
 """Writes an event of a type and an object's JSON."""
 
@@ -82,6 +84,7 @@ class Watches:
             return response
         async with watch:
             forget = self.follow(call.http.protocol, watch.close)
+            unfollow = self.registry.followers.enter(watch, call.user, call.target.resource.id)
             timers = self._last_bookmark(watch, seconds) if options.bookmarks else ()
             try:
                 await response.prepare(call.http)
@@ -92,11 +95,10 @@ class Watches:
                 for timer in timers:
                     timer.cancel()
                 forget()
+                unfollow()
         return response
 
-    def _last_bookmark(
-        self, watch: Watch | ConvertedWatch, seconds: float
-    ) -> Sequence[asyncio.TimerHandle]:
+    def _last_bookmark(self, watch: AnyWatch, seconds: float) -> Sequence[asyncio.TimerHandle]:
         """Let a watch end with a bookmark, so that the next one begins where it ended."""
         left = seconds - LAST_BOOKMARK_SECONDS
         if left <= 0:
@@ -104,14 +106,14 @@ class Watches:
         loop = asyncio.get_running_loop()
         return (loop.call_later(left, lambda: watch.remind(self.registry.revision)),)
 
-    async def _open(self, call: Call, options: ListOptions) -> Watch | ConvertedWatch:
+    async def _open(self, call: Call, options: ListOptions) -> AnyWatch:
         revision, fields = options.revision, options.fields
         if options.initial_events is False and revision in ("", "0"):
             revision = str(self.registry.revision)
         if call.target.name:
             named = f"metadata.name={call.target.name}"
             fields = f"{fields},{named}" if fields else named
-        return await self.registry.watch(
+        watch = await self.registry.watch(
             call.target.resource.id,
             call.target.namespace,
             revision=revision,
@@ -120,6 +122,7 @@ class Watches:
             initial=bool(options.initial_events),
             version=call.target.resource.version,
         )
+        return self.registry.suffering(watch, call.user, call.target.resource.id)
 
     def forget(self) -> None:
         """The table has changed. Encoders of old rows serve their watchers to the end."""
@@ -145,7 +148,7 @@ def encoder(wish: Wish, clock: Clock) -> Encoder:
 
 
 async def _send(
-    watch: Watch | ConvertedWatch,
+    watch: AnyWatch,
     encoder: Encoder,
     response: web.StreamResponse,
     seconds: float,
