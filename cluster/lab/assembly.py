@@ -30,7 +30,10 @@ from cluster.kubelet.component import Kubelet
 from cluster.lab import keys
 from cluster.lab.config import Config
 from cluster.lab.parts import Component, Part
-from cluster.lab.wire import ApiSocket, LabTransport, Machine, PodTransport
+from cluster.lab.rough.disk import Disk, DiskStorage
+from cluster.lab.rough.lines import Line
+from cluster.lab.rough.wire import RoughSocket, RoughTransport
+from cluster.lab.wire import ApiSocket, LabTransport, Machine, PodTransport, Socket
 from cluster.network.underlay import MemoryUnderlay
 from cluster.proxy.component import Proxy
 from cluster.proxy.config import Config as ProxyConfig
@@ -108,6 +111,7 @@ class Assembly:
         store: Storage,
         clock: clock.Clock,
         on_ledger: Callable[[Ledger], None],
+        rough: Disk | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -118,13 +122,19 @@ class Assembly:
         self._issuer = keys.issuer(config.seed)
         self.underlay = MemoryUnderlay(self.random("underlay"), mtu=_UNDERLAY_MTU)
         """The wire between the nodes."""
-        self.api = ApiSocket()
+        self.rough = rough
+        self.api = RoughSocket(rough.world) if rough is not None else ApiSocket()
         self.kubelets: Connector = Nowhere()
         """How the API server reaches kubelets; whoever has the parts says it."""
 
     def netops(self, node: str) -> Any:
         """How a node's network is seen and broken."""
         return self._machines[node].netops
+
+    def runtimes(self) -> dict[str, Any]:
+        """The service object of each runtime that is up."""
+        services = {name: machine.cri.service for name, machine in self._machines.items()}
+        return {name: service for name, service in services.items() if service is not None}
 
     def parts(self) -> list[Part]:
         """Every part, in the order in which they start."""
@@ -160,7 +170,13 @@ class Assembly:
         """The way of a part to the API server, with delays of its own."""
         generator = self.random(f"{part}/wire")
         shortest, longest = self._config.latency
-        return self.api.transport(user, lambda: generator.uniform(shortest, longest))
+
+        def delay() -> float:
+            return generator.uniform(shortest, longest)
+
+        if isinstance(self.api, RoughSocket):
+            return RoughTransport(self.api, user, delay, part, smooth=part == "lab")
+        return self.api.transport(user, delay)
 
     def _pod_transport(self, part: str, token: Token) -> LabTransport:
         """The way of a pod to the API server, as its service account."""
@@ -180,12 +196,17 @@ class Assembly:
         return found
 
     async def _api_server(self, part: Part) -> None:
+        store = self._store
+        if self.rough is not None:
+            store = disk = DiskStorage(self.rough)
+            part.severed_by(disk.cut)
+            part.severed_by(self.api.down)
         ledger = Ledger()
         self._on_ledger(ledger)
         chain = defaults.chain(selection=defaults.Selection(enable=("NodeRestriction",)))
         registry = Registry(
             resources.built_in(),
-            self._store,
+            store,
             clock=self._clock,
             random=self.random(part.name),
             admission=chain,
@@ -205,7 +226,7 @@ class Assembly:
             collector=collector,
             extensions=extensions,
             policies=PolicyStatus(registry, self.random(f"{part.name}/policies")),
-            store=self._store,
+            store=store,
             socket=self.api,
             every=self._config.compaction_seconds,
         )
@@ -250,6 +271,7 @@ class Assembly:
         )
         built.cri.reach_api(partial(self._pod_transport, part.name))
         machine.up(built.cri, built.dataplane, built.overlay, built.netops)
+        part.severed_by(machine.down)
         try:
             await _run(part, built)
         finally:
@@ -258,7 +280,7 @@ class Assembly:
     async def _kubelet(self, part: Part, node: kubelet_config.Config) -> None:
         name = f"system:node:{node.node_name}"
         user = identity.User(name, ("system:nodes", identity.AUTHENTICATED))
-        machine: Any = self._machines[node.node_name].cri
+        machine: Any = self._line(part, self._machines[node.node_name].cri)
         disk = self._machines[node.node_name].disk
         await self._with_client(
             part,
@@ -275,7 +297,9 @@ class Assembly:
 
     async def _proxy(self, part: Part, node: str) -> None:
         user = identity.User("system:kube-proxy", (identity.AUTHENTICATED,))
-        machine: Any = self._machines[node]
+        machine = self._machines[node]
+        dataplane: Any = self._line(part, machine.dataplane)
+        overlay: Any = self._line(part, machine.overlay)
         backend = self._config.network_backend
         config = ProxyConfig(
             node_name=node,
@@ -288,18 +312,29 @@ class Assembly:
             lambda client: Proxy(
                 config,
                 client=client,
-                dataplane=machine.dataplane,
+                dataplane=dataplane,
                 clock=self._clock,
                 random=self.random(part.name),
-                overlay=machine.overlay if backend else None,
+                overlay=overlay if backend else None,
             ),
         )
+
+    def _line(self, part: Part, socket: Socket) -> Socket | Line:
+        """A part's way to its runtime, for one life of it."""
+        if self.rough is None:
+            return socket
+        line = Line(socket, part.name, self.rough.world.crossings)
+        part.severed_by(line.cut)
+        return line
 
     async def _with_client(
         self, part: Part, user: identity.User, build: Callable[[Client], Component]
     ) -> None:
         manager = part.name.partition("/")[0]
-        async with Client(self.transport(user, part.name), manager=manager) as client:
+        transport = self.transport(user, part.name)
+        if isinstance(transport, RoughTransport):
+            part.severed_by(transport.cut)
+        async with Client(transport, manager=manager) as client:
             await _run(part, build(client))
 
 

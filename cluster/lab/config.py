@@ -8,6 +8,7 @@ from cluster.apiserver import addons
 from cluster.controllers.config import Config as ControllerConfig
 from cluster.controllers.config import node_monitor_grace_period
 from cluster.kubelet.config import Config as KubeletConfig
+from cluster.lab.rough.crossings import Roughness
 from cluster.scheduler.config import Config as SchedulerConfig
 
 EPOCH = 1_767_225_600.0
@@ -39,6 +40,8 @@ class Config:
     not."""
     addons: tuple[str, ...] = ()
     """What else the cluster has: `dns`, `ingress` (apiserver.addons)."""
+    rough: Roughness | None = None
+    """How rough the way between the parts is; None: calls take their time, and nothing is lost."""
 
     def __post_init__(self) -> None:
         addons.checked(self.addons)
@@ -59,6 +62,7 @@ def build(
     *,
     addons: Sequence[str] = (),
     network_backend: str = "vxlan",
+    rough: Roughness | None = None,
 ) -> Config:
     """A Config from what the lab's callers give: a number of like nodes will do."""
     if isinstance(nodes, int):
@@ -82,4 +86,5 @@ def build(
         scheduler=scheduler_settings or SchedulerConfig(kubernetes_version=kubernetes_version),
         addons=tuple(addons),
         network_backend=network_backend,
+        rough=rough,
     )

@@ -11,6 +11,7 @@ from cluster.controllers import config as controllers
 from cluster.kubelet import config as kubelet
 from cluster.lab import config, invariants
 from cluster.lab.eventlog import EventLog
+from cluster.lab.rough.crossings import Roughness
 from cluster.lab.world import Cluster
 from cluster.scheduler import config as scheduler
 
@@ -30,7 +31,7 @@ class Lab:
     `nodes` is a number of like nodes (`node-1`…), or their kubelets' settings. `log` holds the
     event log of the last run. `network_backend` is how pods of different nodes reach each other:
     vxlan, routed, mesh, or "" for not at all. `addons` are `dns`, `ingress`: none, unless they are
-    asked for.
+    asked for. In a `rough` lab things get lost on the way, and parts can be killed at any moment.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class Lab:
         scheduler: scheduler.Config | None = None,
         addons: Sequence[str] = (),
         network_backend: str = "vxlan",
+        rough: Roughness | None = None,
     ) -> None:
         self._config = config.build(
             seed, nodes, kubernetes_version, controllers, scheduler, addons=addons,
-            network_backend=network_backend,
+            network_backend=network_backend, rough=rough,
         )  # fmt: skip
         self.log: EventLog | None = None
         self.seconds = 0.0

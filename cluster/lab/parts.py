@@ -33,6 +33,7 @@ class Part:
         self._task: asyncio.Task[None] | None = None
         self._built = asyncio.Event()
         self._ended = asyncio.Event()
+        self._cuts: list[Callable[[], None]] = []
 
     @property
     def running(self) -> bool:
@@ -45,6 +46,7 @@ class Part:
             raise RuntimeError(f"{self.name} is running already")
         self._built.clear()
         self._ended.clear()
+        self._cuts.clear()
         self._task = group.spawn(self._run(), self.name)
         self._task.add_done_callback(self._end)
 
@@ -60,6 +62,24 @@ class Part:
             raise RuntimeError(f"{self.name} is not running")
         self._task.cancel()
         await self._ended.wait()
+
+    def kill(self) -> None:
+        """End it as `kill -9` does: it is cut off from all others first, and tidies up for nobody.
+        See `ended`. RuntimeError where it does not run.
+        """
+        if self._task is None or self._task.done():
+            raise RuntimeError(f"{self.name} is not running")
+        for cut in self._cuts:
+            cut()
+        self._task.cancel()
+
+    async def ended(self) -> None:
+        """Wait until nothing of it is left."""
+        await self._ended.wait()
+
+    def severed_by(self, cut: Callable[[], None]) -> None:
+        """`serve` tells what cuts this life of it off."""
+        self._cuts.append(cut)
 
     def built(self, component: Component) -> None:
         """`serve` tells that the component is there."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, TypeVar
 
 from cluster.aio import clock, tasks
@@ -15,6 +16,9 @@ from cluster.lab.config import Config
 from cluster.lab.eventlog import EventLog
 from cluster.lab.mirror import Mirror
 from cluster.lab.parts import Part
+from cluster.lab.rough.crossings import Crossings, World
+from cluster.lab.rough.disk import Disk
+from cluster.lab.rough.wire import RoughSocket
 from cluster.pb.cluster.v1 import kubelet_pb2, netops_pb2
 from cluster.runtime.linkends import Place
 from cluster.storage.memory import MemoryStorage
@@ -56,7 +60,12 @@ class Cluster:
         self.watchdog = invariants.Watchdog(self.mirror)
         self._config = config
         self._store = MemoryStorage()
-        self._assembly = assembly.Assembly(config, self._store, clock, self._hook)
+        self.disk: Disk | None = None
+        """A rough lab's: what is durable, and how often something crossed."""
+        if config.rough is not None:
+            draws = Random(f"{config.seed}/rough")  # noqa: S311  (repeats)
+            self.disk = Disk(World(config.rough, draws, Crossings()))
+        self._assembly = assembly.Assembly(config, self._store, clock, self._hook, self.disk)
         self._parts = {part.name: part for part in self._assembly.parts()}
         self.kubelets = self._assembly.kubelets = kubelets.LabConnector(self._parts)
         names = [node.node_name for node in config.nodes]
@@ -91,6 +100,13 @@ class Cluster:
         for name in names:
             self.log.note(f"stop {name}")
             await self.part(name).stop()
+
+    def kill(self, name: str) -> None:
+        """`kill -9`: the process is gone at this very moment, in the middle of what it does. What
+        was acknowledged stays. Of a rough lab; `stop` is like it elsewhere.
+        """
+        self.log.note(f"kill {name}")
+        self.part(name).kill()
 
     async def start(self, *names: str, wait: bool = True) -> None:
         """Start components that were stopped, and wait until they are ready (or do not `wait`:
@@ -149,6 +165,38 @@ class Cluster:
         if pod is None or not address:
             raise ValueError(f"pod {namespace}/{name} has no address")
         return Place(objects.spec(pod)["nodeName"], address)
+
+    @property
+    def rough(self) -> Disk:
+        """What makes a rough lab rough. RuntimeError of another."""
+        if self.disk is None:
+            raise RuntimeError("the lab is not rough")
+        return self.disk
+
+    @property
+    def wire_faults(self) -> Sequence[BaseException]:
+        """What went wrong with a rough lab's own wire."""
+        api = self._assembly.api
+        return api.faults if isinstance(api, RoughSocket) else ()
+
+    def rough_client(self, name: str) -> Client:
+        """An administrator's client on whose way things get lost, in a rough lab. Use it inside
+        `async with`.
+        """
+        return Client(self._assembly.transport(assembly.ADMIN, name), manager=name)
+
+    def random(self, part: str) -> Random:
+        """The generator of a part of the scenario."""
+        return self._assembly.random(f"scenario/{part}")
+
+    def runtimes(self) -> Mapping[str, Any]:
+        """The service object of each node's runtime that is up: what really runs there."""
+        return self._assembly.runtimes()
+
+    @property
+    def part_names(self) -> Sequence[str]:
+        """All components, in the order in which they start."""
+        return [*self._parts]
 
     def part(self, name: str) -> Part:
         """A component's place. KeyError with the names that there are."""
@@ -272,7 +320,10 @@ class Cluster:
         """Start everything, and wait until the nodes are Ready."""
         self._group = group
         await self._store.open()
-        self._store.subscribe(0, self._take)
+        if self.disk is not None:
+            self.disk.subscribe(self._take)
+        else:
+            self._store.subscribe(0, self._take)
         await self.client.__aenter__()
         for part in self._parts.values():
             part.start(group)
@@ -304,6 +355,8 @@ class Cluster:
             if part.running:
                 await part.stop()
         await self.client.__aexit__(None, None, None)
+        if isinstance(self._assembly.api, RoughSocket):
+            await self._assembly.api.quiet()
         await self._store.close()
 
     def _of_node(self, name: str) -> Sequence[str]:
