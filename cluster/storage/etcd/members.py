@@ -83,7 +83,9 @@ class Member:
 
 
 class Members:
-    """All members that the settings name. `current` is the one that is asked."""
+    """All members that the settings name. `current` is the one that is asked, `watched` the one
+    whose watch is heard.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -92,11 +94,21 @@ class Members:
             for server in settings.servers
         ]
         self._at = 0
+        self._watched = 0
 
     @property
     def current(self) -> Member:
         """Whom to ask."""
         return self._members[self._at]
+
+    @property
+    def watched(self) -> Member:
+        """Whose watch to hear."""
+        return self._members[self._watched]
+
+    def turn_watch(self) -> None:
+        """Hear the next one's."""
+        self._watched = (self._watched + 1) % len(self._members)
 
     @property
     def every(self) -> list[Member]:
