@@ -205,6 +205,8 @@ class ApiServer:
             protection=protected.protection,
             pages=protected.pages,
             aggregator=aggregator,
+            limits=config.limits,
+            refusals=protected.refusals,
         )
         await stack.enter_async_context(server)
         self.port = server.port

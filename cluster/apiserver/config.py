@@ -15,6 +15,7 @@ from cluster.apiserver.authz import modes
 from cluster.apiserver.encryption import settings as encryption_settings
 from cluster.apiserver.fairness import settings as fairness_settings
 from cluster.apiserver.kubelets import location
+from cluster.apiserver.limits import Limits
 from cluster.client.channel import ChannelTls
 
 
@@ -47,6 +48,7 @@ class Config:
     """Whether who shows no credentials is system:anonymous; never where all is allowed."""
     fairness: fairness_settings.Settings = field(default_factory=fairness_settings.Settings)
     audit: audit_settings.Settings | None = None
+    limits: Limits = field(default_factory=Limits)
     encryption: encryption_settings.Settings | None = None
     """By which keys the store holds what; None: as plain text."""
     authorization: tuple[str, ...] = (modes.ALWAYS_ALLOW,)

@@ -12,6 +12,7 @@ from cluster.apiserver.audit.logfile import LogFile
 from cluster.apiserver.config import Config
 from cluster.apiserver.fairness.bounds import Bounds
 from cluster.apiserver.fairness.gate import Gate
+from cluster.apiserver.limits import Refusals, WatchBounds
 from cluster.apiserver.metrics.requests import RequestMetrics
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import pages
@@ -34,6 +35,8 @@ class Protected:
             self._log = LogFile(config.audit.path, clock, config.audit.rotation)
             auditor = Auditor(config.audit, clock, self._log)
         self._metrics = RequestMetrics()
+        self.refusals = Refusals()
+        registry.bounds = WatchBounds(config.limits, self.refusals)
         self.protection = Protection(
             random,
             door=self._gate if self._gate is not None else Bounds(bounds.reading, bounds.mutating),
@@ -60,7 +63,8 @@ class Protected:
         from cluster.apiserver.metrics.exposition import Exposition  # late: many never ask
 
         shown = Exposition(
-            self._metrics, self._registry.cache, self._registry.table, self._gate, self._log
-        )
+            self._metrics, self._registry.cache, self._registry.table, self._gate, self._log,
+            refusals=self.refusals,
+        )  # fmt: skip
         body, media = shown.text(http.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": media})

@@ -17,6 +17,7 @@ from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.connections import Connections
 from cluster.apiserver.freshness import Freshness
 from cluster.apiserver.ledger import Ledger
+from cluster.apiserver.limits import WatchBounds, unbounded
 from cluster.apiserver.pages import Page
 from cluster.apiserver.pathreads import PathReads
 from cluster.apiserver.presence import Presence
@@ -72,6 +73,10 @@ class Registry:
         self._chain = admission if admission is not None else defaults.chain()
         self.views = Views(table)
         self.presence = Presence()
+        self.bounds: WatchBounds = unbounded()
+        self.followers = Followers()
+        self.faults: Faults | None = None
+        """What requests suffer on purpose; None as long as they suffer nothing."""
         self.computed: dict[str, Source] = metrics.sources(self.cache, Nobody(), clock)
         self.computed[components.RESOURCE] = components.ComponentStatuses(
             self.cache, store, self.presence, clock

@@ -7,6 +7,7 @@ import click
 from cluster.apiserver.audit import logfile, policy
 from cluster.apiserver.audit.settings import Settings
 from cluster.apiserver.fairness import settings as fairness
+from cluster.apiserver.limits import Limits
 from cluster.cli import connection, flags
 from cluster.cli.flags import BOOLEAN, NUMBER
 
@@ -22,6 +23,24 @@ _OPTIONS = (
     flags.option(
         "max-mutating-requests-inflight",
         "Writing ones; with priority and fairness both count together.", NUMBER, default=200,
+    ),
+    flags.option(
+        "request-timeout", "How long the body of a request may take to come.", flags.DURATION,
+        default="1m",
+    ),
+    flags.option(
+        "read-header-timeout", "How long its head may take, and the handshake of TLS before.",
+        flags.DURATION, default="32s",
+    ),
+    flags.option(
+        "max-connections", "Connections of REST that are open at a time; 0: no bound.", NUMBER,
+        default=10_000,
+    ),
+    flags.option(
+        "max-watches", "Watches that are open at a time; 0: no bound.", NUMBER, default=100_000
+    ),
+    flags.option(
+        "max-watches-per-user", "The same, of one user.", NUMBER, default=50_000
     ),
     flags.option("audit-policy-file", "What the audit log tells (Policy, YAML).", connection.FILE),
     flags.option("audit-log-path", "File of the audit log; - for standard output."),
@@ -47,6 +66,14 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
             mutating=values.pop("max_mutating_requests_inflight"),
         ),
         "audit": _audit(values),
+        "limits": flags.checked(
+            Limits,
+            head_seconds=values.pop("read_header_timeout"),
+            body_seconds=values.pop("request_timeout"),
+            connections=values.pop("max_connections"),
+            watches=values.pop("max_watches"),
+            watches_of_one=values.pop("max_watches_per_user"),
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from cluster.api.resources import Table
 from cluster.apiserver.audit.logfile import LogFile
 from cluster.apiserver.fairness.gate import Gate
+from cluster.apiserver.limits import Refusals
 from cluster.apiserver.metrics.requests import BUCKETS, RequestMetrics
 from cluster.apiserver.watchcache.cache import WatchCache
 
@@ -39,6 +40,8 @@ class Exposition:
         table: Table,
         gate: Gate | None,
         audit: LogFile | None = None,
+        *,
+        refusals: Refusals | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Collected(lambda: _of_requests(requests)))
@@ -47,6 +50,8 @@ class Exposition:
             self._registry.register(_Collected(lambda: _of_gate(gate)))
         if audit is not None:
             self._registry.register(_Collected(lambda: _of_audit(audit)))
+        if refusals is not None:
+            self._registry.register(_Collected(lambda: _of_refusals(refusals)))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -105,6 +110,17 @@ def _shown(kind: Iterable[Any]) -> list[str]:
     verb, resource, version, subresource, scope = kind
     plural, _, group = resource.partition(".")
     return [verb.upper(), group, version, plural, subresource, scope]
+
+
+def _of_refusals(refusals: Refusals) -> Iterator[Metric]:
+    refused = CounterMetricFamily(
+        "kubemu_apiserver_refused_total",
+        "Requests, connections and watches refused, by reason.",
+        labels=("reason",),
+    )
+    for reason, count in refusals.counts.items():
+        refused.add_metric([reason], count)
+    yield refused
 
 
 def _of_storage(cache: WatchCache, table: Table) -> Iterator[Metric]:

@@ -54,6 +54,9 @@ async def pieces(http: web.BaseRequest, parts: Sequence[bytes]) -> web.StreamRes
                 await response.write(chunk)
             await response.write_eof()
     except TimeoutError:
+        refused = getattr(http.protocol, "refused", None)
+        if refused is not None:
+            refused("slow reader")
         raise ConnectionAbortedError("the client does not read its answer") from None
     return response
 

@@ -24,6 +24,12 @@ _STREAMS = ("attach", "exec", "log", "portforward", "proxy")
 _MUTATING = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 
 
+_REFUSED = {
+    401: "unauthorized", 413: "body too large", 429: "too many requests", 504: "slow request",
+}  # fmt: skip
+"""Answers that are counted and logged as refusals, by status."""
+
+
 class Door(Protocol):
     """Who lets requests in: priority and fairness, or plain bounds."""
 
@@ -185,6 +191,11 @@ class Exchange:
             metrics.end(self._verb in _MUTATING)
         seconds = self._protection.time() - self.start
         metrics.observe(self._verb, self._target, response.status, seconds)
+        reason = _REFUSED.get(response.status)
+        if reason is not None:
+            refused = getattr(self.http.protocol, "refused", None)
+            if refused is not None:
+                refused(reason)
 
     async def audit(self, response: web.StreamResponse, *, panicked: bool = False) -> None:
         """Write the last audit event, where there is to be one."""
@@ -204,6 +215,8 @@ class Request(web.BaseRequest):
     """aiohttp's request, which shows its exchange each answer before it goes out."""
 
     exchange: Exchange | None = None
+    patience: float = 0.0
+    """Seconds that its body may take; 0: what `requests` says."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         exchange, self.exchange = self.exchange, None  # no cycle is left to the collector

@@ -124,7 +124,7 @@ async def _read(http: web.BaseRequest) -> bytes:
     try:
         if http.content.is_eof():
             return await http.read()
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(getattr(http, "patience", 0.0) or BODY_SECONDS):
             return await http.read()
     except TimeoutError:
         why = "Timeout: request did not complete within the allotted timeout"

@@ -7,7 +7,7 @@ import ssl
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import abc, http_exceptions, http_parser, streams, web
 
@@ -16,6 +16,7 @@ from cluster.api import errors, schema
 from cluster.apiserver import authn, bodies
 from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.kubelets.protocol import Connector, Nowhere
+from cluster.apiserver.limits import Limits, Refusals
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import answers, health
 from cluster.apiserver.rest.documents import Documents
@@ -74,8 +75,13 @@ class RestServer:
         protection: Protection | None = None,
         pages: Mapping[str, Page] | None = None,
         aggregator: Aggregator | None = None,
+        limits: Limits | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._ssl = ssl_context
+        self._limits = limits or Limits()
+        self._patience = limits.body_seconds if limits is not None else 0.0
+        self._refusals = refusals or Refusals()
         self._host = host
         self._port = port
         self._connections: dict[object, dict[Callable[[], None], None]] = {}
@@ -121,10 +127,15 @@ class RestServer:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._http = _Server(self._router.answer, self._lost, loop)
+        limits = self._limits
+        self._http = _Server(
+            self._router.answer, self._lost, loop,
+            limits=limits, refusals=self._refusals, patience=self._patience,
+        )  # fmt: skip
         self._listener = await loop.create_server(
-            self._http, self._host, self._port, ssl=self._ssl, backlog=1024, reuse_address=True
-        )
+            self._http, self._host, self._port, ssl=self._ssl, backlog=1024, reuse_address=True,
+            ssl_handshake_timeout=limits.head_seconds if self._ssl is not None else None,
+        )  # fmt: skip
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -177,9 +188,54 @@ logging.getLogger("asyncio").addFilter(_of_the_living)
 
 
 class _Handler(web.RequestHandler):
-    """aiohttp's handler of a connection, which answers a method that HTTP does not know as Go's
-    server and kube-apiserver do: 405, in a Status.
+    """aiohttp's handler of a connection, with the deadlines and answers of Go's server.
+
+    A head that does not come within its time, a head that is too long and what is no HTTP are
+    refused, counted and logged; a method that HTTP does not know is 405, in a Status.
     """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def __init__(self, server: "_Server", **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected: its first request has so long to come."""
+        super().connection_made(transport)
+        server = self._server
+        limits = server.limits
+        if limits.connections and len(server.connections) > limits.connections:
+            self.refused("too many connections")
+            transport.abort()  # type: ignore[attr-defined]
+            return
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(limits.head_seconds, self._too_late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone."""
+        self.begun()
+        super().connection_lost(exc)
+
+    def begun(self) -> None:
+        """The head of a request is here."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_late(self) -> None:
+        self._late = None
+        self.refused("slow headers")
+        self.force_close()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def refused(self, reason: str) -> None:
+        """Something of this client's was refused."""
+        self._server.refusals.note(reason, self._peer())
+
+    def _peer(self) -> object:
+        return self.transport.get_extra_info("peername") if self.transport is not None else None
 
     def handle_error(
         self,
@@ -189,11 +245,28 @@ class _Handler(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what cannot be read."""
-        if not _unknown_method(exc) or request.writer.output_size:
+        self.begun()
+        if request.writer.output_size:
             return super().handle_error(request, status, exc, message)
-        response = answers.failure(errors.MethodNotAllowed(NOT_ALLOWED))
+        if _unknown_method(exc):
+            response = answers.failure(errors.MethodNotAllowed(NOT_ALLOWED))
+        elif isinstance(exc, http_exceptions.HttpProcessingError):
+            response = self._unreadable(exc)
+        else:
+            return super().handle_error(request, status, exc, message)
         response.force_close()
         return response
+
+    def _unreadable(self, fault: http_exceptions.HttpProcessingError) -> web.Response:
+        """As Go says it; what the client sent is not told back to it."""
+        too_long = isinstance(fault, http_exceptions.LineTooLong) or "Too many headers" in str(
+            fault
+        )
+        if too_long:
+            self.refused("headers too large")
+            return answers.text("431 Request Header Fields Too Large", 431)
+        self.refused("malformed request")
+        return answers.text("400 Bad Request", 400)
 
 
 _WORD_AND_PATH = re.compile(r"""b['"][!#$%&*+.^_`|~0-9A-Za-z-]+ /""")
@@ -215,6 +288,10 @@ class _Server(web.Server):
         handler: Callable[..., object],
         lost: Callable[[object], None],
         loop: AbstractEventLoop,
+        *,
+        limits: Limits,
+        refusals: Refusals,
+        patience: float,
     ) -> None:
         super().__init__(
             handler,  # type: ignore[arg-type]
@@ -226,6 +303,9 @@ class _Server(web.Server):
         )
         self._lost = lost
         self._here = loop
+        self.limits = limits
+        self.refusals = refusals
+        self.patience = patience
 
     def __call__(self) -> web.RequestHandler:
         """The handler of a new connection."""
@@ -246,7 +326,8 @@ class _Server(web.Server):
         writer: abc.AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        return Request(
+        protocol.begun()  # type: ignore[attr-defined]
+        request = Request(
             message,
             payload,
             protocol,
@@ -255,6 +336,8 @@ class _Server(web.Server):
             self._here,
             client_max_size=bodies.MAX_BODY,
         )
+        request.patience = self.patience
+        return request
 
 
 def _paths(checks: Mapping[str, Mapping[str, health.Check]]) -> Iterator[str]:

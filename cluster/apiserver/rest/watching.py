@@ -83,6 +83,7 @@ class Watches:
             await response.write(line("ERROR", codec.document(error.status())))
             return response
         async with watch:
+            leave = self.registry.bounds.enter(call.user)
             forget = self.follow(call.http.protocol, watch.close)
             unfollow = self.registry.followers.enter(watch, call.user, call.target.resource.id)
             timers = self._last_bookmark(watch, seconds) if options.bookmarks else ()
@@ -95,6 +96,7 @@ class Watches:
                 for timer in timers:
                     timer.cancel()
                 forget()
+                leave()
                 unfollow()
         return response
 
