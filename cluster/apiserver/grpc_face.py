@@ -14,6 +14,9 @@ import structlog
 from cluster.api import errors, identity
 from cluster.api.operations import FENCE, Fence, Operation, Verb
 from cluster.apiserver import authn, codec, wire
+from cluster.apiserver.chaos import stale
+from cluster.apiserver.chaos.watching import SufferingWatch
+from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache.watch import Watch
@@ -22,6 +25,7 @@ from cluster.pb.cluster.v1 import resources_pb2 as pb
 NAME = "cluster.v1.Resources"
 
 T = TypeVar("T")
+AnyWatch = Watch | ConvertedWatch | SufferingWatch
 _read_fence = msgspec.json.Decoder(Fence).decode
 
 _CODES: dict[type[errors.StatusError], grpc.StatusCode] = {
@@ -50,7 +54,7 @@ class GrpcFace:
     def __init__(self, registry: Registry, authenticator: authn.Authenticator) -> None:
         self._registry = registry
         self._authenticator = authenticator
-        self._watches: dict[Watch | ConvertedWatch, None] = {}
+        self._watches: dict[AnyWatch, None] = {}
         self._log = structlog.get_logger().bind(component="apiserver")
 
     def close(self) -> None:
@@ -71,8 +75,15 @@ class GrpcFace:
     async def watch(self, request: Any, context: Any) -> AsyncIterator[bytes]:
         """Watch, until the client or the server has enough, or the client is too slow."""
         watch = await self._answer(self._open(request, context), context)
+        user = self.user(context)
+        try:
+            release = await self._answer(self._seat(user), context)
+        except BaseException:
+            watch.close()
+            raise
         self._watches[watch] = None
-        leave = self._registry.presence.enter(self._user(context))
+        leave = self._registry.presence.enter(user)
+        unfollow = self._registry.followers.enter(watch, user, request.resource)
         try:
             while True:
                 batch = await self._answer(_next(watch), context)
@@ -80,9 +91,14 @@ class GrpcFace:
                     return
                 yield batch
         finally:
+            release()
             leave()
+            unfollow()
             self._watches.pop(watch, None)
             watch.close()
+
+    async def _seat(self, user: identity.User) -> Callable[[], None]:
+        return self._registry.bounds.enter(user)
 
     async def write(self, request: Any, context: Any) -> bytes:
         """Write a batch."""
@@ -96,6 +112,11 @@ class GrpcFace:
         user = await self._known(context)
         place = (request.namespace, request.name)
         await self._check(user, "get", request.resource, place)
+        if self._registry.faults is not None:
+            past = await self._registry.faults.meet(user, "get", request.resource)
+            if past:
+                found = await stale.get(self._registry, request.resource, place, past)
+                return wire.get_response(found)
         entry = await self._registry.get(request.resource, request.namespace, request.name)
         return wire.get_response(entry)
 
@@ -103,26 +124,35 @@ class GrpcFace:
         place = (request.namespace, "")
         user = await self._known(context)
         await self._check(user, "list", request.resource, place, request.field_selector)
+        token, past = getattr(request, "continue"), 0
+        if self._registry.faults is not None:
+            past = await self._registry.faults.meet(user, "list", request.resource)
+            past = 0 if token else past
         return await self._registry.list(
             request.resource,
             request.namespace,
             labels=request.label_selector,
             fields=request.field_selector,
             limit=request.limit,
-            token=getattr(request, "continue"),
+            token=token,
+            revision=str(past) if past else "",
+            match=EXACT if past else "",
         )
 
-    async def _open(self, request: Any, context: Any) -> Watch | ConvertedWatch:
+    async def _open(self, request: Any, context: Any) -> AnyWatch:
         place = (request.namespace, "")
         user = await self._known(context)
         await self._check(user, "watch", request.resource, place, request.field_selector)
-        return await self._registry.watch(
+        if self._registry.faults is not None:
+            await self._registry.faults.meet(user, "watch", request.resource)
+        watch = await self._registry.watch(
             request.resource,
             request.namespace,
             revision=str(request.revision),
             labels=request.label_selector,
             fields=request.field_selector,
         )
+        return self._registry.suffering(watch, user, request.resource)
 
     async def _write(self, request: Any, context: Any) -> bytes:
         user = await self._known(context)
@@ -136,14 +166,14 @@ class GrpcFace:
         return wire.read_response(found)
 
     async def _known(self, context: Any) -> identity.User:
-        """As `_user`, but who is not known may have become so by way of another server."""
+        """As `user`, but who is not known may have become so by way of another server."""
         try:
-            return self._user(context)
+            return self.user(context)
         except errors.Unauthorized:
             if not self._registry.freshness.shared:
                 raise
         await self._registry.freshness.fresh()
-        return self._user(context)
+        return self.user(context)
 
     async def _check(
         self,
@@ -162,7 +192,7 @@ class GrpcFace:
             await self._registry.freshness.fresh()
             self._registry.check_read(user, verb, resource, place, fields)
 
-    def _user(self, context: Any) -> identity.User:
+    def user(self, context: Any) -> identity.User:
         """Who asks: by certificate, else by token. errors.Unauthorized."""
         for certificate in context.auth_context().get("x509_pem_cert") or ():
             user = self._authenticator.by_pem(certificate)
@@ -208,7 +238,7 @@ def _handler(make: Callable[..., Any], method: Callable[..., Any], request: Any)
     return make(method, request_deserializer=request.FromString, response_serializer=None)
 
 
-async def _next(watch: Watch | ConvertedWatch) -> bytes | None:
+async def _next(watch: AnyWatch) -> bytes | None:
     """The next message of a watch; None at its end."""
     try:
         batch = await anext(watch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,6 +15,7 @@ from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz import gate, modes
+from cluster.apiserver.chaos.table import Faults, Followers
 from cluster.apiserver.connections import Connections
 from cluster.apiserver.freshness import Freshness
 from cluster.apiserver.ledger import Ledger
@@ -34,6 +36,9 @@ from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.watch import Watch
 from cluster.apiserver.writer import Note, Results, Warn, Writer
 from cluster.storage import interface as storage
+
+if TYPE_CHECKING:
+    from cluster.apiserver.chaos.watching import SufferingWatch
 
 _DELETE_TOGETHER = 200
 
@@ -236,6 +241,17 @@ class Registry:
         assert not isinstance(result, outside.Deferred)
         return result
 
+    def suffering(
+        self, watch: Watch | ConvertedWatch, user: identity.User, resource: str
+    ) -> "Watch | ConvertedWatch | SufferingWatch":
+        """A watch that was just opened, as faults leave it."""
+        drop, delay = self.faults.on_watch(user.name, resource) if self.faults else (0.0, 0.0)
+        if not drop and not delay:
+            return watch
+        from cluster.apiserver.chaos.watching import SufferingWatch
+
+        return SufferingWatch(watch, drop, delay)
+
     def plain(self, operation: Operation) -> bool:
         """Whether an operation is about objects that are stored as its version shows them."""
         row = self.table.get(operation.resource, operation.version)
@@ -262,9 +278,13 @@ class Registry:
     ) -> Results:
         """Carry out what of a batch the user may do; the rest is answered errors.Forbidden."""
         refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
+        if self.faults is not None:
+            refused |= await self.faults.refusals(user, batch)
         if refused and self.freshness.shared:
             await self.freshness.fresh()
             refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
+        if self.faults is not None:
+            refused |= await self.faults.refusals(user, batch)
         if not refused:
             return await self.write(batch, user, prompt=prompt)
         allowed = [index for index in range(len(batch)) if index not in refused]

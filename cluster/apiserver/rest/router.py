@@ -63,6 +63,7 @@ class Router:
         pages: Mapping[str, Page],
         aggregator: Aggregator | None = None,
     ) -> None:
+        self._registry = reads.registry
         self._table = reads.registry.table
         self._paths = reads.registry.paths
         self._freshness = reads.registry.freshness
@@ -163,10 +164,16 @@ class Router:
             act = self._connects[target.subresource]
             return await act(Call(http, user, target, parameters, negotiation.PLAIN))
         form = _form(http.headers.get("Accept", ""), target)
-        response = await self._acts[verb](Call(http, user, target, parameters, form))
+        response = await self._act(verb, Call(http, user, target, parameters, form))
         if target.resource.deprecated and isinstance(response, web.Response):
             answers.warned(response, (target.resource.deprecated,))
         return response
+
+    async def _act(self, verb: str, call: Call) -> web.StreamResponse:
+        if self._registry.faults is not None:
+            past = await self._registry.faults.meet(call.user, verb, call.target.resource.id)
+            call = call._replace(past=past)
+        return await self._acts[verb](call)
 
     async def _known_user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
         """As `_user`, but who is not known may have become so by way of another server."""
