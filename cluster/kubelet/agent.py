@@ -249,6 +249,9 @@ class NodeAgent:
         Pods of which it has what was seen last are let alone.
         """
         by_pod, states = await self._lister.listing()
+        # What was found before a restart of the runtime may be gone before its pods are known.
+        for uid in [uid for uid in self._found if uid not in by_pod]:
+            del self._found[uid]
         for uid, sandboxes in by_pod.items():
             if uid not in self.pods:
                 seen = await look(self.cri, [one.id for one in sandboxes])
