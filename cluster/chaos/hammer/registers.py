@@ -82,7 +82,7 @@ class Hammer:
 
     async def _do(self, verb: Verb, name: str) -> int:
         self._count += 1
-        key = prefix(self._namespace) + name
+        key = prefix(self._namespace) + ("" if verb is Verb.LIST else name)
         value = f"{self._name}.{self._count}" if verb in _WRITES else ""
         expected = self._known[name] if verb is Verb.UPDATE else 0
         number = self._history.invoke(

@@ -50,7 +50,9 @@ class Workloads:
 
     async def begin(self) -> None:
         """Make the StatefulSet, the Deployment and its Service. errors.StatusError."""
-        await self._make("statefulsets.apps", _workload("StatefulSet", SET, {"serviceName": SET}))
+        # It takes a while to stop, so that one that is replaced too early is seen beside the next.
+        slow = {"serviceName": SET, "template": _pod(SET, **{"kubemu.dev/stop-after": "700ms"})}
+        await self._make("statefulsets.apps", _workload("StatefulSet", SET, slow))
         await self._make("deployments.apps", _workload("Deployment", DEPLOYMENT, {}))
         service = {
             "apiVersion": "v1",

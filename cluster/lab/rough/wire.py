@@ -212,8 +212,10 @@ class RoughTransport(LabTransport):
         found: Any
         try:
             found = await self._journey(work)
-        except errors.StatusError as error:
+        except Exception as error:  # noqa: BLE001  (it reaches whoever asked, as without a wire)
             found = error
+            if not isinstance(error, errors.StatusError):
+                self._rough.faults.append(error)
         if not answer.done():
             answer.set_result(found)
 

@@ -60,6 +60,10 @@ class Outcome:
     kills: list[str] = field(default_factory=list)
     seconds: float = 0.0
     """Virtual ones."""
+    healed: float = 0.0
+    """When nothing was broken any more."""
+    converged: float = 0.0
+    """When everything was as it should be again."""
     digest: str = ""
     log: str = ""
 
@@ -128,6 +132,7 @@ class _Torment:
         for each in under_way:
             await each
         cluster.rough.world.roughness = CALM
+        self._outcome.healed = cluster.now()
         self._outcome.kills = [name for each in killers for name in each.kills]
 
     async def _hammer(self, number: int) -> None:
@@ -176,12 +181,7 @@ class _Torment:
     async def _rest(self, watchers: list[Watcher]) -> None:
         """Wait until everything is as it should be, and read everything once more."""
         cluster = self._cluster
-        try:
-            await cluster.until(lambda: not self._complaints(), within=_CONVERGE_SECONDS)
-            # What the API says is there; what runs may be a step behind.
-            await cluster.sleep(5)
-        except NotReached:
-            self._outcome.faults += [f"it does not converge: {one}" for one in self._complaints()]
+        await self._converge()
         last = Hammer(
             cluster.client, "last", self._history, namespace=NAMESPACE, names=_NAMES,
             random=self._random("last"), clock=cluster.clock,
@@ -198,12 +198,30 @@ class _Torment:
             self._outcome.faults.append(
                 f"{', '.join(behind)} did not come to revision {self._last}"
             )
+
+    async def _converge(self) -> None:
+        """Wait until objects are as they should be, and the runtimes have what they say."""
+        end = self._cluster.now() + _CONVERGE_SECONDS
+        wrong: list[str] = ["it was not looked at"]
+        while wrong and self._cluster.now() < end:
+            try:
+                await self._cluster.until(
+                    lambda: not self._complaints(), within=end - self._cluster.now()
+                )
+            except NotReached:
+                break
+            await self._cluster.sleep(1)
+            wrong = [*self._complaints(), *await self._strays()]
+        self._outcome.converged = self._cluster.now()
+        self._outcome.faults += [f"it does not converge: {one}" for one in wrong]
+
+    async def _strays(self) -> list[str]:
         bound = {
             objects.uid(pod): objects.spec(pod)["nodeName"]
-            for pod in cluster.list("pods")
+            for pod in self._cluster.list("pods")
             if objects.status(pod).get("phase") == "Running"
         }
-        self._outcome.faults += pods.strays(await self._running(), bound)
+        return list(pods.strays(await self._running(), bound))
 
     def _complaints(self) -> list[str]:
         return convergence.complaints(
