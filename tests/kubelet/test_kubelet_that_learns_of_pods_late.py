@@ -14,12 +14,12 @@ def test_containers_that_were_found_and_died_before_the_api_told_of_their_pods(m
     listed = DirectTransport.list
     away = []
 
-    async def list(self, *arguments, **options):
+    async def lists(self, *arguments, **options):
         if away:
             raise errors.ServiceUnavailable("the API server is away")
         return await listed(self, *arguments, **options)
 
-    monkeypatch.setattr(DirectTransport, "list", list)
+    monkeypatch.setattr(DirectTransport, "list", lists)
 
     async def main():
         async with kw.world() as world:

@@ -99,5 +99,4 @@ MUTATIONS = {
 def test_seeds_find(mutation, monkeypatch):
     mutation(monkeypatch)
     faults = next((found.faults for seed in SEEDS if (found := run.run(seed)).faults), [])
-    print("\n".join(faults))
     assert any(word in fault for fault in faults for word in MUTATIONS[mutation])
