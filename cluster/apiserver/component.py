@@ -140,7 +140,8 @@ class ApiServer:
             self._follow_keys(keeper)
             self._log.info("serving", port=self.port, grpc_port=self.grpc_port)
             self.ready.set()
-            await asyncio.get_running_loop().create_future()
+            # Where subscribers cannot be told of everything, all is read anew by the next process.
+            await self._storage.lasting()
 
     def _tell_of_unreadable(self) -> None:
         """Say in the log what of the store nobody can read."""

@@ -1,6 +1,5 @@
 """`kubemu apiserver`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,13 +15,12 @@ from cluster.cli import (
     process,
     protectionflags,
     servertls,
+    storageflags,
 )
 from cluster.cli.flags import DURATION, LIST, NUMBER, TEXT, Setting
 
 if TYPE_CHECKING:
     import ssl
-
-    from cluster.storage.interface import Storage
 
 _SETTINGS = (
     Setting("port", NUMBER, "Port of REST over TLS; 0 takes a free one.", "secure-port"),
@@ -67,13 +65,7 @@ _SETTINGS = (
 @aggregatorflags.options
 @admissionflags.options
 @encryptionflags.options
-@flags.option(
-    "storage-backend",
-    "Where objects are kept.",
-    click.Choice(["sqlite", "memory"]),
-    default="sqlite",
-)
-@flags.option("data-dir", "Folder of the SQLite file.", click.Path(path_type=Path), default="data")
+@storageflags.options
 @process.logging_options
 def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     """Run the API server: Kubernetes REST over TLS, and gRPC for components."""
@@ -89,7 +81,7 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     address, grpc_port = values.pop("bind_address"), values.pop("grpc_port")
     ports = _range(values.pop("service_node_port_range"))
     modes = tuple(mode.strip() for mode in values.pop("authorization_mode").split(","))
-    backend, folder = values.pop("storage_backend"), values.pop("data_dir")
+    stored = storageflags.from_flags(values)
 
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
@@ -102,9 +94,8 @@ def apiserver(log_level: str, log_format: str, **values: Any) -> None:
     async def story(seams: process.Seams) -> None:
         from cluster.apiserver.component import ApiServer
 
-        storage = _storage(backend, folder)
         await process.serve(
-            ApiServer(config, storage=storage, clock=seams.clock, random=seams.random)
+            ApiServer(config, storage=stored(seams), clock=seams.clock, random=seams.random)
         )
 
     process.run("apiserver", story, log_level=log_level, log_format=log_format)
@@ -135,22 +126,6 @@ def _tls(values: dict[str, Any]) -> dict[str, Any]:
     context.sni_callback = CertificateFiles(certificate, key, authority).choose(made)
     client_ca = authority.read_text() if authority else ""
     return {"ssl_context": context, "grpc_tls": grpc_tls, "client_ca": client_ca}
-
-
-def _storage(backend: str, folder: Path) -> "Storage":
-    if backend == "memory":
-        from cluster.storage.memory import MemoryStorage
-
-        return MemoryStorage()
-    from cluster.storage.sqlite import SqliteStorage
-
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise process.StartFailure(
-            f"--data-dir {folder} cannot be made ({error.strerror})"
-        ) from error
-    return SqliteStorage(folder / "store.db")
 
 
 def _range(text: str) -> range:
