@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from cluster.launcher import state, zygote
+from cluster.launcher import forking, state, zygote
 
 GO: Final = b"go\n"
 UP: Final = b"up\n"
@@ -56,6 +56,7 @@ def main(
     configure()
     from cluster.launcher import running  # gRPC comes with it
 
+    forking.release_files()
     spawner = running.spawner(link, pid, commands)
     try:
         asyncio.run(running.serve(folder, handshake, spawner))

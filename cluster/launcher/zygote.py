@@ -27,6 +27,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from cluster.launcher import forking
+
 Entry = Callable[[Sequence[str]], None]
 Groups = Mapping[str, Sequence[str]]
 
@@ -69,10 +71,13 @@ class Zygote:
             self._reap()
         if self._link.fileno() in ready and not self._receive():
             return False
-        if self._imports:
+        importing = bool(self._imports)
+        if importing:
             _, module = self._imports.pop(0)
             _import(module)
         self._start_waiting()
+        if importing and not self._imports:
+            forking.release_files()
         return True
 
     def _receive(self) -> bool:
@@ -103,7 +108,7 @@ class Zygote:
         if _threads() > 1:
             self._report(failed=request["name"], why="the zygote has threads and cannot be forked")
             return
-        gc.freeze()
+        forking.prepare()
         try:
             pid = os.fork()
         except OSError as error:
