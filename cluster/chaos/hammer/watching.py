@@ -67,12 +67,9 @@ class Watcher:
                     self._take(event)
 
     def _take(self, event: Event) -> None:
-        if event.type == Kind.BOOKMARK.value:
-            self._tell(Told(Kind.BOOKMARK, event.revision))
-            return
         value = registers.value_of(event.object)
-        if value is None:
-            self.revision = max(self.revision, event.revision)
+        if value is None:  # a bookmark, or somebody else's ConfigMap
+            self._tell(Told(Kind.BOOKMARK, event.revision))
         else:
             self._tell(Told(Kind(event.type), event.revision, self._key(event.object), value))
 

@@ -42,7 +42,8 @@ class Workloads:
     never answered: nobody minds.
     """
 
-    def __init__(self, client: Client, namespace: str, random: Random) -> None:
+    def __init__(self, client: Client, namespace: str, random: Random, name: str = "work") -> None:
+        self._name = name
         self._client = client
         self._namespace = namespace
         self._random = random
@@ -88,9 +89,12 @@ class Workloads:
         self._jobs += 1
         template = _pod("work", **{"kubemu.dev/run-for": "1s"})
         template["spec"]["restartPolicy"] = "Never"
-        spec = {"completions": 2, "parallelism": 2, "backoffLimit": 50, "template": template}
+        spec = {
+            "completions": 2, "parallelism": 2, "backoffLimit": 50, "template": template,
+            "ttlSecondsAfterFinished": 3,
+        }  # fmt: skip
         job = {"apiVersion": "batch/v1", "kind": "Job", "spec": spec}
-        await self._make("jobs.batch", job | {"metadata": {"name": f"work-{self._jobs}"}})
+        await self._make("jobs.batch", job | {"metadata": {"name": f"{self._name}-{self._jobs}"}})
 
     async def _delete(self) -> None:
         """Delete a pod, as a person would."""

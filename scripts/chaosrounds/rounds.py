@@ -1,0 +1,235 @@
+"""One round: a load, kills at random moments, convergence, and a judgement of all that was seen."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc
+
+from chaosrounds.looking import Runtimes
+from cluster.aio import clock as clocks
+from cluster.aio import tasks
+from cluster.api import errors, objects
+from cluster.chaos.checking import (
+    convergence,
+    linearizability,
+    ordering,
+    pods,
+    story,
+    watches,
+)
+from cluster.chaos.checking.history import NEVER, History, Verb
+from cluster.chaos.checking.linearizability import Verdict
+from cluster.chaos.hammer import registers
+from cluster.chaos.hammer.registers import Hammer
+from cluster.chaos.hammer.watching import Watcher
+from cluster.chaos.hammer.workloads import Workloads
+from cluster.client.client import Client
+from cluster.launcher import controlling
+
+NAMESPACE = "load"
+VICTIMS = ("apiserver", "scheduler", "controller-manager", "kubelet", "runtime", "kube-proxy")
+_PAUSE = 0.02
+_LOAD_SECONDS = 1.0
+"""How long the load goes on after the last kill."""
+_CONVERGE_SECONDS = 150.0
+_CATCH_UP_SECONDS = 30.0
+
+
+@dataclass
+class Report:
+    """How a round went."""
+
+    number: int
+    kills: list[str] = field(default_factory=list)
+    calls: int = 0
+    unanswered: int = 0
+    seconds: float = 0.0
+    recovered: float = 0.0
+    """Seconds from the last kill until everything was as it should be."""
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Bench:
+    """What rounds work with: the clients, the watchers that go through all rounds, and the
+    processes.
+    """
+
+    control: Path
+    clients: Sequence[Client]
+    watchers: Sequence[Watcher]
+    runtimes: Runtimes
+    sightings: list[pods.Sighting]
+    acknowledged: dict[int, ordering.Fact] = field(default_factory=dict)
+    clock: clocks.Clock = field(default_factory=clocks.SystemClock)
+
+    @property
+    def steady(self) -> Client:
+        """The client for looking."""
+        return self.clients[0]
+
+
+async def play(bench: Bench, number: int, random: Random) -> Report:
+    """Play a round."""
+    report = Report(number)
+    began = time.monotonic()
+    history = History()
+    names = tuple(f"r{number}-{letter}" for letter in "abcd")
+    hammers = [
+        Hammer(
+            client, f"client-{at}", history, namespace=NAMESPACE, names=names,
+            random=Random(random.getrandbits(64)), clock=bench.clock, patience=5.0,
+        )
+        for at, client in enumerate(bench.clients)
+    ]  # fmt: skip
+    async with tasks.Group("round") as group:
+        group.spawn(bench.runtimes.watch(0.15), "look")
+        load = [group.spawn(each.run(1_000_000, _PAUSE), "hammer") for each in hammers]
+        changer = Workloads(bench.steady, NAMESPACE, Random(random.getrandbits(64)), f"r{number}")
+        load.append(group.spawn(_change(changer, random), "change"))
+        report.kills = await _kill(bench, random)
+        killed = time.monotonic()
+        await asyncio.sleep(_LOAD_SECONDS)
+        for each in load:
+            each.cancel()
+        report.faults += [f"it does not converge: {each}" for each in await _converge(bench)]
+        report.recovered = time.monotonic() - killed
+        await _last_reads(hammers[0], report)
+        group.cancel()
+    report.calls = len(history.calls)
+    report.unanswered = sum(call.end == NEVER for call in history.calls)
+    await _judge(bench, history, report)
+    await _clear(bench.steady, names)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+async def _change(workloads: Workloads, random: Random) -> None:
+    while True:
+        await workloads.one()
+        await asyncio.sleep(random.uniform(0, 1.0))
+
+
+async def _kill(bench: Bench, random: Random) -> list[str]:
+    """Kill one to three processes at random moments."""
+    killed = []
+    async with controlling.connect(bench.control) as remote:
+        found = await remote.processes()
+        names = [each.name for each in found if each.component in VICTIMS]
+        for _ in range(random.randint(1, 3)):
+            await asyncio.sleep(random.uniform(0.05, 1.2))
+            name = random.choice(names)
+            with contextlib.suppress(controlling.Failed):  # it is dead already
+                await remote.kill(name)
+                killed.append(name)
+    return killed
+
+
+async def _converge(bench: Bench) -> list[str]:
+    """Wait until everything is as it should be; what is not."""
+    end = time.monotonic() + _CONVERGE_SECONDS
+    while True:
+        try:
+            async with asyncio.timeout(20):
+                wrong = await _complaints(bench)
+        except (errors.StatusError, controlling.Failed, TimeoutError, grpc.RpcError) as fault:
+            wrong = [f"it cannot be looked at: {fault!r}"]
+        if not wrong or time.monotonic() > end:
+            return wrong
+        await asyncio.sleep(0.2)
+
+
+async def _complaints(bench: Bench) -> list[str]:
+    async with controlling.connect(bench.control) as remote:
+        wrong = [
+            f"process {each.name} is {each.Phase.Name(each.phase)}"
+            for each in await remote.processes()
+            if each.phase != each.RUNNING
+        ]
+    if wrong:
+        return wrong
+    world = {kind: (await bench.steady.list(kind)).items for kind in convergence.KINDS}
+    wrong = convergence.complaints(world)
+    if wrong:
+        return wrong
+    bound = {
+        objects.uid(pod): objects.spec(pod)["nodeName"]
+        for pod in world["pods"]
+        if objects.status(pod).get("phase") == "Running"
+    }
+    look = await bench.runtimes.look()
+    wrong = [f"the runtime of {name} does not answer" for name in bench.runtimes.silent(look)]
+    return wrong + list(pods.strays(look, bound))
+
+
+async def _last_reads(hammer: Hammer, report: Report) -> None:
+    for _ in range(5):
+        if await hammer.look():
+            return
+    report.faults.append("the last reads were not answered")
+
+
+async def _judge(bench: Bench, history: History, report: Report) -> None:
+    """Judge the round's calls, and what the watchers were told since they began."""
+    calls, faults = history.calls, report.faults
+    for call in calls:
+        if call.acknowledged and call.revision and call.verb is not Verb.DELETE:
+            bench.acknowledged[call.revision] = ordering.Fact(call.key, call.value)
+    newest = max((call.revision for call in calls if call.acknowledged), default=0)
+    await _catch_up(bench, newest, faults)
+    facts = watches.facts([each.watch for each in bench.watchers])
+    faults += ordering.real_time(calls)
+    faults += ordering.lost(calls, facts)
+    for found in linearizability.check(ordering.settled(calls, facts)):
+        if found.verdict is not Verdict.LINEARIZABLE:
+            told = "\n  ".join(story.told(story.smallest(found.calls)))
+            faults.append(f"{found.key} is {found.verdict.value}:\n  {told}")
+    for each in bench.watchers:
+        faults += watches.check(each.watch, facts | bench.acknowledged)
+    faults += pods.moved(bench.sightings)
+    faults += bench.runtimes.twice
+
+
+async def _catch_up(bench: Bench, newest: int, faults: list[str]) -> None:
+    end = time.monotonic() + _CATCH_UP_SECONDS
+    while True:
+        behind = [each.watch.name for each in bench.watchers if not each.caught_up(newest)]
+        if not behind:
+            return
+        if time.monotonic() > end:
+            faults.append(f"{', '.join(behind)} did not come to revision {newest}")
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _clear(client: Client, names: Sequence[str]) -> None:
+    for name in names:
+        with contextlib.suppress(errors.StatusError):
+            await client.delete(registers.RESOURCE, name, NAMESPACE)
+
+
+async def sight(client: Client, sightings: list[pods.Sighting]) -> None:
+    """Follow all pods, until cancelled."""
+    while True:
+        try:
+            revision = (await client.list("pods")).revision
+            while True:
+                async for batch in client.watch("pods", revision=revision):
+                    for event in batch:
+                        revision = event.revision
+                        if event.type in ("ADDED", "MODIFIED"):
+                            sightings.append(_sighting(event.object, event.revision))
+                await asyncio.sleep(0.1)
+        except errors.StatusError:
+            await asyncio.sleep(0.2)
+
+
+def _sighting(pod: Any, revision: int) -> pods.Sighting:
+    node = objects.spec(pod).get("nodeName", "")
+    return pods.Sighting(revision, objects.uid(pod), objects.key(pod), node)

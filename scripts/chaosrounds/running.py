@@ -1,0 +1,142 @@
+"""Brings a cluster up, plays rounds in it, and takes it down."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from chaosrounds import rest, rounds
+from chaosrounds.looking import Runtimes
+from chaosrounds.rounds import Bench, Report
+from cluster.aio import tasks
+from cluster.api import errors
+from cluster.chaos.hammer.watching import Watcher
+from cluster.chaos.hammer.workloads import Workloads
+from cluster.cli import connection
+from cluster.launcher import controlling, processes, state
+
+_KUBEMU = (sys.executable, "-m", "cluster.cli")
+_NAME = "chaos-rounds"
+_BEGIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be done. `save`: where the cluster's folder goes when a round failed."""
+
+    count: int
+    seed: int
+    start: int = 0
+    up: tuple[str, ...] = ()
+    save: Path | None = None
+    first_fault_ends: bool = True
+
+
+def run(settings: Settings, tell: Callable[[Report], None]) -> list[Report]:
+    """Play the rounds in a cluster of their own; `tell` hears of each."""
+    with tempfile.TemporaryDirectory(prefix="kubemu-rounds-") as home:
+        _kubemu(home, "up", "--name", _NAME, *(settings.up or ("--nodes", "3")))
+        try:
+            reports = asyncio.run(_play(state.Folder(Path(home) / _NAME), settings, tell))
+            if settings.save and any(each.faults for each in reports):
+                shutil.copytree(Path(home) / _NAME / "logs", settings.save, dirs_exist_ok=True)
+        finally:
+            _kubemu(home, "down", "--name", _NAME)
+    return reports
+
+
+def _kubemu(home: str, *arguments: str) -> None:
+    environment = os.environ | {"KUBEMU_HOME": home}
+    done = subprocess.run(
+        [*_KUBEMU, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"kubemu {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+
+
+async def _play(
+    folder: state.Folder, settings: Settings, tell: Callable[[Report], None]
+) -> list[Report]:
+    control = Path(processes.decode(folder.plan.read_bytes()).control)
+    ours = connection.of_kubeconfig(folder.kubeconfig)
+    reports: list[Report] = []
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(ours.client(f"grpc-{at}")) for at in range(4)]
+        clients += [
+            await stack.enter_async_context(rest.client(folder.kubeconfig, f"rest-{at}"))
+            for at in range(3)
+        ]
+        runtimes = await stack.enter_async_context(Runtimes(await _runtimes(control)))
+        await _begin(clients[0])
+        group = await stack.enter_async_context(tasks.Group("rounds"))
+        watchers = [
+            Watcher(clients[at], name, rounds.NAMESPACE, Random(at))
+            for at, name in ((3, "grpc"), (6, "rest"))
+        ]
+        bench = Bench(control, [*clients[:3], *clients[4:6]], watchers, runtimes, [])
+        for each in watchers:
+            group.spawn(each.run(), each.watch.name)
+        group.spawn(rounds.sight(clients[3], bench.sightings), "sight")
+        for number in range(settings.start, settings.start + settings.count):
+            report = await rounds.play(bench, number, Random(f"{settings.seed}/{number}"))
+            reports.append(report)
+            tell(report)
+            if report.faults and settings.first_fault_ends:
+                break
+        group.cancel()
+    return reports
+
+
+async def _runtimes(control: Path) -> dict[str, str]:
+    async with controlling.connect(control) as remote:
+        return {
+            each.node: argument.partition("=")[2]
+            for each in await remote.processes()
+            if each.component == "runtime"
+            for argument in each.arguments
+            if argument.startswith("--listen=")
+        }
+
+
+async def _begin(client: object) -> None:
+    """Make the namespace and the workloads."""
+    end = time.monotonic() + _BEGIN_SECONDS
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rounds.NAMESPACE}}
+    while True:
+        try:
+            with contextlib.suppress(errors.AlreadyExists):
+                await client.create("namespaces", space)  # type: ignore[attr-defined]
+            await Workloads(client, rounds.NAMESPACE, Random(0)).begin()  # type: ignore[arg-type]
+        except errors.AlreadyExists:
+            return
+        except errors.StatusError:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return
+
+
+def summary(reports: Sequence[Report]) -> str:
+    """All rounds in a few lines."""
+    kills = [name.partition("-node")[0] for each in reports for name in each.kills]
+    counts = ", ".join(f"{name} {kills.count(name)}" for name in sorted(set(kills)))
+    times = sorted(each.recovered for each in reports)
+    failed = [each.number for each in reports if each.faults]
+    return (
+        f"{len(reports)} rounds in {sum(each.seconds for each in reports):.0f} s, {len(kills)} "
+        f"kills ({counts})\n"
+        f"{sum(each.calls for each in reports)} operations, "
+        f"{sum(each.unanswered for each in reports)} without an answer\n"
+        f"everything as it should be after {times[len(times) // 2]:.1f} s (median), "
+        f"{times[-1]:.1f} s (longest)\n"
+        f"rounds with faults: {', '.join(map(str, failed)) or 'none'}"
+    )
