@@ -96,12 +96,13 @@ class Stream:
         ConnectionResetError, TimeoutError; BrokenPipeError where it was closed here.
         """
         connection = self._flow.connection
+        inbound = connection.inbound
         while True:
             if self.closed:
                 raise error(errno.EPIPE)
-            if connection.inbound.buffer.size:
+            if inbound.buffer.size:
                 return connection.take(most if most > 0 else 1)
-            if connection.inbound.finished:
+            if inbound.finished:
                 return b""
             if connection.error:
                 raise error(connection.error)
@@ -170,6 +171,9 @@ class Stream:
             raise error(connection.error)
 
     def _watch(self, found: int) -> None:
+        if found == events.READABLE:
+            self._readers.wake()
+            return
         if found & (events.READABLE | events.FAILED | events.CLOSED):
             self._readers.wake()
         if found & ~events.READABLE:
@@ -255,10 +259,7 @@ class Stack:
 
     def receive(self, frames: Iterable[Frame]) -> None:
         """Take frames that came."""
-        now = self.loop.time()
-        take = self.host.receive
-        for frame in frames:
-            take(now, frame)
+        self.host.receive_all(self.loop.time(), frames)
         if not self._scheduled:
             self.wake()
 

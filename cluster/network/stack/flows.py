@@ -23,9 +23,14 @@ LARGEST: Final = 16384
 _FIRST: Final = 34
 """Where the transport's header begins: flows have no options of IPv4."""
 _TURNS: Final = tcp.SYN | tcp.FIN | tcp.RST
-_TCP = struct.Struct("!6s6x2s8s2xH12x12sH")
-"""Ethernet, to the type; IPv4, to the fragment; its checksum; TCP, to its checksum; that."""
-_UDP = struct.Struct("!6s6x2s8s2xH12x2sH")
+_ESTABLISHED: Final = State.ESTABLISHED
+_TCP = struct.Struct("!6s6x3s5sH2xH12x12sH")
+"""Ethernet, and how IPv4 begins; IPv4, to the fragment; that; its checksum; TCP, to its checksum;
+that.
+"""
+_UDP = struct.Struct("!6s6x3s5sH2xH12x2sH")
+_KIND: Final = b"\x08\x00\x45"
+"""IPv4 without options."""
 _FIELD: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 """Where in the transport's header its checksum is."""
 
@@ -33,7 +38,7 @@ _FIELD: Final = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
 @functools.lru_cache(maxsize=16)
 def _layout(link: int, middle: int) -> struct.Struct:
     """Headers as they leave, to the transport's checksum."""
-    return struct.Struct(f"!{link}s8s2sH12s{middle}sH")
+    return struct.Struct(f"!{link}s5sH2sH12s{middle}sH")
 
 
 def key(data: bytes) -> bytes:
@@ -45,6 +50,8 @@ class Flow:
     """The packets of one direction of a connection, from one place to another."""
 
     __slots__ = (
+        "_completes",
+        "_field",
         "_frames",
         "_header_delta",
         "_layout",
@@ -87,9 +94,12 @@ class Flow:
         self._tail = _FIRST + _FIELD[header.protocol] + 2
         self._to = packet.frame.data[:6]
         self._tunnel = tunnel
-        self._link = link if tunnel is None else tunnel.header + link
+        self._link = (link if tunnel is None else tunnel.header + link) + b"\x45"
         self._queue: Any = queue
         self._frames = isinstance(queue, FrameQueue)
+        self._completes = not (self._frames or (tunnel is not None and tunnel.whole))
+        """Whether checksums have to be whole where packets leave."""
+        self._field = _FIELD[header.protocol]
         self._ttl = bytes((ttl, header.protocol))
         self._header_delta = checksums.delta16(header.ttl << 8, ttl << 8)
         self._transport_delta = 0
@@ -108,85 +118,118 @@ class Flow:
 
     def carry(self, now: float, frame: Frame) -> bool:
         """Send a frame of this flow on; False where the slow path must."""
-        if frame.csum_start:
-            return self._carry_partial(now, frame)
-        return self.carry_data(now, frame.data, trusted=frame.trusted)
+        if not frame.csum_start:
+            return self.carry_data(now, frame.data, trusted=frame.trusted)
+        if frame.gso_size or not self._completes:
+            return self._carry_whole(now, frame)
+        data = frame.data
+        if (
+            not self._least <= len(data) <= self._most
+            or frame.csum_start != _FIRST
+            or frame.csum_offset != self._field
+        ):
+            return False
+        to, kind, head, fragment, total, middle, _ = self._layout.unpack_from(data)
+        if to != self._to or kind != _KIND or fragment & 0x3FFF or not self._passes(now, middle):
+            return False
+        # The sum of all there is, partial checksum included, is the whole one; what is rewritten
+        # changes it as it would change a whole one.
+        body = int.from_bytes(data[_FIRST:], "big")
+        if len(data) & 1:
+            body <<= 8
+        data = (
+            self._pack(
+                self._link,
+                head,
+                fragment,
+                self._ttl,
+                (total - self._header_delta) % 0xFFFF,
+                self._ports,
+                middle,
+                (body + self._transport_delta) % 0xFFFF ^ 0xFFFF,
+            )
+            + data[self._tail :]
+        )
+        queue = self._queue
+        if queue.items:
+            queue.items.append(data)
+        else:
+            queue.push(data)
+        return True
 
     def carry_data(self, now: float, data: bytes, *, trusted: bool = False) -> bool:
         """`carry` for a frame that is as on a wire."""
-        if len(data) < self._least:
+        if not self._least <= len(data) <= self._most:
             return False
-        to, kind, head, total, middle, field = self._layout.unpack_from(data)
-        if to != self._to or kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
+        to, kind, head, fragment, total, middle, field = self._layout.unpack_from(data)
+        if to != self._to or kind != _KIND or fragment & 0x3FFF or not self._passes(now, middle):
             return False
-        if self._tcp:
-            if middle[9] & _TURNS:
-                return False
+        if field or self._tcp:
             field = (field - self._transport_delta) % 0xFFFF
-        elif field:
-            field = (field - self._transport_delta) % 0xFFFF or 0xFFFF
-        if len(data) > self._most or not self._seen(now):
-            return False
-        changed = self._pack(
-            self._link,
-            head,
-            self._ttl,
-            (total - self._header_delta) % 0xFFFF,
-            self._ports,
-            middle,
-            field,
+            if not (field or self._tcp):
+                field = 0xFFFF
+        data = (
+            self._pack(
+                self._link,
+                head,
+                fragment,
+                self._ttl,
+                (total - self._header_delta) % 0xFFFF,
+                self._ports,
+                middle,
+                field,
+            )
+            + data[self._tail :]
         )
-        changed += data[self._tail :]
-        self._queue.push(Frame(changed, 0, 0, 0, trusted) if self._frames else changed)
+        item = Frame(data, 0, 0, 0, trusted) if self._frames else data
+        queue = self._queue
+        if queue.items:
+            queue.items.append(item)
+        else:
+            queue.push(item)
         return True
 
-    def _seen(self, now: float) -> bool:
-        """Keep the connection alive; False where it is no longer one that may pass by."""
-        way = self._way
-        if way is None:
-            return True
-        connection = way.connection
-        if not connection.alive or (self._tcp and connection.state is not State.ESTABLISHED):
+    def _passes(self, now: float, middle: bytes) -> bool:
+        """Whether a packet may pass by: it neither begins nor ends its connection, which is alive,
+        and is kept so.
+        """
+        if self._tcp and middle[9] & _TURNS:
             return False
-        connection.seen = now
-        way.packets += 1
+        way = self._way
+        if way is not None:
+            connection = way.connection
+            if not connection.alive or (self._tcp and connection.state is not _ESTABLISHED):
+                return False
+            connection.seen = now
+            way.packets += 1
         return True
 
-    def _carry_partial(self, now: float, frame: Frame) -> bool:
-        """`carry` for a frame whose checksum is to be made, and which may be long."""
+    def _carry_whole(self, now: float, frame: Frame) -> bool:
+        """`carry` for a frame whose checksum is still made later, and which may be long."""
         data = frame.data
         if len(data) < self._least:
             return False
-        to, kind, head, total, middle, field = self._layout.unpack_from(data)
-        if to != self._to or kind != b"\x08\x00" or head[0] != 0x45 or head[6] & 0x3F or head[7]:
-            return False
-        if self._tcp and middle[9] & _TURNS:
+        to, kind, head, fragment, total, middle, field = self._layout.unpack_from(data)
+        if to != self._to or kind != _KIND or fragment & 0x3FFF:
             return False
         length = len(data)
         if frame.gso_size:
             length = _FIRST + (middle[8] >> 4 << 2) + frame.gso_size if self._tcp else 1 << 16
-        if length > self._most or not frame_is_sound(frame, _FIRST) or not self._seen(now):
+        if length > self._most or not frame_is_sound(frame, _FIRST):
             return False
-        tunnel = self._tunnel
-        completed = not (frame.gso_size or self._frames or (tunnel is not None and tunnel.whole))
-        if completed:
-            # The sum of all there is, partial checksum included, is the whole one; what is
-            # rewritten changes it as it would change a whole one.
-            field = (checksums.total(data[_FIRST:]) + self._transport_delta) % 0xFFFF ^ 0xFFFF
-        else:
-            field = (field + self._partial_delta) % 0xFFFF or 0xFFFF
+        if not self._passes(now, middle):
+            return False
         changed = self._pack(
             self._link,
             head,
+            fragment,
             self._ttl,
             (total - self._header_delta) % 0xFFFF,
             self._ports,
             middle,
-            field,
+            (field + self._partial_delta) % 0xFFFF or 0xFFFF,
         )
-        if completed:
-            self._queue.push(changed + data[self._tail :])
-            return True
+        tunnel = self._tunnel
         if tunnel is not None:
             changed = changed[len(tunnel.header) :]
         whole = Frame(

@@ -16,7 +16,7 @@ application did, tells those who watch and gives the frames that are to go. `tic
 
 import errno
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from cluster.network.stack.allowance import Allowance
@@ -246,12 +246,21 @@ class Host:
 
     def receive(self, now: float, frame: Frame) -> None:
         """Take a frame; whatever it is, nothing is raised."""
+        self.receive_all(now, (frame,))
+
+    def receive_all(self, now: float, frames: Iterable[Frame]) -> None:
+        """Take frames that came together."""
+        own, known = self.settings.mac, self.tcp.fast
+        for frame in frames:
+            if not frame.data.startswith(own):
+                if self._concerns(frame.data):
+                    self._take(now, frame)
+            elif not known(now, frame):
+                self._take(now, frame)
+
+    def _take(self, now: float, frame: Frame) -> None:
+        """A frame for us that is no connection's, or an odd one."""
         data = frame.data
-        if not data.startswith(self.settings.mac):
-            if not self._concerns(data):
-                return
-        elif self.tcp.fast(now, frame):
-            return
         if data[12:14] == _IPV4:
             self._packet(now, frame)
         elif data[12:14] == b"\x08\x06":

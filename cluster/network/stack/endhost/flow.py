@@ -42,7 +42,7 @@ class Framing:
             + (peer.address & 0xFFFF)
         )
         self._header_sum = 0x4500 + ipv4.DONT_FRAGMENT + (TTL << 8 | ipv4.TCP) + ends
-        self._pseudo_sum = ends + ipv4.TCP
+        self._pseudo_sum = checksums.fold(ends + ipv4.TCP)
         self.destination = b""
         self._lead = b""
 
@@ -55,35 +55,57 @@ class Framing:
         """The frame of a segment."""
         payload, stamps = segment.payload, segment.stamps
         size = segment.gso_size
+        if stamps is not None and not segment.sack and segment.offer is None:
+            return self.plain(
+                segment.flags,
+                segment.sequence,
+                segment.acknowledgment,
+                segment.window,
+                stamps[0],
+                stamps[1],
+                payload,
+                size,
+            )
         number = self._identification
         self._identification = (number + (len(payload) // size + 1 if size else 1)) & 0xFFFF
-        if stamps is not None and not segment.sack and segment.offer is None:
-            length = len(payload) + 32
-            whole = length + 20
-            pseudo = self._pseudo_sum + length
-            pseudo = (pseudo & 0xFFFF) + (pseudo >> 16)
-            data = (
-                _STAMPED.pack(
-                    self._lead,
-                    whole,
-                    number,
-                    _BETWEEN,
-                    (self._header_sum + whole + number) % 0xFFFF ^ 0xFFFF,
-                    self._ends,
-                    segment.sequence,
-                    segment.acknowledgment,
-                    0x8000 | segment.flags,
-                    segment.window,
-                    (pseudo & 0xFFFF) + (pseudo >> 16),
-                    _LEAD,
-                    stamps[0],
-                    stamps[1],
-                )
-                + payload
-            )
-        else:
-            data = self._odd(segment, number)
-        return Frame(data, size, _START, tcp.CHECKSUM, True)
+        return Frame(self._odd(segment, number), size, _START, tcp.CHECKSUM, True)
+
+    def plain(  # noqa: PLR0917  (a segment's fields: see `tcp.plain`)
+        self,
+        flags: int,
+        sequence: int,
+        acknowledgment: int,
+        window: int,
+        stamp: int,
+        echoed: int,
+        payload: bytes | bytearray,
+        size: int = 0,
+    ) -> Frame:
+        """The frame of a segment with timestamps and no other options, to be cut into pieces of
+        `size` bytes where that is not 0.
+        """
+        number = self._identification
+        self._identification = (number + (len(payload) // size + 1 if size else 1)) & 0xFFFF
+        length = len(payload) + 32
+        whole = length + 20
+        pseudo = self._pseudo_sum + length
+        data = _STAMPED.pack(
+            self._lead,
+            whole,
+            number,
+            _BETWEEN,
+            (self._header_sum + whole + number) % 0xFFFF ^ 0xFFFF,
+            self._ends,
+            sequence,
+            acknowledgment,
+            0x8000 | flags,
+            window,
+            pseudo if pseudo <= 0xFFFF else pseudo - 0xFFFF,
+            _LEAD,
+            stamp,
+            echoed,
+        )
+        return Frame(data + payload, size, _START, tcp.CHECKSUM, True)
 
     def _odd(self, segment: Segment, number: int) -> bytes:
         """The frame of a segment with other options, or none."""
@@ -121,6 +143,7 @@ class Flow:
     """
 
     __slots__ = (
+        "addresses",
         "connection",
         "framing",
         "generation",
@@ -139,6 +162,8 @@ class Flow:
         self.local = local
         self.peer = peer
         self.key = key(peer, local)
+        self.addresses = checksums.total(self.key[:8])
+        """Their sum, as part of the checksum of a packet's header."""
         self.connection = connection
         self.hop = hop
         self.framing = Framing(local, peer, number)

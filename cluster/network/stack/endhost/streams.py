@@ -14,7 +14,7 @@ from cluster.network.stack.endhost.openings import Arrival, Openings
 from cluster.network.stack.endhost.ports import Ports, error
 from cluster.network.stack.endhost.timers import Timers
 from cluster.network.stack.endpoint import Endpoint
-from cluster.network.stack.tcp import arrivals, states
+from cluster.network.stack.tcp import arrivals, plain, states
 from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.numbers import Numbers
 from cluster.network.stack.tcp.segment import MASK, Segment
@@ -26,13 +26,21 @@ from cluster.network.wire.frame import Frame
 if TYPE_CHECKING:
     from cluster.network.stack.host import Host
 
-_STAMPED: Final = struct.Struct("!12x3sxH2xHxB2x12sIIHH4xIII")
-"""The kind of packet, its length, fragment, protocol and ends; of TCP all but checksum and urgency,
-and twelve bytes of options.
+_STAMPED: Final = struct.Struct("!12xIHHIH12sIIHH4xIII")
+"""The kind of packet and the words of IPv4's header to its addresses, two of them joined twice, the
+ends; of TCP all but checksum and urgency, and twelve bytes of options.
 """
-_KIND: Final = b"\x08\x00\x45"
+_KIND: Final = ethernet.IPV4 << 8 | 0x45
 """IPv4 without options."""
+_ETHERNET: Final = ethernet.IPV4 << 16
+_NO_FRAGMENT: Final = 0x3FFF00FF
+"""Of fragment, time to live and protocol: what tells a whole segment of TCP."""
+_TYPICAL: Final = 0x8000
+_OTHERS: Final = 0xF000 | tcp.SYN
+"""Of a segment's length and flags: whether its options may be timestamps alone, without SYN."""
 _LEAD: Final = 0x0101080A
+_FEW: Final = 4096
+_ENDS_AT: Final = 26
 _TCP_AT: Final = ethernet.HEADER + ipv4.HEADER
 _OPTIONS_AT: Final = _TCP_AT + tcp.HEADER
 _STAMPED_AT: Final = _OPTIONS_AT + 12
@@ -127,10 +135,11 @@ class Streams:
         if len(data) < _STAMPED_AT:
             return False
         (
-            kind,
+            first,
             whole,
-            fragment,
-            protocol,
+            number,
+            life,
+            check,
             name,
             sequence,
             acknowledgment,
@@ -141,54 +150,40 @@ class Streams:
             echo,
         ) = _STAMPED.unpack_from(data)
         flow = self.flows.get(name)
-        if flow is None or kind != _KIND or protocol != ipv4.TCP or fragment & 0x3FFF:
+        if flow is None or first >> 8 != _KIND or life & _NO_FRAGMENT != ipv4.TCP:
             return False
-        if flow.connection.state == states.SYN_SENT:
+        connection = flow.connection
+        if connection.state == states.SYN_SENT:
             return False
-        stamps = None
+        end = ethernet.HEADER + whole
         sack: tuple[tuple[int, int], ...] = ()
-        if bits >> 12 == 8 and lead == _LEAD:
-            start = _STAMPED_AT
-            stamps = value, echo
+        stamps: tuple[int, int] | None
+        if bits & _OTHERS == _TYPICAL and lead == _LEAD:
+            start, stamps = _STAMPED_AT, (value, echo)
         else:
             start = _TCP_AT + (bits >> 12 << 2)
+            if start < _OPTIONS_AT or bits & tcp.SYN:
+                return False
             options = tcp.options(data[_OPTIONS_AT:start])
             stamps, sack = options.timestamps, options.sack
-        end = ethernet.HEADER + whole
-        if end > len(data) or not _OPTIONS_AT <= start <= end or bits & tcp.SYN:
+        if not start <= end <= len(data):
             return False
-        if not frame.trusted and not self._valid(frame, end):
-            return True
-        connection = flow.connection
+        if not frame.trusted:
+            header = first - _ETHERNET + whole + number + life + check + flow.addresses
+            if header % 0xFFFF or not (frame.csum_start or _right(data, end)):
+                self.bad_checksums += 1
+                return True
         payload = data[start:end]
         if sack or not arrivals.predicted(
             connection, now, bits, sequence, acknowledgment, window, payload, stamps
         ):
-            connection.receive(
-                now,
-                Segment(bits & 0xFF, sequence, acknowledgment, window, payload, stamps, sack),
-            )
+            segment = Segment(bits & 0xFF, sequence, acknowledgment, window, payload, stamps, sack)
+            arrivals.consider(connection, now, segment)
         if connection.events:
             self._touched[flow] = None
         if connection.ack_at < flow.timer_at:
             self.timers.set(flow, connection.ack_at)
         return True
-
-    def _valid(self, frame: Frame, end: int) -> bool:
-        """Whether both checksums are right."""
-        data = frame.data
-        right = not int.from_bytes(data[ethernet.HEADER : _TCP_AT], "big") % 0xFFFF
-        if right and not frame.csum_start:
-            length = end - _TCP_AT
-            value = int.from_bytes(data[26:end], "big")
-            if length & 1:
-                value <<= 8
-            if len(data) > 4096:
-                value = checksums.total(data[26:end])
-            right = not (value + ipv4.TCP + length) % 0xFFFF
-        if not right:
-            self.bad_checksums += 1
-        return right
 
     def receive(self, now: float, frame: Frame, header: ipv4.Header) -> None:
         """Take a frame that is no connection's, or an odd one of a connection's."""
@@ -279,6 +274,7 @@ class Streams:
 
     def pull(self, now: float, most: int = 1 << 30) -> None:
         """Tell those who watch, `most` of them, and send what is to go."""
+        host, clock = self._host, int(now * 1000)
         later, self._later = self._later, []
         for call in later:
             call(now)
@@ -299,7 +295,16 @@ class Streams:
             dirty = self._dirty.copy()
             self._dirty.clear()
             for flow in dirty:
-                self._pull(now, flow)
+                alone = plain.pull(flow.connection, now, clock)
+                if alone is None:
+                    self._pull(now, flow)
+                    continue
+                if now >= flow.until or flow.generation != host.neighbours.generation:
+                    host.lead(now, flow)
+                host.emit(flow, flow.framing.plain(*alone))
+                timeout = flow.connection.outbound.timeout_at
+                if timeout is not None and timeout < flow.timer_at:
+                    self.timers.set(flow, timeout)
 
     def _pull(self, now: float, flow: Flow) -> None:
         connection = flow.connection
@@ -357,6 +362,18 @@ class Streams:
                 flow.connection.reset()
             flow.connection.over(errno.ENETDOWN)
             self.touch(flow)
+
+
+def _right(data: bytes, end: int) -> bool:
+    """Whether TCP's checksum is right in a frame without options of IPv4 that ends at `end`."""
+    length = end - _TCP_AT
+    if length > _FEW:
+        value = checksums.total(data[_ENDS_AT:end])
+    else:
+        value = int.from_bytes(data[_ENDS_AT:end], "big")
+        if length & 1:
+            value <<= 8
+    return not (value + ipv4.TCP + length) % 0xFFFF
 
 
 _GONE: Final = frozenset((states.CLOSED, states.TIME_WAIT))

@@ -3,9 +3,10 @@
 A `connection.Connection` joins two halves: `inbound` (what the peer sends: window, reassembly,
 blocks of SACK) and `outbound` (what we send: buffer, the peer's window, retransmission,
 congestion). `handshakes` keeps those who have not shaken hands yet, `timewait` those who have said
-goodbye. `arrivals` is what a segment does to a connection, `timing` what time does. Of the halves'
-parts, `kept` and `arrived` are the buffers, `scoreboard` what the peer says to have, `resendings`
-what was sent again, `congestion` and `timeouts` how much and for how long.
+goodbye. `arrivals` is what a segment does to a connection, `timing` what time does; `plain` is the
+short way out. Of the halves' parts, `kept` and `arrived` are the buffers, `scoreboard` what the
+peer says to have, `resendings` what was sent again, `congestion` and `timeouts` how much and for
+how long.
 
 Inside, sequence numbers are *positions*: plain ints counted from the initial sequence number (the
 SYN is at 0, data begins at 1) that never wrap, so they compare as ints do. Only where a segment is

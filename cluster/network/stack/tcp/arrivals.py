@@ -6,7 +6,7 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
-from cluster.network.stack.tcp import events, states
+from cluster.network.stack.tcp import events, plain, states
 from cluster.network.stack.tcp.segment import HALF, MASK, Segment, signed
 from cluster.network.stack.tcp.settings import CHALLENGE_SECONDS, DELAYED_ACK, PAWS_SECONDS
 from cluster.network.wire import tcp
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NEVER: Final = float("inf")
 _TELLING: Final = tcp.SYN | tcp.FIN | tcp.RST | tcp.ACK
+_READABLE: Final = events.READABLE
 _SPECIAL: Final = tcp.SYN | tcp.FIN | tcp.RST
 _OVER: Final = frozenset((states.CLOSED, states.TIME_WAIT))
 _QUIET: Final = 0.2
@@ -27,11 +28,7 @@ _LONG: Final = 536
 
 def receive(connection: "Connection", now: float, segment: Segment) -> None:
     """See `Connection.receive`."""
-    state = connection.state
-    if state == states.SYN_SENT:
-        _answer(connection, now, segment)
-        return
-    if not segment.sack and predicted(
+    if segment.sack or not predicted(
         connection,
         now,
         segment.flags,
@@ -41,6 +38,15 @@ def receive(connection: "Connection", now: float, segment: Segment) -> None:
         segment.payload,
         segment.stamps,
     ):
+        consider(connection, now, segment)
+
+
+def consider(connection: "Connection", now: float, segment: Segment) -> None:
+    """`receive`, of a segment that was not `predicted`."""
+    connection.calm = False
+    state = connection.state
+    if state == states.SYN_SENT:
+        _answer(connection, now, segment)
         return
     if state in _OVER:
         return
@@ -83,22 +89,19 @@ def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them 
     prediction" of old), without SACK. False, and nothing has happened, where more is to be looked
     at. `told`: the window as in the header.
     """
+    if not (connection.calm or plain.settled(connection)):
+        return False
     inbound, outbound = connection.inbound, connection.outbound
     position = inbound.next
     size = len(payload)
     known = outbound.unacknowledged
     count = (acknowledgment - outbound.start - known) & MASK
     if (
-        connection.state != states.ESTABLISHED
-        or sequence != (inbound.start + position) & MASK
+        sequence != (inbound.start + position) & MASK
         or flags & _TELLING != tcp.ACK
         or count > outbound.next - known
         or not (count or size)
         or position + size > inbound.edge
-        or outbound.phase
-        or inbound.ahead
-        or inbound.fin >= 0
-        or connection.orphan
     ):
         return False
     if connection.stamped:
@@ -109,17 +112,23 @@ def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them 
             connection.recent_at = now
     connection.heard_at = now
     connection.probes = 0
+    reached = known + count
     if count:
-        _advance(connection, now, stamps, known + count)
+        outbound.advance(now, reached)
+        if reached + outbound.buffer.size > outbound.next:
+            connection.want()
+        if connection.full:
+            connection.freed()
+        connection.soft_error = 0
     window = told << outbound.scale
-    if known + count + window != outbound.limit:
-        _window(connection, position, known + count, window, advanced=count > 0)
+    if reached + window != outbound.limit:
+        _window(connection, position, reached, window, advanced=count > 0)
     connection.window_at = position
     if size:
         inbound.next = position + size
         inbound.buffer.put(payload)
         connection.memory.used += size
-        connection.events |= events.READABLE
+        connection.events |= _READABLE
         _schedule(connection, now, size)
     return True
 
@@ -281,7 +290,8 @@ def _window(
     if limit != outbound.limit:
         grown = limit > outbound.limit
         outbound.limit = limit
-        outbound.widest = max(outbound.widest, window)
+        if window > outbound.widest:  # noqa: PLR1730  (a call costs more)
+            outbound.widest = window
         if grown and outbound.next < outbound.end:
             connection.persist_at = _NEVER
             connection.want()

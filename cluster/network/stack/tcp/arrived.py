@@ -44,6 +44,9 @@ class Arrived:
         pieces = self._pieces
         if not pieces:
             return b""
+        if self.size <= most and len(pieces) == 1 and not self._taken:
+            self.size = 0
+            return bytes(pieces.popleft())
         first = pieces[0]
         if not self._taken and len(first) <= most and (len(pieces) == 1 or len(first) >= _WHOLE):
             pieces.popleft()

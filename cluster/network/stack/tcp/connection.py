@@ -8,7 +8,7 @@ up in `events`.
 from collections.abc import Callable
 from typing import Final
 
-from cluster.network.stack.tcp import arrivals, events, states, timing
+from cluster.network.stack.tcp import arrivals, events, plain, states, timing
 from cluster.network.stack.tcp.inbound import Inbound
 from cluster.network.stack.tcp.outbound import Outbound
 from cluster.network.stack.tcp.segment import MASK, Offer, Segment
@@ -18,6 +18,7 @@ from cluster.network.wire import tcp
 NEVER: Final = float("inf")
 STAMPS: Final = 12
 """Bytes that the timestamps option takes of each segment."""
+_SENDING: Final = states.SENDING
 _LOW_WATER: Final = 3
 """Writable again is who has a third of his buffer free (as Linux)."""
 
@@ -31,18 +32,19 @@ class Connection:
 
     __slots__ = (
         "_answer",
-        "_immediate",
+        "_most",
         "_over",
-        "_queued",
         "_wake",
         "ack_at",
         "ack_now",
+        "calm",
         "challenged_at",
         "clock",
         "error",
         "events",
         "full",
         "heard_at",
+        "immediate",
         "inbound",
         "keep_alive",
         "linger_at",
@@ -51,6 +53,7 @@ class Connection:
         "outbound",
         "persist_at",
         "probes",
+        "queued",
         "received_at",
         "recent",
         "recent_at",
@@ -79,8 +82,11 @@ class Connection:
         drawn by the stack; `mss`: the payload, with options, that our interface takes.
         """
         self.settings = settings
+        self._most = settings.send_buffer
         self.memory = memory if memory is not None else Memory()
         self.state = states.CLOSED
+        self.calm = False
+        """Whether it was found settled (`plain`), and nothing happened since then but what may."""
         self.inbound = Inbound(settings.receive_buffer, mss, self.memory)
         self.outbound = Outbound(
             start, mss, settings.send_buffer, settings.largest_burst, self.memory
@@ -119,18 +125,18 @@ class Connection:
         """What ICMP said, which a timeout will be explained by."""
         self.events = 0
         self._wake: Callable[[], None] = _nothing
-        self._queued = False
+        self.queued = False
         self.full = False
         """Whether somebody waits for room in the buffer."""
         self._over = False
         self._answer = Offer()
         """What our SYN says where it answers the peer's."""
-        self._immediate: list[Segment] = []
+        self.immediate: list[Segment] = []
 
     def attach(self, wake: Callable[[], None]) -> None:
         """Call `wake` when there is something to pull, once until it is pulled."""
         self._wake = wake
-        if self._queued:
+        if self.queued:
             wake()
 
     # ---- beginnings --------------------------------------------------------------------------
@@ -186,7 +192,7 @@ class Connection:
     @property
     def room(self) -> int:
         """Bytes that `send` would take now."""
-        most = self.settings.send_buffer
+        most = self._most
         if self.memory.used >= self.memory.limit:
             most = min(most, TIGHT)
         left = most - self.outbound.buffer.size
@@ -204,27 +210,37 @@ class Connection:
 
     def send(self, data: bytes | memoryview) -> int:
         """Send as much as there is room for; how many bytes that is."""
-        if self.state not in states.SENDING or self.outbound.ended:
+        outbound = self.outbound
+        if self.state not in _SENDING or outbound.ended:
             return 0
-        room = self.room
         size = len(data)
-        if size > room:
-            data = memoryview(data)[:room]
-            self.full = True
-            size = room
+        if self.memory.used >= self.memory.limit or outbound.buffer.size + size > self._most:
+            room = self.room
+            if size > room:
+                data = memoryview(data)[:room]
+                self.full = True
+                size = room
         if size:
-            self.outbound.buffer.put(data)
+            outbound.buffer.put(data)
             self.memory.used += size
-            if not self._queued:
-                self._queued = True
+            if not self.queued:
+                self.queued = True
                 self._wake()
         return size
 
     def take(self, most: int) -> bytes:
         """At most `most` bytes of what has arrived."""
         inbound = self.inbound
-        taken = inbound.take(most)
-        if taken and not self.ack_now and inbound.worth_telling() and inbound.fin < 0:
+        taken = inbound.buffer.take(most)
+        self.memory.used -= len(taken)
+        # Mostly more than half of the window is left: then it is not worth it.
+        if (
+            (inbound.edge - inbound.next) << 1 <= inbound.widest
+            and taken
+            and not self.ack_now
+            and inbound.worth_telling()
+            and inbound.fin < 0
+        ):
             self.ack_now = True
             self.want()
         return taken
@@ -233,6 +249,7 @@ class Connection:
         """Send nothing more: a FIN follows what is in the buffer."""
         if self.outbound.ended or self.state not in states.SENDING:
             return
+        self.calm = False
         self.outbound.ended = True
         self.state = states.ENDED[self.state]
         self.want()
@@ -245,6 +262,7 @@ class Connection:
         if self.state in (states.CLOSED, states.SYN_SENT) or self.inbound.buffer:
             self.abort()
             return
+        self.calm = False
         self.orphan = True
         self.inbound.drop()
         self.end()
@@ -254,6 +272,7 @@ class Connection:
 
     def abort(self) -> None:
         """Close with a reset."""
+        self.calm = False
         self.orphan = True
         if self.state in states.SYNCHRONIZED:
             self.reset()
@@ -264,24 +283,21 @@ class Connection:
 
     def want(self) -> None:
         """There is, or may be, something to pull."""
-        if not self._queued:
-            self._queued = True
+        if not self.queued:
+            self.queued = True
             self._wake()
 
     def pull(self, now: float) -> list[Segment]:
         """The segments that are to go now."""
-        self._queued = False
+        alone = plain.pull(self, now, int(now * 1000))
+        if alone is not None:
+            return [Segment(*alone[:4], alone[6], alone[4:6])]
+        self.queued = False
         found: list[Segment] = []
-        if self._immediate:
-            found, self._immediate = self._immediate, found
+        if self.immediate:
+            found, self.immediate = self.immediate, found
         if self.state in states.TRANSFERRING:
             outbound = self.outbound
-            start = outbound.whole(now) if outbound.buffer.size else -1
-            if start >= 0:
-                segment = self._segment(now, tcp.ACK | tcp.PSH, start)
-                segment.payload = outbound.payload(start, outbound.next)
-                found.append(segment)
-                return found
             if outbound.phase or outbound.next < outbound.end:
                 for start, end in outbound.due(now):
                     found.append(self._data(now, start, end))
@@ -360,7 +376,8 @@ class Connection:
     def reset(self) -> None:
         """Tell the peer that it is over."""
         outbound, inbound = self.outbound, self.inbound
-        self._immediate.append(
+        self.calm = False
+        self.immediate.append(
             Segment(tcp.RST | tcp.ACK, outbound.wire(outbound.next), inbound.wire(inbound.next), 0)
         )
         self.want()
@@ -382,6 +399,7 @@ class Connection:
         """ICMP says that the path takes segments of `mss` bytes, with options, only."""
         size = max(mss, LEAST_MSS) - (STAMPS if self.stamped else 0)
         if size < self.outbound.mss and self.state in states.SYNCHRONIZED:
+            self.calm = False
             self.outbound.resize(size)
             self.outbound.again()
             self.want()
@@ -397,6 +415,7 @@ class Connection:
         if self._over:
             return
         self._over = True
+        self.calm = False
         self.state = states.CLOSED
         self.error = self.error or error
         self.events |= events.CLOSED | (events.FAILED if error else 0)
@@ -428,14 +447,17 @@ class Connection:
 
     def tick(self, now: float) -> None:
         """Time has come to a deadline, or to any other moment."""
+        self.calm = False
         timing.tick(self, now)
 
     def probe(self, now: float, position: int) -> None:
         """Send an acknowledgment from a position that the peer has, so that he answers."""
-        self._immediate.append(self._segment(now, tcp.ACK, position))
+        self.calm = False
+        self.immediate.append(self._segment(now, tcp.ACK, position))
         self.want()
 
     def force(self, now: float, start: int, end: int) -> None:
         """Send data whatever the peer's window is."""
-        self._immediate.append(self._data(now, start, end))
+        self.calm = False
+        self.immediate.append(self._data(now, start, end))
         self.want()

@@ -240,11 +240,14 @@ class Inbound:
 
         It grows by a segment or half of the buffer, never by less (RFC 9293, 3.8.6.2.2).
         """
-        grown = self.next + self._room() - self.edge
-        if grown >= self._worth:
-            self.edge += grown
         width = self.edge - self.next
-        self.widest = max(self.widest, width)
+        if self.capacity - width >= self._worth:
+            grown = self._room() - width
+            if grown >= self._worth:
+                self.edge += grown
+                width += grown
+        if width > self.widest:  # noqa: PLR1730  (a call costs more)
+            self.widest = width
         value = width >> self.scale
         return value if value < 65535 else 65535
 

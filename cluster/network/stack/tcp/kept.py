@@ -44,6 +44,8 @@ class Kept:
 
     def part(self, start: int, end: int) -> bytes:
         """The bytes between two places."""
+        if not start and not self._gone and end == self.size and len(self._pieces) == 1:
+            return bytes(self._pieces[0])
         start += self._gone
         end += self._gone
         found: list[memoryview] = []
@@ -61,8 +63,12 @@ class Kept:
 
     def drop(self, count: int) -> None:
         """The first `count` bytes are needed no more; there are so many."""
-        self.size -= count
         pieces = self._pieces
+        if count == self.size:
+            pieces.clear()
+            self.size = self._gone = 0
+            return
+        self.size -= count
         gone = self._gone + count
         while pieces and gone >= len(pieces[0]):
             gone -= len(pieces.popleft())

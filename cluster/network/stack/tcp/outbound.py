@@ -140,6 +140,40 @@ class Outbound:
         """The sequence number of a position."""
         return (self.start + position) & MASK
 
+    @property
+    def calm(self) -> bool:
+        """Whether all that was sent is bytes of the buffer, and nothing of it is missed."""
+        return (
+            self.phase == OPEN
+            and not self.ended
+            and not self.board.total
+            and not self._held
+            and not self.timeouts.backoff
+            and self.base == self.unacknowledged
+        )
+
+    def alone(self, now: float) -> int:
+        """Where all that is left to send begins, if it goes now in one segment, as far as windows
+        go; counts it as sent. -1 otherwise. Only where all is `calm`.
+        """
+        start = self.next
+        behind = self.base + self.buffer.size
+        if (
+            not 0 < behind - start <= self.mss
+            or behind > self.limit
+            or behind - self.unacknowledged > self.congestion.window
+        ):
+            return -1
+        self.next = behind
+        self._limited = False
+        self.last_sent = now
+        if self.timeout_at is None:
+            self.timeout_at = now + self.timeouts.value
+        if self._measured < 0 and now >= self._measure_from:
+            self._measured = behind
+            self._measured_at = now
+        return start
+
     def payload(self, start: int, end: int) -> bytes:
         """The data between two positions."""
         return self.buffer.part(start - self.base, end - self.base)
@@ -189,6 +223,19 @@ class Outbound:
                 self.board.forget(position)
         else:
             self._recovered(position, count)
+        self.timeout_at = now + self.timeouts.value if self.next > position else None
+
+    def advance(self, now: float, position: int) -> None:
+        """`acknowledged`, where nothing is special: see `calm`."""
+        count = position - self.unacknowledged
+        self.unacknowledged = self.base = position
+        self.buffer.drop(count)
+        self._memory.used -= count
+        self.duplicates = 0
+        if 0 <= self._measured <= position:
+            self._measure(now, position, -1.0)
+        if self._limited:
+            self.congestion.acknowledged(count)
         self.timeout_at = now + self.timeouts.value if self.next > position else None
 
     def _measure(self, now: float, position: int, echoed: float) -> None:
@@ -297,32 +344,6 @@ class Outbound:
         beyond = max(self.edge, self.resent)
         fresh = self.next - beyond - within(beyond, self.next)
         return max(resent + fresh - self._resendings.size - self._held, 0)
-
-    def whole(self, now: float) -> int:
-        """Where all that is left to send begins, if it goes now in one segment, and nothing else
-        is to be thought of; counts it as sent. -1 otherwise.
-        """
-        start = self.next
-        behind = self.base + self.buffer.size
-        if (
-            not 0 < behind - start <= self.mss
-            or behind > self.limit
-            or behind - self.unacknowledged > self.congestion.window
-            or self.phase
-            or self.ended
-            or self.board.total
-            or self._held
-        ):
-            return -1
-        self.next = behind
-        self._limited = False
-        self.last_sent = now
-        if self.timeout_at is None:
-            self.timeout_at = now + self.timeouts.value
-        if self._measured < 0 and now >= self._measure_from:
-            self._measured = behind
-            self._measured_at = now
-        return start
 
     def due(self, now: float) -> list[tuple[int, int]]:
         """What to send now, from one position to another; counts it as sent."""

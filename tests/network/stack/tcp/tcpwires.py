@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cluster.network.stack.tcp import events, states
+from cluster.network.stack.tcp import events, plain, states
 from cluster.network.stack.tcp.connection import Connection
 from cluster.network.stack.tcp.handshakes import Handshake
 from cluster.network.stack.tcp.segment import Segment
@@ -121,6 +121,7 @@ class Wires:
         raise AssertionError("segments without end, in no time")
 
     def _application(self, end: End, connection: Connection) -> None:
+        assert not connection.calm or plain.settled(connection), "calm, with something going on"
         if connection.state in (states.SYN_SENT, states.SYN_RECEIVED):
             return
         if end.to_send:
