@@ -37,7 +37,8 @@ class Connection:
         from cluster.client import channel, client, grpc_transport
 
         async with channel.connect(self.servers, self.tls) as connected:
-            transport = grpc_transport.GrpcTransport(connected)
+            several = len(self.servers) > 1
+            transport = grpc_transport.GrpcTransport(connected, others=several)
             async with client.Client(transport, manager=manager) as made:
                 yield made
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.client.election import Lease
 from cluster.launcher import faults
-from cluster.scheduler import config as configs
 from cluster.scheduler.queue.scheduling_queue import Timing
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def fields(loaded: "Loaded") -> dict[str, Any]:
         "profiles": loaded.profiles,
         "scheduler_name": loaded.profiles[0].scheduler_name,
         "timing": Timing(loaded.initial_backoff, loaded.maximum_backoff),
-        "lease": configs.Lease(
+        "lease": Lease(
             loaded.lease_name,
             loaded.lease_namespace,
             loaded.lease_duration,

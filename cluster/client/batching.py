@@ -2,9 +2,10 @@
 
 Coroutines that write in the same turn share a batch, and writes that arrive while the allowed
 number of batches is under way wait and share the next one: the busier the client, the larger its
-batches. An operation that would keep its batch waiting (for a webhook) is sent again alone. Batches
-start in the order of submission. Writes to one object never overtake each other:
-one whose object is in a batch under way waits for that batch's end.
+batches. Writes by different leases (`Operation.fence`) never share one. An operation that would
+keep its batch waiting (for a webhook) is sent again alone. Batches start in the order of
+submission. Writes to one object never overtake each other: one whose object is in a batch under way
+waits for that batch's end.
 """
 
 import asyncio
@@ -169,7 +170,8 @@ class Batcher:
                 held.append(entry)
                 continue
             size += len(entry.operation.body)
-            if batch and size > self._limits.size:
+            other = batch and entry.operation.fence is not batch[0].operation.fence
+            if other or (batch and size > self._limits.size):
                 self._queue.appendleft(entry)
                 break
             batch.append(entry)

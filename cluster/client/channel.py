@@ -30,6 +30,15 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
+_SEVERAL: tuple[tuple[str, Any], ...] = (
+    # With another server to go to, one that says nothing is given up within two seconds: a machine
+    # that is gone, or a process that is stopped, closes no connection.
+    ("grpc.keepalive_time_ms", 1_000),
+    ("grpc.keepalive_timeout_ms", 700),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelTls:
     """PEM bytes: the CA that signed the server, and the client's own certificate and key.
@@ -47,11 +56,13 @@ class ChannelTls:
 def connect(addresses: Sequence[str], tls: ChannelTls | None = None) -> Any:
     """A `grpc.aio.Channel` to the first of `addresses` that answers; close it when done.
 
+    It stays with that one until the connection is lost, and then takes the first that answers
+    again. With TLS each server's certificate must carry the name of the first address.
     An address is `host:port` or `unix:path`. ValueError where there is none, or where one of
     several is not an IP address with a port.
     """
     target = _target(addresses)
-    options = list(_OPTIONS)
+    options = [*(dict(_OPTIONS) | dict(_SEVERAL if len(addresses) > 1 else ())).items()]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
     if tls.server_name:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from cluster.api import errors, objects
-from cluster.api.operations import MERGE_PATCH, Operation, Verb
+from cluster.api.operations import MERGE_PATCH, Fence, Operation, Verb
 from cluster.client import batching, cause, decoding
 from cluster.client.transport import Event, Pushing, RawEvent, Transport
 
@@ -42,6 +42,8 @@ class Client:
     def __init__(self, transport: Transport, *, manager: str = "") -> None:
         self._transport = transport
         self._manager = manager
+        self.fence: Fence | None = None
+        """The lease by which the writer leads: writes are made only while it holds it."""
         send = transport.send if isinstance(transport, Pushing) else None
         self._batcher = batching.Batcher(transport.write, send=send)
 
@@ -235,7 +237,7 @@ class Client:
 
     def _stamped(self, operation: Operation) -> Operation:
         # Nobody hears what the API would warn of: it need not look for it.
-        return operation.stamped(cause.current(), self._manager, "Ignore")
+        return operation.stamped(cause.current(), self._manager, "Ignore", self.fence)
 
     async def _write(
         self, verb: Verb, resource: str, obj: objects.Object, subresource: str

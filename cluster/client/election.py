@@ -13,6 +13,17 @@ from cluster.api import timestamps
 JITTER_FACTOR = 1.2
 
 
+@dataclass(frozen=True)
+class Lease:
+    """Which Lease an election is about, and its times in seconds: those of a Config."""
+
+    name: str
+    namespace: str = "kube-system"
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Leader election for one Lease; durations in seconds. ValueError where they do not fit.
@@ -54,6 +65,11 @@ class Candidate:
     def holder(self) -> str:
         """Who holds the lease, as last seen; "" for nobody."""
         return self._seen.get("holderIdentity") or ""
+
+    @property
+    def term(self) -> int:
+        """How often the lease had changed hands when it was last seen (leaseTransitions)."""
+        return self._seen.get("leaseTransitions") or 0
 
     @property
     def leads(self) -> bool:

@@ -11,8 +11,13 @@ from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 from cluster.pb.cluster.v1 import resources_pb2_grpc as pb_grpc
 
+_encode = msgspec.json.Encoder().encode
 _CALL_SECONDS = 30.0
 _LIST_SECONDS = 60.0
+
+_AGAIN = 3
+"""How often a read is tried again whose server was lost."""
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 _EVENT_TYPES = {
     pb.Event.ADDED: "ADDED",
@@ -38,20 +43,22 @@ class GrpcTransport:
     """A `client.transport.Transport` over a channel. Calls wait for the connection to be ready.
 
     That wait counts towards the deadline of the call, so an apiserver that restarts is met again as
-    soon as it answers, and one that stays away gives errors.Timeout.
+    soon as it answers, and one that stays away gives errors.Timeout. With `others` the channel
+    leads to several servers: what was read of one that is lost is read again of the next, and what
+    became of writes to it is looked up (`client.lostanswers`).
     """
 
-    def __init__(self, channel: Any, *, deadline: float = _CALL_SECONDS) -> None:
+    def __init__(
+        self, channel: Any, *, deadline: float = _CALL_SECONDS, others: bool = False
+    ) -> None:
         self._stub: Any = pb_grpc.ResourcesStub(channel)
         self._deadline = deadline
+        self._others = others
 
     async def get(self, resource: str, namespace: str, name: str) -> Raw:
         """One object, as it is now."""
         request = pb.GetRequest(resource=resource, namespace=namespace, name=name)
-        try:
-            answer = await self._stub.Get(request, timeout=self._deadline, wait_for_ready=True)
-        except grpc.aio.AioRpcError as failure:
-            raise status_error(failure) from failure
+        answer = await self._asked(self._stub.Get, request)
         return Raw(answer.object.json, answer.object.revision)
 
     async def list(
@@ -66,15 +73,21 @@ class GrpcTransport:
             limit=limit,
             **{"continue": token},
         )
+        for left in range(_AGAIN, -1, -1):
+            try:
+                return await self._listed(request)
+            except grpc.aio.AioRpcError as failure:
+                if not (left and self._others and failure.code() in _LOST):
+                    raise status_error(failure) from failure
+        raise AssertionError("unreachable")
+
+    async def _listed(self, request: Any) -> RawPage:
         items: list[Raw] = []
         revision, rest = 0, ""
-        try:
-            stream = self._stub.List(request, timeout=_LIST_SECONDS, wait_for_ready=True)
-            async for chunk in stream:
-                items += [Raw(item.json, item.revision) for item in chunk.items]
-                revision, rest = chunk.revision, getattr(chunk, "continue")
-        except grpc.aio.AioRpcError as failure:
-            raise status_error(failure) from failure
+        stream = self._stub.List(request, timeout=_LIST_SECONDS, wait_for_ready=True)
+        async for chunk in stream:
+            items += [Raw(item.json, item.revision) for item in chunk.items]
+            revision, rest = chunk.revision, getattr(chunk, "continue")
         return RawPage(items, revision, rest)
 
     async def watch(
@@ -105,19 +118,38 @@ class GrpcTransport:
         request = pb.WriteRequest(
             operations=[_operation(operation) for operation in batch], prompt=len(batch) > 1
         )
+        fence = batch[0].fence if batch else None
+        metadata = ((operations.FENCE, _encode(fence)),) if fence is not None else None
         try:
-            answer = await self._stub.Write(request, timeout=self._deadline, wait_for_ready=True)
+            answer = await self._stub.Write(
+                request, timeout=self._deadline, wait_for_ready=True, metadata=metadata
+            )
         except grpc.aio.AioRpcError as failure:
+            if self._others and failure.code() in _LOST:
+                return await self._doubted(batch)
             raise status_error(failure) from failure
         return [_outcome(result) for result in answer.results]
+
+    async def _doubted(self, batch: Sequence[operations.Operation]) -> Sequence[Outcome]:
+        """What became of a batch whose answer was lost with its server."""
+        from cluster.client import lostanswers  # late: seldom needed
+
+        return await lostanswers.settled(batch, self)
+
+    async def _asked(self, method: Any, request: Any) -> Any:
+        """The answer to a read."""
+        for left in range(_AGAIN, -1, -1):
+            try:
+                return await method(request, timeout=self._deadline, wait_for_ready=True)
+            except grpc.aio.AioRpcError as failure:
+                if not (left and self._others and failure.code() in _LOST):
+                    raise status_error(failure) from failure
+        raise AssertionError("unreachable")
 
     async def read(self, path: str) -> bytes:
         """See `Transport.read`."""
         request = pb.ReadRequest(path=path)
-        try:
-            answer = await self._stub.Read(request, timeout=self._deadline, wait_for_ready=True)
-        except grpc.aio.AioRpcError as failure:
-            raise status_error(failure) from failure
+        answer = await self._asked(self._stub.Read, request)
         return bytes(answer.json)
 
 

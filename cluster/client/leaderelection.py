@@ -8,6 +8,7 @@ import structlog
 
 from cluster.aio import clock, tasks
 from cluster.api import errors, objects
+from cluster.api.operations import Fence
 from cluster.client.client import Client
 from cluster.client.election import JITTER_FACTOR, Candidate, Config
 
@@ -64,11 +65,19 @@ class LeaderElector:
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, run `lead` while it is renewed, and give it back.
 
+        From then on the client's writes are made only while the API knows this candidate as the
+        leader, in this term: those of a process that was stopped for long are refused when it goes
+        on (`Client.fence`).
+
         Returns when `lead` does. LostLeadership, with `lead` cancelled, where renewing failed for
         the renew deadline.
         """
         await self._acquire()
-        self._log.info("became leader")
+        config = self._config
+        self._client.fence = Fence(
+            config.namespace, config.name, config.identity, self._candidate.term
+        )
+        self._log.info("became leader", term=self._candidate.term)
         try:
             async with tasks.Group(f"{self._config.name}-leader") as group:
                 renewing = group.spawn(self._renew(), "renew")

@@ -1,6 +1,7 @@
 """The controller manager: shared informers, leader election, and all controllers."""
 
 import asyncio
+import dataclasses
 import functools
 import random as randomness
 from collections.abc import Callable
@@ -14,14 +15,13 @@ from cluster.controllers import catalog, customresources
 from cluster.controllers.config import Config
 from cluster.controllers.context import Context
 
-LEASE_NAMESPACE, LEASE_NAME = "kube-system", "kube-controller-manager"
-
 
 class ControllerManager:
     """Runs the controllers; while leader election is on, only as long as it leads.
 
-    `ready` is set once the caches are filled and the controllers run. It is not set while waiting
-    for the lease: `leading` tells that apart.
+    `ready` is set once the caches are filled and the controllers run; where a leader is elected,
+    from when it stands for that: as in Kubernetes, only the leader fills its caches. `leads` tells
+    that apart.
     """
 
     def __init__(
@@ -40,17 +40,21 @@ class ControllerManager:
         self._table = table if table is not None else resources.built_in()
         self._log = structlog.get_logger().bind(component="controller-manager")
         self.ready = asyncio.Event()
+        self.leads = False
 
     async def run(self) -> None:
         """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
         config = leaderelection.Config(
-            namespace=LEASE_NAMESPACE, name=LEASE_NAME, identity=self._config.identity
+            identity=self._config.identity, **dataclasses.asdict(self._config.lease)
         )
         elected = config if self._config.leader_elect else None
+        if elected is not None:
+            self.ready.set()
         try:
             await leaderelection.run(self._lead, elected, self._client, self._clock, self._random)
         finally:
             self.ready.clear()
+            self.leads = False
 
     async def _lead(self) -> None:
         informers = informer.Informers(self._client, self._random)
@@ -66,6 +70,7 @@ class ControllerManager:
             for name, kept in zip(factories, running, strict=True):
                 log = self._log.bind(controller=name)
                 group.spawn(supervision.keep(kept.run, random=self._random, log=log), name)
+            self.leads = True
             self.ready.set()
             self._log.info("controllers started", controllers=list(factories))
 

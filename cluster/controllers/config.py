@@ -1,10 +1,11 @@
 """What a controller manager is told when it is built. Defaults are kube-controller-manager's."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cluster.api.tokens.keys import SigningKey
+from cluster.client.election import Lease
 
 if TYPE_CHECKING:
     from cluster.controllers.certificates.authority import Authority
@@ -38,6 +39,8 @@ class Config:
     """Names this process in leader election."""
     leader_elect: bool = False
     """Whether to hold the lease before starting the controllers."""
+    lease: Lease = field(default_factory=lambda: Lease("kube-controller-manager"))
+    """Which one."""
     controllers: tuple[str, ...] = ("*",)
     """Which to run: `*` for all, `name` for one more, `-name` for one less."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import functools
 import random as randomness
 
 import structlog
@@ -17,7 +18,7 @@ from cluster.scheduler.worker import Worker
 class Scheduler:
     """Binds pods to nodes; while leader election is on, only as long as it leads.
 
-    `ready` is set once the caches are filled and pods are scheduled.
+    `ready` is set once the caches are filled and pods are scheduled, or it stands for election.
     """
 
     def __init__(
@@ -40,13 +41,25 @@ class Scheduler:
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until cancelled. leaderelection.LostLeadership: start again to stand again."""
+        """Serve until cancelled. leaderelection.LostLeadership: start again to stand again.
+
+        A standby fills its caches, too, as kube-scheduler's does: it can begin at once.
+        """
         config = leaderelection.Config(
             identity=self._config.identity, **dataclasses.asdict(self._config.lease)
         )
         elected = config if self._config.leader_elect else None
         try:
-            await leaderelection.run(self._lead, elected, self._client, self._clock, self._random)
+            async with tasks.Group("scheduler") as group:
+                events, work = self._built()
+                informers = informer.Informers(self._client, self._random)
+                work.follow(informers)
+                informers.start(group)
+                await informers.synced()
+                if elected is not None:
+                    self.ready.set()
+                lead = functools.partial(self._lead, group, events, work)
+                await leaderelection.run(lead, elected, self._client, self._clock, self._random)
         finally:
             self.ready.clear()
             self._worker = None
@@ -64,7 +77,7 @@ class Scheduler:
         """Whether it schedules pods now."""
         return self._worker is not None and self.ready.is_set()
 
-    async def _lead(self) -> None:
+    def _built(self) -> tuple[reporting.Recorders, Worker]:
         events = reporting.Recorders(
             {
                 one.scheduler_name: recorder.Recorder(
@@ -85,15 +98,13 @@ class Scheduler:
             history=self._history,
             events=events,
         )
+        return events, work
+
+    async def _lead(self, group: tasks.Group, events: reporting.Recorders, work: Worker) -> None:
+        for name, one in events.named.items():
+            group.spawn(one.run(), f"events/{name}")
+        group.spawn(work.reporter.run(), "conditions")
         self._worker = work
-        informers = informer.Informers(self._client, self._random)
-        work.follow(informers)
-        async with tasks.Group("scheduler") as group:
-            for name, one in events.named.items():
-                group.spawn(one.run(), f"events/{name}")
-            group.spawn(work.reporter.run(), "conditions")
-            informers.start(group)
-            await informers.synced()
-            self.ready.set()
-            self._log.info("scheduling", scheduler=self._config.scheduler_name)
-            await work.run(group)
+        self.ready.set()
+        self._log.info("scheduling", scheduler=self._config.scheduler_name)
+        await work.run(group)

@@ -4,20 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.client.election import Lease
 from cluster.scheduler.configuration.settings import ProfileSettings
 from cluster.scheduler.pods import DEFAULT_SCHEDULER_NAME
 from cluster.scheduler.queue.scheduling_queue import Timing
-
-
-@dataclass(frozen=True)
-class Lease:
-    """The Lease of leader election; see client.election.Config."""
-
-    name: str = "kube-scheduler"
-    namespace: str = "kube-system"
-    lease_duration: float = 15.0
-    renew_deadline: float = 10.0
-    retry_period: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,7 @@ class Config:
     """Names this process in leader election."""
     leader_elect: bool = False
     """Whether to hold the lease before scheduling."""
-    lease: Lease = field(default_factory=Lease)
+    lease: Lease = field(default_factory=lambda: Lease("kube-scheduler"))
     """Which one."""
     timing: Timing = field(default_factory=Timing)
     """Backoff and retries."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.api.tokens import keys
-from cluster.cli import connection, flags, process
+from cluster.cli import connection, electionflags, flags, process
 from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
 from cluster.controllers import config as configs
 
@@ -87,6 +87,7 @@ _SETTINGS = (
 @click.command("controller-manager")
 @connection.options
 @flags.settings(configs.Config, *_SETTINGS)
+@electionflags.options
 @flags.option("root-ca-file", "CA that every namespace is told, in PEM.", connection.FILE)
 @flags.option(
     "service-account-private-key-file",
@@ -116,6 +117,7 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
         except ValueError as error:
             raise click.UsageError(str(error)) from error
     identity = values.pop("identity")
+    lease = electionflags.from_flags(values, configs.Config().lease)
     root_ca = authority.read_text() if authority else ""
 
     key = _key(values.pop("service_account_private_key_file"))
@@ -126,6 +128,7 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     def make(**fields: Any) -> configs.Config:
         return configs.Config(
             identity=identity,
+            lease=lease,
             kubernetes_version=version,
             root_ca=root_ca,
             service_account_key=key,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cluster.cli import connection, flags, process, schedulerconfig, servertls
+from cluster.cli import connection, electionflags, flags, process, schedulerconfig, servertls
 from cluster.cli.flags import BOOLEAN, DURATION, NUMBER, TEXT, Setting
 from cluster.scheduler import config as configs
 
@@ -38,6 +38,7 @@ class _Commands(click.Group):
 @connection.options
 @flags.option("config", "KubeSchedulerConfiguration file: profiles, plugins.", connection.FILE)
 @flags.settings(configs.Config, *_SETTINGS)
+@electionflags.options
 @flags.option("listen", "Where attempts are explained (kubemu explain): unix:/path or host:port.")
 @servertls.options
 @flags.identity
@@ -68,6 +69,7 @@ def scheduler(context: click.Context, /, log_level: str, log_format: str, **valu
         )
     identity = values.pop("identity")
     given = schedulerconfig.fields(loaded) if loaded is not None else {}
+    given["lease"] = electionflags.from_flags(values, given.get("lease") or configs.Config().lease)
 
     def make(**fields: Any) -> configs.Config:
         return configs.Config(**{"identity": identity, **given, **fields})
