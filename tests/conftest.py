@@ -16,6 +16,7 @@ hypothesis.settings.load_profile("kubemu")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests as well")
     parser.addoption("--clients", action="store_true", help="try every version of each client")
+    parser.addoption("--compose", action="store_true", help="run the tests of docker-compose.yml")
     parser.addoption("--manifests", type=pathlib.Path, help="a folder of manifests to apply")
     parser.addoption(
         "--manifests-within", type=float, default=90.0, help="seconds until their pods are Ready"
@@ -26,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for flag, mark, reason in (
         ("--slow", "slow", "slow: runs with --slow"),
+        ("--compose", "compose", "docker-compose.yml: runs with --compose"),
         ("--clients", "every_version", "a version between: runs with --clients"),
     ):
         if config.getoption(flag):
