@@ -64,6 +64,7 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "runtime": Lazy("components.runtime:runtime", "The machine and container runtime."),
         "kube-proxy": Lazy("components.kube_proxy:kube_proxy", "Services on a node."),
         "registry": Lazy("components.registry:registry", "A registry of images."),
+        "balancer": Lazy("components.balancer:balancer", "A TCP balancer before API servers."),
     },
     "Images": {
         "image": Lazy("commands.image.group:image", "Build, pull, push, load, save, list images."),
