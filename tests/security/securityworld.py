@@ -161,24 +161,25 @@ def lets_in(outside: Outside, context: ssl.SSLContext) -> bool:
 def answer(tls: ssl.SSLSocket, seconds: float = 10.0) -> Answer:
     """Read an answer: to the end of its body where that is told, else to the connection's end."""
     tls.settimeout(seconds)
-    got = b""
+    got, wanted = bytearray(), -1
     with contextlib.suppress(OSError):
-        while not _whole(got):
+        while wanted < 0 or len(got) < wanted:
             data = tls.recv(1 << 16)
             if not data:
                 break
             got += data
-    head, _, body = got.partition(b"\r\n\r\n")
+            if wanted < 0:
+                wanted = _length(bytes(got))
+    head, _, body = bytes(got).partition(b"\r\n\r\n")
     words = head.split(None, 2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     return Answer(status, head.decode(errors="replace"), body)
 
 
-def _whole(got: bytes) -> bool:
-    head, mark, body = got.partition(b"\r\n\r\n")
-    if not mark:
-        return False
-    for line in head.lower().split(b"\r\n"):
+def _length(got: bytes) -> int:
+    """How long an answer is, head and body; -1: not told, or not yet."""
+    head, mark, _ = got.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n") if mark else ():
         if line.startswith(b"content-length:"):
-            return len(body) >= int(line.partition(b":")[2])
-    return False
+            return len(head) + 4 + int(line.partition(b":")[2])
+    return -1

@@ -217,8 +217,13 @@ class Request(web.BaseRequest):
     exchange: Exchange | None = None
     patience: float = 0.0
     """Seconds that its body may take; 0: what `requests` says."""
+    garbled: bool = False
+    """Whether its body comes in an encoding that nobody here unpacks."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         exchange, self.exchange = self.exchange, None  # no cycle is left to the collector
         if exchange is not None:
             exchange.prepare(response)
+        if self.garbled:
+            response.force_close()
+            response.headers["Connection"] = "close"

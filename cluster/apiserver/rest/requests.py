@@ -118,6 +118,8 @@ async def arrived(http: web.BaseRequest) -> None:
 
 
 async def _read(http: web.BaseRequest) -> bytes:
+    if getattr(http, "garbled", False):
+        raise errors.BadRequest("the body of the request is in an unsupported transfer encoding")
     length = http.content_length
     if length is not None and length > bodies.MAX_BODY:
         raise too_large()

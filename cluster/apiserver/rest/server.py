@@ -337,7 +337,15 @@ class _Server(web.Server):
             client_max_size=bodies.MAX_BODY,
         )
         request.patience = self.patience
+        if message.chunked and _layered(message):
+            request.garbled = True
+            protocol.refused("malformed request")  # type: ignore[attr-defined]
         return request
+
+
+def _layered(message: http_parser.RawRequestMessage) -> bool:
+    """Whether a body is packed in more than chunks: others might see another end of it."""
+    return message.headers.getall("Transfer-Encoding") != ["chunked"]
 
 
 def _paths(checks: Mapping[str, Mapping[str, health.Check]]) -> Iterator[str]:
