@@ -1,4 +1,8 @@
-"""Events go an hour after they were last written (--event-ttl of kube-apiserver)."""
+"""Events go an hour after they were last written (--event-ttl of kube-apiserver).
+
+Beyond so many the oldest go before that, for events are memory here: in an hour of 50 new pods a
+second they would be a million.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -14,6 +18,7 @@ from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.events import Event
 
 EVENT_SECONDS = 3600.0
+MOST_EVENTS = 65_536
 _EVERY = 60.0
 _TOGETHER = 500
 
@@ -29,11 +34,13 @@ class Expiry:
         self._loading = False
         self._written = OrderedDict(sorted(self._written.items(), key=lambda item: item[1][0]))
 
-    def due(self, seconds: float, now: float) -> list[Entry]:
-        """The events that were last written `seconds` ago or earlier."""
+    def due(self, seconds: float, now: float, most: int = MOST_EVENTS) -> list[Entry]:
+        """The events that were last written `seconds` ago or earlier, and what is beyond `most`."""
+        beyond = len(self._written) - most
         found: list[Entry] = []
         for written, entry in self._written.values():
-            if written > now - seconds or len(found) == _TOGETHER:
+            late = written <= now - seconds or len(found) < beyond
+            if not late or len(found) == _TOGETHER:
                 break
             found.append(entry)
         return found
@@ -46,11 +53,13 @@ class Expiry:
             self._written[event.entry.key] = now, event.entry
             self._written.move_to_end(event.entry.key)
 
-    async def run(self, seconds: float = EVENT_SECONDS) -> None:
-        """Delete what was last written `seconds` ago, once a minute, until cancelled."""
+    async def run(self, seconds: float = EVENT_SECONDS, most: int = MOST_EVENTS) -> None:
+        """Once a minute delete what was last written `seconds` ago, and the oldest beyond `most`,
+        until cancelled.
+        """
         log = structlog.get_logger().bind(component="apiserver")
         while True:
-            due = self.due(seconds, self._registry.clock.now())
+            due = self.due(seconds, self._registry.clock.now(), most)
             results = await self._registry.write(
                 [_deletion(entry) for entry in due], bootstrap.USER
             )

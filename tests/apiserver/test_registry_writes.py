@@ -423,3 +423,28 @@ def test_events_go_an_hour_after_they_were_last_written():
         world.group.cancel()
 
     run(test)
+
+
+def test_the_oldest_events_go_early_where_there_are_too_many():
+    def event(number):
+        about = {"kind": "Pod", "namespace": "default", "name": "web"}
+        return {
+            "metadata": {"name": f"e{number}"}, "involvedObject": about,
+            "lastTimestamp": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+
+    async def test(world):
+        world.group.spawn(expiry.Expiry(world.registry).run(3600, most=3), "expiry")
+        for number in range(3):
+            await world.create("events", event(number))
+        await asyncio.sleep(100)
+        await world.patch("events", "e0", {"reason": "Stopped"})
+        assert len((await world.registry.list("events")).items) == 3
+        for number in range(3, 5):
+            await world.create("events", event(number))
+        await asyncio.sleep(100)
+        left = [entry.name for entry in (await world.registry.list("events")).items]
+        assert left == ["e0", "e3", "e4"]
+        world.group.cancel()
+
+    run(test)
