@@ -41,6 +41,12 @@ class RestTransport:
         items = [_raw(each) for each in listed.get("items") or ()]
         return RawPage(items, int(listed["metadata"]["resourceVersion"]))
 
+    async def listed_at(self, resource: str, namespace: str, revision: int) -> Sequence[Any]:
+        """The objects as they were at a revision. errors.Expired."""
+        query = f"?resourceVersion={revision}&resourceVersionMatch=Exact"
+        listed = await self._ask("GET", _path(resource, namespace) + query)
+        return listed.get("items") or []
+
     async def watch(
         self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
     ) -> AsyncGenerator[Sequence[RawEvent], None]:
@@ -111,6 +117,13 @@ def _event(told: Any) -> RawEvent:
 @asynccontextmanager
 async def client(config: Path, manager: str) -> AsyncIterator[Client]:
     """A client of the REST server that a kubeconfig names, with connections of its own."""
+    async with transport(config) as reached, Client(reached, manager=manager) as made:
+        yield made
+
+
+@asynccontextmanager
+async def transport(config: Path) -> AsyncIterator[RestTransport]:
+    """The way to that server."""
     access = kubeconfig.access(config)
     tls = ssl.create_default_context(cadata=access.authority.decode())
     with tempfile.NamedTemporaryFile() as pair:
@@ -118,8 +131,5 @@ async def client(config: Path, manager: str) -> AsyncIterator[Client]:
         pair.flush()
         tls.load_cert_chain(pair.name)
     connector = aiohttp.TCPConnector(ssl=tls)
-    async with (
-        aiohttp.ClientSession(connector=connector, read_bufsize=_LINE) as session,
-        Client(RestTransport(session, access.server), manager=manager) as made,
-    ):
-        yield made
+    async with aiohttp.ClientSession(connector=connector, read_bufsize=_LINE) as session:
+        yield RestTransport(session, access.server)

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from chaosrounds.looking import Runtimes
+from chaosrounds.store import Book
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
 from cluster.api import errors, objects
@@ -23,7 +24,7 @@ from cluster.chaos.checking import (
     story,
     watches,
 )
-from cluster.chaos.checking.history import NEVER, History, Verb
+from cluster.chaos.checking.history import NEVER, History
 from cluster.chaos.checking.linearizability import Verdict
 from cluster.chaos.hammer import registers
 from cluster.chaos.hammer.registers import Hammer
@@ -66,7 +67,7 @@ class Bench:
     watchers: Sequence[Watcher]
     runtimes: Runtimes
     sightings: list[pods.Sighting]
-    acknowledged: dict[int, ordering.Fact] = field(default_factory=dict)
+    book: Book
     clock: clocks.Clock = field(default_factory=clocks.SystemClock)
 
     @property
@@ -178,12 +179,8 @@ async def _last_reads(hammer: Hammer, report: Report) -> None:
 async def _judge(bench: Bench, history: History, report: Report) -> None:
     """Judge the round's calls, and what the watchers were told since they began."""
     calls, faults = history.calls, report.faults
-    for call in calls:
-        if call.acknowledged and call.revision and call.verb is not Verb.DELETE:
-            bench.acknowledged[call.revision] = ordering.Fact(call.key, call.value)
-    newest = max((call.revision for call in calls if call.acknowledged), default=0)
-    await _catch_up(bench, newest, faults)
-    facts = watches.facts([each.watch for each in bench.watchers])
+    await _catch_up(bench, faults)
+    facts = await bench.book.read()
     faults += ordering.real_time(calls)
     faults += ordering.lost(calls, facts)
     for found in linearizability.check(ordering.settled(calls, facts)):
@@ -191,12 +188,17 @@ async def _judge(bench: Bench, history: History, report: Report) -> None:
             told = "\n  ".join(story.told(story.smallest(found.calls)))
             faults.append(f"{found.key} is {found.verdict.value}:\n  {told}")
     for each in bench.watchers:
-        faults += watches.check(each.watch, facts | bench.acknowledged)
+        faults += watches.check(each.watch, facts)
     faults += pods.moved(bench.sightings)
     faults += bench.runtimes.twice
 
 
-async def _catch_up(bench: Bench, newest: int, faults: list[str]) -> None:
+async def _catch_up(bench: Bench, faults: list[str]) -> None:
+    """Wait until the watchers have heard of a write of now, and so of all that was before."""
+    mark = {"metadata": {"generateName": "mark-", "namespace": NAMESPACE}}
+    made = await bench.steady.create(registers.RESOURCE, mark)
+    await bench.steady.delete(registers.RESOURCE, objects.name(made), NAMESPACE)
+    newest = registers.revision_of(made)
     end = time.monotonic() + _CATCH_UP_SECONDS
     while True:
         behind = [each.watch.name for each in bench.watchers if not each.caught_up(newest)]

@@ -16,6 +16,7 @@ from random import Random
 from chaosrounds import rest, rounds
 from chaosrounds.looking import Runtimes
 from chaosrounds.rounds import Bench, Report
+from chaosrounds.store import Book
 from cluster.aio import tasks
 from cluster.api import errors
 from cluster.chaos.hammer.watching import Watcher
@@ -81,7 +82,9 @@ async def _play(
             Watcher(clients[at], name, rounds.NAMESPACE, Random(at))
             for at, name in ((3, "grpc"), (6, "rest"))
         ]
-        bench = Bench(control, [*clients[:3], *clients[4:6]], watchers, runtimes, [])
+        asking = await stack.enter_async_context(rest.transport(folder.kubeconfig))
+        book = Book(asking, rounds.NAMESPACE, [each.watch for each in watchers])
+        bench = Bench(control, [*clients[:3], *clients[4:6]], watchers, runtimes, [], book)
         for each in watchers:
             group.spawn(each.run(), each.watch.name)
         group.spawn(rounds.sight(clients[3], bench.sightings), "sight")
