@@ -74,5 +74,6 @@ class ClockMarks:
             request = pb.TxnRequest(success=[pb.RequestOp(request_put=put)])
             try:
                 await self._members.ask("Txn", request)
+                self._hearing.marked = ours, now
             except Unavailable as error:
                 _log.warning("the time of a revision was not noted", error=str(error))

@@ -21,8 +21,8 @@ class Future(Exception):
 
 NO_SPACE = (
     "etcd has no space left (alarm NOSPACE: its file has reached --quota-backend-bytes), so it "
-    "takes no writes: compact (kubemu store compact), defragment (kubemu store defrag), then end "
-    "the alarm (etcdctl alarm disarm, or kubemu store defrag --disarm)"
+    "takes no writes: compact it (kubemu store compact), then defragment it (kubemu store defrag), "
+    "which ends the alarm, too"
 )
 _TOO_LARGE = "the object is too large for etcd (its --max-request-bytes, 1.5 MiB where not told)"
 

@@ -91,3 +91,14 @@ async def check(members: Members) -> None:
         raise Unavailable(faults.NO_SPACE)
     if pb.CORRUPT in kinds:
         raise Unavailable("etcd says that a member's data is damaged (alarm CORRUPT)")
+
+
+async def disarm(members: Members) -> None:
+    """End the alarm NOSPACE of all members."""
+    alarms = (await members.ask("Alarm", pb.AlarmRequest(action=pb.AlarmRequest.GET))).alarms
+    for alarm in alarms:
+        if alarm.alarm == pb.NOSPACE:
+            end = pb.AlarmRequest(
+                action=pb.AlarmRequest.DEACTIVATE, memberID=alarm.memberID, alarm=pb.NOSPACE
+            )
+            await members.ask("Alarm", end)

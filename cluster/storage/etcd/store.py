@@ -130,7 +130,8 @@ class EtcdStorage:
 
     async def defragment(self) -> tuple[int, int]:
         """See `Storage.defragment`. One member after the other, so that the others answer; sizes
-        are those of all files together.
+        are those of all files together. The alarm NOSPACE is ended; etcd raises it again where
+        there is still no space.
         """
         before = after = 0
         for member in self._members().every:
@@ -142,6 +143,7 @@ class EtcdStorage:
                 after += status.dbSize
             except (faults.Unanswered, faults.Refused) as error:
                 raise Unavailable(f"{member.server} was not defragmented: {error}") from error
+        await reading.disarm(self._members())
         return before, after
 
     async def kept(self) -> Kept:
