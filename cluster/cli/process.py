@@ -2,7 +2,7 @@
 
 SIGTERM and SIGINT end it in order, with exit code 0; a start that fails is told in one sentence,
 with exit code 1. Readiness is told to `NOTIFY_SOCKET` as sd_notify(3) has it, so that our
-supervisor and systemd both understand.
+supervisor and systemd both understand. SIGUSR1 lets it log how many tasks it has.
 """
 
 import asyncio
@@ -98,13 +98,16 @@ async def serve(*components: Component) -> None:
         group.spawn(_tell_when_ready(components), "readiness")
 
 
-def notify(text: str) -> None:
-    """Tell the supervisor something, in the form of sd_notify(3); nothing where there is none."""
+def notify(text: str, pid: int = 0) -> None:
+    """Tell the supervisor something, in the form of sd_notify(3); nothing where there is none.
+
+    `pid` is the process that it is about, 0: this one.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     name = os.environ.get("KUBEMU_PROCESS", "")
-    message = f"{text}\nMAINPID={os.getpid()}\nKUBEMU_PROCESS={name}"
+    message = f"{text}\nMAINPID={pid or os.getpid()}\nKUBEMU_PROCESS={name}"
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
@@ -130,6 +133,7 @@ async def _main(story: Awaitable[None]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGUSR1, _tell_of_tasks)
     try:
         await story
     except asyncio.CancelledError:
@@ -140,6 +144,12 @@ async def _main(story: Awaitable[None]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place that can tell of it
         return _failed(error)
     return 0
+
+
+def _tell_of_tasks() -> None:
+    from cluster.cli import census
+
+    census.tell()
 
 
 def _failed(error: Exception) -> int:

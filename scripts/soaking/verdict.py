@@ -1,0 +1,73 @@
+"""Whether a process has grown: the last quarter of what was measured against the first, by medians.
+
+What is measured begins after the warm-up, when all that is bounded has reached its bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from soaking.sampling import Sample
+
+MEMORY = 0.05
+"""How much of its memory a process may grow by, as a share."""
+_FLAT = 0.05
+_FEW = 10
+"""Descriptors and tasks come and go with the load: so many more are no leak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one process between the first and the last quarter, by medians."""
+
+    name: str
+    pss: tuple[float, float]
+    private: tuple[float, float]
+    rss: tuple[float, float]
+    descriptors: tuple[float, float]
+    tasks: tuple[float, float] | None
+    restarted: bool
+
+    @property
+    def growth(self) -> float:
+        """Of its proportional set size, as a share: 0.05 is five percent."""
+        return self.pss[1] / self.pss[0] - 1
+
+    @property
+    def faults(self) -> list[str]:
+        """What should not be, in words."""
+        found = []
+        if self.restarted:
+            found.append("it died and was started again")
+        if self.pss[1] > self.pss[0] * (1 + MEMORY):
+            found.append(f"its memory grew by {self.growth:.1%}")
+        if not _flat(self.descriptors):
+            found.append("its descriptors grew from {:.0f} to {:.0f}".format(*self.descriptors))
+        if self.tasks and not _flat(self.tasks):
+            found.append("its tasks grew from {:.0f} to {:.0f}".format(*self.tasks))
+        return found
+
+
+def judge(name: str, samples: Sequence[Sample]) -> Verdict | None:
+    """The verdict on one process, from samples after the warm-up; None where these are too few."""
+    if len(samples) < 4:
+        return None
+    quarter = len(samples) // 4
+    first, last = samples[:quarter], samples[-quarter:]
+    tasks = None
+    if all(sample.tasks is not None for sample in (*first, *last)):
+        tasks = (median(s.tasks or 0 for s in first), median(s.tasks or 0 for s in last))
+    return Verdict(
+        name,
+        (median(s.pss for s in first), median(s.pss for s in last)),
+        (median(s.private for s in first), median(s.private for s in last)),
+        (median(s.rss for s in first), median(s.rss for s in last)),
+        (median(s.descriptors for s in first), median(s.descriptors for s in last)),
+        tasks,
+        len({sample.pid for sample in samples}) > 1,
+    )
+
+
+def _flat(before_and_after: tuple[float, float]) -> bool:
+    before, after = before_and_after
+    return after <= before * (1 + _FLAT) + _FEW
