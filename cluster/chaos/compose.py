@@ -1,0 +1,152 @@
+"""A cluster of `docker compose`: its services are found and hurt by the `docker` command.
+
+Containers are found by the labels that Compose (v1 and v2) gives them, so it does not matter which
+of the two started them, nor by which files.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cluster.chaos import acts, reaching
+from cluster.chaos.acts import Act
+from cluster.chaos.reaching import Doors
+from cluster.chaos.targets import Member
+from cluster.chaos.world import Unable
+from cluster.client.client import Client
+
+_DOCKER_WITHIN: Final = 60.0
+_OF_NODE: Final = re.compile(r"(runtime|kubelet|kube-proxy)-(.+)")
+_OF_PLANE: Final = re.compile(
+    r"(apiserver|scheduler|controller-manager|etcd|balancer|registry)(-\d+)?"
+)
+_SOCKET: Final = "unix:/var/lib/kubemu/runtime.sock"
+"""Where a runtime listens in its container, as docker-compose.yml has it."""
+
+
+async def docker(*arguments: str, given: bytes = b"") -> bytes:
+    """What a docker command writes. Unable, with what it complains of."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "docker", *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise Unable("there is no docker command on this machine") from None
+    try:
+        async with asyncio.timeout(_DOCKER_WITHIN):
+            out, complaint = await process.communicate(given)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        said = f"docker {' '.join(arguments[:2])}"
+        raise Unable(f"{said} took longer than {_DOCKER_WITHIN:g} s") from None
+    if process.returncode:
+        raise Unable(f"docker: {complaint.decode(errors='replace').strip()}")
+    return out
+
+
+def member(service: str, state: str) -> Member | None:
+    """What a service is; None where it is no process of the cluster."""
+    running, paused = state in ("running", "paused"), state == "paused"
+    of_node = _OF_NODE.fullmatch(service)
+    if of_node:
+        return Member(service, of_node[1], f"node-{of_node[2]}", running, paused)
+    of_plane = _OF_PLANE.fullmatch(service)
+    return Member(service, of_plane[1], "", running, paused) if of_plane else None
+
+
+class ComposeWorld:
+    """See `world.World`. `folder` is where the project's file is."""
+
+    kind = "compose"
+
+    def __init__(self, folder: str, client: Client, doors: Doors) -> None:
+        self.name = folder.rstrip("/").rpartition("/")[2] or folder
+        self.client = client
+        self._folder = folder
+        self._doors = doors
+        self._containers: dict[str, str] = {}
+        """Their ids, by service."""
+
+    async def members(self) -> list[Member]:
+        """See `World.members`."""
+        label = f"label=com.docker.compose.project.working_dir={self._folder}"
+        listed = await docker(
+            "ps", "--all", "--no-trunc", "--filter", label, "--format", "{{json .}}"
+        )
+        found = []
+        for line in _objects(listed):
+            labels = dict(one.partition("=")[::2] for one in str(line.get("Labels", "")).split(","))
+            service = labels.get("com.docker.compose.service", "")
+            made = member(service, str(line.get("State", "")))
+            if made is not None:
+                self._containers[service] = str(line["ID"])
+                found.append(made)
+        if not found:
+            raise Unable(f"there are no containers of a compose project in {self._folder}")
+        return sorted(found, key=lambda one: (one.node, one.name))
+
+    async def do(self, act: Act) -> None:
+        """See `World.do`."""
+        if act.op in (acts.FAULTS, acts.DISK):
+            await self._doors.set_faults(act)
+            return
+        if act.op == acts.LINKS:
+            await self._set_links(act)
+            return
+        container = await self._container(act.member)
+        for command in commands(act, container):
+            try:
+                await docker(*command)
+            except Unable as error:
+                if not _so_already(str(error)):
+                    raise
+
+    async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
+        """See `World.ask`."""
+        return await reaching.ask(address, port, request, within)
+
+    async def _set_links(self, act: Act) -> None:
+        """By a command in the container, whose runtime listens to nobody outside of it."""
+        service = act.member.replace("node-", "runtime-", 1)
+        container = await self._container(service)
+        told = json.dumps(acts.document(act))
+        await docker("exec", container, "kubemu", "chaos", "links", f"--endpoint={_SOCKET}", told)
+
+    async def _container(self, service: str) -> str:
+        if service not in self._containers:
+            await self.members()
+        if service not in self._containers:
+            raise Unable(f"there is no service {service}")
+        return self._containers[service]
+
+
+def commands(act: Act, container: str) -> Sequence[Sequence[str]]:
+    """The docker commands that carry an act out. Unable."""
+    match act.op:
+        case acts.STOP | acts.START | acts.PAUSE | acts.RESTART:
+            return [[act.op, container]]
+        case acts.KILL:
+            # What docker kills it does not start again by itself, as a supervisor would.
+            return [["kill", container], ["start", container]]
+        case acts.RESUME:
+            return [["unpause", container]]
+        case acts.SLOW:
+            cpus = "0" if act.cpu >= 1 else f"{act.cpu:.2f}"
+            return [["update", "--cpus", cpus, container]]
+    raise Unable(f"a compose cluster does not know how to {act.op}")
+
+
+def _so_already(complaint: str) -> bool:
+    return any(said in complaint for said in ("is already paused", "is not paused"))
+
+
+def _objects(text: bytes) -> list[dict[str, Any]]:
+    """Lines of JSON; older docker knows no `json` and writes Go's form, which is no JSON."""
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise Unable("this docker does not list containers as JSON: it is too old") from error

@@ -1,0 +1,83 @@
+"""What became of each fault: how long after it the cluster noticed, acted, and was well again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cluster.chaos import experiment as ex
+from cluster.chaos import observing
+from cluster.chaos.observing import Event
+
+
+@dataclass(slots=True)
+class Span:
+    """A fault as it was done: from `began` to `ended` (None: it was not undone).
+
+    `error` says why it could not be done, or undone.
+    """
+
+    number: int
+    action: str
+    whom: str
+    targets: tuple[str, ...]
+    began: float
+    ended: float | None = None
+    error: str = ""
+    marks: dict[str, float] = field(default_factory=dict)
+    """Seconds after `began`, by mark; `recovered` after `ended`."""
+
+
+def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event]) -> None:
+    """Fill in the marks of faults. What happens is put down to the fault that began last.
+
+    `held` are the times at which all states were lost (LOST) and held again (HELD).
+    """
+    for position, span in enumerate(spans):
+        end = spans[position + 1].began if position + 1 < len(spans) else float("inf")
+        mine = [event for event in events if span.began <= event.at < end]
+        for mark, kinds in (
+            (ex.DETECTED, observing.SIGNS),
+            (ex.NOT_READY, (observing.NODE_LOST,)),
+            (ex.EVICTED, (observing.EVICTED,)),
+        ):
+            first = _first(mine, kinds)
+            if first is not None:
+                span.marks[mark] = first - span.began
+        moved = _rescheduled(mine)
+        if moved is not None:
+            span.marks[ex.RESCHEDULED] = moved - span.began
+        well = _recovered(span, held, end)
+        if well is not None:
+            span.marks[ex.RECOVERED] = well
+
+
+def _first(events: Iterable[Event], kinds: Sequence[str]) -> float | None:
+    return next((event.at for event in events if event.kind in kinds), None)
+
+
+def _rescheduled(events: Sequence[Event]) -> float | None:
+    """When as many pods had been replaced as were evicted."""
+    open_, last = 0, None
+    for event in events:
+        if event.kind == observing.EVICTED:
+            open_ += 1
+            last = None
+        elif event.kind == observing.REPLACED and open_:
+            open_ -= 1
+            if not open_:
+                last = event.at
+    return last
+
+
+def _recovered(span: Span, held: Sequence[Event], end: float) -> float | None:
+    """How long after it was undone all was well for good, until the next fault; 0: it was then."""
+    if span.ended is None:
+        return None
+    well: float | None = span.ended
+    for event in held:
+        if event.at >= end:
+            break
+        if event.kind == observing.LOST:
+            well = None
+        elif well is None:
+            well = max(event.at, span.ended)
+    return None if well is None else well - span.ended

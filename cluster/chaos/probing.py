@@ -1,0 +1,109 @@
+"""Requests of probes: sent at their rate, whatever became of those before, and counted."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from cluster.aio import tasks
+from cluster.api import errors, objects
+from cluster.chaos import experiment as ex
+from cluster.chaos.asking import Tally
+from cluster.chaos.observing import Observer
+from cluster.chaos.world import World
+
+_MOST_UNDER_WAY: Final = 500
+_LOOK_AGAIN: Final = 0.2
+
+
+class Prober:
+    """Sends the requests of one probe. `tally` may be replaced: what was before is forgotten."""
+
+    def __init__(
+        self, probe: ex.Probe, world: World, observer: Observer, now: Callable[[], float]
+    ) -> None:
+        self.probe = probe
+        self.tally = Tally()
+        self.last_failure = float("-inf")
+        self._world = world
+        self._observer = observer
+        self._now = now
+        self._port = 0
+        self._turn = 0
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        if self.probe.kind == ex.HTTP:
+            await self._find_port()
+        loop = asyncio.get_running_loop()
+        async with tasks.Group(f"probe {self.probe.name}") as group:
+            due = loop.time()
+            while True:
+                if len(group) < _MOST_UNDER_WAY:
+                    group.spawn(self._one(), "request")
+                due = max(due + 1 / self.probe.rate, loop.time() - 1.0)
+                await asyncio.sleep(max(due - loop.time(), 0.0))
+
+    async def _one(self) -> None:
+        began = self._now()
+        tally = self.tally
+        error = ""
+        try:
+            async with asyncio.timeout(self.probe.timeout):
+                error = await (self._http() if self.probe.kind == ex.HTTP else self._api())
+        except TimeoutError:
+            error = f"no answer within {self.probe.timeout:g} s"
+        except OSError as failure:
+            error = failure.strerror or str(failure) or type(failure).__name__
+        except errors.StatusError as failure:
+            error = failure.reason
+        ended = self._now()
+        if error:
+            self.last_failure = ended
+        tally.add(began, ended - began, error)
+
+    async def _api(self) -> str:
+        await self._world.client.get("namespaces", "default")
+        return ""
+
+    async def _http(self) -> str:
+        """By a node's port: of each Ready node in turn, as a load balancer in front would."""
+        probe = self.probe
+        nodes = [node for node, ready in self._observer.nodes.items() if ready]
+        addresses = [
+            self._observer.addresses[one] for one in nodes if one in self._observer.addresses
+        ]
+        if not addresses:
+            return "no node is Ready"
+        self._turn += 1
+        address = addresses[self._turn % len(addresses)]
+        host = probe.host or f"{probe.subject}.{probe.namespace}"
+        request = (
+            f"GET {probe.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kubemu-chaos\r\n"
+            "Connection: close\r\n\r\n"
+        ).encode()
+        line = await self._world.ask(address, self._port, request, probe.timeout)
+        version, _, rest = line.decode("latin-1").strip().partition(" ")
+        if not version.startswith("HTTP/") or not rest[:3].isdigit():
+            return "the answer is no HTTP" if line else "closed without an answer"
+        return "" if int(rest[:3]) < 400 else f"HTTP {rest[:3]}"
+
+    async def _find_port(self) -> None:
+        """The node port of the Service, as soon as it has one."""
+        while not self._port:
+            try:
+                service = await self._world.client.get(
+                    "services", self.probe.subject, self.probe.namespace
+                )
+                self._port = _node_port(service, self.probe.port)
+            except errors.StatusError:
+                pass  # not there yet, or nobody can tell
+            if not self._port:
+                await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _node_port(service: objects.Object, wanted: str) -> int:
+    """The node port of a Service's port by name or number, its first by default; 0: none."""
+    for port in objects.spec(service).get("ports") or ():
+        if wanted in ("", port.get("name"), str(port.get("port"))):
+            return int(port.get("nodePort") or 0)
+    return 0

@@ -1,0 +1,119 @@
+"""What both kinds of real clusters share: telling nodes of their links, API servers of their
+faults, and asking ports as a client outside does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from cluster.chaos import experiment as ex
+from cluster.chaos.acts import Act
+from cluster.chaos.world import Unable
+from cluster.client import channel
+from cluster.client.channel import ChannelTls
+from cluster.pb.cluster.v1 import chaos_pb2, chaos_pb2_grpc, netops_pb2, netops_pb2_grpc
+
+T = TypeVar("T")
+
+SECONDS: Final = 10.0
+"""How long a process may take to answer."""
+_LONGEST_LINE: Final = 4096
+_GONE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclass(slots=True)
+class Doors:
+    """Where the services of a cluster are: API servers by the name of their process, runtimes by
+    their node. Channels are opened when they are first needed.
+    """
+
+    api_servers: Mapping[str, str] = field(default_factory=dict)
+    tls: ChannelTls | None = None
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    _channels: dict[str, Any] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """Let all go."""
+        for one in self._channels.values():
+            await one.close()
+
+    async def set_links(self, act: Act) -> None:
+        """Tell a node of its links. Unable; a machine that is down has no links to heal."""
+        if act.member not in self.runtimes:
+            raise Unable(f"node {act.member} has no network of its own to be broken")
+        stub = netops_pb2_grpc.NetOpsStub(self._channel(self.runtimes[act.member], None))
+        request = netops_pb2.SetLinksRequest(changes=[_change(one) for one in act.links])
+        heals = all(not one.cut and one.how in (None, ex.Link()) for one in act.links)
+        await _answered(stub.SetLinks(request, timeout=SECONDS), act.member, gone_is_good=heals)
+
+    async def set_faults(self, act: Act) -> None:
+        """Tell an API server of a fault, or that it is over. Unable; one that is down has none."""
+        if act.member not in self.api_servers:
+            raise Unable(f"{act.member} is no API server that can be reached")
+        stub = chaos_pb2_grpc.ChaosStub(self._channel(self.api_servers[act.member], self.tls))
+        if act.api is None and act.disk is None:
+            request = chaos_pb2.ClearFaultsRequest(ids=[act.id])
+            await _answered(
+                stub.ClearFaults(request, timeout=SECONDS), act.member, gone_is_good=True
+            )
+            return
+        told = chaos_pb2.SetFaultRequest(id=act.id, seconds=act.seconds)
+        if act.disk is not None:
+            told.disk.full, told.disk.latency = act.disk.full, act.disk.latency
+        if act.api is not None:
+            told.api.CopyFrom(_api(act.api))
+        await _answered(stub.SetFault(told, timeout=SECONDS), act.member)
+
+    def _channel(self, address: str, tls: ChannelTls | None) -> Any:
+        if address not in self._channels:
+            self._channels[address] = channel.connect([address], tls)
+        return self._channels[address]
+
+
+async def ask(address: str, port: int, request: bytes, within: float) -> bytes:
+    """See `World.ask`, by a socket of this machine."""
+    async with asyncio.timeout(within):
+        reader, writer = await asyncio.open_connection(address, port, limit=_LONGEST_LINE)
+        try:
+            writer.write(request)
+            await writer.drain()
+            try:
+                return await reader.readline()
+            except ValueError as error:  # the line is longer than any status line
+                raise OSError(str(error)) from error
+        finally:
+            writer.transport.abort()
+
+
+async def _answered(call: Awaitable[T], who: str, *, gone_is_good: bool = False) -> T | None:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        if gone_is_good and error.code() in _GONE:
+            return None
+        raise Unable(f"{who}: {error.details()}") from error
+
+
+def _change(one: Any) -> Any:
+    change = netops_pb2.LinkChange(link=one.link, cut=one.cut)
+    if one.how is not None:
+        how = one.how
+        change.impairment.CopyFrom(
+            netops_pb2.LinkImpairment(
+                delay=how.delay, jitter=how.jitter, loss=how.loss, duplicate=how.duplicate,
+                reorder=how.reorder, rate=how.rate,
+            )
+        )  # fmt: skip
+        change.seed = one.link
+    return change
+
+
+def _api(fault: ex.ApiFault) -> Any:
+    return chaos_pb2.ApiFault(
+        users=fault.users, verbs=fault.verbs, resources=fault.resources, share=fault.share,
+        code=fault.code, latency=fault.latency, drop_watches=fault.drop_watches,
+        delay_watches=fault.delay_watches, stale=fault.stale,
+    )  # fmt: skip

@@ -1,0 +1,395 @@
+"""Carries an experiment out: steady state, faults in order, rollback, recovery; and watches.
+
+Whatever happens, what was done is undone before `run` returns: at its time, at the end, when it is
+interrupted, and by `journal` after a crash.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from cluster.aio import tasks
+from cluster.aio.clock import Clock
+from cluster.api import durations, errors
+from cluster.chaos import acts, loading, manifests, marks, observing, report
+from cluster.chaos import experiment as ex
+from cluster.chaos.acts import Act
+from cluster.chaos.journal import Journal, Nowhere
+from cluster.chaos.observing import Event, Observer
+from cluster.chaos.probing import Prober
+from cluster.chaos.targets import Chosen, NoTarget, View, choose
+from cluster.chaos.world import Unable, World
+from cluster.client.informer import Change, Informer
+
+_LOOK_EVERY: Final = 0.1
+_QUIET: Final = 1.0
+"""So long no request may fail, and all states hold, for the cluster to be called well."""
+_SYNC_WITHIN: Final = 30.0
+_UNDO_TRIES: Final = 5
+_UNDO_PAUSE: Final = 1.0
+
+Tell = Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    """Nobody listens."""
+
+
+class _Abort(Exception):
+    """It cannot go on; the message says why."""
+
+
+class Run:
+    """One run of an experiment on a world. `tell` hears what happens, in words."""
+
+    def __init__(
+        self, made: ex.Experiment, world: World, *, clock: Clock, journal: Journal | None = None,
+        tell: Tell = _silent, keep: bool = False,
+    ) -> None:  # fmt: skip
+        self._made = made
+        self._world = world
+        self._clock = clock
+        self._journal = journal or Nowhere()
+        self._tell = tell
+        self._keep = keep
+        self._random = Random(f"{made.seed}/{made.name}")  # noqa: S311  (repeats)
+        self._workload = manifests.read(made.workload) if made.workload else []
+        self._observer = Observer(self._namespaces())
+        self._probers = [
+            Prober(probe, world, self._observer, self._now) for probe in made.probes if probe.asks
+        ]
+        self._zero = 0.0
+        self._open: list[Act] = []
+        """What is to be undone, the newest last."""
+        self._held: list[Event] = []
+        self._states: dict[str, bool] = {}
+        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._body: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._group: tasks.Group | None = None
+        self._seen = report.Outcome(made, world.name, world.kind, clock.now())
+
+    def interrupt(self) -> None:
+        """End it now: undo everything, and report what was seen."""
+        self._seen.aborted = "interrupted"
+        self._over.set()
+        if self._body is not None:
+            self._body.cancel()
+
+    async def run(self) -> report.Outcome:
+        """Carry it out."""
+        async with tasks.Group("chaos") as group:
+            self._group = group
+            self._zero = self._loop_time()
+            try:
+                self._body = group.spawn(self._guarded(), "experiment")
+                await self._over.wait()
+            finally:
+                await self._roll_back()
+                self._conclude()
+                if not self._keep:
+                    await self._clear()
+                group.cancel()
+        return self._seen
+
+    async def _guarded(self) -> None:
+        try:
+            await self._story()
+        except _Abort as error:
+            self._seen.aborted = str(error)
+        except errors.StatusError as error:
+            self._seen.aborted = f"the API server refused: {error.message}"
+        except (Unable, ValueError) as error:
+            self._seen.aborted = str(error)
+        finally:
+            self._over.set()
+
+    async def _story(self) -> None:
+        await self._follow()
+        self._check_needs()
+        await self._apply()
+        for prober in self._probers:
+            self._opened().spawn(prober.run(), f"probe {prober.probe.name}")
+        self._opened().spawn(self._look(), "states")
+        await self._until_steady()
+        self._tell("steady state holds; the faults begin")
+        async with tasks.Group("faults") as group:
+            for number, fault in enumerate(self._made.faults, 1):
+                group.spawn(self._fault(number, fault), f"fault {number}")
+        self._tell("all faults are undone; waiting until all is well")
+        await self._until_well()
+
+    # ---- before ------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Begin to watch the cluster."""
+        client, observer = self._world.client, self._observer
+        seeds = Random(self._random.random())  # noqa: S311  (jitter of retries)
+        heard: tuple[tuple[str, str, Callable[[Change, float], None]], ...] = (
+            ("nodes", "", observer.node),
+            ("pods", "", observer.pod),
+            ("deployments.apps", "", observer.deployment),
+            ("leases.coordination.k8s.io", "kube-system", observer.lease),
+        )
+        informers = []
+        for resource, namespace, hear in heard:
+            informer = Informer(
+                client,
+                resource,
+                namespace=namespace,
+                generator=Random(seeds.random()),  # noqa: S311
+            )
+            informer.on_change(lambda change, hear=hear: hear(change, self._now()))  # type: ignore[misc]
+            self._opened().spawn(informer.run(), f"informer {resource}")
+            informers.append(informer)
+        try:
+            async with asyncio.timeout(_SYNC_WITHIN):
+                for informer in informers:
+                    await informer.synced()
+        except TimeoutError:
+            raise _Abort(f"the API server did not answer within {_SYNC_WITHIN:g} s") from None
+
+    def _check_needs(self) -> None:
+        needs, observer = self._made.needs, self._observer
+        found = {
+            "nodes": len(observer.nodes),
+            "zones": observer.different(ex.ZONE_LABEL),
+            "racks": observer.different(ex.RACK_LABEL),
+        }
+        for what, count in found.items():
+            if count < getattr(needs, what):
+                label = {"zones": ex.ZONE_LABEL, "racks": ex.RACK_LABEL}.get(what)
+                hint = f" (nodes say theirs by the label {label})" if label else ""
+                raise _Abort(f"needs {getattr(needs, what)} {what}; the cluster has {count}{hint}")
+
+    async def _apply(self) -> None:
+        """Make the workload. What is there already stays as it is, and is used."""
+        for made in self._workload:
+            with contextlib.suppress(errors.AlreadyExists):
+                await self._world.client.create(made.resource, made.object)
+
+    async def _until_steady(self) -> None:
+        """Wait until all probes hold for long enough; times count from the end of that."""
+        made = self._made
+        deadline = self._loop_time() + made.steady_within
+        self._begin_anew()
+        while self._now() < 0:
+            await asyncio.sleep(min(_LOOK_EVERY, max(-self._now(), 0.001)))
+            ill = self._ill()
+            if not ill:
+                continue
+            if self._loop_time() > deadline:
+                within = durations.format(made.steady_within)
+                raise _Abort(f"no steady state within {within}: {'; '.join(ill)}")
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The steady state begins now, as far as is known."""
+        self._zero = self._loop_time() + self._made.steady_for
+        self._observer.events.clear()
+        self._held.clear()
+        del self._observer.ready_pods[:-1]
+        self._observer.ready_pods[:] = [(self._now(), one) for _, one in self._observer.ready_pods]
+        for prober in self._probers:
+            prober.tally = type(prober.tally)()
+            prober.last_failure = float("-inf")
+        self._seen.started = self._clock.now() + self._made.steady_for
+
+    # ---- faults ------------------------------------------------------------------------------
+
+    async def _fault(self, number: int, fault: ex.Fault) -> None:
+        await asyncio.sleep(max(fault.at - self._now(), 0.0))
+        span = marks.Span(number, fault.action, fault.whom, (), self._now())
+        self._seen.spans.append(span)
+        done: list[Act] = []
+        try:
+            chosen = choose(fault, await self._view(), self._random)
+            span.targets = _shown(fault, chosen)
+            span.began = self._now()
+            said = f"{fault.action} {', '.join(span.targets)}".strip()
+            self._note(observing.BEGUN, number, said)
+            for position, act in enumerate(
+                acts.of(fault, chosen, f"chaos/{self._made.name}/{number}")
+            ):
+                if position and fault.spacing:
+                    await asyncio.sleep(fault.spacing)
+                undo = acts.undoing(act)
+                if undo is not None:
+                    done.append(undo)
+                    self._remember(undo)
+                await self._do(act)
+            await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
+        except (NoTarget, Unable) as error:
+            self._fail(span, str(error))
+        for undo in done:
+            await self._undo(undo, span)
+        span.ended = self._now()
+        if fault.action not in ex.MOMENTARY:
+            self._note(
+                observing.UNDONE, number, f"{fault.action} {', '.join(span.targets)}".strip()
+            )
+
+    async def _do(self, act: Act) -> None:
+        if act.op != acts.LOAD:
+            await self._world.do(act)
+        elif act.load is not None:
+            pressing = loading.press(self._world.client, act.load)
+            self._loads[act.id] = self._opened().spawn(pressing, "load")
+        else:
+            task = self._loads.pop(act.id, None)
+            if task is not None:
+                task.cancel()
+
+    async def _view(self) -> View:
+        observer = self._observer
+        return View(await self._world.members(), observer.labels, observer.load(), observer.holders)
+
+    def _remember(self, undo: Act) -> None:
+        self._open.append(undo)
+        self._journal.write(self._open[::-1])
+
+    async def _undo(self, undo: Act, span: marks.Span | None = None) -> None:
+        """Undo an act; what does not let itself be undone stays in the journal."""
+        if undo not in self._open:
+            return
+        error = ""
+        for attempt in range(_UNDO_TRIES):
+            if attempt:
+                await asyncio.sleep(_UNDO_PAUSE)
+            try:
+                await self._do(undo)
+            except Unable as failure:
+                error = str(failure)
+            else:
+                self._open.remove(undo)
+                self._journal.write(self._open[::-1])
+                return
+        text = f"could not {undo}: {error}; try kubemu chaos heal"
+        if span is not None:
+            self._fail(span, text)
+        else:
+            self._seen.notes.append(text)
+
+    def _fail(self, span: marks.Span, error: str) -> None:
+        span.error = "; ".join(filter(None, (span.error, error)))
+        self._note(observing.FAILED, span.number, error)
+
+    def _note(self, kind: str, number: int, text: str) -> None:
+        self._observer.note(self._now(), kind, f"fault {number}", text)
+        self._tell(f"{self._now():+7.1f}s  {kind} {text}")
+
+    # ---- after -------------------------------------------------------------------------------
+
+    async def _until_well(self) -> None:
+        within = self._made.recovery_within
+        end = self._loop_time() + within
+        well = self._loop_time()
+        while self._loop_time() - well < _QUIET:
+            await asyncio.sleep(_LOOK_EVERY)
+            if self._ill():
+                well = self._loop_time()
+            if self._loop_time() > end:
+                self._seen.recovered = False
+                return
+
+    async def _roll_back(self) -> None:
+        """Undo what is still done, the newest first."""
+        for undo in self._open[::-1]:
+            await self._undo(undo)
+        for span in self._seen.spans:
+            if span.ended is None:
+                span.ended = self._now()
+
+    def _conclude(self) -> None:
+        seen, observer = self._seen, self._observer
+        seen.seconds = max(self._now(), 0.0)
+        seen.tallies = {prober.probe.name: prober.tally for prober in self._probers}
+        seen.states = {
+            probe.name: observer.holds(probe) for probe in self._made.probes if not probe.asks
+        }
+        seen.events = tuple(observer.events)
+        seen.nodes, seen.ready_pods = dict(observer.nodes), tuple(observer.ready_pods)
+        seen.spans.sort(key=lambda span: (span.began, span.number))
+        marks.measure(seen.spans, seen.events, self._held)
+
+    async def _clear(self) -> None:
+        """Delete the workload, the last made first; its namespaces take the rest with them."""
+        client = self._world.client
+        if any(fault.action == ex.LOAD for fault in self._made.faults):
+            await loading.clear(client)
+        for made in reversed(self._workload):
+            meta = made.object["metadata"]
+            try:
+                async with asyncio.timeout(10):
+                    await client.delete(
+                        made.resource, meta["name"], meta.get("namespace", ""),
+                        propagation="Background",
+                    )  # fmt: skip
+            except errors.NotFound:
+                continue
+            except (errors.StatusError, TimeoutError) as error:
+                self._seen.notes.append(f"{made.resource} {meta['name']} is left behind: {error}")
+
+    # ---- looking -----------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Tell when states are lost, and held again."""
+        states = [probe for probe in self._made.probes if not probe.asks]
+        self._states = {probe.name: True for probe in states}
+        well = True
+        while True:
+            for probe in states:
+                held, how = self._observer.holds(probe)
+                if held != self._states[probe.name]:
+                    self._states[probe.name] = held
+                    kind = observing.HELD if held else observing.LOST
+                    self._observer.note(self._now(), kind, probe.name, how)
+            if all(self._states.values()) != well:
+                well = not well
+                kind = observing.HELD if well else observing.LOST
+                self._held.append(Event(self._now(), kind, "all"))
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _ill(self) -> list[str]:
+        """What does not hold now, in words."""
+        found = []
+        for probe in self._made.probes:
+            if not probe.asks:
+                held, how = self._observer.holds(probe)
+                if not held:
+                    found.append(f"{probe.name}: {how}")
+        for prober in self._probers:
+            tally = prober.tally
+            if self._now() - prober.last_failure < _QUIET:
+                last = next(reversed(tally.errors), "requests fail")
+                found.append(f"{prober.probe.name}: {last}")
+            elif not tally.sent and self._now() > -self._made.steady_for / 2:
+                found.append(f"{prober.probe.name}: nothing to ask yet")
+        return found
+
+    def _namespaces(self) -> list[str]:
+        """Where the workload and the probes are."""
+        found = [made.object["metadata"].get("namespace", "") for made in self._workload]
+        found += [one.namespace for one in self._made.probes if one.subject]
+        return sorted({one for one in found if one})
+
+    def _opened(self) -> tasks.Group:
+        if self._group is None:
+            raise RuntimeError("the run has not begun")
+        return self._group
+
+    def _now(self) -> float:
+        return self._loop_time() - self._zero
+
+    @staticmethod
+    def _loop_time() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _shown(fault: ex.Fault, chosen: Chosen) -> tuple[str, ...]:
+    """To whom a fault is done, for people."""
+    if chosen.sides:
+        return tuple(",".join(side) for side in chosen.sides)
+    return chosen.members or (chosen.nodes if fault.target is not None else ())

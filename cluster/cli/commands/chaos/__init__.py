@@ -1,0 +1,1 @@
+"""`kubemu chaos`: experiments on a cluster."""

@@ -1,0 +1,144 @@
+"""What the commands of `kubemu chaos` share: which cluster is meant, and how it is reached."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cluster.cli import clusters, connection, flags
+from cluster.launcher import faults, state
+
+if TYPE_CHECKING:
+    from cluster.chaos.journal import File
+    from cluster.chaos.world import World
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MANAGER = "kubemu-chaos"
+
+
+class Unusable(faults.Fault):
+    """The cluster cannot be reached as it was said; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster: one of `kubemu up` by its name, or the compose project in a folder."""
+
+    name: str
+    compose: Path | None = None
+    kubeconfig: Path | None = None
+
+    @property
+    def journal(self) -> "File":
+        """What is to be undone in it."""
+        from cluster.chaos.journal import File
+
+        home = state.home(os.environ) / ".chaos"
+        if self.compose is None:
+            return File(home / f"local-{self.name}.json")
+        folder = str(self.compose.absolute()).strip("/").replace("/", "-")
+        return File(home / f"compose-{folder}.json")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The flags that say the same."""
+        if self.compose is None:
+            return [f"--name={self.name}"]
+        more = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig is not None else []
+        return [f"--compose={self.compose}", *more]
+
+
+def options(function: F) -> F:
+    """`--name`, or `--compose` and `--kubeconfig`; `where` makes a Where of them."""
+    for decorate in (
+        flags.option(
+            "kubeconfig", "Kubeconfig of the compose project's administrator.",
+            click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+            show_default="kubeconfig in its folder",
+        ),
+        flags.option(
+            "compose", "Folder of a compose project, for its cluster instead.",
+            click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+        ),
+        clusters.name_option,
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def where(values: dict[str, Any]) -> Where:
+    """Takes the flags of `options` out of `values`."""
+    return Where(values.pop("name"), values.pop("compose"), values.pop("kubeconfig"))
+
+
+@asynccontextmanager
+async def opened(meant: Where) -> AsyncIterator["World"]:
+    """The cluster that is meant, while it runs. faults.Fault."""
+    if meant.compose is not None:
+        whole = os.path.abspath(meant.compose)  # noqa: PTH100, ASYNC240  (as Compose writes it)
+        async with _compose(meant.compose, whole, meant.kubeconfig) as world:
+            yield world
+        return
+    async with _local(meant.name) as world:
+        yield world
+
+
+@asynccontextmanager
+async def _local(name: str) -> AsyncIterator["World"]:
+    from cluster.chaos.local import LocalWorld
+    from cluster.chaos.reaching import Doors
+    from cluster.cli.simulating import flag
+    from cluster.client import channel
+    from cluster.pb.cluster.v1 import control_pb2_grpc
+
+    folder = clusters.running(name)
+    plan = clusters.plan(folder)
+    reached = connection.of_kubeconfig(folder.kubeconfig)
+    servers = {
+        one.name: f"127.0.0.1:{flag(one, 'grpc-port')}"
+        for one in plan.processes
+        if one.component == "apiserver"
+    }
+    runtimes = {
+        one.node: flag(one, "listen")
+        for one in plan.processes
+        if one.component == "runtime" and one.node
+    }
+    files = {one.name: flag(one, "clock-file") for one in plan.processes}
+    clocks = {process: Path(path) for process, path in files.items() if path}
+    doors = Doors(servers, reached.tls, runtimes)
+    try:
+        async with (
+            channel.connect([f"unix:{plan.control}"]) as link,
+            reached.client(_MANAGER) as client,
+        ):
+            yield LocalWorld(name, client, control_pb2_grpc.ControlStub(link), doors, clocks)
+    finally:
+        await doors.close()
+
+
+@asynccontextmanager
+async def _compose(folder: Path, whole: str, kubeconfig: Path | None) -> AsyncIterator["World"]:
+    from cluster.chaos.compose import ComposeWorld
+    from cluster.chaos.reaching import Doors
+
+    path = kubeconfig or folder / "kubeconfig"
+    if not path.exists():
+        raise Unusable(
+            f"there is no {path}: say by --kubeconfig where the administrator's is "
+            "(docs/compose.md tells how to get it)"
+        )
+    reached = connection.of_kubeconfig(path)
+    if not reached.servers:
+        raise Unusable(f"{path} does not say where gRPC is served: take the project's own")
+    doors = Doors({"apiserver": reached.servers[0]}, reached.tls)
+    try:
+        async with reached.client(_MANAGER) as client:
+            yield ComposeWorld(whole, client, doors)
+    finally:
+        await doors.close()

@@ -1,0 +1,109 @@
+"""`kubemu chaos heal`; and what runs beside experiments: the guard, and the way into containers."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cluster.cli import flags
+from cluster.cli.commands.chaos import common
+from cluster.cli.commands.chaos.common import Where
+from cluster.launcher import faults
+
+if TYPE_CHECKING:
+    from cluster.chaos.acts import Act
+    from cluster.chaos.world import World
+
+_TRIES: Final = 5
+_PAUSE: Final = 1.0
+
+
+class NotHealed(faults.Fault):
+    """Something could not be undone; the message says what."""
+
+
+@click.command("heal")
+@common.options
+def heal_command(**values: Any) -> None:
+    """Undo whatever experiments have left: start what they stopped, mend links, end faults."""
+    meant = common.where(values)
+    count = asyncio.run(heal(meant))
+    click.echo(f"undone: {count}" if count else "nothing was left to undo; faults of the API ended")
+
+
+@click.command("guard", hidden=True)
+@common.options
+def guard_command(**values: Any) -> None:
+    """Wait for the end of the input; undo then what an experiment that died has left."""
+    meant = common.where(values)
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    if meant.journal.path.exists():
+        asyncio.run(heal(meant))
+
+
+@click.command("links", hidden=True)
+@flags.option("endpoint", "Where the node's runtime listens.", required=True)
+@click.argument("act")
+def links_command(endpoint: str, act: str) -> None:
+    """Tell the runtime here of its node's links."""
+    from cluster.chaos import acts
+    from cluster.chaos.reaching import Doors
+
+    told = acts.read(json.loads(act))
+
+    async def story() -> None:
+        doors = Doors(runtimes={told.member: endpoint})
+        try:
+            await doors.set_links(told)
+        finally:
+            await doors.close()
+
+    asyncio.run(story())
+
+
+async def heal(meant: Where) -> int:
+    """Undo what the journal says, and end all faults of API servers; how much was undone."""
+    from cluster.chaos import acts
+    from cluster.chaos.acts import Act
+
+    journal = meant.journal
+    try:
+        left = journal.read()
+    except ValueError as error:
+        raise NotHealed(str(error)) from error
+    async with common.opened(meant) as world:
+        wrong: list[str] = []
+        kept: list[Act] = []
+        for act in left:
+            complaint = await _undo(world, act) if act.op != acts.LOAD else ""
+            if complaint:
+                wrong.append(f"{act}: {complaint}")
+                kept.append(act)
+            journal.write([*kept, *left[left.index(act) + 1 :]])
+        for member in await world.members():
+            if member.component == "apiserver" and member.running:
+                await _undo(world, Act(acts.FAULTS, member.name))
+    if wrong:
+        raise NotHealed("; ".join(wrong))
+    return len(left)
+
+
+async def _undo(world: "World", act: "Act") -> str:
+    """Why it cannot be done; "": it is done."""
+    from cluster.chaos.world import Unable
+
+    complaint = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(_PAUSE)
+        try:
+            await world.do(act)
+        except Unable as error:
+            complaint = str(error)
+        else:
+            return ""
+    return complaint

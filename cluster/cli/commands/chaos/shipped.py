@@ -1,0 +1,60 @@
+"""`kubemu chaos list` and `show`: the experiments that come with kubemu."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cluster.cli import tables
+from cluster.launcher import faults
+
+if TYPE_CHECKING:
+    from cluster.chaos.experiment import Experiment
+
+
+class Unreadable(faults.Fault):
+    """There is no such experiment."""
+
+
+@click.command("list")
+def list_command() -> None:
+    """List the experiments that come with kubemu."""
+    from cluster.chaos import library
+
+    rows = []
+    for name in library.names():
+        made = library.get(name)
+        lasts = f"{made.end:g}s"
+        rows.append((name, lasts, made.description.partition(". ")[0].replace("\n", " ")))
+    tables.show(("NAME", "FAULTS LAST", "WHAT IT DOES"), rows)
+
+
+@click.command("show")
+@click.argument("name", metavar="FILE|NAME")
+def show_command(name: str) -> None:
+    """Print an experiment as a file, to be changed and run."""
+    from cluster.chaos import library, writing
+
+    if name in library.names():
+        click.echo(library.text(name), nl=False)
+    else:
+        click.echo(writing.text(find(name)), nl=False)
+
+
+def find(name: str) -> "Experiment":
+    """The experiment of a file, or one that comes with kubemu. faults.Fault."""
+    from cluster.chaos import library, reading
+
+    if name in library.names():
+        return library.get(name)
+    path = Path(name)
+    try:
+        return reading.load(path)
+    except OSError as error:
+        known = ", ".join(library.names())
+        raise Unreadable(
+            f"{name} cannot be read ({error.strerror}), and no experiment of that name comes with "
+            f"kubemu: {known}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{name} is not a text in UTF-8") from error
