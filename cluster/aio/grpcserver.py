@@ -79,8 +79,12 @@ class GrpcServer:
     `grace` bounds, in seconds, how long calls under way may take to end when it stops.
     """
 
-    def __init__(self, *, tls: ServerTls | None = None, grace: float = 2.0) -> None:
-        self._server: Any = grpc.aio.server(options=_OPTIONS)
+    def __init__(
+        self, *, tls: ServerTls | None = None, grace: float = 2.0, streams: int = 0
+    ) -> None:
+        """`streams` bounds the calls of one connection at a time; 0: no bound."""
+        bound = (("grpc.max_concurrent_streams", streams),) if streams else ()
+        self._server: Any = grpc.aio.server(options=(*_OPTIONS, *bound))
         self._credentials = tls.credentials() if tls else None
         self._grace = grace
         self._names: list[str] = []

@@ -215,7 +215,7 @@ class ApiServer:
     async def _serve_grpc(self, stack: AsyncExitStack) -> None:
         if not self._config.grpc_address:
             return
-        server = GrpcServer(tls=self._config.grpc_tls)
+        server = GrpcServer(tls=self._config.grpc_tls, streams=self._config.limits.streams)
         face = grpc_face.GrpcFace(self.registry, self.authenticator)
         server.add(grpc_face.NAME, grpc_face.register, face)
         injector = chaos.Injector(self.registry, self._storage, self._random)

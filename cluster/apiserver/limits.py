@@ -27,12 +27,14 @@ class Limits:
     connections: int = 10_000
     watches: int = 100_000
     watches_of_one: int = 50_000
+    streams: int = 1000
+    """Calls of one connection of gRPC at a time."""
 
     def __post_init__(self) -> None:
         if min(self.head_seconds, self.body_seconds) <= 0:
             raise ValueError("the time for a request must be positive")
-        if min(self.connections, self.watches, self.watches_of_one) < 0:
-            raise ValueError("a bound of connections or watches must not be negative")
+        if min(self.connections, self.watches, self.watches_of_one, self.streams) < 0:
+            raise ValueError("a bound of connections, watches or streams must not be negative")
 
 
 class Refusals:

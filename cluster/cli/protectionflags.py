@@ -42,6 +42,10 @@ _OPTIONS = (
     flags.option(
         "max-watches-per-user", "The same, of one user.", NUMBER, default=50_000
     ),
+    flags.option(
+        "http2-max-streams-per-connection",
+        "Calls of one connection of gRPC at a time; 0: no bound.", NUMBER, default=1000,
+    ),
     flags.option("audit-policy-file", "What the audit log tells (Policy, YAML).", connection.FILE),
     flags.option("audit-log-path", "File of the audit log; - for standard output."),
     flags.option(
@@ -73,6 +77,7 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
             connections=values.pop("max_connections"),
             watches=values.pop("max_watches"),
             watches_of_one=values.pop("max_watches_per_user"),
+            streams=values.pop("http2_max_streams_per_connection"),
         ),
     }
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from cluster.launcher import faults
 
@@ -20,6 +21,11 @@ def make_private(folder: Path) -> None:
         raise Unwritable(
             f"{folder} is not writable for you; make it so, or set KUBEMU_HOME to a folder that is"
         )
+
+
+def append_private(path: Path) -> BinaryIO:
+    """A file to write at the end of, of mode 0600 from the moment it exists. OSError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def write_private(path: Path, content: bytes) -> None:

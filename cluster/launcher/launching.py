@@ -30,7 +30,7 @@ class Launch:
         self._folder = folder
         self._ours, theirs = socket.socketpair()
         files.make_private(folder.logs)
-        with theirs, folder.log("supervisor").open("ab") as log:
+        with theirs, files.append_private(folder.log("supervisor")) as log:
             arguments = [*command, str(folder.path), str(theirs.fileno())]
             self._child = subprocess.Popen(
                 arguments, pass_fds=[theirs.fileno(), *kept], stdin=subprocess.DEVNULL, stdout=log,

@@ -1,0 +1,49 @@
+"""What one connection of gRPC may hold at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from cluster.aio.grpcserver import GrpcServer
+
+
+async def _endless(request: bytes, context: Any) -> AsyncIterator[bytes]:
+    yield b"begun"
+    await asyncio.get_running_loop().create_future()
+
+
+def _register(_: object, server: Any) -> None:
+    handler = grpc.unary_stream_rpc_method_handler(_endless)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", {"X": handler}),))
+
+
+def test_a_connection_has_so_many_streams_and_others_have_their_own() -> None:
+    async def story() -> None:
+        server = GrpcServer(streams=2, grace=0.1)
+        server.add("t.T", _register, object())
+        port = server.listen("127.0.0.1:0")
+
+        async def begun(call: Any) -> bool:
+            try:
+                async with asyncio.timeout(0.3):
+                    return await call.read() == b"begun"
+            except TimeoutError:
+                return False
+
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        address = f"127.0.0.1:{port}"
+        async with (
+            server,
+            grpc.aio.insecure_channel(address, own) as one,
+            grpc.aio.insecure_channel(address, own) as other,
+        ):
+            calls = [one.unary_stream("/t.T/X")(b"") for _ in range(3)]
+            assert [await begun(call) for call in calls] == [True, True, False]
+            more = other.unary_stream("/t.T/X")(b"")
+            assert await begun(more)
+            for call in (*calls, more):
+                call.cancel()
+
+    asyncio.run(story())
