@@ -18,6 +18,7 @@ the rate at least.
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -43,6 +44,8 @@ _CLUSTER = {
 def main() -> int:
     """Soak; 0 where nothing grew."""
     given = _arguments()
+    # The cluster ends with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         file = given.cluster
         if file is None:
@@ -70,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--warm-up", type=float, metavar="MINUTES",
-        help="how much of that is not judged (default: 7, and at most half)",
+        help="how much of that is not judged (default: 10, and at most half)",
     )  # fmt: skip
     parser.add_argument(
         "--cluster", type=Path, metavar="FILE",
@@ -81,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     if given.minutes <= 0 or given.rate <= 0:
         parser.error("--minutes and --rate are more than 0")
     if given.warm_up is None:
-        given.warm_up = min(7.0, given.minutes / 2)
+        given.warm_up = min(10.0, given.minutes / 2)
     if not 0 <= given.warm_up < given.minutes:
         parser.error("--warm-up is less than --minutes")
     return given

@@ -23,6 +23,7 @@ _SWING_SECONDS = 10.0
 _PODS_OF_A_JOB = 5
 _EXEC_SECONDS = 3.0
 _IN_FLIGHT = 200
+_ALIVE_SECONDS = 16
 _ANSWER_SECONDS = 60.0
 
 
@@ -87,7 +88,8 @@ class Churn:
             await asyncio.sleep(max(0.0, begin + tick / 10 - loop.time()))
 
     def _spawn(self, story: Coroutine[Any, Any, None]) -> None:
-        if self._slots.locked():
+        # A cluster that does not keep up is not given more and more pods: it would seem to leak.
+        if self._slots.locked() or self.alive > self._rate * _ALIVE_SECONDS:
             story.close()
             self.counts["held back"] += 1
             return
