@@ -54,6 +54,9 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
     "The pod network": {
         "net": Lazy("commands.net.group:net", "Capture, trace, ping, and break its links."),
     },
+    "Chaos": {
+        "chaos": Lazy("commands.chaos.group:chaos", "Break the cluster by plan, and tell of it."),
+    },
     "Components, each a process by itself": {
         "apiserver": Lazy("components.apiserver:apiserver", "The API server."),
         "scheduler": Lazy("components.scheduler:scheduler", "The scheduler."),
