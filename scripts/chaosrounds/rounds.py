@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,7 +24,7 @@ from cluster.chaos.checking import (
     story,
     watches,
 )
-from cluster.chaos.checking.history import NEVER, History
+from cluster.chaos.checking.history import NEVER, Call, History
 from cluster.chaos.checking.linearizability import Verdict
 from cluster.chaos.hammer import registers
 from cluster.chaos.hammer.registers import Hammer
@@ -54,6 +54,8 @@ class Report:
     recovered: float = 0.0
     """Seconds from the last kill until everything was as it should be."""
     faults: list[str] = field(default_factory=list)
+    histories: dict[str, str] = field(default_factory=dict)
+    """All that is known of the objects that were found to be broken."""
 
 
 @dataclass
@@ -107,6 +109,7 @@ async def play(bench: Bench, number: int, random: Random) -> Report:
     report.unanswered = sum(call.end == NEVER for call in history.calls)
     await _judge(bench, history, report)
     await _clear(bench.steady, names)
+    await _replace(bench.steady)
     report.seconds = time.monotonic() - began
     return report
 
@@ -187,10 +190,20 @@ async def _judge(bench: Bench, history: History, report: Report) -> None:
         if found.verdict is not Verdict.LINEARIZABLE:
             told = "\n  ".join(story.told(story.smallest(found.calls)))
             faults.append(f"{found.key} is {found.verdict.value}:\n  {told}")
+            report.histories[found.key] = _all(bench, calls, found.key, facts)
     for each in bench.watchers:
         faults += watches.check(each.watch, facts)
     faults += pods.moved(bench.sightings)
     faults += bench.runtimes.twice
+
+
+def _all(bench: Bench, calls: Sequence[Call], key: str, facts: Mapping[int, ordering.Fact]) -> str:
+    lines = [*story.told([call for call in calls if call.key == key]), "the store:"]
+    lines += [f"{at}: {fact.value!r}" for at, fact in sorted(facts.items()) if fact.key == key]
+    for each in bench.watchers:
+        lines.append(f"watch {each.watch.name}:")
+        lines += [str(told) for told in each.watch.told if told.key == key or not told.key]
+    return "\n".join(lines)
 
 
 async def _catch_up(bench: Bench, faults: list[str]) -> None:
@@ -214,6 +227,17 @@ async def _clear(client: Client, names: Sequence[str]) -> None:
     for name in names:
         with contextlib.suppress(errors.StatusError):
             await client.delete(registers.RESOURCE, name, NAMESPACE)
+
+
+async def _replace(client: Client) -> None:
+    """Have pods made anew whose containers were restarted: each time that a runtime dies under them
+    they would wait twice as long, up to five minutes, as in Kubernetes.
+    """
+    for pod in (await client.list("pods")).items:
+        statuses = objects.status(pod).get("containerStatuses") or ()
+        if any(each.get("restartCount") for each in statuses):
+            with contextlib.suppress(errors.StatusError):
+                await client.delete("pods", objects.name(pod), objects.namespace(pod))
 
 
 async def sight(client: Client, sightings: list[pods.Sighting]) -> None:

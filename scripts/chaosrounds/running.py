@@ -47,11 +47,16 @@ def run(settings: Settings, tell: Callable[[Report], None]) -> list[Report]:
         _kubemu(home, "up", "--name", _NAME, *(settings.up or ("--nodes", "3")))
         try:
             reports = asyncio.run(_play(state.Folder(Path(home) / _NAME), settings, tell))
-            if settings.save and any(each.faults for each in reports):
-                shutil.copytree(Path(home) / _NAME / "logs", settings.save, dirs_exist_ok=True)
         finally:
             _kubemu(home, "down", "--name", _NAME)
     return reports
+
+
+def _save(logs: Path, folder: Path, report: Report) -> None:
+    shutil.copytree(logs, folder, dirs_exist_ok=True)
+    for key, text in report.histories.items():
+        name = f"round-{report.number}-{key.replace('/', '-')}.txt"
+        (folder / name).write_text(text + "\n")
 
 
 def _kubemu(home: str, *arguments: str) -> None:
@@ -92,6 +97,8 @@ async def _play(
             report = await rounds.play(bench, number, Random(f"{settings.seed}/{number}"))
             reports.append(report)
             tell(report)
+            if settings.save and report.faults:
+                _save(folder.path / "logs", settings.save, report)
             if report.faults and settings.first_fault_ends:
                 break
         group.cancel()
