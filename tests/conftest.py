@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for flag, mark, reason in (
         ("--slow", "slow", "slow: runs with --slow"),
-        ("--compose", "compose", "docker-compose.yml: runs with --compose"),
+        ("--compose", "composed", "docker-compose.yml: runs with --compose"),
         ("--clients", "every_version", "a version between: runs with --clients"),
     ):
         if config.getoption(flag):

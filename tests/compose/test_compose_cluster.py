@@ -11,7 +11,7 @@ from composecluster import ComposeCluster, condition, until
 pytestmark = [
     pytest.mark.usefixtures("docker"),
     pytest.mark.e2e,
-    pytest.mark.compose,
+    pytest.mark.composed,
     pytest.mark.timeout(1200),
 ]
 
@@ -128,7 +128,7 @@ def _uid(web: ComposeCluster) -> str:
 def test_nobody_is_root_and_nothing_of_the_image_can_be_changed(web: ComposeCluster) -> None:
     for service in ("apiserver", "controller-manager", "kubelet-1", "runtime-1"):
         script = (
-            "id -u; touch /opt/kubemu/new 2>/dev/null || echo unchanged; grep CapEff /proc/1/*s"
+            "id -u; touch /opt/kubemu/new 2>/dev/null || echo unchanged; grep CapEff /proc/1/status"
         )
         said = web.compose("exec", "-T", service, "sh", "-c", script).split()
         assert said[:2] == ["10001", "unchanged"]
