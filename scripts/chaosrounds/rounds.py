@@ -34,7 +34,9 @@ from cluster.client.client import Client
 from cluster.launcher import controlling
 
 NAMESPACE = "load"
-VICTIMS = ("apiserver", "scheduler", "controller-manager", "kubelet", "runtime", "kube-proxy")
+VICTIMS = (
+    "apiserver", "scheduler", "controller-manager", "kubelet", "runtime", "kube-proxy", "etcd",
+)  # fmt: skip
 _PAUSE = 0.02
 _LOAD_SECONDS = 1.0
 """How long the load goes on after the last kill."""
@@ -95,8 +97,8 @@ async def play(bench: Bench, number: int, random: Random) -> Report:
         group.spawn(bench.runtimes.watch(0.15), "look")
         load = [group.spawn(each.run(1_000_000, _PAUSE), "hammer") for each in hammers]
         changer = Workloads(bench.steady, NAMESPACE, Random(random.getrandbits(64)), f"r{number}")
-        load.append(group.spawn(_change(changer, random), "change"))
-        report.kills = await _kill(bench, random)
+        load.append(group.spawn(_change(changer, Random(random.getrandbits(64))), "change"))
+        report.kills = await _kill(bench, Random(random.getrandbits(64)))
         killed = time.monotonic()
         await asyncio.sleep(_LOAD_SECONDS)
         for each in load:
