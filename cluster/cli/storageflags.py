@@ -17,8 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Factory = Callable[[process.Seams], "Storage"]
 
 
-def options(function: F) -> F:
-    """Take the flags below; `from_flags` makes a store of them."""
+def etcd_options(function: F) -> F:
+    """Take the flags that say where etcd is."""
     for decorate in (
         flags.option("etcd-prefix", "Under what keys are kept in etcd.", default="/registry"),
         flags.option("etcd-keyfile", "Private key of --etcd-certfile, in PEM.", FILE),
@@ -31,6 +31,15 @@ def options(function: F) -> F:
             flags.LIST,
             default=(),
         ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def options(function: F) -> F:
+    """Take the flags below; `from_flags` makes a store of them."""
+    for decorate in (
+        etcd_options,
         flags.option(
             "data-dir", "Folder of the SQLite file.", click.Path(path_type=Path), default="data"
         ),

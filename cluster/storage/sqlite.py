@@ -36,7 +36,7 @@ from cluster.storage.times import Times
 _log = structlog.get_logger(component="storage")
 
 _FORMAT = 1
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
     revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL
 );
@@ -303,7 +303,7 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc, Times]:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        database.executescript(_SCHEMA)
+        database.executescript(SCHEMA)
         state = dict(database.execute("SELECT name, value FROM state"))
         if state.setdefault("format", _FORMAT) != _FORMAT:
             raise sqlite3.DatabaseError(f"its format is {state['format']}, not {_FORMAT}")

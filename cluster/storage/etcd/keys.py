@@ -5,6 +5,8 @@ COMPACTED = b"compact_rev_key"
 """kube-apiserver's own key: its value is the revision that is compacted, its version the turn."""
 CLOCK = b"kubemu_clock"
 """Its value is `revision seconds`: so its history tells when revisions were made."""
+FILLER = b"kubemu_filler"
+"""Written for the revisions that it takes, after a restore."""
 ALL = b"\0"
 """As key and range_end: every key there is."""
 

@@ -1,10 +1,13 @@
 """Reads of etcd: linearizable, now or as of a revision."""
 
+from contextlib import suppress
 from typing import Any, Final
+
+import grpc
 
 from cluster.pb.etcd.v3 import rpc_pb2 as pb
 from cluster.storage.etcd import faults, txns, watching
-from cluster.storage.etcd.keys import COMPACTED, Keys
+from cluster.storage.etcd.keys import COMPACTED, FILLER, Keys
 from cluster.storage.etcd.members import Members
 from cluster.storage.interface import Compacted, FutureRevision, Range, Record, Unavailable
 
@@ -102,3 +105,14 @@ async def disarm(members: Members) -> None:
                 action=pb.AlarmRequest.DEACTIVATE, memberID=alarm.memberID, alarm=pb.NOSPACE
             )
             await members.ask("Alarm", end)
+
+
+async def advance(members: Members, revision: int) -> None:
+    """Write to a key of nobody until the store is at `revision`, hundreds of writes at a time."""
+    put = pb.PutRequest(key=FILLER, value=b"")
+    request = pb.TxnRequest(success=[pb.RequestOp(request_put=put)])
+    while (missing := revision - (await newest(members)).revision) > 0:
+        calls = [members.current.begin("Txn", request, 5.0) for _ in range(min(missing, 500))]
+        for call in calls:
+            with suppress(grpc.aio.AioRpcError):  # the revision tells how many were made
+                await call

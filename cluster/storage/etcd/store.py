@@ -163,6 +163,12 @@ class EtcdStorage:
             raise TooEarly(await self.kept())
         return found
 
+    async def advance(self, revision: int) -> None:
+        """Let etcd's next revision be greater than `revision`: by writes to a key of nobody, for
+        etcd has no other way while it runs. Unavailable.
+        """
+        await reading.advance(self._members(), revision)
+
     async def lasting(self) -> None:
         """See `Storage.lasting`."""
         await asyncio.shield(self._open()[1].lost)
