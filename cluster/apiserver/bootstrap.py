@@ -73,7 +73,10 @@ class Initial:
 
 
 async def ensure(registry: "Registry", initial: Initial) -> None:
-    """Make what is missing. errors.StatusError where the store refuses it."""
+    """Make what is missing. errors.StatusError where the store refuses it.
+
+    Where several servers share a store, where they are is `advertising`'s to tell.
+    """
     first = registry.cache.get("namespaces", "", NAMESPACES[0]) is None
     # In this order: one lives in the other, and a namespace tells that this was done before.
     for wanted in (_classes(first=first), _namespaces(), _contents(initial)):
@@ -82,7 +85,7 @@ async def ensure(registry: "Registry", initial: Initial) -> None:
     await _service_range(registry, initial)
     if registry.authz.enforced:
         await ensuring.ensure(registry, USER)
-    if initial.advertise:
+    if initial.advertise and not registry.freshness.shared:
         await _advertise(registry, initial)
     if initial.addons:
         # Imported here: the lab mostly has none.
@@ -114,7 +117,7 @@ async def restore(registry: "Registry", initial: Initial) -> None:
     service = _create(registry, _service(initial))
     if not _present(registry, service):
         await _write(registry, [service])
-    if initial.advertise:
+    if initial.advertise and not registry.freshness.shared:
         await _advertise(registry, initial, missing=True)
 
 

@@ -11,7 +11,7 @@ from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.aio.grpcserver import GrpcServer
 from cluster.aio.supervision import Supervisor
-from cluster.api import resources, schema
+from cluster.api import resources
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.quota import publishing
@@ -28,16 +28,15 @@ from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.storekeeping import service as storekeeping
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.pb.cluster.v1.chaos_pb2_grpc import add_ChaosServicer_to_server
-from cluster.pb.cluster.v1.store_pb2_grpc import add_StoreServicer_to_server
 from cluster.storage import interface as storage
 
 if TYPE_CHECKING:
+    from cluster.apiserver.advertising import Advertiser
     from cluster.apiserver.encryption.store import Encrypted
 
 
@@ -54,7 +53,6 @@ class ApiServer:
         self, config: Config, *, storage: storage.Storage, clock: Clock, random: Random
     ) -> None:
         self._config = config
-        self._beneath = storage
         self._encrypted: Encrypted | None = None
         if config.encryption is not None:
             from cluster.apiserver.encryption import store  # late: few encrypt
@@ -68,6 +66,7 @@ class ApiServer:
         self.ready = asyncio.Event()
         self.port = 0
         self.grpc_port = 0
+        self._advertiser: Advertiser | None = None
         self._asking = Asking(random=random)
         settings = config.service_accounts
         self._issuer = Issuer(settings, settings.signing) if settings.signing is not None else None
@@ -132,6 +131,13 @@ class ApiServer:
                 await authentication.publish(self.registry, self._config.client_ca, proxies=proxies)
             upkeep = Upkeep(self.registry)
             await upkeep.open()
+            if self.registry.freshness.shared and self._config.advertise:
+                from cluster.apiserver.advertising import Advertiser  # late: few have others
+
+                place = self._config.advertise, self._initial.port
+                self._advertiser = Advertiser(self.registry, self._storage, place)
+                self._advertiser.open()
+                stack.push_async_callback(self._advertiser.leave)
             group = await stack.enter_async_context(tasks.Group("apiserver"))
             keeper = Supervisor(group, random=self._random, log=self._log)
             await self._serve_rest(stack, keeper)
@@ -169,6 +175,8 @@ class ApiServer:
         history = compaction.Compaction(self._storage, self._config.compaction_seconds)
         keeper.spawn(history.run, "compaction")
         keeper.spawn(lambda: bootstrap.keep(self.registry, self._initial), "kubernetes service")
+        if self._advertiser is not None:
+            keeper.spawn(self._advertiser.run, "advertising")
         events = expiry.Expiry(self.registry)
         keeper.spawn(lambda: events.run(self._config.event_seconds), "expiry")
 
@@ -224,15 +232,6 @@ class ApiServer:
         injector = chaos.Injector(self.registry, self._storage, self._random)
         stack.callback(injector.close)
         server.add(chaos.NAME, add_ChaosServicer_to_server, chaos.ChaosFace(injector, face.user))
-        keeping = storekeeping.StoreFace(
-            self._beneath,
-            self._storage,
-            self.registry,
-            clock=self._clock,
-            who=face.user,
-            version=self._config.version or schema.NEWEST,
-        )
-        server.add(storekeeping.NAME, add_StoreServicer_to_server, keeping)
         self.grpc_port = server.listen(self._config.grpc_address)
         await stack.enter_async_context(server)
         stack.callback(face.close)

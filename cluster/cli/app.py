@@ -33,9 +33,6 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "status": Lazy("commands.status:status", "Show clusters, nodes and processes."),
         "kubeconfig": Lazy("commands.kubeconfig:kubeconfig", "Print or merge the kubeconfig."),
         "apply": Lazy("commands.apply:apply", "Apply manifests, where there is no kubectl."),
-        "get": Lazy("commands.get:get", "Show objects, now or as they were."),
-        "snapshot": Lazy("commands.snapshot:snapshot", "Save a cluster's objects, or restore them."),
-        "store": Lazy("commands.store:store", "Verify, compact and defragment the store."),
         "explain": Lazy("commands.explain:explain", "Say why a pod is where it is, or nowhere."),
         "init": Lazy(
             "commands.init:init", "Make certificates for processes on other hosts (compose)."
@@ -71,6 +68,7 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "kube-proxy": Lazy("components.kube_proxy:kube_proxy", "Services on a node."),
         "registry": Lazy("components.registry:registry", "A registry of images."),
         "balancer": Lazy("components.balancer:balancer", "A TCP balancer before API servers."),
+        "etcd": Lazy("components.etcd:etcd", "A member of etcd, which has to be installed."),
     },
     "Images": {
         "image": Lazy("commands.image.group:image", "Build, pull, push, load, save, list images."),

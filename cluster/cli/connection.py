@@ -1,5 +1,6 @@
 """The flags by which a component, or a command, reaches an API server over gRPC."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cluster.cli import flags
 if TYPE_CHECKING:
     from cluster.client.channel import ChannelTls
     from cluster.client.client import Client
+    from cluster.client.transport import Transport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,8 +41,19 @@ class Connection:
         async with channel.connect(self.servers, self.tls) as connected:
             several = len(self.servers) > 1
             transport = grpc_transport.GrpcTransport(connected, others=several)
-            async with client.Client(transport, manager=manager) as made:
+            counted = self._counted(transport)
+            async with client.Client(counted, manager=manager) as made:
                 yield made
+
+    def _counted(self, transport: "Transport") -> "Transport":
+        """The transport, counting where the process counts for /metrics."""
+        module = sys.modules.get("cluster.client.figures")
+        figures = module.current.get() if module is not None else None
+        if figures is None:
+            return transport
+        from cluster.client.measured import MeasuredTransport
+
+        return MeasuredTransport(transport, figures, self.servers[0])
 
     def channel(self, endpoint: str) -> Any:
         """A channel to another server of the cluster; see ENDPOINT_HELP."""
@@ -104,4 +117,4 @@ def of_kubeconfig(path: Path) -> Connection:
 
     access = kubeconfig.access(path)
     tls = ChannelTls(access.authority, access.certificate, access.key)
-    return Connection((access.grpc,) if access.grpc else (), tls)
+    return Connection(tuple(filter(None, access.grpc.split(","))), tls)

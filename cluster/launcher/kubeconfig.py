@@ -25,7 +25,9 @@ class Unreadable(faults.Fault):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a cluster, and as whom. PEM texts; `grpc` is `host:port`, or ""."""
+    """How to reach a cluster, and as whom. PEM texts; `grpc` is `host:port`, of several
+    servers with commas between, or "".
+    """
 
     server: str
     grpc: str

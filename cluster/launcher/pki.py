@@ -78,11 +78,16 @@ class Authority:
 
     def serving(self, name: str, hosts: Iterable[str], now: float) -> Pair:
         """A certificate for a server that is reached by any of `hosts` (names and addresses)."""
-        return self._issue(Subject(name), hosts, ExtendedKeyUsageOID.SERVER_AUTH, now)
+        return self._issue(Subject(name), hosts, (ExtendedKeyUsageOID.SERVER_AUTH,), now)
+
+    def peer(self, name: str, hosts: Iterable[str], now: float) -> Pair:
+        """A certificate for one of several servers, which are clients of each other."""
+        usages = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(Subject(name), hosts, usages, now)
 
     def client(self, subject: Subject, now: float) -> Pair:
         """A certificate by which a client is known as `subject`."""
-        return self._issue(subject, (), ExtendedKeyUsageOID.CLIENT_AUTH, now)
+        return self._issue(subject, (), (ExtendedKeyUsageOID.CLIENT_AUTH,), now)
 
     def issued(self, certificate: x509.Certificate) -> bool:
         """Whether this authority signed it."""
@@ -93,7 +98,11 @@ class Authority:
         return True
 
     def _issue(
-        self, subject: Subject, hosts: Iterable[str], usage: x509.ObjectIdentifier, now: float
+        self,
+        subject: Subject,
+        hosts: Iterable[str],
+        usages: Iterable[x509.ObjectIdentifier],
+        now: float,
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         names = [_general_name(host) for host in hosts]
@@ -102,7 +111,7 @@ class Authority:
             _builder(_name(subject), authority.subject, key.public_key(), now, LEAF_LIFETIME)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(_issuer_identifier(authority), critical=False)
         )
         if names:
@@ -128,15 +137,23 @@ def ensure_authority(folder: Path, now: float) -> Authority:
 
 
 def ensure_serving(
-    folder: Path, name: str, hosts: Iterable[str], authority: Authority, now: float
+    folder: Path,
+    name: str,
+    hosts: Iterable[str],
+    authority: Authority,
+    now: float,
+    *,
+    peer: bool = False,
 ) -> Pair:
-    """The serving certificate kept as `name`.crt, covering all `hosts`; issued where absent.
+    """The serving certificate kept as `name`.crt, covering all `hosts`; issued where absent. One of
+    a `peer` is for calls to others of its kind as well.
 
     Unusable where the one that is there does not fit; files.Unwritable.
     """
     wanted = list(dict.fromkeys(hosts))
     if not any(path.exists() for path in _paths(folder, name)):
-        pair = authority.serving(f"kube-{name}", wanted, now)
+        issue = authority.peer if peer else authority.serving
+        pair = issue(f"kube-{name}", wanted, now)
         _write(folder, name, pair)
         return pair
     certificate, _ = _read(folder, name)

@@ -29,20 +29,34 @@ APISERVER: Final = "apiserver"
 SCHEDULER: Final = "scheduler"
 CONTROLLER_MANAGER: Final = "controller-manager"
 REGISTRY: Final = "registry"
+ETCD: Final = "etcd"
+BALANCER: Final = "balancer"
+ETCD_CLIENT: Final = "apiserver-etcd-client"
+"""The name of the certificate that API servers show to etcd: kubeadm's."""
+ETCD_CLIENT_SUBJECT: Final = pki.Subject("kube-apiserver-etcd-client")
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where the API server listens: REST over TLS, and gRPC; and the registry, 0 without one; and
-    where the nodes are.
+    where the nodes are. Of several API servers `servers` has REST and gRPC of each, and `api` is
+    the balancer's; `members` are the ports of etcd's members, for clients and for each other.
     """
 
     api: int
     grpc: int
     registry: int = 0
+    servers: tuple[tuple[int, int], ...] = ()
+    members: tuple[tuple[int, int], ...] = ()
     addresses: Addresses = field(default_factory=Addresses)
     resolver: str = ""
     """The machine's resolv.conf, which pods of the DNS policy Default have; "": they have none."""
+
+    def grpc_servers(self, first: int = 0) -> str:
+        """The gRPC addresses of all API servers, with commas between, beginning with one."""
+        found = [f"{LOOPBACK}:{grpc}" for _, grpc in self.servers] or [f"{LOOPBACK}:{self.grpc}"]
+        start = first % len(found)
+        return ",".join(found[start:] + found[:start])
 
     @property
     def registry_names(self) -> tuple[str, ...]:
@@ -53,9 +67,14 @@ class Ports:
 def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
     """The processes of a cluster, in the order of `kubemu ps`."""
     processes = (
-        _apiserver(wanted, folder, ports),
-        _scheduler(wanted, folder),
-        _controller_manager(wanted, folder, ports.addresses),
+        *_etcd(wanted, folder, ports),
+        *_apiservers(wanted, folder, ports),
+        *(_balancer(wanted, folder, ports) if wanted.apiservers > 1 else ()),
+        *(_scheduler(wanted, folder, name) for name in schedulers(wanted)),
+        *(
+            _controller_manager(wanted, folder, ports.addresses, name)
+            for name in controller_managers(wanted)
+        ),
         *(_registry(wanted, folder, ports) if wanted.registry else ()),
         *(
             process
@@ -67,11 +86,31 @@ def plan(wanted: Topology, folder: state.Folder, ports: Ports) -> Plan:
     return Plan(wanted.name, str(folder.socket("control")), str(folder.socket("notify")), processes)
 
 
+def apiservers(wanted: Topology) -> tuple[str, ...]:
+    """The processes that are API servers."""
+    return topology.named(APISERVER, wanted.apiservers)
+
+
+def schedulers(wanted: Topology) -> tuple[str, ...]:
+    """The processes that are schedulers."""
+    return topology.named(SCHEDULER, wanted.schedulers)
+
+
+def controller_managers(wanted: Topology) -> tuple[str, ...]:
+    """The processes that are controller managers."""
+    return topology.named(CONTROLLER_MANAGER, wanted.controller_managers)
+
+
+def etcd(wanted: Topology) -> tuple[str, ...]:
+    """The members of etcd."""
+    return topology.named(ETCD, wanted.etcd_members) if wanted.etcd_members else ()
+
+
 def subjects(wanted: Topology) -> dict[str, pki.Subject]:
     """Whom each kubeconfig speaks for, by the kubeconfig's name; identities as in Kubernetes."""
     found = {
-        SCHEDULER: pki.Subject("system:kube-scheduler"),
-        CONTROLLER_MANAGER: pki.Subject("system:kube-controller-manager"),
+        **dict.fromkeys(schedulers(wanted), pki.Subject("system:kube-scheduler")),
+        **dict.fromkeys(controller_managers(wanted), pki.Subject("system:kube-controller-manager")),
         "kube-proxy": pki.Subject("system:kube-proxy", ("system:node-proxier",)),
     }
     for node in wanted.nodes:
@@ -124,49 +163,127 @@ def _serving(folder: state.Folder, kubelet: str, address: str) -> dict[str, str]
     }
 
 
-def _apiserver(wanted: Topology, folder: state.Folder, ports: Ports) -> Process:
-    return _process(
-        wanted, folder, APISERVER,
+def _apiservers(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Process]:
+    places = ports.servers or ((ports.api, ports.grpc),) * wanted.apiservers
+    for name, (rest, grpc) in zip(apiservers(wanted), places, strict=True):
+        yield _process(
+            wanted, folder, APISERVER,
+            {
+                "bind-address": LOOPBACK,
+                "advertise-address": ports.addresses.gateway,
+                "secure-port": str(rest),
+                "grpc-port": str(grpc),
+                "tls-cert-file": str(folder.pki / "apiserver.crt"),
+                "tls-private-key-file": str(folder.pki / "apiserver.key"),
+                "client-ca-file": str(folder.pki / "ca.crt"),
+                "service-account-signing-key-file": str(folder.pki / "sa.key"),
+                "kubelet-certificate-authority": str(folder.pki / "ca.crt"),
+                "kubelet-client-certificate": str(folder.pki / f"{KUBELET_CLIENT}.crt"),
+                "kubelet-client-key": str(folder.pki / f"{KUBELET_CLIENT}.key"),
+                "proxy-client-cert-file": str(folder.pki / f"{FRONT_PROXY}.crt"),
+                "proxy-client-key-file": str(folder.pki / f"{FRONT_PROXY}.key"),
+                "service-cluster-ip-range": wanted.service_cidr,
+                "enable-admission-plugins": "NodeRestriction",  # as kubeadm
+                **_store(wanted, folder, ports),
+                "kubernetes-version": wanted.kubernetes_version,
+                **({"addons": ",".join(wanted.all_addons)} if wanted.all_addons else {}),
+            },
+            name=name, after=etcd(wanted),
+        )  # fmt: skip
+
+
+def _store(wanted: Topology, folder: state.Folder, ports: Ports) -> dict[str, str]:
+    """Where API servers keep what they store."""
+    if not wanted.etcd_members:
+        return {"data-dir": str(folder.data)}
+    return {
+        "storage-backend": "etcd",
+        "etcd-servers": ",".join(
+            f"https://{LOOPBACK}:{port}" for port, _ in _members(wanted, ports)
+        ),
+        "etcd-cafile": str(folder.pki / "ca.crt"),
+        "etcd-certfile": str(folder.pki / f"{ETCD_CLIENT}.crt"),
+        "etcd-keyfile": str(folder.pki / f"{ETCD_CLIENT}.key"),
+    }
+
+
+def _members(wanted: Topology, ports: Ports) -> tuple[tuple[int, int], ...]:
+    return ports.members or ((0, 0),) * wanted.etcd_members
+
+
+def _etcd(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Process]:
+    """The members: real etcd, with mutual TLS to clients and to each other."""
+    names = etcd(wanted)
+    places = dict(zip(names, _members(wanted, ports), strict=True))
+    together = ",".join(f"{name}=https://{LOOPBACK}:{peer}" for name, (_, peer) in places.items())
+    for name, (client, peer) in places.items():
+        cert, key = (str(folder.pki / f"{name}.{kind}") for kind in ("crt", "key"))
+        authority = str(folder.pki / "ca.crt")
+        yield _process(
+            wanted, folder, ETCD,
+            {
+                "name": name,
+                "data-dir": str(folder.member(name)),
+                "listen-client-urls": f"https://{LOOPBACK}:{client}",
+                "advertise-client-urls": f"https://{LOOPBACK}:{client}",
+                "listen-peer-urls": f"https://{LOOPBACK}:{peer}",
+                "initial-advertise-peer-urls": f"https://{LOOPBACK}:{peer}",
+                "initial-cluster": together,
+                "initial-cluster-token": wanted.name,
+                "initial-cluster-state": "new",
+                "client-cert-auth": "true",
+                "trusted-ca-file": authority,
+                "cert-file": cert,
+                "key-file": key,
+                "peer-client-cert-auth": "true",
+                "peer-trusted-ca-file": authority,
+                "peer-cert-file": cert,
+                "peer-key-file": key,
+                # On one machine nobody is far away: a new leader is there within a second.
+                "heartbeat-interval": "100",
+                "election-timeout": "600",
+            },
+            name=name, after=(),
+        )  # fmt: skip
+
+
+def _balancer(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Process]:
+    places = ports.servers or ((0, 0),) * wanted.apiservers
+    yield _process(
+        wanted, folder, BALANCER,
         {
-            "bind-address": LOOPBACK,
-            "advertise-address": ports.addresses.gateway,
-            "secure-port": str(ports.api),
-            "grpc-port": str(ports.grpc),
-            "tls-cert-file": str(folder.pki / "apiserver.crt"),
-            "tls-private-key-file": str(folder.pki / "apiserver.key"),
-            "client-ca-file": str(folder.pki / "ca.crt"),
-            "service-account-signing-key-file": str(folder.pki / "sa.key"),
-            "kubelet-certificate-authority": str(folder.pki / "ca.crt"),
-            "kubelet-client-certificate": str(folder.pki / f"{KUBELET_CLIENT}.crt"),
-            "kubelet-client-key": str(folder.pki / f"{KUBELET_CLIENT}.key"),
-            "proxy-client-cert-file": str(folder.pki / f"{FRONT_PROXY}.crt"),
-            "proxy-client-key-file": str(folder.pki / f"{FRONT_PROXY}.key"),
-            "service-cluster-ip-range": wanted.service_cidr,
-            "enable-admission-plugins": "NodeRestriction",  # as kubeadm
-            "data-dir": str(folder.data),
-            "kubernetes-version": wanted.kubernetes_version,
-            **({"addons": ",".join(wanted.all_addons)} if wanted.all_addons else {}),
+            "listen": f"{LOOPBACK}:{ports.api}",
+            "backends": ",".join(f"{LOOPBACK}:{rest}" for rest, _ in places),
+            "check-ca-file": str(folder.pki / "ca.crt"),
         },
-        after=(),
+        after=apiservers(wanted),
     )  # fmt: skip
 
 
-def _scheduler(wanted: Topology, folder: state.Folder) -> Process:
+def _elected(count: int) -> dict[str, str]:
+    """Several of a kind elect a leader."""
+    return {"leader-elect": "true"} if count > 1 else {}
+
+
+def _scheduler(wanted: Topology, folder: state.Folder, name: str) -> Process:
     flags = {
-        **_kubeconfig(folder, SCHEDULER),
+        **_kubeconfig(folder, name),
         "kubernetes-version": wanted.kubernetes_version,
-        "listen": f"unix:{folder.socket(SCHEDULER)}",
+        "listen": f"unix:{folder.socket(name)}",
+        **_elected(wanted.schedulers),
     }
     if wanted.scheduler_config:
         flags["config"] = wanted.scheduler_config
-    return _process(wanted, folder, SCHEDULER, flags)
+    return _process(wanted, folder, SCHEDULER, flags, name=name)
 
 
-def _controller_manager(wanted: Topology, folder: state.Folder, addresses: Addresses) -> Process:
+def _controller_manager(
+    wanted: Topology, folder: state.Folder, addresses: Addresses, name: str
+) -> Process:
     return _process(
         wanted, folder, CONTROLLER_MANAGER,
         {
-            **_kubeconfig(folder, CONTROLLER_MANAGER),
+            **_kubeconfig(folder, name),
             "cluster-cidr": wanted.cluster_cidr,
             "load-balancer-pool": addresses.load_balancers,
             "root-ca-file": str(folder.pki / "ca.crt"),
@@ -174,7 +291,9 @@ def _controller_manager(wanted: Topology, folder: state.Folder, addresses: Addre
             "cluster-signing-key-file": str(folder.pki / "ca.key"),
             "service-account-private-key-file": str(folder.pki / "sa.key"),
             "kubernetes-version": wanted.kubernetes_version,
+            **_elected(wanted.controller_managers),
         },
+        name=name,
     )  # fmt: skip
 
 
@@ -225,7 +344,7 @@ def _node(
             "kubernetes-version": wanted.kubernetes_version,
             **_registration(node.size, node.labels, node.taints),
         },
-        name=kubelet, node=node.name, after=(APISERVER, runtime),
+        name=kubelet, node=node.name, after=(*apiservers(wanted), runtime),
     )  # fmt: skip
     yield _process(
         wanted, folder, "kube-proxy",
@@ -235,7 +354,7 @@ def _node(
             "dataplane-endpoint": endpoint,
             **_network(wanted),
         },
-        name=proxy, node=node.name, after=(APISERVER, runtime),
+        name=proxy, node=node.name, after=(*apiservers(wanted), runtime),
     )  # fmt: skip
 
 
@@ -332,9 +451,12 @@ def _process(
     *,
     name: str = "",
     node: str = "",
-    after: tuple[str, ...] = (APISERVER,),
+    after: tuple[str, ...] | None = None,
 ) -> Process:
-    """A process of a component. The topology's flags for the component win."""
+    """A process of a component, after the API servers unless it is said otherwise. The topology's
+    flags for the component win.
+    """
+    after = apiservers(wanted) if after is None else after
     merged = {**flags, **wanted.flags.get(component, {})}
     argv = (component, *(f"--{flag}={value}" for flag, value in merged.items()))
     process = name or component

@@ -15,10 +15,10 @@ def prepare(
     folder.prepare()
     authority = pki.ensure_authority(folder.pki, now)
 
-    def config(name: str, subject: pki.Subject) -> kubeconfig.Document:
+    def config(name: str, subject: pki.Subject, position: int = 0) -> kubeconfig.Document:
         pair = authority.client(subject, now)
         access = kubeconfig.Access(
-            f"https://{plans.LOOPBACK}:{ports.api}", f"{plans.LOOPBACK}:{ports.grpc}",
+            f"https://{plans.LOOPBACK}:{ports.api}", ports.grpc_servers(position),
             authority.pem, pair.certificate, pair.key,
         )  # fmt: skip
         cluster = context(wanted.name)
@@ -34,9 +34,15 @@ def prepare(
     for name, hosts in plans.kubelets(wanted, ports.addresses).items():
         pki.ensure_serving(folder.pki, name, hosts, authority, now)
     pki.ensure_client(folder.pki, plans.FRONT_PROXY, plans.FRONT_PROXY_SUBJECT, authority, now)
-    for name, subject in plans.subjects(wanted).items():
+    for name in plans.etcd(wanted):
+        hosts = ("localhost", plans.LOOPBACK)
+        pki.ensure_serving(folder.pki, name, hosts, authority, now, peer=True)
+    if wanted.etcd_members:
+        folder.keep_member_ports(ports.members)
+        pki.ensure_client(folder.pki, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT, authority, now)
+    for position, (name, subject) in enumerate(plans.subjects(wanted).items()):
         path = folder.conf / f"{name}.conf"
-        kubeconfig.write(path, config(name, subject))
+        kubeconfig.write(path, config(name, subject, position))
     kubeconfig.write(folder.kubeconfig, config("admin", plans.ADMINISTRATOR))
     addressing.keep(folder.addresses, ports.addresses)
     plan = plans.plan(wanted, folder, ports)

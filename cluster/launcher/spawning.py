@@ -5,6 +5,7 @@ interpreter of its own, which takes longer and shares no memory.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -96,6 +97,18 @@ class _Reaper:
             if ended:
                 del self._pids[pid]
                 self._on_end(pid, None if status < 0 else os.waitstatus_to_exitcode(status))
+        self._collect_strangers()
+
+    def _collect_strangers(self) -> None:
+        """Who adopts orphans has to bury them: what processes left behind, which nobody asks for.
+
+        Those that are known are left for the next signal.
+        """
+        with contextlib.suppress(ChildProcessError):
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in self._pids:
+                    return
+                os.waitpid(found.si_pid, os.WNOHANG)
 
 
 class ExecSpawner:

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,25 @@ class Folder:
     def data(self) -> Path:
         """What the API server stores."""
         return self.path / "data"
+
+    def member(self, name: str) -> Path:
+        """What a member of etcd stores."""
+        return self.data / name
+
+    def member_ports(self) -> list[tuple[int, int]]:
+        """The ports of etcd's members that have data, for clients and for each other."""
+        try:
+            return [(int(one), int(other)) for one, other in json.loads(self._members.read_bytes())]
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+            return []
+
+    def keep_member_ports(self, ports: Sequence[tuple[int, int]]) -> None:
+        """Write them down: members know each other by them. files.Unwritable."""
+        files.write_private(self._members, json.dumps(ports).encode())
+
+    @property
+    def _members(self) -> Path:
+        return self.data / "members.json"
 
     @property
     def logs(self) -> Path:

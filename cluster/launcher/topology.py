@@ -16,7 +16,7 @@ KIND: Final = "Cluster"
 
 COMPONENTS: Final = (
     "apiserver", "scheduler", "controller-manager", "runtime", "kubelet", "kube-proxy",
-    "registry",
+    "registry", "balancer",
 )  # fmt: skip
 
 DRIVERS: Final = ("sim", "oci", "auto")
@@ -101,10 +101,26 @@ class Topology:
     nodes: tuple[Node, ...] = ()
     hollow: tuple[HollowGroup, ...] = ()
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    apiservers: int = 1
+    """How many API servers there are; several share the store of etcd, behind a balancer."""
+    schedulers: int = 1
+    """How many there are; of several one leads."""
+    controller_managers: int = 1
+    """The same."""
+    etcd_members: int = 0
+    """How many members etcd has; 0: there is no etcd, and the API server keeps what it stores."""
     scheduler_config: str = ""
     """The path of the scheduler's KubeSchedulerConfiguration, from the root; "": none."""
     image_scripts: str = ""
     """The path of what says what images do (`api.imagescripts`), from the root; "": none."""
+
+    def __post_init__(self) -> None:
+        if min(self.apiservers, self.schedulers, self.controller_managers) < 1:
+            raise ValueError("a cluster needs one of each of its control plane at least")
+        if self.apiservers > 1 and not self.etcd_members:
+            raise ValueError(
+                "several API servers need a store that they share: give it etcd members, too"
+            )
 
     @property
     def size(self) -> int:
@@ -127,6 +143,28 @@ class Topology:
 def simple(nodes: int = DEFAULT_NODES) -> Topology:
     """A cluster of like nodes, `node-1` and so on."""
     return Topology(nodes=numbered(nodes))
+
+
+def named(component: str, count: int) -> tuple[str, ...]:
+    """The processes of a component that may be there several times: `apiserver`, or `apiserver-1`
+    and so on.
+    """
+    if count == 1:
+        return (component,)
+    return tuple(f"{component}-{number}" for number in range(1, count + 1))
+
+
+def several(topology: "Topology") -> "Topology":
+    """The same cluster with a control plane that loses a process without much ado: three members of
+    etcd and two of everything else, where it has not more already.
+    """
+    return replace(
+        topology,
+        apiservers=max(topology.apiservers, 2),
+        schedulers=max(topology.schedulers, 2),
+        controller_managers=max(topology.controller_managers, 2),
+        etcd_members=topology.etcd_members or 3,
+    )
 
 
 def numbered(count: int, prefix: str = "node") -> tuple[Node, ...]:

@@ -18,6 +18,8 @@ from cluster.api.marked_yaml import Section
 from cluster.launcher import topology
 
 _MOST_NODES = 10_000
+_MOST_SERVERS = 9
+_MOST_MEMBERS = 9
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -53,6 +55,7 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
             top.complain("is missing", field)
     ports = top.take_section("ports")
     network = top.take_section("network")
+    plane, members = _control_plane(top)
     found = topology.Topology(
         name=top.take_text("name", topology.DEFAULT_NAME, metadata.dns1123_label),
         kubernetes_version=top.take_text(
@@ -67,6 +70,10 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         service_cidr=_cidr(network, "serviceCIDR", topology.Topology().service_cidr),
         network_backend=_backend(network),
         dns=top.take_truth("dns", default=True),
+        apiservers=plane["apiservers"],
+        schedulers=plane["schedulers"],
+        controller_managers=plane["controllerManagers"],
+        etcd_members=members,
         addons=_addons(top),
         nodes=_nodes(top),
         hollow=_hollow_groups(top),
@@ -82,6 +89,24 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         if section is not None:
             section.finish()
     return found
+
+
+def _control_plane(top: Section) -> tuple[dict[str, int], int]:
+    """How many there are of each process of the control plane, and of etcd's members."""
+    section, etcd = top.take_section("controlPlane"), top.take_section("etcd")
+    found = dict.fromkeys(("apiservers", "schedulers", "controllerManagers"), 1)
+    members = 0
+    if section is not None:
+        found = {field: section.take_number(field, 1, 1, _MOST_SERVERS) for field in found}
+        section.finish()
+    if etcd is not None:
+        members = etcd.take_number("members", 1, 1, _MOST_MEMBERS)
+        etcd.finish()
+    if found["apiservers"] > 1 and not members:
+        assert section is not None
+        section.complain("several API servers need a store that they share: etcd", "apiservers")
+        found["apiservers"] = 1
+    return found, members
 
 
 def _nodes(top: Section) -> tuple[topology.Node, ...]:

@@ -72,7 +72,8 @@ async def ensure(
             Verb.PATCH, "configmaps", namespace, name, body=body, patch_type=MERGE_PATCH
         )
     for result in await registry.write([operation], user):
-        if isinstance(result, errors.StatusError):
+        # Another server that starts at the same time made the same.
+        if isinstance(result, errors.StatusError) and not isinstance(result, errors.AlreadyExists):
             raise result
 
 

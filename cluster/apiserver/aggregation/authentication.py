@@ -4,10 +4,12 @@ Their delegated authentication reads `extension-apiserver-authentication`: who s
 certificates of clients, and of the proxy that tells in headers whom it asks for.
 """
 
+import contextlib
 from typing import Final
 
 import msgspec
 
+from cluster.api import errors
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
 from cluster.apiserver import bootstrap
 from cluster.apiserver.registry import Registry
@@ -48,4 +50,5 @@ async def publish(registry: Registry, client_ca: str, *, proxies: bool) -> None:
         )  # fmt: skip
     else:
         return
-    await registry.one(wanted, bootstrap.USER)
+    with contextlib.suppress(errors.AlreadyExists):  # another server starts at the same time
+        await registry.one(wanted, bootstrap.USER)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from cluster.launcher.topology import Topology
 
 _SUPERVISOR_UP_WITHIN = 30.0
 _FIRST_REGISTRY = 5000
+_FIRST_ETCD = 2379
+_WITH_PORTS = (
+    "--image-registries=", "--backends=", "--listen=127.", "--etcd-servers=", "--initial-",
+    "--listen-client-urls=", "--advertise-client-urls=", "--listen-peer-urls=",
+)  # fmt: skip
 
 
 class Exists(faults.Fault):
@@ -104,6 +110,12 @@ class Exists(faults.Fault):
     default=None,
     show_default="none",
 )
+@click.option(
+    "--ha",
+    is_flag=True,
+    help="Two API servers behind a balancer, two schedulers and two controller managers that elect "
+    "a leader, three members of etcd (which has to be installed).",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all nodes are Ready.")
 @flags.option("timeout", "How long to wait.", flags.DURATION, default="60s")
 def up(
@@ -121,6 +133,7 @@ def up(
     network_backend: str | None,
     dns: bool | None,
     addons: tuple[str, ...] | None,
+    ha: bool,
     wait: bool,
     timeout: float,
 ) -> None:
@@ -147,7 +160,10 @@ def up(
     if path:
         told |= dict.fromkeys(filewins.overruled(path, click.get_current_context()))
     wanted = _changed(wanted, registry=registry, **told)
+    if ha:
+        wanted = topology.several(wanted)
     _check_driver(wanted)
+    _check_etcd(wanted)
     folder = clusters.folder(wanted.name)
     with ports.Claims() as claims, _interruptible(folder):
         if state.holder(folder) is None:
@@ -213,6 +229,16 @@ def _check_driver(wanted: Topology) -> None:
         click.echo(f"Note: {text}", err=True)
 
 
+def _check_etcd(wanted: Topology) -> None:
+    """Say now that etcd is missing, and how to get it."""
+    if wanted.etcd_members and shutil.which("etcd") is None:
+        raise click.ClickException(
+            "There is no etcd on the PATH, which several API servers store in. Install it (Debian "
+            "and Ubuntu: apt-get install etcd-server; macOS: brew install etcd; releases are at "
+            "https://github.com/etcd-io/etcd/releases), or leave out --ha and etcd."
+        )
+
+
 def _checked(path: Path | None) -> str | None:
     """The whole path of a scheduler's configuration that can be used."""
     if path is None:
@@ -257,8 +283,16 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
     images = 0
     if wanted.registry:
         images = claims.choose(wanted.registry_port, _FIRST_REGISTRY, "ports.registry")
+    places: list[tuple[int, int]] = []
+    for number in range(wanted.apiservers if wanted.apiservers > 1 else 0):
+        last = places[-1][1] if places else grpc
+        rest = claims.choose(0, last + 1, f"API server {number + 1}")
+        places.append((rest, grpc if not number else claims.choose(0, rest + 1)))
+    members = _member_ports(wanted, folder, claims)
     nodes = addressing.choose(wanted.name, addressing.kept(folder.addresses), claims.claim)
-    chosen = plans.Ports(api, grpc, images, nodes, resolvers.of_machine())
+    chosen = plans.Ports(
+        api, grpc, images, tuple(places), tuple(members), nodes, resolvers.of_machine()
+    )
     folder.prepare()
     from cluster.cli import supervise
 
@@ -269,6 +303,28 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
         preparing.prepare(wanted, folder, chosen, clock.SystemClock().now())
         launch.go()
         launch.wait_up(_SUPERVISOR_UP_WITHIN)
+
+
+def _member_ports(
+    wanted: Topology, folder: state.Folder, claims: ports.Claims
+) -> list[tuple[int, int]]:
+    """The ports of etcd's members, for clients and for each other. Members that have data know each
+    other by their ports: these stay.
+    """
+    known = folder.member_ports()
+    if len(known) == wanted.etcd_members:
+        return [
+            (
+                claims.choose(client, flag="another --name"),
+                claims.choose(peer, flag="another --name"),
+            )
+            for client, peer in known
+        ]
+    found: list[tuple[int, int]] = []
+    for _ in range(wanted.etcd_members):
+        client = claims.choose(0, found[-1][1] + 1 if found else _FIRST_ETCD)
+        found.append((client, claims.choose(0, client + 1)))
+    return found
 
 
 def _check_same(wanted: Topology, folder: state.Folder) -> None:
@@ -292,4 +348,4 @@ def _shape(processes: Sequence[Process]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _has_port(flag: str) -> bool:
-    return "-port=" in flag or flag.startswith("--image-registries=")
+    return "-port=" in flag or flag.startswith(_WITH_PORTS)

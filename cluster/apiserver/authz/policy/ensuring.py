@@ -48,7 +48,10 @@ async def ensure(registry: "Registry", user: identity.User) -> None:
         else:
             batch.append(_operation(Verb.UPDATE, resource, changed))
     for result in await registry.write(batch, user):
-        if isinstance(result, errors.StatusError):
+        # Another server that starts at the same time does the same.
+        if isinstance(result, errors.StatusError) and not isinstance(
+            result, errors.AlreadyExists | errors.Conflict | errors.NotFound
+        ):
             log.warning("cannot make an RBAC object", error=result.message)
 
 
