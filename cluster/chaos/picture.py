@@ -146,10 +146,11 @@ class _Picture:
                 continue
             x, tall = self._x(second), _GRAPH - 6
             high, low = good / most * tall, bad / most * tall
+            fits = min(wide, _WIDTH - _RIGHT - x)
             if good:
-                self._rect(x, bottom - high, wide, high, _GOOD)
+                self._rect(x, bottom - high, fits, high, _GOOD)
             if bad:
-                self._rect(x, bottom - high - low, wide, low, _BAD, f"{bad} failed at {second} s")
+                self._rect(x, bottom - high - low, fits, low, _BAD, f"{bad} failed at {second} s")
         self._y = bottom + _GAP
 
     def _axis(self, top: float) -> None:
@@ -183,7 +184,7 @@ class _Picture:
     def _known(self) -> Iterator[tuple[float, str]]:
         for mark, title in _TITLES.items():
             for one in self._report["faults"]:
-                if one[mark] is not None:
+                if one[mark] is not None and (mark != ex.RECOVERED or one[mark] > 0):
                     base = one["ended"] if mark == ex.RECOVERED else one["began"]
                     yield base + one[mark], title
                     break

@@ -45,32 +45,47 @@ class Doors:
         if act.member not in self.runtimes:
             raise Unable(f"node {act.member} has no network of its own to be broken")
         stub = netops_pb2_grpc.NetOpsStub(self._channel(self.runtimes[act.member], None))
-        request = netops_pb2.SetLinksRequest(changes=[_change(one) for one in act.links])
-        heals = all(not one.cut and one.how in (None, ex.Link()) for one in act.links)
-        await _answered(stub.SetLinks(request, timeout=SECONDS), act.member, gone_is_good=heals)
+        call = stub.SetLinks(links_request(act), timeout=SECONDS)
+        await _answered(call, act.member, gone_is_good=heals(act))
 
     async def set_faults(self, act: Act) -> None:
         """Tell an API server of a fault, or that it is over. Unable; one that is down has none."""
         if act.member not in self.api_servers:
             raise Unable(f"{act.member} is no API server that can be reached")
         stub = chaos_pb2_grpc.ChaosStub(self._channel(self.api_servers[act.member], self.tls))
-        if act.api is None and act.disk is None:
-            request = chaos_pb2.ClearFaultsRequest(ids=[act.id])
-            await _answered(
-                stub.ClearFaults(request, timeout=SECONDS), act.member, gone_is_good=True
-            )
+        request = fault_request(act)
+        if request is None:
+            clear = chaos_pb2.ClearFaultsRequest(ids=[act.id] if act.id else [])
+            await _answered(stub.ClearFaults(clear, timeout=SECONDS), act.member, gone_is_good=True)
             return
-        told = chaos_pb2.SetFaultRequest(id=act.id, seconds=act.seconds)
-        if act.disk is not None:
-            told.disk.full, told.disk.latency = act.disk.full, act.disk.latency
-        if act.api is not None:
-            told.api.CopyFrom(_api(act.api))
-        await _answered(stub.SetFault(told, timeout=SECONDS), act.member)
+        await _answered(stub.SetFault(request, timeout=SECONDS), act.member)
 
     def _channel(self, address: str, tls: ChannelTls | None) -> Any:
         if address not in self._channels:
             self._channels[address] = channel.connect([address], tls)
         return self._channels[address]
+
+
+def links_request(act: Act) -> Any:
+    """What a node is told of its links (cluster.v1.SetLinksRequest)."""
+    return netops_pb2.SetLinksRequest(changes=[_change(one) for one in act.links])
+
+
+def heals(act: Act) -> bool:
+    """Whether an act makes links good: there is no need of that where the machine is down."""
+    return all(not one.cut and one.how in (None, ex.Link()) for one in act.links)
+
+
+def fault_request(act: Act) -> Any:
+    """What an API server is told of a fault (cluster.v1.SetFaultRequest); None: that it is over."""
+    if act.api is None and act.disk is None:
+        return None
+    told = chaos_pb2.SetFaultRequest(id=act.id, seconds=act.seconds)
+    if act.disk is not None:
+        told.disk.full, told.disk.latency = act.disk.full, act.disk.latency
+    if act.api is not None:
+        told.api.CopyFrom(_api(act.api))
+    return told
 
 
 async def ask(address: str, port: int, request: bytes, within: float) -> bytes:

@@ -10,6 +10,7 @@ from cluster.aio import clock, tasks
 from cluster.api import conditions, errors, identity, objects, resources
 from cluster.api.operations import MERGE_PATCH
 from cluster.apiserver.ledger import Ledger
+from cluster.apiserver.registry import Registry
 from cluster.client.client import Client
 from cluster.lab import assembly, invariants, kubelets, manifests, netops
 from cluster.lab.config import Config
@@ -192,6 +193,20 @@ class Cluster:
     def runtimes(self) -> Mapping[str, Any]:
         """The service object of each node's runtime that is up: what really runs there."""
         return self._assembly.runtimes()
+
+    async def set_links(self, node: str, request: netops_pb2.SetLinksRequest) -> None:
+        """Tell a node of its links, in its own words. rpc.Failure while its machine is down."""
+        await self._assembly.netops(node).set_links(request)
+
+    @property
+    def registry(self) -> Registry:
+        """That of the API server. errors.ServiceUnavailable while it is down."""
+        return self._assembly.api.here()
+
+    @property
+    def store(self) -> MemoryStorage:
+        """What the API server keeps its objects in."""
+        return self._store
 
     @property
     def part_names(self) -> Sequence[str]:

@@ -127,6 +127,12 @@ class Node:
         """Have no way out: all that is not of the cluster is unreachable."""
         self._sealed = Sealed(self._outer(()))
 
+    @property
+    def outer(self) -> Stack | None:
+        """The stack of all that is not of the cluster; None before there is one."""
+        end = self.outside or self._sealed
+        return end.stack if end is not None else None
+
     def _outer(self, own: tuple[tuple[int, int], ...]) -> Stack:
         """The stack that is behind the node's eth0."""
         core = self.datapath
