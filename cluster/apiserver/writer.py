@@ -379,7 +379,9 @@ class Writer:
         unreadable = held.unreadable.get(attempt.plan.key)
         if unreadable is not None:
             return held.fault(unreadable)
-        if (attempt.plan.firm and not guarded) or job.attempts >= ATTEMPTS:
+        # Of what is gone meanwhile nothing has another revision: planned again, it is not found.
+        firm = attempt.plan.firm and not guarded and held.get(attempt.plan.key) is not None
+        if firm or job.attempts >= ATTEMPTS:
             return errors.conflict(job.row.id, job.operation.name, errors.MODIFIED)
         again.append((attempt.index, job))
         return None

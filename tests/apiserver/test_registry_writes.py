@@ -115,6 +115,21 @@ def test_of_racing_updates_that_name_a_revision_one_wins():
     run(test, store=rw.LateStorage())
 
 
+def test_an_update_that_a_deletion_overtakes_finds_nothing():
+    async def test(world):
+        read = await world.create("configmaps", rw.config_map("a"))
+        gone, late = await asyncio.gather(
+            world.delete("configmaps", "a"),
+            world.update("configmaps", read | {"data": {"late": "yes"}}),
+            return_exceptions=True,
+        )
+        assert not isinstance(gone, Exception)
+        assert isinstance(late, errors.NotFound)
+        assert late.message == 'configmaps "a" not found'
+
+    run(test, store=rw.LateStorage())
+
+
 def test_a_stale_resource_version_is_a_conflict():
     async def test(world):
         read = await world.create("configmaps", rw.config_map("a"))
