@@ -19,7 +19,7 @@ from cluster.chaos.acts import Act
 from cluster.chaos.journal import Journal, Nowhere
 from cluster.chaos.observing import Event, Observer
 from cluster.chaos.probing import Prober
-from cluster.chaos.targets import Chosen, NoTarget, View, choose
+from cluster.chaos.targets import Chance, Chosen, NoTarget, View, choose
 from cluster.chaos.world import Unable, World
 from cluster.client.informer import Change, Informer
 
@@ -55,6 +55,7 @@ class Run:
         self._tell = tell
         self._keep = keep
         self._random = Random(f"{made.seed}/{made.name}")  # noqa: S311  (repeats)
+        self._chance = Chance(Random(self._random.random()))  # noqa: S311  (repeats)
         self._workload = manifests.read(made.workload) if made.workload else []
         self._observer = Observer(self._namespaces())
         self._probers = [
@@ -205,7 +206,7 @@ class Run:
         self._seen.spans.append(span)
         done: list[Act] = []
         try:
-            chosen = choose(fault, await self._view(), self._random)
+            chosen = choose(fault, await self._view(), self._chance)
             span.targets = _shown(fault, chosen)
             span.began = self._now()
             said = f"{fault.action} {', '.join(span.targets)}".strip()
@@ -226,7 +227,7 @@ class Run:
         for undo in done:
             await self._undo(undo, span)
         span.ended = self._now()
-        if fault.action not in ex.MOMENTARY:
+        if fault.action not in ex.MOMENTARY and done:
             self._note(
                 observing.UNDONE, number, f"{fault.action} {', '.join(span.targets)}".strip()
             )
@@ -311,7 +312,7 @@ class Run:
         }
         seen.events = tuple(observer.events)
         seen.nodes, seen.ready_pods = dict(observer.nodes), tuple(observer.ready_pods)
-        seen.spans.sort(key=lambda span: (span.began, span.number))
+        seen.spans.sort(key=lambda span: (round(span.began, 1), span.number))
         marks.measure(seen.spans, seen.events, self._held)
 
     async def _clear(self) -> None:
