@@ -17,6 +17,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # What really bounds the wait for a ping's answer, which is a minute otherwise.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # gRPC would let the windows of a quick connection grow to megabytes for each stream, which it
@@ -33,8 +35,9 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 _SEVERAL: tuple[tuple[str, Any], ...] = (
     # With another server to go to, one that says nothing is given up within two seconds: a machine
     # that is gone, or a process that is stopped, closes no connection.
-    ("grpc.keepalive_time_ms", 1_000),
-    ("grpc.keepalive_timeout_ms", 700),
+    ("grpc.keepalive_time_ms", 700),
+    ("grpc.keepalive_timeout_ms", 600),
+    ("grpc.http2.ping_timeout_ms", 600),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 
