@@ -117,7 +117,7 @@ _probes = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(
     st.builds(
         ex.Experiment, st.just("drawn"), st.just("two\nlines"), st.integers(0, 2**40),

@@ -1,90 +1,90 @@
-"""Anything may stop, start, die and be deleted at any time: the cluster converges afterwards."""
+"""Experiments of chaos on virtual time: the files that run on real clusters, in a lab."""
 
-import random
+from dataclasses import replace
 
 import pytest
-from scenarios import web
 
-from cluster.api import errors, objects
+from cluster.chaos import experiment as ex
+from cluster.chaos import library, reading, report
+from cluster.lab import chaos
 from cluster.lab.lab import Lab
 
-NODES = ("node-1", "node-2", "node-3")
-PARTS = (
-    "apiserver",
-    "controller-manager",
-    "scheduler",
-    *(f"{kind}/{node}" for node in NODES for kind in ("runtime", "kubelet", "kube-proxy")),
+
+def run(made: ex.Experiment, nodes: int = 3) -> dict:
+    async def story(cluster):
+        return report.document(await chaos.run(cluster, made))
+
+    return Lab(seed=1, nodes=nodes).run(story)
+
+
+def shipped(name: str) -> ex.Experiment:
+    """One with fewer requests: each is a whole connection through the nodes' stacks."""
+    made = library.get(name)
+    return replace(made, probes=tuple(replace(probe, rate=1.0) for probe in made.probes))
+
+
+def test_a_kubelet_that_stops_is_noticed_its_pods_move_and_nobody_fails() -> None:
+    found = run(shipped("kubelet-stop"))
+    assert (found["verdict"], found["reasons"]) == ("passed", [])
+    (fault,) = found["faults"]
+    assert 40 < fault["notReady"] < 60
+    assert 5 < fault["evicted"] - fault["notReady"] < 15
+    assert fault["evicted"] <= fault["rescheduled"] < fault["evicted"] + 5
+    requests = next(one for one in found["probes"] if one["name"] == "requests")
+    assert requests["requests"] > 80
+    assert requests["failed"] == 0
+
+
+def test_requests_to_a_node_that_is_cut_off_fail_until_it_is_healed() -> None:
+    made = shipped("network-partition")
+    found = run(replace(made, faults=made.faults[:1]))
+    assert found["verdict"] == "passed"
+    requests = next(one for one in found["probes"] if one["name"] == "requests")
+    assert 0.5 < requests["availability"] < 0.99
+    bad = [second for second, _, failed in requests["bySecond"] if failed]
+    assert min(bad) >= 0
+    assert max(bad) <= 22
+
+
+FAULTY = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: faulty-api
+steadyState:
+  probes:
+  - {name: api, type: api, rate: 20, availability: 99%}
+faults:
+- {at: 1s, for: 10s, do: api, users: [kubernetes-admin], verbs: [get], code: 503}
+- {at: 20s, for: 5s, do: stop, target: {node: node-9}}
+expect: {notReady: 5s}
+"""
+
+
+def test_what_goes_wrong_is_in_the_report_and_everything_is_undone() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+
+    async def story(cluster):
+        found = report.document(await chaos.run(cluster, made))
+        assert cluster.registry.faults is None
+        return found
+
+    found = Lab(seed=1, nodes=1).run(story)
+    assert found["verdict"] == "failed"
+    assert any("there is no node node-9" in one for one in found["reasons"])
+    assert any(one.startswith("notReady did not come") for one in found["reasons"])
+    assert any(one.startswith("api: ") for one in found["reasons"])
+    (api,) = found["probes"]
+    assert api["errors"] == {"ServiceUnavailable": api["failed"]}
+    assert 195 <= api["failed"] <= 205
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [(ex.Needs(nodes=4), "needs 4 nodes; the cluster has 1"), (ex.Needs(zones=2), "needs 2 zones")],
 )
-PAUSES = (0.003, 0.02, 0.5, 5, 30, 200)
-
-
-class Chaos:
-    """Draws what happens next. `replicas` is what the Deployment was last asked for."""
-
-    def __init__(self, cluster, seed):
-        self.cluster = cluster
-        self.random = random.Random(f"chaos/{seed}")
-        self.replicas = 5
-
-    def parts(self, *, running):
-        return [name for name in PARTS if self.cluster.part(name).running is running]
-
-    async def stop(self):
-        for name in self.random.sample(self.parts(running=True), 1):
-            await self.cluster.stop(name)
-
-    async def start(self):
-        down = self.parts(running=False)
-        for name in self.random.sample(down, min(len(down), 1)):
-            await self.cluster.start(name, wait=False)
-
-    async def kill(self):
-        await self.cluster.kill_node(self.random.choice(NODES))
-
-    async def scale(self):
-        self.replicas = self.random.randrange(12)
-        await self.cluster.apply(web(self.replicas))
-
-    async def roll(self):
-        annotations = {"rolled": str(self.cluster.now())}
-        patch = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-        await self.cluster.client.patch("deployments.apps", "web", patch, "default")
-
-    async def delete_pod(self):
-        for pod in self.random.sample(self.cluster.pods(app="web"), 1):
-            grace = self.random.choice([None, 0, 5])
-            await self.cluster.client.delete("pods", objects.name(pod), "default", grace=grace)
-
-    async def step(self):
-        acts = [self.stop, self.stop, self.start, self.kill]
-        if self.cluster.part("apiserver").running:
-            acts += [self.scale, self.roll]
-            acts += [self.delete_pod] if self.cluster.pods(app="web") else []
-        try:
-            await self.random.choice(acts)()
-        except (errors.NotFound, errors.ServiceUnavailable):
-            return  # somebody else was faster, or the API server is not up again yet
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_cluster_converges_after_any_course_of_failures(seed):
-    async def scenario(cluster):
-        chaos = Chaos(cluster, seed)
-        await cluster.apply(web(chaos.replicas))
-        for _ in range(chaos.random.randrange(4, 14)):
-            await chaos.step()
-            await cluster.sleep(chaos.random.choice(PAUSES))
-        for name in chaos.parts(running=False):
-            await cluster.start(name, wait=False)
-        await cluster.until(lambda: len(cluster.ready_nodes()) == 3, within=200)
-        await cluster.until(
-            lambda: (
-                len(cluster.pods(ready=True, app="web"))
-                == len(cluster.list("pods"))
-                == objects.spec(cluster.get("deployments.apps", "web", "default"))["replicas"]
-            ),
-            within=1200,
-        )
-        assert len(cluster.list("pods")) == chaos.replicas
-
-    Lab(seed=seed, nodes=3).run(scenario)
+def test_a_cluster_that_is_too_small_is_left_alone(needs, said) -> None:
+    made = replace(reading.parse(FAULTY, "faulty.yaml"), needs=needs)
+    found = run(made, nodes=1)
+    assert found["verdict"] == "aborted"
+    assert said in found["reasons"][0]
+    assert found["faults"] == []

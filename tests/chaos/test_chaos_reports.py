@@ -1,0 +1,231 @@
+"""From what is seen to the report: events, marks, availability, verdict, text and picture."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from cluster.chaos import experiment as ex
+from cluster.chaos import observing, picture, report, words
+from cluster.chaos.asking import Tally
+from cluster.chaos.marks import Span, measure
+from cluster.chaos.observing import Event, Observer
+from cluster.client.informer import Change
+
+OWNER = {"kind": "ReplicaSet", "name": "web-1", "uid": "rs", "controller": True}
+
+
+def node(name, ready):
+    status = "True" if ready else "Unknown"
+    condition = {"type": "Ready", "status": status, "reason": "Because"}
+    return {
+        "metadata": {"name": name},
+        "status": {
+            "conditions": [condition],
+            "addresses": [{"type": "InternalIP", "address": "127.9.0.2"}],
+        },
+    }
+
+
+def pod(name, on, ready, *, leaving=False):
+    meta = {
+        "name": name, "namespace": "shop", "labels": {"app": "web"}, "ownerReferences": [OWNER],
+    }  # fmt: skip
+    if leaving:
+        meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    return {"metadata": meta, "spec": {"nodeName": on}, "status": {"conditions": conditions}}
+
+
+class Feed:
+    """Shows an observer objects, one after the other."""
+
+    def __init__(self) -> None:
+        self.observer = Observer()
+        self._nodes: dict = {}
+        self._pods: dict = {}
+
+    def node(self, now, name, ready):
+        new = node(name, ready)
+        self.observer.node(Change(self._nodes.get(name), new, 1), now)
+        self._nodes[name] = new
+
+    def pod(self, now, name, on, ready, **more):
+        new = pod(name, on, ready, **more)
+        self.observer.pod(Change(self._pods.get(name), new, 1), now)
+        self._pods[name] = new
+
+    def gone(self, now, name):
+        self.observer.pod(Change(self._pods.pop(name), None, 1), now)
+
+
+def lost_node() -> Feed:
+    """A node is lost at 40 and its two pods move until 48."""
+    feed = Feed()
+    for name in ("node-1", "node-2"):
+        feed.node(-5.0, name, True)
+    for name, on in (("a", "node-1"), ("b", "node-2"), ("c", "node-2")):
+        feed.pod(-5.0, name, on, True)
+    feed.observer.events.clear()
+    feed.node(40.0, "node-2", False)
+    for name in ("b", "c"):
+        feed.pod(40.5, name, "node-2", False)
+        feed.pod(45.0, name, "node-2", False, leaving=True)
+        feed.pod(45.1, f"{name}2", "node-1", False)
+    feed.pod(46.0, "b2", "node-1", True)
+    feed.pod(48.0, "c2", "node-1", True)
+    feed.node(70.0, "node-2", True)
+    feed.gone(71.0, "b")
+    return feed
+
+
+def test_an_observer_tells_what_happens_and_how_it_stands() -> None:
+    feed = lost_node()
+    observer = feed.observer
+    assert [(one.at, one.kind, one.subject) for one in observer.events] == [
+        (40.0, "nodeNotReady", "node-2"), (40.5, "podNotReady", "shop/b"),
+        (45.0, "evicted", "shop/b"), (40.5, "podNotReady", "shop/c"),
+        (45.0, "evicted", "shop/c"), (46.0, "podReady", "shop/b2"), (46.0, "replaced", "shop/b2"),
+        (48.0, "podReady", "shop/c2"), (48.0, "replaced", "shop/c2"),
+        (70.0, "nodeReady", "node-2"),
+    ]  # fmt: skip
+    assert observer.load() == {"node-1": 3}
+    assert observer.ready_pods[-1] == (48.0, 3)
+    assert observer.addresses["node-1"] == "127.9.0.2"
+    probe = ex.Probe("web", ex.PODS_READY, 3.0, False, "shop", "app=web")
+    assert observer.holds(probe) == (True, "3 of 3 Ready")
+    assert observer.holds(ex.Probe("nodes", ex.NODES_READY))[0]
+    assert not observer.holds(ex.Probe("none", ex.DEPLOYMENT, subject="none"))[0]
+
+
+def test_a_pod_that_is_deleted_on_a_node_that_is_well_is_not_evicted() -> None:
+    feed = Feed()
+    feed.node(0.0, "node-1", True)
+    feed.pod(0.0, "a", "node-1", True)
+    feed.pod(1.0, "a", "node-1", True, leaving=True)
+    feed.pod(2.0, "a2", "node-1", True)
+    kinds = [one.kind for one in feed.observer.events]
+    assert observing.EVICTED not in kinds
+    assert observing.REPLACED not in kinds
+
+
+def seen() -> report.Outcome:
+    feed = lost_node()
+    spans = [Span(1, "stop", "node any", ("kubelet-node-2",), 2.0, 62.0)]
+    held = [Event(40.2, observing.LOST, "all"), Event(70.5, observing.HELD, "all")]
+    measure(spans, sorted(feed.observer.events), held)
+    probes = (
+        ex.Probe("nodes", ex.NODES_READY),
+        ex.Probe("requests", ex.HTTP, subject="web", availability=0.9, p99=0.5),
+    )
+    made = ex.Experiment("lost", probes=probes, expect={"notReady": 50.0, "recovered": 30.0})
+    tally = Tally()
+    for number in range(100):
+        tally.add(number / 2, 0.01, "no answer" if number in (80, 81) else "")
+    return report.Outcome(
+        made, "try", "local", 1_800_000_000.0, 75.0, spans, {"requests": tally},
+        {"nodes": (True, "2 of 2 Ready")}, sorted(feed.observer.events),
+        feed.observer.nodes, feed.observer.ready_pods,
+    )  # fmt: skip
+
+
+def test_marks_are_times_after_the_fault_and_after_its_end() -> None:
+    assert seen().spans[0].marks == {
+        "detected": 38.0, "notReady": 38.0, "evicted": 43.0, "rescheduled": 46.0, "recovered": 8.5,
+    }  # fmt: skip
+
+
+def test_what_happens_is_put_down_to_the_fault_that_began_last() -> None:
+    spans = [Span(1, "kill", "", ("a",), 0.0, 0.0), Span(2, "kill", "", ("b",), 10.0, 10.0)]
+    events = [Event(11.0, observing.NODE_LOST, "n")]
+    held = [Event(11.0, observing.LOST, "all"), Event(14.0, observing.HELD, "all")]
+    measure(spans, events, held)
+    assert spans[0].marks == {"recovered": 0.0}
+    assert spans[1].marks == {"detected": 1.0, "notReady": 1.0, "recovered": 4.0}
+
+
+def test_a_tally_counts_failures_and_the_longest_time_without_an_answer() -> None:
+    tally = Tally()
+    for at, error in ((0.0, ""), (1.0, ""), (2.0, "refused"), (3.0, "refused"), (4.0, "")):
+        tally.add(at, 0.1, error)
+    assert (tally.sent, tally.failed, tally.errors) == (5, 2, {"refused": 2})
+    assert tally.availability == pytest.approx(0.6)
+    assert tally.worst == pytest.approx(2.9)
+    assert tally.percentile(0.99) == pytest.approx(0.1)
+    assert tally.seconds == {0: [1, 0], 1: [1, 0], 2: [0, 1], 3: [0, 1], 4: [1, 0]}
+
+
+def with_(**changes):
+    found = seen()
+    for name, value in changes.items():
+        setattr(found, name, value)
+    return found
+
+
+def made_with(**changes):
+    from dataclasses import replace
+
+    return replace(seen().made, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "reason"),
+    [
+        ({}, "passed", ""),
+        ({"aborted": "interrupted"}, "aborted", "interrupted"),
+        ({"recovered": False, "states": {"nodes": (False, "1 of 2 Ready")}}, "failed",
+         "not well again within 2m0s: nodes (1 of 2 Ready)"),
+        ({"made": made_with(expect={"evicted": ex.NEVER})}, "failed",
+         "evicted came after 43s, and never should have"),
+        ({"made": made_with(expect={"notReady": 20.0})}, "failed",
+         "notReady came after 38s, later than 20s"),
+        ({"made": made_with(probes=(ex.Probe("requests", ex.HTTP, availability=0.99),))}, "failed",
+         "requests: 98.00% of requests were answered well, less than 99.00%"),
+        ({"spans": [Span(1, "stop", "x", (), 1.0, 2.0, "there is no x")],
+          "made": made_with(expect={})},
+         "failed", "fault 1 (stop): there is no x"),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_speaks_against_it(changes, word, reason) -> None:
+    found, reasons = report.verdict(with_(**changes))
+    assert found == word
+    assert reasons == ([reason] if reason else [])
+
+
+def test_the_text_tells_the_times_and_the_availability() -> None:
+    text = words.text(report.document(seen()))
+    assert text.startswith("lost: PASSED\n")
+    assert "1. stop kubelet-node-2, at +2.0s for 1m0s" in text
+    assert (
+        "NotReady after 38s; evicted after 43s; rescheduled after 46s; recovered after 8.5s" in text
+    )
+    assert "100 requests, 2 failed: availability 98.00% (wanted: 90.00%)" in text
+    assert "2 times: no answer" in text
+
+
+def test_the_picture_shows_faults_nodes_pods_and_requests_over_the_same_seconds() -> None:
+    document = json.loads(json.dumps(report.document(seen())))
+    drawn = picture.svg(document)
+    assert drawn == picture.svg(document)
+    top = ET.fromstring(drawn)
+    name = "{http://www.w3.org/2000/svg}"
+    texts = [one.text for one in top.iter(f"{name}text")]
+    for wanted in ("lost", "passed", "1. stop", "stop kubelet-node-2", "node-1", "node-2",
+                   "pods Ready (up to 3)", "requests: 98.00%, 2 of 100 failed", "NotReady +40.0 s",
+                   "evicted +45.0 s", "rescheduled +48.0 s", "recovered +70.5 s",
+                   "0 s"):  # fmt: skip
+        assert wanted in texts
+    width = float(top.get("width"))
+    for one in top.iter(f"{name}rect"):
+        assert float(one.get("width")) >= 0
+        assert float(one.get("x", 0)) + float(one.get("width")) <= width
+    bars = [one for one in top.iter(f"{name}rect") if one.find(f"{name}title") is not None]
+    lost = next(one for one in bars if one.find(f"{name}title").text == "node-2: NotReady")
+    second = (width - 200) / 75.0
+    assert float(lost.get("width")) == pytest.approx(30 * second, rel=0.05)
+
+
+def test_names_that_are_markup_are_only_text_in_the_picture() -> None:
+    document = report.document(with_(cluster="<script>&"))
+    assert "<script>" not in picture.svg(document)
+    ET.fromstring(picture.svg(document))
