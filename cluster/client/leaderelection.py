@@ -9,6 +9,7 @@ import structlog
 from cluster.aio import clock, tasks
 from cluster.api import errors, objects
 from cluster.api.operations import Fence
+from cluster.client import figures
 from cluster.client.client import Client
 from cluster.client.election import JITTER_FACTOR, Candidate, Config
 
@@ -35,7 +36,11 @@ async def run(
     if config is None:
         await lead()
     else:
-        await LeaderElector(config, client, clock, random).run(lead)
+        elector = LeaderElector(config, client, clock, random)
+        counted = figures.current.get()
+        if counted is not None:
+            counted.follow("leader_election_master_status", lambda: elector.leads, config.name)
+        await elector.run(lead)
 
 
 class LeaderElector:

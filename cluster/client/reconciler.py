@@ -1,12 +1,13 @@
 """Workers that take keys from a queue and bring the world in line, one key at a time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from cluster.aio import tasks
 from cluster.api import errors
-from cluster.client import cause, workqueue
+from cluster.client import cause, figures, workqueue
 
 Reconcile = Callable[[str], Awaitable[None]]
 
@@ -31,6 +32,11 @@ class Reconciler:
         self._reconcile = reconcile
         self._workers = workers
         self._log = structlog.get_logger().bind(controller=name)
+        self._figures = figures.current.get()
+        if self._figures is not None:
+            self._figures.follow("workqueue_depth", lambda: len(queue), name)
+            self._figures.follow("workqueue_adds_total", lambda: queue.added, name)
+            self._figures.follow("workqueue_retries_total", lambda: queue.retried, name)
 
     async def run(self) -> None:
         """Work until the queue is shut down and empty."""
@@ -44,10 +50,15 @@ class Reconciler:
                 key, revision = await self._queue.get()
             except workqueue.ShutDown:
                 return
+            loop = asyncio.get_running_loop()
+            began = loop.time()
             try:
                 await self._one(key, revision)
             finally:
                 self._queue.done(key)
+                if self._figures is not None:
+                    took = loop.time() - began
+                    self._figures.observe("workqueue_work_duration_seconds", took, self._name)
 
     async def _one(self, key: str, revision: int) -> None:
         try:

@@ -36,6 +36,10 @@ class WorkQueue:
         self._processing: dict[str, None] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
         self._shut_down = False
+        self.added = 0
+        """How many keys were queued so far."""
+        self.retried = 0
+        """How often a key was to be tried again after a failure."""
 
     def add(self, key: str, cause: int = 0) -> None:
         """Have `key` worked on because of revision `cause`."""
@@ -46,6 +50,7 @@ class WorkQueue:
             self._dirty[key] = max(known, cause)
             return
         self._dirty[key] = cause
+        self.added += 1
         if key not in self._processing:
             self._order.append(key)
             self._wake()
@@ -61,6 +66,7 @@ class WorkQueue:
 
     def add_rate_limited(self, key: str, cause: int = 0) -> None:
         """Add `key` after the delay that its failures so far have earned it."""
+        self.retried += 1
         self.add_after(key, self._limiter.when(key), cause)
 
     def forget(self, key: str) -> None:

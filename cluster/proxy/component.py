@@ -11,9 +11,10 @@ import structlog
 
 from cluster.aio import clock, tasks
 from cluster.api import objects
-from cluster.client import informer
+from cluster.client import figures, informer
 from cluster.client.client import Client
 from cluster.proxy import entries
+from cluster.proxy import figures as names
 from cluster.proxy.config import Config
 from cluster.proxy.dataplane import DataPlane
 from cluster.proxy.overlay.agent import Agent
@@ -45,7 +46,9 @@ class Proxy:
     ) -> None:
         self._config = config
         self._client = client
+        self._clock = clock
         self._random = random
+        self._figures = figures.current.get()
         self._keeper = Keeper(config.node_name, config.nodes)
         self._changed = asyncio.Event()
         self._programmer = Programmer(config, dataplane, random, self._changed)
@@ -79,7 +82,12 @@ class Proxy:
         while True:
             self._changed.clear()
             delta = self._keeper.take()
+            began = asyncio.get_running_loop().time()
             await self._programmer.program(self._keeper.table, delta)
+            if self._figures is not None:
+                took = asyncio.get_running_loop().time() - began
+                self._figures.observe(names.SYNC, took)
+                self._figures.set(names.LAST, self._clock.now())
             if not self.ready.is_set():
                 await self._overlay_ready()
                 self.ready.set()
@@ -99,9 +107,11 @@ class Proxy:
             self._keeper.remove_service(change.key)
         elif change.old is None or _differs(change.old, change.new):
             self._keeper.set_service(change.new)
+        self._count(names.SERVICES)
         self._wake()
 
     def _on_slice(self, change: informer.Change) -> None:
+        self._count(names.ENDPOINTS)
         if change.new is None:
             self._keeper.remove_slice(change.key)
         else:
@@ -121,6 +131,10 @@ class Proxy:
         labels = {} if change.new is None else objects.labels(change.new)
         self._keeper.set_zone(labels.get(_ZONE, ""))
         self._wake()
+
+    def _count(self, name: str) -> None:
+        if self._figures is not None:
+            self._figures.count(name)
 
     def _wake(self) -> None:
         if self._keeper.changed:

@@ -15,7 +15,7 @@ from cluster.aio import clock, tasks
 from cluster.api import objects
 from cluster.client import cause, informer
 from cluster.client.client import Client
-from cluster.scheduler import binding, explain, pods, reporting
+from cluster.scheduler import binding, explain, figures, pods, reporting
 from cluster.scheduler.config import Config
 from cluster.scheduler.core import Core, Decision, Failed, Placed, Unfit
 from cluster.scheduler.feed import Feed
@@ -65,6 +65,8 @@ class Worker:
         self._executor = Executor(
             handle.preempting, cache, self, client=client, clock=clock, recorder=events
         )
+        self._attempts = figures.Attempts()
+        self._attempts.follow_queue(self._queue.counts)
         self._wake = asyncio.Event()
         self._slots = binding.Slots(config.parallel_bindings, self._wake.set)
         self.reporter = reporting.Reporter(client, clock, events)
@@ -127,19 +129,25 @@ class Worker:
     def _attempt(self, queued: QueuedPod, group: tasks.Group) -> None:
         pod = queued.pod
         self.reporter.warn_unsupported(pod)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         decision = self._decide(queued)
+        self._attempts.decided(took := loop.time() - began)
         if isinstance(decision, Placed):
             self._slots.taken += 1
-            group.spawn(self._bind(queued, decision), f"bind/{pod.key}")
+            group.spawn(self._bind(queued, decision, began), f"bind/{pod.key}")
         elif isinstance(decision, Unfit):
+            self._attempts.ended(pods.scheduler_name(pod.object), figures.UNSCHEDULABLE, took)
             self._unfit(queued, decision, group)
         else:
+            self._attempts.ended(pods.scheduler_name(pod.object), figures.ERROR, took)
             self._give_up(queued, reporting.SCHEDULER_ERROR, decision.message, ())
 
     def _unfit(self, queued: QueuedPod, unfit: Unfit, group: tasks.Group) -> None:
         """Let the pod wait, for room that is made for it where there are victims."""
         pod, result = queued.pod, unfit.result
         if result.victims and result.nominated_node_name:
+            self._attempts.preempted()
             self._executor.begin(pod)
         self._give_up(queued, reporting.UNSCHEDULABLE, unfit.message, unfit.rejected_by, result)
         if result.victims and result.nominated_node_name:
@@ -159,7 +167,7 @@ class Worker:
         """Who decides for the pod: its profile is of its scheduler's name."""
         return self._cores[pods.scheduler_name(pod.object)]
 
-    async def _bind(self, queued: QueuedPod, placed: Placed) -> None:
+    async def _bind(self, queued: QueuedPod, placed: Placed, began: float) -> None:
         pod = queued.pod
         core = self._core(pod)
         try:
@@ -171,6 +179,8 @@ class Worker:
         finally:
             self._slots.taken -= 1
             self._wake.set()
+        took = asyncio.get_running_loop().time() - began
+        self._attempts.ended(pods.scheduler_name(pod.object), _result(status), took)
         if status.ok:
             self._queue.done(queued)
             self.reporter.scheduled(pod, placed.node)
@@ -221,6 +231,12 @@ class Worker:
     def _on_pod(self, change: informer.Change) -> None:
         self._feed.pod(change.old, change.new, self._clock.now())
         self._wake.set()
+
+
+def _result(status: Status) -> str:
+    if status.ok:
+        return figures.SCHEDULED
+    return figures.UNSCHEDULABLE if status.rejected else figures.ERROR
 
 
 def _timing(config: Config) -> Timing:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.api.tokens import keys
-from cluster.cli import connection, electionflags, flags, process
+from cluster.cli import connection, electionflags, flags, observing, process, servertls
 from cluster.cli.flags import BOOLEAN, DURATION, LIST, NUMBER, REAL, Setting
 from cluster.controllers import config as configs
 
@@ -101,6 +101,8 @@ _SETTINGS = (
 )
 @flags.option("cluster-signing-key-file", "Its key, in PEM.", connection.FILE)
 @flags.identity
+@observing.secure_options(10257)
+@servertls.options
 @flags.option(
     "kubernetes-version",
     "Version emulated: which kinds there are, and the grace period's default.",
@@ -110,6 +112,9 @@ _SETTINGS = (
 def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
     """Run all controllers: deployments, replica sets, nodes, endpoints, garbage and the rest."""
     connected = connection.from_flags(values)
+    port = observing.secure_port(values)
+    for name in ("tls_cert_file", "tls_private_key_file", "client_ca_file"):
+        values.pop(name)
     version, authority = values.pop("kubernetes_version"), values.pop("root_ca_file")
     if values["node_monitor_grace_period"] is None and version:
         try:
@@ -142,16 +147,25 @@ def controller_manager(log_level: str, log_format: str, **values: Any) -> None:
         from cluster.api import resources
         from cluster.controllers.component import ControllerManager
 
-        async with connected.client("kube-controller-manager") as client:
-            await process.serve(
-                ControllerManager(
+        with observing.counting(port) as figures:
+            async with connected.client("kube-controller-manager") as client:
+                made = ControllerManager(
                     config,
                     client=client,
                     clock=seams.clock,
                     random=seams.random,
                     table=resources.built_in(version),
                 )
-            )
+                served: list[process.Component] = [made]
+                if port is not None:
+                    waits = observing.standby(figures, config.leader_elect)
+                    synced = {"informer-sync": lambda: made.ready.is_set() or waits()}
+                    served.append(
+                        observing.delegated(
+                            port, figures, client, seams.clock, live=observing.PING, ready=synced
+                        )
+                    )
+                await process.serve(*served)
 
     process.run("controller-manager", story, log_level=log_level, log_format=log_format)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cluster.cli import connection, flags, process
+from cluster.cli import connection, flags, observing, process
 from cluster.cli.flags import DURATION, NUMBER, TEXT, Setting
 from cluster.proxy import config as configs
 
@@ -37,6 +37,16 @@ _SETTINGS = (
     default="vxlan",
 )
 @flags.settings(configs.Config, *_SETTINGS)
+@flags.option(
+    "healthz-bind-address",
+    "ADDRESS:PORT of /healthz (Kubernetes: 0.0.0.0:10256); left out: none.",
+    default="",
+)
+@flags.option(
+    "metrics-bind-address",
+    "ADDRESS:PORT of /metrics (Kubernetes: 127.0.0.1:10249); left out: none.",
+    default="",
+)
 @process.logging_options
 def kube_proxy(
     hostname_override: str, dataplane_endpoint: str, network_backend: str, log_level: str,
@@ -48,6 +58,8 @@ def kube_proxy(
     NetworkPolicies let through.
     """
     connected = connection.from_flags(values)
+    healthz = observing.plain_port(values.pop("healthz_bind_address"), "--healthz-bind-address")
+    metrics = observing.plain_port(values.pop("metrics_bind_address"), "--metrics-bind-address")
     backend: dict[str, Any] = (
         {} if network_backend == "none" else {"network_backend": network_backend}
     )
@@ -59,18 +71,24 @@ def kube_proxy(
 
     async def story(seams: process.Seams) -> None:
         from cluster.proxy.component import Proxy
+        from cluster.proxy.figures import FAMILIES
         from cluster.proxy.grpc_dataplane import GrpcDataPlane
         from cluster.proxy.overlay.grpc_plane import GrpcPlane
 
-        async with (
-            connected.client("kube-proxy") as client,
-            connected.channel(dataplane_endpoint) as plane,
-        ):
-            await process.serve(
-                Proxy(
+        with observing.counting(metrics, FAMILIES) as figures:
+            async with (
+                connected.client("kube-proxy") as client,
+                connected.channel(dataplane_endpoint) as plane,
+            ):
+                made = Proxy(
                     config, client=client, dataplane=GrpcDataPlane(plane), clock=seams.clock,
                     random=seams.random, overlay=GrpcPlane(plane) if backend else None,
-                )
-            )  # fmt: skip
+                )  # fmt: skip
+                served: list[process.Component] = [made]
+                if healthz is not None:
+                    served.append(observing.proxy_health(healthz, seams.clock, made.ready.is_set))
+                if metrics is not None:
+                    served.append(observing.plain(metrics, figures, {"healthz": observing.PING}))
+                await process.serve(*served)
 
     process.run("kube-proxy", story, log_level=log_level, log_format=log_format)

@@ -13,6 +13,7 @@ from cluster.cli import (
     hollownetwork,
     imagescriptsflag,
     kubeletconfig,
+    observing,
     process,
     servertls,
 )
@@ -87,6 +88,13 @@ _SETTINGS = (
     default=None,
 )
 @flags.option("address", "Address that its server listens on.", default="0.0.0.0")
+@flags.option(
+    "healthz-port",
+    "Port of /healthz, for whoever asks (Kubernetes: 10248); 0: none.",
+    NUMBER,
+    default=0,
+)
+@flags.option("healthz-bind-address", "Address that it is at.", default="127.0.0.1")
 @servertls.options
 @flags.option(
     "register-with-taints",
@@ -139,6 +147,8 @@ def kubelet(
         return configs.Config(node_name=name, root_dir=root, resolv_conf=resolv_conf, **given)
 
     address, tls = values.pop("address"), _tls(values)
+    asked, where = values.pop("healthz_port"), values.pop("healthz_bind_address")
+    port = observing.Port(where, asked) if asked else None
     config = flags.built(make, _SETTINGS, values)
     if hollow:
         nodes = _hollow_configs(config, hollow, prefix, first, zones)
@@ -152,17 +162,17 @@ def kubelet(
                 if network is not None:
                     shared = hollownetwork.Network(network, names, client, seams)
                 runtimes = _Runtimes(seams, scripts, shared)
-                await _serve_hollow(nodes, runtimes, client, seams, serving)
+                await _serve_hollow(nodes, runtimes, client, seams, serving, port=port)
                 return
             async with connected.channel(container_runtime_endpoint) as runtime:
-                await _serve(config, client, runtime, seams, serving)
+                await _serve(config, client, runtime, seams, serving, port=port)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
 
 
 async def _serve(
     config: configs.Config, client: "Client", runtime: Any, seams: process.Seams,
-    serving: "Serving | None",
+    serving: "Serving | None", *, port: observing.Port | None,
 ) -> None:  # fmt: skip
     """Be the kubelet of a node whose runtime is at the other end of a channel."""
     from cluster.kubelet import grpc_cri
@@ -172,12 +182,12 @@ async def _serve(
     one = Kubelet(
         config, client=client, cri=cri, clock=seams.clock, random=seams.random, serving=serving
     )
-    await process.serve(one)
+    await process.serve(one, *_health(port, one))
 
 
 async def _serve_hollow(
     nodes: list[configs.Config], runtimes: "_Runtimes", client: "Client", seams: process.Seams,
-    serving: "Serving | None",
+    serving: "Serving | None", *, port: observing.Port | None,
 ) -> None:  # fmt: skip
     """Be the kubelets of many nodes, their runtimes, and the pod network that they share."""
     from cluster.kubelet.hollow import HollowNodes
@@ -186,7 +196,15 @@ async def _serve_hollow(
         nodes, client=client, cri_factory=runtimes.make, clock=seams.clock, random=seams.random,
         serving=serving,
     )  # fmt: skip
-    await process.serve(made, *runtimes.proxies)
+    await process.serve(made, *_health(port, made), *runtimes.proxies)
+
+
+def _health(port: observing.Port | None, one: process.Component) -> list[process.Component]:
+    """The page /healthz: a kubelet that looks after no pods yet is not well."""
+    if port is None:
+        return []
+    checks = {"ping": lambda: True, "syncloop": one.ready.is_set}
+    return [observing.plain(port, None, {"healthz": checks})]
 
 
 def _tls(values: dict[str, Any]) -> "ServerTls | None":

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from cluster.cli import connection, electionflags, flags, process, schedulerconfig, servertls
+from cluster.cli import (
+    connection,
+    electionflags,
+    flags,
+    observing,
+    process,
+    schedulerconfig,
+    servertls,
+)
 from cluster.cli.flags import BOOLEAN, DURATION, NUMBER, TEXT, Setting
 from cluster.scheduler import config as configs
 
@@ -40,6 +48,7 @@ class _Commands(click.Group):
 @flags.settings(configs.Config, *_SETTINGS)
 @electionflags.options
 @flags.option("listen", "Where attempts are explained (kubemu explain): unix:/path or host:port.")
+@observing.secure_options(10259)
 @servertls.options
 @flags.identity
 @process.logging_options
@@ -58,6 +67,7 @@ def scheduler(context: click.Context, /, log_level: str, log_format: str, **valu
     if loaded is not None and loaded.kubeconfig and not (values["kubeconfig"] or values["server"]):
         values["kubeconfig"] = Path(loaded.kubeconfig)
     connected = connection.from_flags(values)
+    port = observing.secure_port(values)
     listen: str = values.pop("listen") or ""
     tls = servertls.from_flags(
         values.pop("tls_cert_file"), values.pop("tls_private_key_file"),
@@ -80,16 +90,26 @@ def scheduler(context: click.Context, /, log_level: str, log_format: str, **valu
         import structlog
 
         from cluster.scheduler.component import Scheduler
+        from cluster.scheduler.figures import FAMILIES
 
         for note in loaded.notes if loaded is not None else ():
             structlog.get_logger().warning("configuration", file=str(path), note=note)
-        async with connected.client("kube-scheduler") as client:
-            made = Scheduler(config, client=client, clock=seams.clock, random=seams.random)
-            served: list[process.Component] = [made]
-            if listen:
-                from cluster.scheduler.serving import Server
+        with observing.counting(port, FAMILIES) as figures:
+            async with connected.client("kube-scheduler") as client:
+                made = Scheduler(config, client=client, clock=seams.clock, random=seams.random)
+                served: list[process.Component] = [made]
+                if port is not None:
+                    waits = observing.standby(figures, config.leader_elect)
+                    synced = {"informer-sync": lambda: made.ready.is_set() or waits()}
+                    served.append(
+                        observing.delegated(
+                            port, figures, client, seams.clock, live=observing.PING, ready=synced
+                        )
+                    )
+                if listen:
+                    from cluster.scheduler.serving import Server
 
-                served.append(Server(made, client, listen, tls))
-            await process.serve(*served)
+                    served.append(Server(made, client, listen, tls))
+                await process.serve(*served)
 
     process.run("scheduler", story, log_level=log_level, log_format=log_format)
