@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from cluster.api import errors, identity, objects, resources, rules, schema
+from cluster.api import errors, identity, objects, resources, rules, schema, validation
 from cluster.apiserver import codec
 from cluster.storage.interface import Record
 
@@ -139,8 +139,14 @@ class Verifier:
             rules.for_update(row, obj, msgspec.json.decode(codec.document(obj)), request)
         except errors.StatusError as error:
             yield Finding(key, f"it breaks the rules: {error.message}")
+            return
         except Exception as error:  # noqa: BLE001  (what is stored may be anything)
             yield Finding(key, f"the rules fail on it: {error!r}")
+            return
+        # An update lets pass what was there before; a custom resource's rules may be newer.
+        for cause in validation.of_new(row, obj):
+            said = f"it breaks the rules: {cause.field}: {cause.message}"
+            yield Finding(key, said, serious=row.custom is None)
 
 
 def verified(verifier: Verifier, records: Iterable[Record]) -> Iterator[Finding]:
