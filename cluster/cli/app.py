@@ -33,6 +33,12 @@ SECTIONS: Final[dict[str, dict[str, Lazy]]] = {
         "status": Lazy("commands.status:status", "Show clusters, nodes and processes."),
         "kubeconfig": Lazy("commands.kubeconfig:kubeconfig", "Print or merge the kubeconfig."),
         "apply": Lazy("commands.apply:apply", "Apply manifests, where there is no kubectl."),
+        "get": Lazy("commands.get:get", "Show objects, now or as they were."),
+        "snapshot": Lazy(
+            "commands.snapshot:snapshot", "Save a cluster's objects, or restore them."
+        ),
+        "store": Lazy("commands.store:store", "Verify, compact and defragment the store."),
+        "certs": Lazy("commands.certs:certs", "See when certificates end; issue them anew."),
         "explain": Lazy("commands.explain:explain", "Say why a pod is where it is, or nowhere."),
         "init": Lazy(
             "commands.init:init", "Make certificates for processes on other hosts (compose)."

@@ -89,6 +89,20 @@ class Authority:
         """A certificate by which a client is known as `subject`."""
         return self._issue(subject, (), (ExtendedKeyUsageOID.CLIENT_AUTH,), now)
 
+    def again(self, certificate: x509.Certificate, now: float) -> Pair:
+        """A certificate for what `certificate` is for, with a key of its own and a new life."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        authority = self._certificate
+        builder = _builder(
+            certificate.subject, authority.subject, key.public_key(), now, LEAF_LIFETIME
+        )
+        for extension in certificate.extensions:
+            if not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+                builder = builder.add_extension(extension.value, critical=extension.critical)
+        builder = builder.add_extension(_issuer_identifier(authority), critical=False)
+        signed = builder.sign(self._key, hashes.SHA256())
+        return Pair(signed.public_bytes(serialization.Encoding.PEM), _key_pem(key))
+
     def issued(self, certificate: x509.Certificate) -> bool:
         """Whether this authority signed it."""
         try:

@@ -1,6 +1,6 @@
 """Writes what a cluster needs before its processes start: certificates, kubeconfigs, the plan."""
 
-from cluster.launcher import addressing, files, kubeconfig, pki, processes, state
+from cluster.launcher import addressing, certificates, files, kubeconfig, pki, processes, state
 from cluster.launcher import plan as plans
 from cluster.launcher.topology import DEFAULT_NAME, Topology
 
@@ -10,10 +10,11 @@ def prepare(
 ) -> processes.Plan:
     """Prepare `folder` for a cluster. `now` is wall time, in seconds since the epoch. faults.Fault.
 
-    Certificates that are there and fit are kept.
+    Certificates that are there and fit are kept; what ends soon is issued anew.
     """
     folder.prepare()
     authority = pki.ensure_authority(folder.pki, now)
+    certificates.renew_due(folder, authority, now)
 
     def config(name: str, subject: pki.Subject, position: int = 0) -> kubeconfig.Document:
         pair = authority.client(subject, now)

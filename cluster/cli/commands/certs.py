@@ -1,0 +1,61 @@
+"""`kubemu certs`: when a cluster's certificates end, and issuing them anew; kubeadm's commands."""
+
+import datetime
+
+import click
+
+from cluster.aio import clock
+from cluster.cli import clusters, tables
+
+
+@click.group()
+def certs() -> None:
+    """See when a cluster's certificates end, and issue them anew, as kubeadm certs does.
+
+    `kubemu up` issues anew by itself what ends within 30 days.
+    """
+
+
+@certs.command("check-expiration")
+@clusters.name_option
+def check_expiration(name: str) -> None:
+    """Show when the certificates of a cluster end."""
+    from cluster.launcher import certificates
+
+    folder = clusters.folder(name)
+    now = clock.SystemClock().now()
+    found = certificates.leaves(folder)
+    authority = certificates.authority_end(folder)
+    rows = [
+        (
+            leaf.name, _moment(leaf.ends), certificates.residual(leaf.ends - now),
+            "" if leaf.embedded else "ca", "no",
+        )
+        for leaf in found
+    ]  # fmt: skip
+    heads = ("CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CERTIFICATE AUTHORITY")
+    tables.show((*heads, "EXTERNALLY MANAGED"), rows)
+    click.echo()
+    row = ("ca", _moment(authority), certificates.residual(authority - now), "no")
+    tables.show(("CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME", "EXTERNALLY MANAGED"), [row])
+
+
+@certs.command()
+@click.argument("certificate")
+@clusters.name_option
+def renew(certificate: str, name: str) -> None:
+    """Issue CERTIFICATE anew, or "all": with a new key, for another year.
+
+    Servers show it to whoever connects from then on; who reads a kubeconfig must be started again
+    (kubemu restart PROCESS), or has to read it again.
+    """
+    from cluster.launcher import certificates
+
+    folder = clusters.folder(name)
+    for leaf in certificates.renew(folder, certificate, clock.SystemClock().now()):
+        click.echo(f"{leaf.told} renewed")
+
+
+def _moment(seconds: float) -> str:
+    """`Nov 21, 2027 21:36 UTC`, as kubeadm tells it."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%b %d, %Y %H:%M UTC")
