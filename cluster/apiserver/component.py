@@ -1,6 +1,7 @@
 """The API server: storage, registry and faces, built and served together."""
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 from random import Random
 from typing import TYPE_CHECKING
@@ -172,7 +173,8 @@ class ApiServer:
         """Start what looks after the contents of the store."""
         for publisher in publishing.publishers(self.registry, self._chain):
             keeper.spawn(publisher.run, "quotas")
-        history = compaction.Compaction(self._storage, self._config.compaction_seconds)
+        most = sys.maxsize if self._storage.shared else self._config.history_revisions
+        history = compaction.Compaction(self._storage, self._config.compaction_seconds, most)
         keeper.spawn(history.run, "compaction")
         keeper.spawn(lambda: bootstrap.keep(self.registry, self._initial), "kubernetes service")
         if self._advertiser is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cluster.aio.grpcserver import ServerTls
 from cluster.api import identity
-from cluster.apiserver import addons, bootstrap, expiry
+from cluster.apiserver import addons, bootstrap, compaction, expiry
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.audit import settings as audit_settings
 from cluster.apiserver.authn import requestheader, serviceaccounts
@@ -71,6 +71,8 @@ class Config:
     version: str = ""
     compaction_seconds: float = 300.0
     """History is kept for at least this long: etcd-compaction-interval of kube-apiserver."""
+    history_revisions: int = compaction.MOST
+    """So many revisions of history are kept at most, where it is this server's memory."""
     event_seconds: float = expiry.EVENT_SECONDS
     """Events are deleted so long after they were last written: event-ttl of kube-apiserver."""
     not_ready_seconds: int = 300
@@ -91,6 +93,8 @@ class Config:
             raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
         if self.compaction_seconds <= 0:
             raise ValueError("compaction_seconds must be positive")
+        if self.history_revisions <= 0:
+            raise ValueError("history_revisions must be positive")
         if self.event_seconds <= 0:
             raise ValueError("event_seconds must be positive")
         if self.not_ready_seconds < 0 or self.unreachable_seconds < 0:

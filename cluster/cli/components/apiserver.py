@@ -31,6 +31,12 @@ _SETTINGS = (
     Setting(
         "compaction_seconds", DURATION, "How long history is kept.", "etcd-compaction-interval"
     ),
+    Setting(
+        "history_revisions",
+        NUMBER,
+        "Revisions of history kept at most, which is memory; with etcd there is no such bound.",
+        "history-revisions",
+    ),
     Setting("event_seconds", DURATION, "How long events are kept.", "event-ttl"),
     Setting(
         "not_ready_seconds",
