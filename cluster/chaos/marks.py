@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from cluster.chaos import experiment as ex
 from cluster.chaos import observing
 from cluster.chaos.observing import Event
+
+_TOGETHER: Final = 1.0
+"""Faults that begin within so many seconds are one, as far as their consequences go."""
 
 
 @dataclass(slots=True)
@@ -27,12 +31,14 @@ class Span:
 
 
 def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event]) -> None:
-    """Fill in the marks of faults. What happens is put down to the fault that began last.
+    """Fill in the marks of faults. What happens is put down to the fault that began last, or to
+    all that began together.
 
     `held` are the times at which all states were lost (LOST) and held again (HELD).
     """
-    for position, span in enumerate(spans):
-        end = spans[position + 1].began if position + 1 < len(spans) else float("inf")
+    for span in spans:
+        later = (other.began for other in spans if other.began > span.began + _TOGETHER)
+        end = min(later, default=float("inf"))
         mine = [event for event in events if span.began <= event.at < end]
         for mark, kinds in (
             (ex.DETECTED, observing.SIGNS),

@@ -69,6 +69,7 @@ class Run:
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._body: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._probing: list[asyncio.Task[None]] = []
         self._group: tasks.Group | None = None
         self._seen = report.Outcome(made, world.name, world.kind, clock.now())
 
@@ -89,6 +90,8 @@ class Run:
                 await self._over.wait()
             finally:
                 await self._roll_back()
+                for task in self._probing:
+                    task.cancel()
                 self._conclude()
                 if not self._keep:
                     await self._clear()
@@ -112,7 +115,8 @@ class Run:
         self._check_needs()
         await self._apply()
         for prober in self._probers:
-            self._opened().spawn(prober.run(), f"probe {prober.probe.name}")
+            task = self._opened().spawn(prober.run(), f"probe {prober.probe.name}")
+            self._probing.append(task)
         self._opened().spawn(self._look(), "states")
         await self._until_steady()
         self._tell("steady state holds; the faults begin")
