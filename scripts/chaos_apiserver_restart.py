@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Kills and stops the API server, and reports who noticed.
+
+    scripts/chaos_apiserver_restart.py
+    scripts/chaos_apiserver_restart.py --compose .
+
+The first is about the cluster of `kubemu up` (--name NAME: another one), the second about that of
+`docker compose up` in this folder. It is `kubemu chaos run apiserver-restart`, whose
+other flags it takes, too (--svg FILE, --json FILE, --seed N).
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cluster.cli.__main__ import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(["chaos", "run", "apiserver-restart", *sys.argv[1:]])

@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Stops the kubelet of a node, and reports what the cluster makes of it.
+
+    scripts/chaos_kubelet_stop.py
+    scripts/chaos_kubelet_stop.py --compose .
+
+The first is about the cluster of `kubemu up` (--name NAME: another one), the second about that of
+`docker compose up` in this folder. It is `kubemu chaos run kubelet-stop`, whose
+other flags it takes, too (--svg FILE, --json FILE, --seed N).
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cluster.cli.__main__ import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(["chaos", "run", "kubelet-stop", *sys.argv[1:]])

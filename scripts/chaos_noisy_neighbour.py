@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Loads the API and slows a kubelet down, and reports who noticed.
+
+    scripts/chaos_noisy_neighbour.py
+    scripts/chaos_noisy_neighbour.py --compose .
+
+The first is about the cluster of `kubemu up` (--name NAME: another one), the second about that of
+`docker compose up` in this folder. It is `kubemu chaos run noisy-neighbour`, whose
+other flags it takes, too (--svg FILE, --json FILE, --seed N).
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cluster.cli.__main__ import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(["chaos", "run", "noisy-neighbour", *sys.argv[1:]])

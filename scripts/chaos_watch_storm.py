@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Opens hundreds of watches again and again, and reports what that costs.
+
+    scripts/chaos_watch_storm.py
+    scripts/chaos_watch_storm.py --compose .
+
+The first is about the cluster of `kubemu up` (--name NAME: another one), the second about that of
+`docker compose up` in this folder. It is `kubemu chaos run watch-storm`, whose
+other flags it takes, too (--svg FILE, --json FILE, --seed N).
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from cluster.cli.__main__ import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(["chaos", "run", "watch-storm", *sys.argv[1:]])
