@@ -25,7 +25,8 @@ __all__ = ["Answer", "Datagrams", "Endpoint", "Listener", "Stack", "Stream"]
 
 RECEIVE: Final = 65536
 _RATE_BYTES: Final = 1 << 20
-_RATE_SENDS: Final = 1024
+_SEND_BYTES: Final = 1024
+"""What a send counts at least."""
 _RATE_SECONDS: Final = 0.001
 """8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
 _AT_ONCE: Final = 32
@@ -43,7 +44,6 @@ class Stream:
         "_flow",
         "_lost",
         "_readers",
-        "_sends",
         "_sent",
         "_stack",
         "_writers",
@@ -62,7 +62,7 @@ class Stream:
         self._readers = Waiters(stack.loop)
         self._writers = Waiters(stack.loop)
         self._lost: Call | None = None
-        self._sent = self._sends = 0
+        self._sent = 0
         self._begun = stack.loop.time()
         flow.watch = self._watch
 
@@ -119,9 +119,8 @@ class Stream:
                 await self._writers.wait()
                 self._check()
                 taken += connection.send(view[taken:])
-        self._sent += len(data)
-        self._sends += 1
-        if self._sent >= _RATE_BYTES or self._sends >= _RATE_SENDS:
+        self._sent += len(data) + _SEND_BYTES
+        if self._sent >= _RATE_BYTES:
             await self._breathe()
 
     def _check(self) -> None:
@@ -133,7 +132,7 @@ class Stream:
 
     async def _breathe(self) -> None:
         """Give way where so much was sent in no time."""
-        self._sent = self._sends = 0
+        self._sent = 0
         now = self._stack.loop.time()
         rest = self._begun + _RATE_SECONDS - now
         self._begun = now

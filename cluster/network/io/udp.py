@@ -12,6 +12,7 @@ import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from cluster.network.io import memory
 from cluster.network.underlay import Address, AddressInUse, Endpoint, Receive, ReceiveTrain
@@ -135,6 +136,9 @@ class UdpEndpoint:
 
     def send_many(self, datagrams: Sequence[bytes | Train], to: Address) -> None:
         """See `underlay.Endpoint`."""
+        if Train not in set(map(type, datagrams)):
+            self._send_run(cast("Sequence[bytes]", datagrams), to)
+            return
         run: list[bytes] = []
         for data in datagrams:
             if isinstance(data, Train):
@@ -145,7 +149,7 @@ class UdpEndpoint:
                 run.append(data)
         self._send_run(run, to)
 
-    def _send_run(self, run: list[bytes], to: Address) -> None:
+    def _send_run(self, run: Sequence[bytes], to: Address) -> None:
         if len(run) < 2 or not self.segments:
             for data in run:
                 self.send(data, to)

@@ -130,7 +130,9 @@ class Flow:
         ):
             return False
         to, kind, head, fragment, total, middle, _ = self._layout.unpack_from(data)
-        if to != self._to or kind != _KIND or fragment & 0x3FFF or not self._passes(now, middle):
+        if to != self._to or kind != _KIND or fragment & 0x3FFF:
+            return False
+        if not self._passes(now, middle):
             return False
         # The sum of all there is, partial checksum included, is the whole one; what is rewritten
         # changes it as it would change a whole one.
@@ -162,12 +164,14 @@ class Flow:
         if not self._least <= len(data) <= self._most:
             return False
         to, kind, head, fragment, total, middle, field = self._layout.unpack_from(data)
-        if to != self._to or kind != _KIND or fragment & 0x3FFF or not self._passes(now, middle):
+        if to != self._to or kind != _KIND or fragment & 0x3FFF:
             return False
-        if field or self._tcp:
+        if not self._passes(now, middle):
+            return False
+        if self._tcp:
             field = (field - self._transport_delta) % 0xFFFF
-            if not (field or self._tcp):
-                field = 0xFFFF
+        elif field:
+            field = (field - self._transport_delta) % 0xFFFF or 0xFFFF
         data = (
             self._pack(
                 self._link,

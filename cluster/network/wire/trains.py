@@ -28,6 +28,10 @@ def couple(datagrams: Sequence[bytes]) -> list[Train]:
     """Datagrams as trains, in their order: runs of one size, with a shorter one at the end."""
     found: list[Train] = []
     first = 0
+    size = len(datagrams[0]) if datagrams else 0
+    fit = 0 < len(datagrams) <= min(MOST_PIECES, MOST_BYTES // max(size, 1))
+    if fit and size and len(set(map(len, datagrams))) == 1:
+        return [Train(b"".join(datagrams), size)]
     while first < len(datagrams):
         size = len(datagrams[first])
         most = first + max(1, min(MOST_PIECES, MOST_BYTES // max(size, 1)))

@@ -114,15 +114,15 @@ def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them 
     connection.probes = 0
     reached = known + count
     if count:
-        outbound.advance(now, reached)
-        if reached + outbound.buffer.size > outbound.next:
-            connection.want()
-        if connection.full:
-            connection.freed()
-        connection.soft_error = 0
+        _more_arrived(connection, now, reached)
     window = told << outbound.scale
     if reached + window != outbound.limit:
-        _window(connection, position, reached, window, advanced=count > 0)
+        if count and not outbound.buffer.size:  # nothing waits for it
+            outbound.limit = reached + window
+            if window > outbound.widest:  # noqa: PLR1730  (a call costs more)
+                outbound.widest = window
+        else:
+            _window(connection, position, reached, window, advanced=count > 0)
     connection.window_at = position
     if size:
         inbound.next = position + size
@@ -131,6 +131,17 @@ def predicted(  # noqa: PLR0917  (a segment's fields: to make an object of them 
         connection.events |= _READABLE
         _schedule(connection, now, size)
     return True
+
+
+def _more_arrived(connection: "Connection", now: float, reached: int) -> None:
+    """`_advance`, where all is calm."""
+    outbound = connection.outbound
+    outbound.advance(now, reached)
+    if reached + outbound.buffer.size > outbound.next:
+        connection.want()
+    if connection.full:
+        connection.freed()
+    connection.soft_error = 0
 
 
 # ---- is it acceptable? ---------------------------------------------------------------------------
@@ -328,6 +339,13 @@ def _data(connection: "Connection", now: float, segment: Segment, position: int)
 
 def _schedule(connection: "Connection", now: float, size: int) -> None:
     """Have new data acknowledged: two segments at once, one a little later."""
+    if not connection.unacked and size < _LONG and size <= connection.typical:
+        # The first, and a short one: nothing of the following.
+        connection.unacked = size
+        connection.received_at = now
+        if connection.ack_at == _NEVER:
+            connection.ack_at = now + DELAYED_ACK
+        return
     unacked = connection.unacked = connection.unacked + size
     if size > connection.typical:
         connection.typical = min(size, connection.inbound.mss)
