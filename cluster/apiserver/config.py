@@ -91,16 +91,11 @@ class Config:
             raise ValueError(f"kubelet_addresses are {unknown}: give some of {known}")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port {self.port} is not a port: give 0 to 65535")
-        if self.compaction_seconds <= 0:
-            raise ValueError("compaction_seconds must be positive")
-        if self.history_revisions <= 0:
-            raise ValueError("history_revisions must be positive")
-        if self.event_seconds <= 0:
-            raise ValueError("event_seconds must be positive")
+        for name in ("compaction_seconds", "history_revisions", "event_seconds", "ring"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive")
         if self.not_ready_seconds < 0 or self.unreachable_seconds < 0:
             raise ValueError("default toleration seconds must not be negative")
-        if self.ring <= 0:
-            raise ValueError("ring must be positive")
         try:
             network = ipaddress.ip_network(self.service_range)
         except ValueError as error:
