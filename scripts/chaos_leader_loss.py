@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cluster.cli.__main__ import main  # noqa: E402
+from cluster.cli.__main__ import main
 
 if __name__ == "__main__":
     main(["chaos", "run", "leader-loss", *sys.argv[1:]])
