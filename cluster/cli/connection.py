@@ -1,7 +1,7 @@
 """The flags by which a component, or a command, reaches an API server over gRPC."""
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,18 +32,44 @@ class Connection:
 
     servers: tuple[str, ...]
     tls: "ChannelTls | None"
+    files: tuple[Path, ...] = ()
+    """What the certificates were read from."""
+    read: "Callable[[], ChannelTls | None] | None" = None
+    """Reads them anew. OSError, ValueError, faults.Fault."""
 
     @asynccontextmanager
     async def client(self, manager: str) -> AsyncIterator["Client"]:
         """A client whose writes are those of `manager`."""
-        from cluster.client import channel, client, grpc_transport
+        from cluster.client import client, grpc_transport
 
-        async with channel.connect(self.servers, self.tls) as connected:
+        async with self._followed() as connected:
             several = len(self.servers) > 1
             transport = grpc_transport.GrpcTransport(connected, others=several)
             counted = self._counted(transport)
             async with client.Client(counted, manager=manager) as made:
                 yield made
+
+    @asynccontextmanager
+    async def _followed(self) -> AsyncIterator[Any]:
+        """A channel that is made anew when the files of its certificates change."""
+        from cluster.client import channel
+
+        if self.read is None:
+            async with channel.connect(self.servers, self.tls) as connected:
+                yield connected
+            return
+        from cluster.aio import tasks
+        from cluster.cli.followedfiles import Followed
+        from cluster.client.renewing import RenewingChannel
+
+        followed = Followed(self.files, self.read, self.tls)
+        made = RenewingChannel(lambda: channel.connect(self.servers, followed.present))
+        async with made as connected, tasks.Group("certificates") as group:
+            group.spawn(followed.run(made.renew), "files")
+            try:
+                yield connected
+            finally:
+                group.cancel()
 
     def _counted(self, transport: "Transport") -> "Transport":
         """The transport, counting where the process counts for /metrics."""
@@ -85,29 +111,38 @@ def options(function: F) -> F:
 
 
 def from_flags(values: dict[str, Any]) -> Connection:
-    """The Connection that the flags tell of, which are taken out of `values`. click.UsageError."""
-    from cluster.client.channel import ChannelTls
+    """The Connection that the flags tell of, which are taken out of `values`. click.UsageError.
 
+    Files that change are read again, and the connection is made anew.
+    """
     path: Path | None = values.pop("kubeconfig")
     servers: tuple[str, ...] = values.pop("server") or ()
     names = ("certificate_authority", "client_certificate", "client_key")
     files = [values.pop(name) for name in names]
     if path is not None:
-        found = of_kubeconfig(path)
-        servers = servers or found.servers
-        embedded = found.tls
-    else:
-        embedded = None
+        servers = servers or of_kubeconfig(path).servers
     if not servers:
         raise click.UsageError(
             "Nothing says where the API server is: give --kubeconfig or --server."
         )
+    followed = tuple(file for file in (path, *files) if file is not None)
+
+    def read() -> "ChannelTls | None":
+        return _tls(path, files)
+
+    return Connection(tuple(servers), _tls(path, files), followed, read)
+
+
+def _tls(path: Path | None, files: Sequence[Path | None]) -> "ChannelTls | None":
+    """What a kubeconfig and three files say together: the files win. OSError, faults.Fault."""
+    from cluster.client.channel import ChannelTls
+
     given = [file.read_bytes() if file else b"" for file in files]
+    embedded = of_kubeconfig(path).tls if path is not None else None
     if embedded is not None:
         held = (embedded.ca, embedded.certificate, embedded.key)
         given = [new or old for new, old in zip(given, held, strict=True)]
-    tls = ChannelTls(given[0], given[1], given[2]) if given[0] else None
-    return Connection(tuple(servers), tls)
+    return ChannelTls(given[0], given[1], given[2]) if given[0] else None
 
 
 def of_kubeconfig(path: Path) -> Connection:

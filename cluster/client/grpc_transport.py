@@ -1,5 +1,6 @@
 """The client seam over gRPC: `cluster.v1.Resources` of an apiserver."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import grpc
 import msgspec
 
 from cluster.api import errors, operations
+from cluster.client import renewing
 from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 from cluster.pb.cluster.v1 import resources_pb2_grpc as pb_grpc
@@ -76,6 +78,8 @@ class GrpcTransport:
         for left in range(_AGAIN, -1, -1):
             try:
                 return await self._listed(request)
+            except asyncio.CancelledError:
+                raise renewing.cut() from None
             except grpc.aio.AioRpcError as failure:
                 if not (left and self._others and failure.code() in _LOST):
                     raise status_error(failure) from failure
@@ -108,6 +112,8 @@ class GrpcTransport:
                     RawEvent(_EVENT_TYPES[event.type], event.json, event.revision)
                     for event in batch.events
                 ]
+        except asyncio.CancelledError:
+            raise renewing.cut() from None
         except grpc.aio.AioRpcError as failure:
             raise status_error(failure) from failure
         finally:
@@ -124,6 +130,8 @@ class GrpcTransport:
             answer = await self._stub.Write(
                 request, timeout=self._deadline, wait_for_ready=True, metadata=metadata
             )
+        except asyncio.CancelledError:
+            raise renewing.cut() from None
         except grpc.aio.AioRpcError as failure:
             if self._others and failure.code() in _LOST:
                 return await self._doubted(batch)
@@ -141,6 +149,8 @@ class GrpcTransport:
         for left in range(_AGAIN, -1, -1):
             try:
                 return await method(request, timeout=self._deadline, wait_for_ready=True)
+            except asyncio.CancelledError:
+                raise renewing.cut() from None
             except grpc.aio.AioRpcError as failure:
                 if not (left and self._others and failure.code() in _LOST):
                     raise status_error(failure) from failure
