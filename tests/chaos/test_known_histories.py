@@ -115,6 +115,26 @@ BAD = {
         b: create k v2
         b = fail AlreadyExists
     """,
+    "an update of a revision that was overwritten by a write that told none": """
+        a: create k v1
+        a = ok 1
+        a: patch k v2
+        a = ok
+        b: update k v3 @1
+        b = ok 5
+    """,
+    "an update that has the revision of what it replaced": """
+        a: create k v1
+        a = ok
+        a: update k v2 @5
+        a = ok 5
+    """,
+    "a change without a new revision": """
+        a: create k v1
+        a = ok 1
+        a: patch k v2
+        a = ok 1
+    """,
     "a delete succeeds twice": """
         a: create k v1
         a = ok 1
