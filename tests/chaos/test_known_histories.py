@@ -135,6 +135,14 @@ BAD = {
         a: patch k v2
         a = ok 1
     """,
+    "a read shows a change at the revision before it": """
+        a: create k v1
+        a = ok 3
+        a: patch k v2
+        a = ok
+        b: get k
+        b = v2 3
+    """,
     "a delete succeeds twice": """
         a: create k v1
         a = ok 1
