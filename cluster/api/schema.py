@@ -91,7 +91,7 @@ class Node:
         """The properties of a struct, by their JSON names; {} for other kinds."""
         if self.kind != "struct":
             return {}
-        found = _raw(self.version)[self.name]
+        found = _definition(self.version, self.name)
         properties, required = found.get("properties") or {}, found.get("required") or ()
         return {
             name: _field(self.version, body, name in required) for name, body in properties.items()
@@ -102,7 +102,7 @@ class Node:
         """Whether a struct is owned as a whole: atomic, granular or ""."""
         if self.kind != "struct" or not self.name:
             return ""
-        return str(_raw(self.version)[self.name].get("x-kubernetes-map-type") or "")
+        return str(_definition(self.version, self.name).get("x-kubernetes-map-type") or "")
 
 
 def definitions(version: str = NEWEST) -> dict[str, dict[str, Any]]:
@@ -140,15 +140,35 @@ def object_meta(version: str = NEWEST) -> Node:
     return _struct(version, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 
 
+class _File(msgspec.Struct):
+    definitions: dict[str, msgspec.Raw] = msgspec.field(name="$defs")
+
+
+class _Kinds(msgspec.Struct):
+    listed: list[dict[str, str]] = msgspec.field(
+        name="x-kubernetes-group-version-kind", default_factory=list
+    )
+
+
 @cache
-def _raw(version: str) -> dict[str, dict[str, Any]]:
+def _texts(version: str) -> Mapping[str, msgspec.Raw]:
+    """All definitions as JSON: decoded they are twice as much, and a process needs few of them."""
     if version not in VERSIONS:
         raise ValueError(
             f"no schemas for Kubernetes {version}: it is one of {VERSIONS[0]} to {VERSIONS[-1]}"
         )
     text = (_folder() / f"v{version}.0-local" / "_definitions.json").read_bytes()
-    found: dict[str, dict[str, Any]] = msgspec.json.decode(text)["$defs"]
-    return found | metricsschema.DEFINITIONS
+    ours = {
+        name: msgspec.Raw(msgspec.json.encode(body))
+        for name, body in metricsschema.DEFINITIONS.items()
+    }
+    return msgspec.json.decode(text, type=_File).definitions | ours
+
+
+def _definition(version: str, name: str) -> dict[str, Any]:
+    """One definition, as it is in the file; KeyError."""
+    found: dict[str, Any] = msgspec.json.decode(_texts(version)[name])
+    return found
 
 
 def _folder() -> Path:
@@ -165,8 +185,8 @@ def _kinds(version: str) -> dict[tuple[str, str], str]:
 
 
 def _all_kinds(version: str) -> Iterator[tuple[str, str, str]]:
-    for name, body in _raw(version).items():
-        listed: list[dict[str, str]] = body.get("x-kubernetes-group-version-kind") or []
+    for name, text in _texts(version).items():
+        listed = msgspec.json.decode(text, type=_Kinds).listed
         # DeleteOptions and its like belong to every group: they are no resources.
         if len(listed) != 1:
             continue
@@ -181,7 +201,7 @@ def _struct(version: str, name: str) -> Node:
     special = _SPECIAL.get(name)
     if special is not None:
         return Node(version, special, go, name)
-    body = _raw(version)[name]
+    body = _definition(version, name)
     if "properties" in body:
         return Node(version, "struct", go, name)
     return Node(version, "json-object" if "type" in body else "any", go, name)
@@ -235,7 +255,7 @@ def _plain_type(type: Any) -> str:
 
 @cache
 def _mended_all(version: str) -> dict[str, dict[str, Any]]:
-    mended = {name: _mended(body) for name, body in _raw(version).items()}
+    mended = {name: _mended(_definition(version, name)) for name in _texts(version)}
     mended[_INT_OR_STRING] |= {"type": "string", "format": "int-or-string"}
     mended[_INT_OR_STRING].pop("oneOf", None)
     mended[_QUANTITY] |= {"type": "string"}

@@ -234,6 +234,33 @@ def test_a_slow_watcher_falls_out_and_the_rest_goes_on():
     run(test, limits=Limits(ring=20, backlog=20))
 
 
+def test_events_of_six_minutes_ago_are_let_go_however_few_there_are():
+    async def test(world):
+        before = str(world.registry.revision)
+        unread = await world.registry.watch("configmaps", revision=before)
+        selected = await world.registry.watch("configmaps", labels="!x", revision=before)
+        quick = await world.registry.watch("configmaps", revision=before)
+        await world.create("configmaps", rw.config_map("a"))
+        of_it = str(world.registry.revision)
+        assert len(drain(quick)) == 1
+        await asyncio.sleep(301)
+        assert len(drain(await world.registry.watch("configmaps", revision=before))) >= 1
+        await asyncio.sleep(180)
+        for watch in (unread, selected):
+            with pytest.raises(errors.Expired):
+                watch.ready()
+        with pytest.raises(errors.Expired, match="too old resource version"):
+            await world.registry.watch("configmaps", revision=before)
+        # Who has seen the newest of them misses nothing.
+        late = await world.registry.watch("configmaps", revision=of_it)
+        await world.create("configmaps", rw.config_map("b"))
+        for watch in (late, quick):
+            changes = [event.type for event in drain(watch) if event.type != "BOOKMARK"]
+            assert changes == ["ADDED"]
+
+    run(test)
+
+
 def test_initial_events_end_with_a_bookmark():
     async def test(world):
         await world.create("configmaps", rw.config_map("a"))

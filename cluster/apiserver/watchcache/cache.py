@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,16 +17,21 @@ from cluster.storage import interface as storage
 class Limits:
     """How many recent events are held: `ring` of each resource, `backlog` of each watched
     selection of it. A watcher may lag by that many. `bookmark_seconds` lie between two bookmarks,
-    which must be fewer than those that revisions are kept. ValueError where one is not positive.
+    which must be fewer than those that revisions are kept. After so many bookmarks an event is let
+    go of, however few there are: where objects are large (EndpointSlices) and change seldom, a ring
+    would be full of megabytes, hours later. ValueError where one is not positive.
     """
 
     ring: int = 8192
     backlog: int = 2048
     bookmark_seconds: float = 60.0
+    bookmarks: int = 6
 
     def __post_init__(self) -> None:
         if self.ring <= 0 or self.backlog <= 0:
             raise ValueError("the watch cache must hold at least one event")
+        if self.bookmarks <= 0:
+            raise ValueError("events must be held for at least one bookmark")
         if self.bookmark_seconds <= 0:
             raise ValueError("bookmark_seconds must be more than 0 seconds")
 
@@ -47,6 +53,7 @@ class WatchCache:
         self._ticking: asyncio.TimerHandle | None = None
         self._expected: list[tuple[int, asyncio.Future[None]]] = []
         self._start = 0
+        self._bookmarked: deque[int] = deque()
         table.on_change(self._reshape)
         self.revision = 0
         self.stale: Callable[[str], bool] = _never
@@ -156,6 +163,11 @@ class WatchCache:
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(self._limits.bookmark_seconds, self._tick)
         self.bookmark()
+        self._bookmarked.append(self.revision)
+        if len(self._bookmarked) > self._limits.bookmarks:
+            past = self._bookmarked.popleft()
+            for cache in self._resources.values():
+                cache.forget(past)
 
 
 def _never(key: str) -> bool:

@@ -78,6 +78,17 @@ class Feed:
         self._wake()
         return dropped
 
+    def forget(self, revision: int) -> int:
+        """Let go of events up to a revision. The newest one's revision, 0 where there was none."""
+        count = self.after(revision) - self._start
+        if not count:
+            return 0
+        dropped = self._log[count - 1].revision
+        del self._log[:count]
+        self._start += count
+        self._batches.clear()
+        return dropped
+
     def mark(self, revision: int) -> None:
         """Offer a bookmark at `revision` to the watchers that have seen everything."""
         self._bookmark = Batch([Event(events.BOOKMARK, b"", revision)])

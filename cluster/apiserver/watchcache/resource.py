@@ -158,6 +158,11 @@ class ResourceCache:
         self.oldest = max(self.oldest, self._ring.append(fresh))
         self._watchers.publish(fresh)
 
+    def forget(self, revision: int) -> None:
+        """Let go of events up to a revision: none who watches goes on from before them."""
+        self.oldest = max(self.oldest, self._ring.forget(revision))
+        self._watchers.forget(revision)
+
     def end_watches(self) -> None:
         """The resource is gone: its watches end, and none can go on from before now."""
         ring, self._ring = self._ring, Feed(self._capacity)

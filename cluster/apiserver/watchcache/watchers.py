@@ -77,6 +77,11 @@ class Watchers:
             events, watched.fresh = watched.fresh, []
             watched.feed.append(events)
 
+    def forget(self, revision: int) -> None:
+        """Let go of events up to a revision."""
+        for watched in self._all.values():
+            watched.feed.forget(revision)
+
     def mark(self, revision: int) -> None:
         """Offer every watcher a bookmark."""
         for watched in self._all.values():
