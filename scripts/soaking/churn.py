@@ -23,6 +23,7 @@ _SWING_SECONDS = 10.0
 _PODS_OF_A_JOB = 5
 _EXEC_SECONDS = 3.0
 _IN_FLIGHT = 200
+_CONNECTIONS = 32
 _ALIVE_SECONDS = 16
 _ANSWER_SECONDS = 60.0
 
@@ -43,7 +44,7 @@ class Churn:
     async def run(self, seconds: float) -> None:
         """Churn so long, and then wait for what is under way."""
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_ANSWER_SECONDS)
-        connector = aiohttp.TCPConnector(ssl=self._tls, limit=_IN_FLIGHT)
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=_CONNECTIONS)
         async with aiohttp.ClientSession(
             self._url, connector=connector, timeout=timeout
         ) as self._session:
