@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -66,7 +65,8 @@ class Bench:
     processes.
     """
 
-    control: Path
+    control: controlling.Remote
+    victims: Sequence[str]
     clients: Sequence[Client]
     watchers: Sequence[Watcher]
     runtimes: Runtimes
@@ -125,15 +125,12 @@ async def _change(workloads: Workloads, random: Random) -> None:
 async def _kill(bench: Bench, random: Random) -> list[str]:
     """Kill one to three processes at random moments."""
     killed = []
-    async with controlling.connect(bench.control) as remote:
-        found = await remote.processes()
-        names = [each.name for each in found if each.component in VICTIMS]
-        for _ in range(random.randint(1, 3)):
-            await asyncio.sleep(random.uniform(0.05, 1.2))
-            name = random.choice(names)
-            with contextlib.suppress(controlling.Failed):  # it is dead already
-                await remote.kill(name)
-                killed.append(name)
+    for _ in range(random.randint(1, 3)):
+        await asyncio.sleep(random.uniform(0.05, 1.2))
+        name = random.choice(bench.victims)
+        with contextlib.suppress(controlling.Failed):  # it is dead already
+            await bench.control.kill(name)
+            killed.append(name)
     return killed
 
 
@@ -152,12 +149,11 @@ async def _converge(bench: Bench) -> list[str]:
 
 
 async def _complaints(bench: Bench) -> list[str]:
-    async with controlling.connect(bench.control) as remote:
-        wrong = [
-            f"process {each.name} is {each.Phase.Name(each.phase)}"
-            for each in await remote.processes()
-            if each.phase != each.RUNNING
-        ]
+    wrong = [
+        f"process {each.name} is {each.Phase.Name(each.phase)}"
+        for each in await bench.control.processes()
+        if each.phase != each.RUNNING
+    ]
     if wrong:
         return wrong
     world = {kind: (await bench.steady.list(kind)).items for kind in convergence.KINDS}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from chaosrounds import rest, rounds
 from chaosrounds.looking import Runtimes
@@ -80,7 +81,10 @@ async def _play(
             await stack.enter_async_context(rest.client(folder.kubeconfig, f"rest-{at}"))
             for at in range(3)
         ]
-        runtimes = await stack.enter_async_context(Runtimes(await _runtimes(control)))
+        remote = await stack.enter_async_context(controlling.connect(control))
+        found = await remote.processes()
+        victims = [each.name for each in found if each.component in rounds.VICTIMS]
+        runtimes = await stack.enter_async_context(Runtimes(_runtimes(found)))
         await _begin(clients[0])
         group = await stack.enter_async_context(tasks.Group("rounds"))
         watchers = [
@@ -89,9 +93,13 @@ async def _play(
         ]
         asking = await stack.enter_async_context(rest.transport(folder.kubeconfig))
         book = Book(asking, rounds.NAMESPACE, [each.watch for each in watchers])
-        bench = Bench(control, [*clients[:3], *clients[4:6]], watchers, runtimes, [], book)
+        load = [*clients[:3], *clients[4:6]]
+        bench = Bench(remote, victims, load, watchers, runtimes, [], book)
         for each in watchers:
             group.spawn(each.run(), each.watch.name)
+        async with asyncio.timeout(_BEGIN_SECONDS):
+            while not all(each.caught_up(1) for each in watchers):  # they have to see all of it
+                await asyncio.sleep(0.05)
         group.spawn(rounds.sight(clients[3], bench.sightings), "sight")
         for number in range(settings.start, settings.start + settings.count):
             report = await rounds.play(bench, number, Random(f"{settings.seed}/{number}"))
@@ -105,15 +113,14 @@ async def _play(
     return reports
 
 
-async def _runtimes(control: Path) -> dict[str, str]:
-    async with controlling.connect(control) as remote:
-        return {
-            each.node: argument.partition("=")[2]
-            for each in await remote.processes()
-            if each.component == "runtime"
-            for argument in each.arguments
-            if argument.startswith("--listen=")
-        }
+def _runtimes(found: Sequence[Any]) -> dict[str, str]:
+    return {
+        each.node: argument.partition("=")[2]
+        for each in found
+        if each.component == "runtime"
+        for argument in each.arguments
+        if argument.startswith("--listen=")
+    }
 
 
 async def _begin(client: object) -> None:
