@@ -1,13 +1,13 @@
 """A cluster of `kubemu up`: its processes are under a supervisor, which this tells what to do."""
 
 import signal
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 
+from cluster.aio.clock import OFFSET
 from cluster.chaos import acts, reaching
 from cluster.chaos.acts import Act
 from cluster.chaos.reaching import Doors
@@ -87,7 +87,7 @@ class LocalWorld:
             raise Unable(f"{act.member} was started without --clock-file: its clock cannot be set")
         try:
             with path.open("r+b") as file:
-                file.write(struct.pack("=d", act.offset))
+                file.write(OFFSET.pack(act.offset))
         except OSError as error:
             raise Unable(f"{path} cannot be written ({error.strerror})") from error
 

@@ -14,7 +14,8 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 import click
 import structlog
@@ -25,6 +26,7 @@ from cluster.aio import tasks
 from cluster.cli import flags, logformat
 
 F = TypeVar("F", bound=Callable[..., Any])
+_CLOCK_FILE: Final = "cluster.cli.process.clock_file"
 
 
 class Component(Protocol):
@@ -53,8 +55,12 @@ class StartFailure(Exception):
 
 
 def logging_options(function: F) -> F:
-    """The flags by which every component's logging is set."""
+    """The flags by which every component's logging is set, and its clock."""
     for decorate in (
+        flags.option(
+            "clock-file", "File that says how wrong its clock is, for chaos (docs/chaos.md).",
+            click.Path(dir_okay=False, path_type=Path), expose_value=False, callback=_keep_clock,
+        ),
         flags.option(
             "log-level", "Least level that is logged.", click.Choice(logformat.LEVELS),
             default="info",
@@ -66,6 +72,22 @@ def logging_options(function: F) -> F:
     ):  # fmt: skip
         function = decorate(function)
     return function
+
+
+def _keep_clock(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    context.meta[_CLOCK_FILE] = path
+
+
+def _clock() -> clocks.Clock:
+    """The machine's clock, or what a file makes of it. click.UsageError."""
+    context = click.get_current_context(silent=True)
+    path = context.meta.get(_CLOCK_FILE) if context is not None else None
+    if path is None:
+        return clocks.SystemClock()
+    try:
+        return clocks.SkewedClock(clocks.SystemClock(), path)
+    except OSError as error:
+        raise click.UsageError(f"--clock-file {path} cannot be used ({error.strerror}).") from error
 
 
 def run(
@@ -82,7 +104,7 @@ def run(
     # of the time in a burst.
     gc.set_threshold(50_000, 25, 100)
     gc.enable()
-    clock = clocks.SystemClock()
+    clock = _clock()
     logformat.configure(component, clock, format=log_format, level=log_level)
     structlog.get_logger().info("starting", version=cluster.__version__, pid=os.getpid())
     seams = Seams(clock, random.Random(os.urandom(16)))  # noqa: S311 - nothing secret comes of it

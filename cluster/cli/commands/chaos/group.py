@@ -16,11 +16,13 @@ _COMMANDS: Final = {
     "links": "heal",
 }
 """The module of each command; in it the command is named after itself, with `_command`."""
+_HIDDEN: Final = ("guard", "links")
+"""Are run by other commands, not by people."""
 
 
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if name not in _HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
