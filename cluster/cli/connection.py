@@ -36,6 +36,8 @@ class Connection:
     """What the certificates were read from."""
     read: "Callable[[], ChannelTls | None] | None" = None
     """Reads them anew. OSError, ValueError, faults.Fault."""
+    poll: float = 10.0
+    """Seconds between two looks at them."""
 
     @asynccontextmanager
     async def client(self, manager: str) -> AsyncIterator["Client"]:
@@ -65,7 +67,7 @@ class Connection:
         followed = Followed(self.files, self.read, self.tls)
         made = RenewingChannel(lambda: channel.connect(self.servers, followed.present))
         async with made as connected, tasks.Group("certificates") as group:
-            group.spawn(followed.run(made.renew), "files")
+            group.spawn(followed.run(made.renew, self.poll), "files")
             try:
                 yield connected
             finally:

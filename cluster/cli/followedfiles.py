@@ -7,7 +7,7 @@ cannot be read (one of two files is on its way) changes nothing, and is tried ag
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,8 +15,6 @@ from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.client.channel import ChannelTls
-
-SECONDS: Final = 10.0
 
 
 class Followed:
@@ -33,7 +31,7 @@ class Followed:
         self._seen = self._signature()
         self.present = present
 
-    async def run(self, changed: Callable[[], None], seconds: float = SECONDS) -> None:
+    async def run(self, changed: Callable[[], None], seconds: float) -> None:
         """Call `changed` after each change, until cancelled."""
         while True:
             await asyncio.sleep(seconds)

@@ -1,6 +1,7 @@
 """`kubemu kubelet`: the agent of a node, or with --hollow of many simulated ones."""
 
 import random as randoms
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from cluster.cli import (
     kubeletconfig,
     observing,
     process,
+    rotationflags,
     servertls,
 )
 from cluster.cli.flags import DURATION, LIST, NUMBER, PAIRS, REAL, TEXT, Setting
@@ -96,6 +98,7 @@ _SETTINGS = (
 )
 @flags.option("healthz-bind-address", "Address that it is at.", default="127.0.0.1")
 @servertls.options
+@rotationflags.options
 @flags.option(
     "register-with-taints",
     "Taints that the node registers with: key[=value]:effect,…",
@@ -146,7 +149,9 @@ def kubelet(
         given = {**filed, **fields}
         return configs.Config(node_name=name, root_dir=root, resolv_conf=resolv_conf, **given)
 
-    address, tls = values.pop("address"), _tls(values)
+    rotating = rotationflags.from_flags(values, root, hollow=bool(hollow))
+    connected = rotating.connection(connected)
+    address, tls = values.pop("address"), _tls(values, rotating)
     asked, where = values.pop("healthz_port"), values.pop("healthz_bind_address")
     port = observing.Port(where, asked) if asked else None
     config = flags.built(make, _SETTINGS, values)
@@ -165,14 +170,16 @@ def kubelet(
                 await _serve_hollow(nodes, runtimes, client, seams, serving, port=port)
                 return
             async with connected.channel(container_runtime_endpoint) as runtime:
-                await _serve(config, client, runtime, seams, serving, port=port)
+                renewing = rotating.components(config, client, seams)
+                await _serve(config, client, runtime, seams, serving, beside=renewing, port=port)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
 
 
 async def _serve(
     config: configs.Config, client: "Client", runtime: Any, seams: process.Seams,
-    serving: "Serving | None", *, port: observing.Port | None,
+    serving: "Serving | None", *, beside: Sequence[process.Component],
+    port: observing.Port | None,
 ) -> None:  # fmt: skip
     """Be the kubelet of a node whose runtime is at the other end of a channel."""
     from cluster.kubelet import grpc_cri
@@ -182,7 +189,7 @@ async def _serve(
     one = Kubelet(
         config, client=client, cri=cri, clock=seams.clock, random=seams.random, serving=serving
     )
-    await process.serve(one, *_health(port, one))
+    await process.serve(one, *_health(port, one), *beside)
 
 
 async def _serve_hollow(
@@ -207,7 +214,7 @@ def _health(port: observing.Port | None, one: process.Component) -> list[process
     return [observing.plain(port, None, {"healthz": checks})]
 
 
-def _tls(values: dict[str, Any]) -> "ServerTls | None":
+def _tls(values: dict[str, Any], rotating: rotationflags.Rotating) -> "ServerTls | None":
     files = [
         values.pop(name) for name in ("tls_cert_file", "tls_private_key_file", "client_ca_file")
     ]
@@ -215,7 +222,8 @@ def _tls(values: dict[str, Any]) -> "ServerTls | None":
         raise click.UsageError(
             "--tls-cert-file needs --client-ca-file: a kubelet serves no stranger."
         )
-    return servertls.from_flags(*files, require_client=True)
+    certificate, key = rotating.serving(files[0], files[1])
+    return servertls.from_flags(certificate, key, files[2], require_client=True)
 
 
 def _serving(address: str, port: int, tls: "ServerTls | None") -> "Serving | None":
