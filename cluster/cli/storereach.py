@@ -99,7 +99,10 @@ class Place:
             from cluster.storage.sqlite import SqliteStorage
 
             if not self.file.exists():
-                raise Failed(f"there is no store {self.file}")
+                raise Failed(
+                    f"there is no store {self.file}, and no such cluster runs (a store in etcd is "
+                    "named by --etcd-servers)"
+                )
             store = SqliteStorage(self.file, seams.clock)
         try:
             await store.open()

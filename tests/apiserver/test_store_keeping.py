@@ -72,6 +72,8 @@ def changed(key, edit) -> list[Record]:
 def test_a_store_that_is_whole_has_no_findings():
     assert len(RECORDS) > 5
     assert findings(RECORDS) == []
+    servers = Record("/registry/masterleases/127.0.0.1:6443", b'{"metadata":{}}', 1, 1)
+    assert findings([servers, *RECORDS[-1:]]) == findings(RECORDS[-1:])
 
 
 def put(*path, value):

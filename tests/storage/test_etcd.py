@@ -236,7 +236,13 @@ def test_when_revisions_were_made_is_known_to_servers_that_start_later(alone, mo
         assert await later.revision_at(clock.seconds) == revisions[3]
         with pytest.raises(TooEarly):
             await later.revision_at(1)
+        await later.compact(later.revision)
         await later.close()
+        last = EtcdStorage(settings, random=etcds.Random(3), clock=clock)
+        async with asyncio.timeout(2):  # nothing of the clock's history is left to be waited for
+            await last.open()
+        assert await last.revision_at(clock.seconds) == revisions[3]
+        await last.close()
 
     run(scenario)
 

@@ -10,6 +10,7 @@ import grpc
 from cluster.aio.clock import Clock
 from cluster.api import errors, identity, timestamps
 from cluster.apiserver import codec
+from cluster.apiserver.storekeeping import own
 from cluster.pb.cluster.v1 import store_pb2 as pb
 from cluster.storage import interface as storage
 
@@ -49,7 +50,8 @@ class StoreFace:
             )
             yield pb.SaveResponse(header=header)
             async for records in self._pages(revision, self._store):
-                for message in _messages(records):
+                kept = [record for record in records if not own.of_servers(record.key)]
+                for message in _messages(kept):
                     yield message
 
     async def Verify(self, _request: Any, context: Any) -> AsyncIterator[Any]:

@@ -70,6 +70,7 @@ async def _from_server(stub: Any, file: Path) -> tuple[snapshots.Header, int]:
 
 async def _from_store(store: "Storage", file: Path) -> tuple[snapshots.Header, int]:
     from cluster.aio.clock import SystemClock
+    from cluster.apiserver.storekeeping import own
 
     revision = await store.newest()
     header = snapshots.Header(revision, SystemClock().now(), "")
@@ -79,7 +80,8 @@ async def _from_store(store: "Storage", file: Path) -> tuple[snapshots.Header, i
         while True:
             found = await store.range(_PREFIX, revision=revision, after=after, limit=_PAGE)
             for record in found.records:
-                yield record
+                if not own.of_servers(record.key):
+                    yield record
             if not found.more or not found.records:
                 return
             after = found.records[-1].key

@@ -39,6 +39,9 @@ class ClockMarks:
             return
         last, since = found[0].mod_revision, 1
         for _ in range(2):  # the second time from where history begins
+            if last <= since:
+                self._note(found[0].value)
+                return
             try:
                 async with asyncio.timeout(_LOAD_SECONDS):
                     await self._read(since, last)
@@ -55,12 +58,15 @@ class ClockMarks:
         async with aclosing(follow):
             async for batch in follow:
                 for told in batch:
-                    revision, seconds = clocked(told.kv.value)
-                    if seconds:
-                        self._hearing.times.note(revision, seconds)
-                        self._hearing.marked = revision, seconds
+                    self._note(told.kv.value)
                 if batch and batch[-1].kv.mod_revision >= last:
                     return
+
+    def _note(self, value: bytes) -> None:
+        revision, seconds = clocked(value)
+        if seconds:
+            self._hearing.times.note(revision, seconds)
+            self._hearing.marked = revision, seconds
 
     async def keep(self) -> None:
         """Write marks, as long as something happens and no other server does."""
