@@ -117,8 +117,8 @@ def restore(file: Path, bump_revision: int | None, **values: Any) -> None:
     place = storereach.place(values)
     if place.runs:
         raise Failed(
-            f"the cluster runs: stop it (kubemu down --keep-data --name {place.name}), restore, and "
-            "start it again"
+            f"the cluster runs: stop it (kubemu down --keep-data --name {place.name}), restore, "
+            "and start it again"
         )
     try:
         header, count = snapshots.checked(file)
