@@ -84,7 +84,9 @@ class LocalWorld:
         """A clock file holds the offset in seconds, as a double of the machine's byte order."""
         path = self._clocks.get(act.member)
         if path is None:
-            raise Unable(f"{act.member} was started without --clock-file: its clock cannot be set")
+            raise Unable(
+                f"{act.member} has no clock of its own: say `clocks: true` in the cluster file"
+            )
         try:
             with path.open("r+b") as file:
                 file.write(OFFSET.pack(act.offset))

@@ -70,9 +70,9 @@ def from_flags(values: dict[str, Any]) -> Factory:
             from cluster.storage.memory import MemoryStorage
 
             return MemoryStorage(seams.clock)
-        from cluster.storage.sqlite import SqliteStorage
+        from cluster.storage.faulty import HurtableSqlite
 
-        return SqliteStorage(made_folder(folder) / "store.db", seams.clock)
+        return HurtableSqlite(made_folder(folder) / "store.db", seams.clock)
 
     return make
 

@@ -457,9 +457,11 @@ def _process(
     flags for the component win.
     """
     after = apiservers(wanted) if after is None else after
-    merged = {**flags, **wanted.flags.get(component, {})}
-    argv = (component, *(f"--{flag}={value}" for flag, value in merged.items()))
     process = name or component
+    own_clock = wanted.clocks and component != ETCD
+    clock = {"clock-file": str(folder.run / f"{process}.clock")} if own_clock else {}
+    merged = {**flags, **clock, **wanted.flags.get(component, {})}
+    argv = (component, *(f"--{flag}={value}" for flag, value in merged.items()))
     return Process(process, component, argv, str(folder.log(process)), node=node, after=after)
 
 

@@ -111,6 +111,8 @@ class Topology:
     """How many members etcd has; 0: there is no etcd, and the API server keeps what it stores."""
     scheduler_config: str = ""
     """The path of the scheduler's KubeSchedulerConfiguration, from the root; "": none."""
+    clocks: bool = False
+    """Whether each process has a clock of its own, which chaos can make wrong (docs/chaos.md)."""
     image_scripts: str = ""
     """The path of what says what images do (`api.imagescripts`), from the root; "": none."""
 

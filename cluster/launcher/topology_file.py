@@ -81,6 +81,7 @@ def _topology(top: Section, file: str, flag_check: FlagCheck) -> topology.Topolo
         scheduler_config=_path(
             top, "schedulerConfig", file, partial(flag_check, "scheduler", "config")
         ),
+        clocks=top.take_truth("clocks", default=False),
         image_scripts=_path(
             top, "imageScripts", file, partial(flag_check, "runtime", "image-scripts")
         ),

@@ -1,5 +1,6 @@
 """Plans: a topology's processes, their flags, identities and certificates' names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cluster.launcher import plan, state, topology
@@ -200,3 +201,10 @@ def test_whoever_runs_containers_knows_what_images_do() -> None:
         assert "image-scripts" not in flags(processes(wanted)[name])
         assert flags(told[name])["image-scripts"] == "/etc/images.yaml"
     assert "image-scripts" not in flags(told["kubelet-n"])
+
+
+def test_each_process_has_a_clock_of_its_own_where_that_is_wanted() -> None:
+    found = processes(replace(topology.simple(1), clocks=True))
+    for name, process in found.items():
+        assert Path(flags(process)["clock-file"]).name == f"{name}.clock"
+    assert not any("clock-file" in flags(one) for one in processes(topology.simple(1)).values())
