@@ -30,7 +30,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "apiserver": (
         "cluster.cli.components.apiserver", "cluster.apiserver.component",
-        "cluster.apiserver.rest.server", "cluster.storage.sqlite", "cryptography.x509",
+        "cluster.apiserver.rest.server", "cluster.storage.faulty", "cryptography.x509",
     ),
     "runtime": (
         "cluster.cli.components.runtime", "cluster.runtime.component",
