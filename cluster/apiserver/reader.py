@@ -58,7 +58,10 @@ class Reader:
         version: str = "",
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
-        row = await self._row(resource, "get", version)
+        try:
+            row = self.row(resource, "get", version)
+        except errors.NotFound:
+            row = await self._defined(resource, "get", version)
         source = self._computed.get(row.id)
         if source is not None:
             return await computed.got(source, row, namespace if row.namespaced else "", name)
@@ -93,7 +96,10 @@ class Reader:
         """Objects in key order, as `version` shows them. `revision` and `match` are resourceVersion
         and resourceVersionMatch; `token` is `continue`.
         """
-        served = await self._row(resource, "list", version)
+        try:
+            served = self.row(resource, "list", version)
+        except errors.NotFound:
+            served = await self._defined(resource, "list", version)
         selection = _selection(served, namespace, labels, fields)
         source = self._computed.get(served.id)
         if source is not None:
@@ -143,7 +149,10 @@ class Reader:
         """Events after `revision`. With "" or "0", or where `initial` asks for it, the present
         objects come first as ADDED, and then a bookmark whose event says `initial_end`.
         """
-        row = await self._row(resource, "watch", version)
+        try:
+            row = self.row(resource, "watch", version)
+        except errors.NotFound:
+            row = await self._defined(resource, "watch", version)
         selection = _selection(row, namespace, labels, fields)
         asked = await self._recent(revision)
         after = None if initial or not asked else asked
@@ -162,13 +171,8 @@ class Reader:
             raise planner.not_allowed(row, verb)
         return row
 
-    async def _row(self, resource: str, verb: str, version: str) -> Resource:
-        """As `row`, but what is not known may have been defined by way of another server."""
-        try:
-            return self.row(resource, verb, version)
-        except errors.NotFound:
-            if not self._freshness.shared:
-                raise
+    async def _defined(self, resource: str, verb: str, version: str) -> Resource:
+        """The row of what is not known: it may have been defined by way of another server."""
         await self._freshness.fresh()
         return self.row(resource, verb, version)
 
