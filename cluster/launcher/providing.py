@@ -5,6 +5,7 @@ for each of them, with what that one may have and nothing else.
     DIR/apiserver/            for API servers; admin.conf, the administrator's kubeconfig
     DIR/scheduler/            DIR/controller-manager/   kubeconfig and serving certificate
     DIR/NODE/                 for kubelet and kube-proxy of that node
+    DIR/etcd/                 for members of etcd, where there are some
     DIR/metrics/              kubeconfig and certificate of who reads /metrics
 
 Done again, it keeps what fits and makes anew what does not: what runs out within 30 days, is of
@@ -51,6 +52,8 @@ class Site:
     """Names and addresses of API servers, beside those that they always have."""
     service_cidr: str = "10.96.0.0/12"
     cluster: str = topology.DEFAULT_NAME
+    etcd: tuple[str, ...] = ()
+    """The members of etcd, by which they are reached."""
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """More names of a component, by its folder."""
 
@@ -68,6 +71,8 @@ def provide(site: Site, folder: Path, now: float) -> list[str]:
     for node, address in site.nodes.items():
         made.node(node, address)
     made.reader()
+    if site.etcd:
+        made.etcd()
     return made.changed
 
 
@@ -130,17 +135,29 @@ class _Provider:
         self._client(folder, "client", READER)
         self._copy(folder, "ca.crt")
 
+    def etcd(self) -> None:
+        """What members of etcd have, and by what API servers are known to them."""
+        folder = self._folder(plans.ETCD)
+        for member in self._site.etcd:
+            self._serving(folder, member, (member, *_SELF), peer=True)
+        self._copy(folder, "ca.crt")
+        # What a member's own check of health shows.
+        self._client(folder, "healthcheck", pki.Subject("kube-etcd-healthcheck-client"))
+        apiserver = self._folder(plans.APISERVER)
+        self._client(apiserver, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT)
+
     def _folder(self, name: str) -> Path:
         folder = self._root / name
         files.make_private(folder)
         return folder
 
-    def _serving(self, folder: Path, name: str, hosts: tuple[str, ...]) -> None:
-        self._kept(
-            folder,
-            name,
-            lambda now: pki.ensure_serving(folder, name, hosts, self._authority, now),
-        )
+    def _serving(
+        self, folder: Path, name: str, hosts: tuple[str, ...], *, peer: bool = False
+    ) -> None:
+        def ensure(now: float) -> object:
+            return pki.ensure_serving(folder, name, hosts, self._authority, now, peer=peer)
+
+        self._kept(folder, name, ensure)
 
     def _client(self, folder: Path, name: str, subject: pki.Subject) -> None:
         self._kept(

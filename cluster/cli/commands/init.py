@@ -25,12 +25,14 @@ from cluster.cli import flags
     flags.LIST,
     default="",
 )
+@flags.option("etcd-members", "Names of etcd's members.", flags.LIST, default="")
 @flags.option("service-cluster-ip-range", "Network of cluster IPs.", default="10.96.0.0/12")
 @flags.option("cluster-name", "What kubeconfigs call the cluster.", default="kubemu")
 def init(
     *,
     dir: Path, nodes: dict[str, str], server: str, grpc: str, admin_server: str | None,
-    admin_grpc: str | None, apiserver_hosts: tuple[str, ...], service_cluster_ip_range: str,
+    admin_grpc: str | None, apiserver_hosts: tuple[str, ...],
+    etcd_members: tuple[str, ...], service_cluster_ip_range: str,
     cluster_name: str,
 ) -> None:  # fmt: skip
     """Make certificates and kubeconfigs for a cluster whose processes are on other hosts.
@@ -48,7 +50,7 @@ def init(
             raise click.UsageError(f"--nodes: {name} has no address.")
     site = providing.Site(
         nodes, server, grpc, admin_server or "", admin_grpc or "", apiserver_hosts,
-        service_cluster_ip_range, cluster_name,
+        service_cluster_ip_range, cluster_name, etcd_members,
     )  # fmt: skip
     made = providing.provide(site, dir, clock.SystemClock().now())
     click.echo(f"made in {dir}: {', '.join(made)}" if made else f"all that is in {dir} fits")
