@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cluster.api import faults
+from cluster.api import faults, yaml_text
 
 _NULL = "tag:yaml.org,2002:null"
 _INT = "tag:yaml.org,2002:int"
@@ -192,7 +192,10 @@ class Section:
 def read(text: str, file: str, problems: list[Problem]) -> Section:
     """The top of the file. InvalidFile where it is not YAML or not one mapping."""
     try:
+        yaml_text.check_shape(text)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml_text.Unreadable as error:
+        raise InvalidFile([Problem(file, 1, "", str(error))]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1

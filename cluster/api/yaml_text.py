@@ -34,7 +34,7 @@ def read(text: str) -> Any:
     if len(text) > LARGEST:
         raise Unreadable(f"the file is larger than {LARGEST >> 20} MiB")
     try:
-        _check_shape(text)
+        check_shape(text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -56,8 +56,11 @@ def _place(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}: {problem}" if mark is not None else str(problem)
 
 
-def _check_shape(text: str) -> None:
-    """How deep and how long it is, before libyaml goes down into it on the process's stack."""
+def check_shape(text: str | bytes, most: int = _MOST) -> None:
+    """How deep and how long it is, before libyaml goes down into it on the process's stack.
+
+    Unreadable, yaml.YAMLError.
+    """
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -66,8 +69,8 @@ def _check_shape(text: str) -> None:
             depth -= 1
         if depth > _DEEPEST:
             raise Unreadable(f"the file is nested more than {_DEEPEST} levels deep")
-        if count > _MOST:
-            raise Unreadable(f"the file has more than {_MOST} values")
+        if count > most:
+            raise Unreadable(f"the file has more than {most} values")
 
 
 class _Check:

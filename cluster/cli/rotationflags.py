@@ -86,8 +86,10 @@ class Rotating:
             path.write_bytes(certificate.read_bytes() + key.read_bytes())
         return path, path
 
-    def components(self, config: "Config", client: "Client", seams: "Seams") -> "list[Rotation]":
-        """What renews them."""
+    def components(
+        self, config: "Config", client: "Client", seams: "Seams", first: bytes
+    ) -> "list[Rotation]":
+        """What renews them; `first` is the client certificate that the kubelet began with."""
         if not (self.client or self.server):
             return []
         from cluster.kubelet import rotation
@@ -100,7 +102,7 @@ class Rotating:
             hosts = (node, *config.addresses)
             purposes.append(rotation.Purpose(rotation.SERVER, node, hosts))
         return [
-            rotation.Rotation(purpose, self.folder, client, seams.clock, seams.random)
+            rotation.Rotation(purpose, self.folder, client, seams.clock, seams.random, first=first)
             for purpose in purposes
         ]
 

@@ -86,8 +86,17 @@ class Rotation:
     """Keeps one certificate of a kubelet good; a component of its process."""
 
     def __init__(
-        self, purpose: Purpose, folder: Path, client: Client, clock: Clock, random: randoms.Random
+        self,
+        purpose: Purpose,
+        folder: Path,
+        client: Client,
+        clock: Clock,
+        random: randoms.Random,
+        *,
+        first: bytes = b"",
     ) -> None:
+        """`first` is the certificate (PEM) that it has until one is kept in `folder`."""
+        self._first = first
         self._purpose = purpose
         self._folder = folder
         self._client = client
@@ -126,8 +135,9 @@ class Rotation:
 
     def _deadline(self) -> float:
         """When the present one is to be asked for anew; at once where there is none."""
+        path = current(self._folder, self._purpose.name)
         try:
-            begins, ends = life(current(self._folder, self._purpose.name).read_bytes())
+            begins, ends = life(path.read_bytes() if path.exists() else self._first)
         except (OSError, ValueError):
             return self._clock.now()
         return due(begins, ends, self._random)

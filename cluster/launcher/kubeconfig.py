@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from cluster.api import yaml_text
 from cluster.launcher import faults, files
 
 GRPC_EXTENSION: Final = "kubemu.dev/grpc"
@@ -67,10 +68,12 @@ def write(path: Path, config: Document) -> None:
 def read(path: Path) -> Document:
     """A kubeconfig as a document. Unreadable."""
     try:
-        found = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        text = path.read_bytes()
+        yaml_text.check_shape(text)
+        found = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         raise Unreadable(f"{path} cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, yaml_text.Unreadable) as error:
         raise Unreadable(f"{path} is not a kubeconfig: {error}") from error
     if not isinstance(found, dict):
         raise Unreadable(f"{path} is not a kubeconfig: it has no fields")
