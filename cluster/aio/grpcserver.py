@@ -29,6 +29,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.bdp_probe", 0),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    # What really bounds the wait for an answer to a ping, which is a minute otherwise.
+    ("grpc.http2.ping_timeout_ms", 20_000),
 )
 
 
