@@ -26,6 +26,10 @@ FROM ${PYTHON_IMAGE} AS system
 COPY compose/image/system.sh /tmp/
 RUN sh /tmp/system.sh && rm /tmp/system.sh
 
+# For the profile ha: the same image with Debian's etcd (docker build --target etcd).
+FROM ${PYTHON_IMAGE} AS etcd-server
+RUN apt-get update -q && apt-get install -qy --no-install-recommends etcd-server
+
 FROM scratch AS kubemu
 COPY --from=system / /
 COPY --from=build /opt/kubemu /opt/kubemu
@@ -35,3 +39,9 @@ ENTRYPOINT ["kubemu"]
 CMD ["--help"]
 # An image that lacks something is none.
 RUN ["python3", "-c", "import cluster.lab.world, cluster.apiserver.component, cluster.images.registry.component, numpy, re2, rich.traceback, structlog, uvloop, zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin')"]
+
+FROM kubemu AS etcd
+COPY --from=etcd-server /usr/bin/etcd /usr/bin/etcd
+
+# What is built where nothing else is asked for.
+FROM kubemu
