@@ -121,13 +121,20 @@ def host_name(name: str, help: str, *aliases: str) -> Callable[[F], F]:
     )
 
 
+def _own_name() -> str:
+    """What a supervisor calls this process, so that people and chaos know who leads; or the host's
+    name, which in a container is the service's.
+    """
+    return os.environ.get("KUBEMU_PROCESS") or socket.gethostname()
+
+
 def identity(function: F) -> F:
     """`--identity`: two candidates of one host are not to be taken for each other."""
     return option(
         "identity",
         "Name of this process in leader election.",
-        default=lambda: f"{socket.gethostname()}_{os.urandom(4).hex()}",
-        show_default="this host's name and something random",
+        default=lambda: f"{_own_name()}_{os.urandom(4).hex()}",
+        show_default="this process' or host's name and something random",
     )(function)
 
 
