@@ -66,7 +66,8 @@ class Bench:
     """
 
     control: controlling.Remote
-    victims: Sequence[str]
+    victims: Mapping[str, Sequence[str]]
+    """The names of processes by component: one is as likely to be killed as another."""
     clients: Sequence[Client]
     watchers: Sequence[Watcher]
     runtimes: Runtimes
@@ -127,7 +128,7 @@ async def _kill(bench: Bench, random: Random) -> list[str]:
     killed = []
     for _ in range(random.randint(1, 3)):
         await asyncio.sleep(random.uniform(0.05, 1.2))
-        name = random.choice(bench.victims)
+        name = random.choice(bench.victims[random.choice(sorted(bench.victims))])
         with contextlib.suppress(controlling.Failed):  # it is dead already
             await bench.control.kill(name)
             killed.append(name)

@@ -83,7 +83,10 @@ async def _play(
         ]
         remote = await stack.enter_async_context(controlling.connect(control))
         found = await remote.processes()
-        victims = [each.name for each in found if each.component in rounds.VICTIMS]
+        victims: dict[str, list[str]] = {}
+        for each in found:
+            if each.component in rounds.VICTIMS:
+                victims.setdefault(each.component, []).append(each.name)
         runtimes = await stack.enter_async_context(Runtimes(_runtimes(found)))
         await _begin(clients[0])
         group = await stack.enter_async_context(tasks.Group("rounds"))

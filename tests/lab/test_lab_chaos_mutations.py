@@ -13,6 +13,7 @@ from cluster.lab.rough.disk import DiskStorage
 from cluster.lab.seeds import run
 
 SEEDS = range(50, 62)
+pytestmark = pytest.mark.usefixtures("seldom_collected")
 
 
 def acknowledges_before_it_is_durable(patch):
@@ -38,7 +39,7 @@ def watches_skip_an_event(patch):
         if batch is None or batch.events[0].type == BOOKMARK:
             return batch
         count[0] += 1
-        if count[0] % 300:
+        if count[0] % 80:
             return batch
         rest = batch.events[1:]
         return Batch(rest) if rest else ready(self)
