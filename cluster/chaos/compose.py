@@ -77,16 +77,19 @@ class ComposeWorld:
         listed = await docker(
             "ps", "--all", "--no-trunc", "--filter", label, "--format", "{{json .}}"
         )
-        found = []
+        found, projects = [], dict[str, None]()
         for line in _objects(listed):
             labels = dict(one.partition("=")[::2] for one in str(line.get("Labels", "")).split(","))
             service = labels.get("com.docker.compose.service", "")
             made = member(service, str(line.get("State", "")))
             if made is not None:
+                projects[labels.get("com.docker.compose.project", "")] = None
                 self._containers[service] = str(line["ID"])
                 found.append(made)
         if not found:
             raise Unable(f"there are no containers of a compose project in {self._folder}")
+        if len(projects) > 1:
+            raise Unable(f"several projects run from {self._folder}: {', '.join(projects)}")
         return sorted(found, key=lambda one: (one.node, one.name))
 
     async def do(self, act: Act) -> None:
