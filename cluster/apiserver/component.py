@@ -12,7 +12,7 @@ from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.aio.grpcserver import GrpcServer
 from cluster.aio.supervision import Supervisor
-from cluster.api import resources
+from cluster.api import resources, schema
 from cluster.apiserver import authn, bootstrap, compaction, expiry, grpc_face
 from cluster.apiserver.admission import defaults
 from cluster.apiserver.admission.quota import publishing
@@ -29,11 +29,13 @@ from cluster.apiserver.fairness.upkeep import Upkeep
 from cluster.apiserver.kubelets.grpc_kubelets import GrpcConnector
 from cluster.apiserver.policystatus import PolicyStatus
 from cluster.apiserver.registry import Registry
+from cluster.apiserver.storekeeping import service as storekeeping
 from cluster.apiserver.usage import metrics
 from cluster.apiserver.usage.collector import Collector
 from cluster.apiserver.virtual import who
 from cluster.apiserver.watchcache.cache import Limits
 from cluster.pb.cluster.v1.chaos_pb2_grpc import add_ChaosServicer_to_server
+from cluster.pb.cluster.v1.store_pb2_grpc import add_StoreServicer_to_server
 from cluster.storage import interface as storage
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class ApiServer:
         self, config: Config, *, storage: storage.Storage, clock: Clock, random: Random
     ) -> None:
         self._config = config
+        self._beneath = storage
         self._encrypted: Encrypted | None = None
         if config.encryption is not None:
             from cluster.apiserver.encryption import store  # late: few encrypt
@@ -234,6 +237,15 @@ class ApiServer:
         injector = chaos.Injector(self.registry, self._storage, self._random)
         stack.callback(injector.close)
         server.add(chaos.NAME, add_ChaosServicer_to_server, chaos.ChaosFace(injector, face.user))
+        keeping = storekeeping.StoreFace(
+            self._beneath,
+            self._storage,
+            self.registry,
+            clock=self._clock,
+            who=face.user,
+            version=self._config.version or schema.NEWEST,
+        )
+        server.add(storekeeping.NAME, add_StoreServicer_to_server, keeping)
         self.grpc_port = server.listen(self._config.grpc_address)
         await stack.enter_async_context(server)
         stack.callback(face.close)
