@@ -45,8 +45,9 @@ class Doors:
         if act.member not in self.runtimes:
             raise Unable(f"node {act.member} has no network of its own to be broken")
         stub = netops_pb2_grpc.NetOpsStub(self._channel(self.runtimes[act.member], None))
-        call = stub.SetLinks(links_request(act), timeout=SECONDS)
-        await _answered(call, act.member, gone_is_good=heals(act))
+        good = heals(act)
+        call = stub.SetLinks(links_request(act), timeout=SECONDS, wait_for_ready=not good)
+        await _answered(call, act.member, gone_is_good=good)
 
     async def set_faults(self, act: Act) -> None:
         """Tell an API server of a fault, or that it is over. Unable; one that is down has none."""
@@ -58,7 +59,8 @@ class Doors:
             clear = chaos_pb2.ClearFaultsRequest(ids=[act.id] if act.id else [])
             await _answered(stub.ClearFaults(clear, timeout=SECONDS), act.member, gone_is_good=True)
             return
-        await _answered(stub.SetFault(request, timeout=SECONDS), act.member)
+        call = stub.SetFault(request, timeout=SECONDS, wait_for_ready=True)
+        await _answered(call, act.member)
 
     def _channel(self, address: str, tls: ChannelTls | None) -> Any:
         if address not in self._channels:
