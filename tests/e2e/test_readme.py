@@ -48,7 +48,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def test_the_examples_are_found() -> None:
-    assert len(examples()) == 20
+    assert len(examples()) == 23
 
 
 @pytest.mark.parametrize(("command", "shown"), examples())
