@@ -86,6 +86,17 @@ def test_the_first_list_is_believed_and_what_was_before_is_not_missed():
     assert said([first, *HONEST[6:]]) == []
 
 
+def test_what_was_there_before_the_first_list_needs_no_writer():
+    first = Told(Kind.LISTED, 2, members={"n/old": Seen("0", 1)})
+    assert said([first, *HONEST[1:], Told(Kind.DELETED, 10, "n/old", "0")]) == []
+
+
+def test_what_was_deleted_may_be_made_again():
+    again = {10: Fact("n/a", "5")}
+    assert said([*HONEST, Told(Kind.ADDED, 10, "n/a", "5")], WRITTEN | again) == []
+    assert "is not there" in said([*HONEST, Told(Kind.MODIFIED, 10, "n/a", "5")])[0]
+
+
 @given(st.data())
 def test_leaving_out_any_event_is_noticed_at_the_next(data):
     events = [each for each in HONEST if each.kind not in (Kind.BOOKMARK, Kind.RESUMED)]

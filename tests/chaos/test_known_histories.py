@@ -344,6 +344,11 @@ def test_an_acknowledged_write_has_to_be_in_the_store():
         assert f"at revision {revision} the store has" in said
 
 
+def test_what_was_refused_or_told_no_revision_is_not_asked_of_the_store():
+    calls = written("a: create k v\na = fail AlreadyExists\na: delete k\na = ok\nb: patch k w")
+    assert ordering.lost(calls, {}) == []
+
+
 def test_writes_of_which_the_store_knows_nothing_are_left_out():
     calls = written("a: create k v1\na = ok 1\nb: patch k v2\nb = lost\nc: patch k v3\nc = lost")
     facts = {1: ordering.Fact("k", "v1"), 2: ordering.Fact("k", "v3")}

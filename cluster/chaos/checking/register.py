@@ -58,8 +58,6 @@ def _meets(state: State, expected: int) -> bool:
 def _written(state: State, call: Call) -> State | None:
     if call.value == state.value and call.revision == state.revision and state.exact:
         return state  # what changes nothing has no revision of its own
-    if call.revision and call.revision <= call.expected:
-        return None
     least = max(state.revision, call.expected)
     return _later(State(state.value, least, state.exact), call.value, call.revision)
 
