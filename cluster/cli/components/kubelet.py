@@ -151,7 +151,7 @@ def kubelet(
 
     rotating = rotationflags.from_flags(values, root, hollow=bool(hollow))
     connected = rotating.connection(connected)
-    first = connected.tls.certificate if connected.tls is not None else b""
+    certificate = connected.tls.certificate if connected.tls is not None else b""
     address, tls = values.pop("address"), _tls(values, rotating)
     asked, where = values.pop("healthz_port"), values.pop("healthz_bind_address")
     port = observing.Port(where, asked) if asked else None
@@ -171,7 +171,7 @@ def kubelet(
                 await _serve_hollow(nodes, runtimes, client, seams, serving, port=port)
                 return
             async with connected.channel(container_runtime_endpoint) as runtime:
-                renewing = rotating.components(config, client, seams, first)
+                renewing = rotating.components(config, client, seams, certificate)
                 await _serve(config, client, runtime, seams, serving, beside=renewing, port=port)
 
     process.run("kubelet", story, log_level=log_level, log_format=log_format)
