@@ -11,8 +11,17 @@ from cluster.client import cause, figures, workqueue
 
 Reconcile = Callable[[str], Awaitable[None]]
 
-_QUIET = (errors.Conflict, errors.NotFound)
-"""Somebody else was faster: a newer event is on its way, and trying again is all there is to do."""
+
+class NotYet(Exception):
+    """Nothing failed, but what the key waits for is not there, and no event will tell when it is.
+
+    A reconciliation that raises it is tried again, later each time, and nobody is warned.
+    """
+
+
+_QUIET = (NotYet, errors.Conflict, errors.NotFound)
+"""Of the last two, somebody else was faster: a newer event is on its way. Trying again is all there
+is to do."""
 
 
 class Reconciler:

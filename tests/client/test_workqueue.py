@@ -199,10 +199,11 @@ def test_a_failing_key_is_logged_and_tried_again_later_and_later():
     [
         (errors.conflict("pods", "a", errors.MODIFIED), "debug"),
         (errors.not_found("pods", "a"), "debug"),
+        (reconciler.NotYet("no right"), "debug"),
         (errors.ServiceUnavailable("away"), "warning"),
     ],
 )
-def test_losing_a_race_is_quiet_and_other_refusals_are_warnings(failure, level):
+def test_losing_a_race_and_having_to_wait_are_quiet_and_other_refusals_are_warnings(failure, level):
     tries = []
 
     async def refused(key):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 
 import certificate_objects as made
 import pytest
@@ -12,12 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cluster.aio import virtual
-from cluster.api import certificates, objects
+from cluster.api import certificates, identity, objects
+from cluster.apiserver import direct
+from cluster.apiserver.authz import modes
+from cluster.apiserver.virtual import access
+from cluster.client import client
 from cluster.controllers.certificates import authority, decision
 from cluster.controllers.config import Config
 from cluster.launcher import pki
 
 CSRS = "certificatesigningrequests.certificates.k8s.io"
+REVIEWS = "subjectaccessreviews.authorization.k8s.io"
 NODE = ("system:node:n1", ["system:nodes"])
 CLIENT = ["client auth", "digital signature"]
 
@@ -161,6 +167,84 @@ def test_a_nodes_request_for_its_client_certificate_is_approved_by_itself():
         assert leaf(await ended(world, "y")).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         ).value.get_values_for_type(x509.DNSName) == ["n1"]
+
+    run(story)
+
+
+RBAC = "rbac.authorization.k8s.io"
+ROLE = {
+    "apiVersion": f"{RBAC}/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "node-client"},
+    "rules": [
+        {
+            "apiGroups": ["certificates.k8s.io"],
+            "resources": ["certificatesigningrequests/nodeclient"],
+            "verbs": ["create"],
+        }
+    ],
+}
+BINDING = {
+    "apiVersion": f"{RBAC}/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "bootstrappers"},
+    "subjects": [{"kind": "Group", "name": "system:bootstrappers", "apiGroup": RBAC}],
+    "roleRef": {"kind": "ClusterRole", "name": "node-client", "apiGroup": RBAC},
+}
+
+
+def under_rbac(world):
+    """Have the reviews of this world answered by RBAC; the times at which they were asked for."""
+    built = modes.build((modes.RBAC,), world.registry.cache)
+    built.open(world.registry.cache)
+    handlers, asked = access.handlers(built.authorizer), []
+    review = handlers[REVIEWS]
+
+    def counted(call, obj):
+        asked.append(asyncio.get_running_loop().time())
+        return review(call, obj)
+
+    world.registry.virtual.update(handlers | {REVIEWS: counted})
+    return asked
+
+
+async def ask_as_bootstrapper(world, name="x"):
+    user = identity.User("system:bootstrap:abcdef", ("system:bootstrappers",))
+    asked = made.request(*NODE)
+    async with client.Client(direct.DirectTransport(world.registry, user)) as own:
+        await own.create(CSRS, csr(name, certificates.KUBELET_CLIENT, asked=asked))
+
+
+def test_a_request_that_came_before_its_right_is_approved_once_the_right_is_there():
+    async def story(world):
+        asked = under_rbac(world)
+        await ask_as_bootstrapper(world)
+        await asyncio.sleep(20)
+        assert objects.status(await world.get(CSRS, "x", "")) == {}
+        pauses = [later - sooner for sooner, later in itertools.pairwise(asked)]
+        assert len(pauses) >= 4
+        assert all(1.5 < after / before < 2.5 for before, after in itertools.pairwise(pauses))
+        await world.create("clusterroles.rbac.authorization.k8s.io", ROLE)
+        await world.create("clusterrolebindings.rbac.authorization.k8s.io", BINDING)
+        status = await ended(world)
+        assert [each["type"] for each in status["conditions"]] == ["Approved"]
+
+    run(story)
+
+
+def test_a_request_without_its_right_is_looked_at_no_more_once_it_is_gone():
+    async def story(world):
+        asked = under_rbac(world)
+        await ask_as_bootstrapper(world)
+        await asyncio.sleep(20)
+        await world.client.delete(CSRS, "x")
+        await asyncio.sleep(60)
+        looked = len(asked)
+        await asyncio.sleep(3600)
+        assert len(asked) == looked
+        await ask_as_bootstrapper(world)
+        await asyncio.sleep(1)
+        assert len(asked) > looked + 1, "its pauses begin anew"
 
     run(story)
 
