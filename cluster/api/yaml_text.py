@@ -1,6 +1,7 @@
-"""Configuration text to plain values: YAML (JSON is YAML), strictly, and within bounds.
+"""Configuration and manifests to plain values: YAML (JSON is YAML), within bounds.
 
-Words: sigs.k8s.io/yaml. A key that is there twice is an error, as strict decoding has it.
+Words: sigs.k8s.io/yaml. In configuration a key that is there twice is an error, as strict decoding
+has it.
 """
 
 from typing import Any, Final
@@ -11,6 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 LARGEST: Final = 1 << 20
 _DEEPEST: Final = 100
 _MOST: Final = 100_000
+_MOST_OF_MANIFESTS: Final = 5_000_000
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -40,7 +42,7 @@ def read(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            _Check().unique(node)
+            _Check(_MOST).go(node)
             return loader.construct_document(node)
         finally:
             loader.dispose()
@@ -48,6 +50,24 @@ def read(text: str) -> Any:
         raise Unreadable(f"error converting YAML to JSON: yaml: {_place(error)}") from None
     except (TypeError, RecursionError) as error:
         raise Unreadable(f"error converting YAML to JSON: {error}") from None
+
+
+def documents(text: str | bytes) -> list[Any]:
+    """All documents of manifests, with None for empty ones; of equal keys the last. Unreadable."""
+    try:
+        check_shape(text, _MOST_OF_MANIFESTS)
+        loader, check, found = _Loader(text), _Check(_MOST_OF_MANIFESTS, strict=False), []
+        try:
+            while loader.check_node() and (node := loader.get_node()) is not None:
+                check.go(node)
+                found.append(loader.construct_document(node))
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise Unreadable(_place(error)) from None
+    except (TypeError, RecursionError) as error:
+        raise Unreadable(str(error)) from None
+    return found
 
 
 def _place(error: yaml.YAMLError) -> str:
@@ -74,32 +94,38 @@ def check_shape(text: str | bytes, most: int = _MOST) -> None:
 
 
 class _Check:
-    """Goes through a document with its aliases written out; bounded."""
+    """Goes through documents with their aliases written out, over `most` values at most."""
 
-    def __init__(self) -> None:
-        self._left = _MOST
+    def __init__(self, most: int, *, strict: bool = True) -> None:
+        self._left = most
+        self._strict = strict
 
-    def unique(self, node: Node) -> None:
-        """Unreadable where a key is there twice, or is no text."""
+    def go(self, node: Node) -> None:
+        """Unreadable where it is too long or, if strict, a key is there twice, or is no text."""
         self._left -= 1
         if self._left < 0:
             raise Unreadable("document contains excessive aliasing")
         if isinstance(node, SequenceNode):
             for inner in node.value:
-                self.unique(inner)
+                self.go(inner)
         elif isinstance(node, MappingNode):
             self._mapping(node)
 
     def _mapping(self, node: MappingNode) -> None:
         seen: dict[str, None] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, ScalarNode):
-                raise Unreadable(f"yaml: line {line}: a key must be a text")
-            if key.value in seen and key.tag != _MERGE:
-                raise Unreadable(
-                    "error converting YAML to JSON: yaml: unmarshal errors:\n"
-                    f'  line {line}: key "{key.value}" already set in map'
-                )
-            seen[key.value] = None
-            self.unique(value)
+            if self._strict:
+                _check_key(key, seen)
+            self.go(value)
+
+
+def _check_key(key: Node, seen: dict[str, None]) -> None:
+    line = key.start_mark.line + 1
+    if not isinstance(key, ScalarNode):
+        raise Unreadable(f"yaml: line {line}: a key must be a text")
+    if key.value in seen and key.tag != _MERGE:
+        raise Unreadable(
+            "error converting YAML to JSON: yaml: unmarshal errors:\n"
+            f'  line {line}: key "{key.value}" already set in map'
+        )
+    seen[key.value] = None

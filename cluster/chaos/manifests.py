@@ -3,19 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import yaml
-
-from cluster.api import objects, resources
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: a time stays text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
-    for first, entries in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+from cluster.api import objects, resources, yaml_text
 
 
 class Made(NamedTuple):
@@ -31,8 +19,8 @@ def read(text: str) -> list[Made]:
     ValueError, with a sentence, for what is no YAML, no object, or of no built-in kind.
     """
     try:
-        documents = [found for found in yaml.load_all(text, _Loader) if found is not None]
-    except yaml.YAMLError as error:
+        documents = [found for found in yaml_text.documents(text) if found is not None]
+    except yaml_text.Unreadable as error:
         raise ValueError(f"is not YAML: {error}") from error
     table = resources.built_in()
     return [_made(document, table) for document in documents]

@@ -51,12 +51,12 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 
 def _read(file: Path) -> Any:
-    import yaml  # late: few configure plugins
+    from cluster.api import yaml_text  # late: few configure plugins
 
     def load(path: str) -> Any:
         try:
-            return yaml.safe_load((file.parent / path).read_text())
-        except (OSError, UnicodeError, yaml.YAMLError) as error:
+            return yaml_text.read((file.parent / path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     return configuration.read(load(file.name), load)

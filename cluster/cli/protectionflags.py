@@ -94,10 +94,10 @@ def _audit(values: dict[str, Any]) -> Settings | None:
         if file is not None or path:
             raise click.UsageError("--audit-policy-file and --audit-log-path go together.")
         return None
-    import yaml  # late: few audit
+    from cluster.api import yaml_text  # late: few audit
 
     try:
-        found = policy.read(yaml.safe_load(file.read_text()))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = policy.read(yaml_text.read(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
         raise click.UsageError(f"--audit-policy-file {file}: {error}") from error
     return Settings(found, path, rotation)

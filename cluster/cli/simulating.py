@@ -25,10 +25,6 @@ _CLUSTER_WIDE: Final = ("nodes", "namespaces", "persistentvolumes")
 Typed = tuple[resources.Resource, Object]
 
 
-_MOST_VALUES = 5_000_000
-"""Of a manifest: nobody means more."""
-
-
 class Unusable(faults.Fault):
     """A manifest cannot be used; the message says which document, and why."""
 
@@ -38,14 +34,11 @@ def manifest(path: str, text: str, namespace: str, *, strict: bool) -> list[Type
 
     Unusable.
     """
-    import yaml
-
     from cluster.api import yaml_text
 
     try:
-        yaml_text.check_shape(text, _MOST_VALUES)
-        documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
-    except (yaml.YAMLError, yaml_text.Unreadable, RecursionError) as error:
+        documents = yaml_text.documents(text)
+    except yaml_text.Unreadable as error:
         raise Unusable(f"{path} is not YAML: {error}") from error
     found = [
         _typed(obj, namespace, f"{path}, document {number}", strict=strict)

@@ -3,19 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import yaml
-
-from cluster.api import objects, resources
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: a time stays text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
-    for first, entries in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+from cluster.api import objects, resources, yaml_text
 
 Given = str | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
@@ -25,7 +13,7 @@ def read(
 ) -> Iterator[tuple[resources.Resource, objects.Object]]:
     """Each object with its resource, in its namespace (`default`, where it names none).
 
-    ValueError for a document that is no object, or a kind that is not served.
+    ValueError for what is no YAML, a document that is no object, or a kind that is not served.
     """
     for document in _documents(given):
         if not isinstance(document, Mapping):
@@ -41,5 +29,5 @@ def read(
 
 def _documents(given: Given) -> Iterable[Any]:
     if isinstance(given, str):
-        return [found for found in yaml.load_all(given, _Loader) if found is not None]
+        return [found for found in yaml_text.documents(given) if found is not None]
     return [given] if isinstance(given, Mapping) else given

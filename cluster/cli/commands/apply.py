@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 _WAITED_FOR: Final = "deployments.apps"
 
 
-_MOST_VALUES = 5_000_000
-"""Of a manifest: nobody means more."""
-
-
 class NotApplied(faults.Fault):
     """A manifest cannot be applied; the message says which document, and why."""
 
@@ -60,15 +56,11 @@ def apply(file: IO[bytes], name: str, namespace: str, *, wait: bool, timeout: fl
 
 def _documents(file: IO[bytes]) -> list[tuple[resources.Resource, objects.Object]]:
     """The objects of a manifest, each with its resource. NotApplied."""
-    import yaml
-
     from cluster.api import yaml_text
 
     try:
-        text = file.read()
-        yaml_text.check_shape(text, _MOST_VALUES)
-        found = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
-    except (yaml.YAMLError, yaml_text.Unreadable) as error:
+        found = yaml_text.documents(file.read())
+    except yaml_text.Unreadable as error:
         raise NotApplied(f"{file.name} is not YAML: {error}") from error
     return [_typed(obj, f"{file.name}, document {number}") for number, obj in _numbered(found)]
 
