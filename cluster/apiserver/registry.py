@@ -278,8 +278,6 @@ class Registry:
     ) -> Results:
         """Carry out what of a batch the user may do; the rest is answered errors.Forbidden."""
         refused = gate.refusals(self.authz.authorizer, user, batch, self.table)
-        if self.faults is not None:
-            refused |= await self.faults.refusals(user, batch)
         if refused and self.freshness.shared:
             await self.freshness.fresh()
             refused = gate.refusals(self.authz.authorizer, user, batch, self.table)

@@ -90,6 +90,18 @@ def test_writes_of_a_batch_fail_one_by_one() -> None:
     run(story)
 
 
+def test_a_write_meets_a_fault_once() -> None:
+    async def story(chaos, scheduler, _kubelet):
+        await chaos.injector.set(fault(verbs=["create"], latency=2.0))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await scheduler.create("configmaps", pod())
+        assert loop.time() - began == pytest.approx(2.0)
+        assert [one.requests for one in chaos.injector.states()] == [1]
+
+    run(story)
+
+
 def test_a_fault_ends_by_itself_and_leaves_nothing_behind() -> None:
     async def story(chaos, scheduler, _kubelet):
         await chaos.injector.set(fault(seconds=5.0, code=500))
