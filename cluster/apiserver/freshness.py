@@ -8,6 +8,8 @@ On a store of its own the cache is never behind, and nothing is asked.
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 from cluster.api import errors
 from cluster.apiserver.watchcache.cache import WatchCache
@@ -16,6 +18,8 @@ from cluster.storage import interface as storage
 SECONDS = 3.0
 """How long the cache may take to catch up; as kube-apiserver's watch cache."""
 _ANSWER_SECONDS = 10.0
+
+T = TypeVar("T")
 
 
 class Freshness:
@@ -47,6 +51,18 @@ class Freshness:
             raise errors.ServiceUnavailable("the store is not available: no answer") from None
         if not await self._cache.reached(newest, SECONDS):
             raise behind(newest, self._cache.revision)
+
+    async def sought(self, find: Callable[[], T], *refusals: type[errors.StatusError]) -> T:
+        """What `find` gives. Where it refuses, another server may have made, changed or allowed
+        meanwhile what is asked for: it is tried once more when the cache knows of that.
+        """
+        try:
+            return find()
+        except refusals:
+            if not self.shared:
+                raise
+        await self.fresh()
+        return find()
 
     async def _ask(self) -> int:
         """The newest revision, by one question for all who wait for one that begins from now on."""

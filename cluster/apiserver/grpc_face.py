@@ -166,14 +166,9 @@ class GrpcFace:
         return wire.read_response(found)
 
     async def _known(self, context: Any) -> identity.User:
-        """As `user`, but who is not known may have become so by way of another server."""
-        try:
-            return self.user(context)
-        except errors.Unauthorized:
-            if not self._registry.freshness.shared:
-                raise
-        await self._registry.freshness.fresh()
-        return self.user(context)
+        """As `user`, of who became known by way of another server, too."""
+        fresh = self._registry.freshness
+        return await fresh.sought(lambda: self.user(context), errors.Unauthorized)
 
     async def _check(
         self,
@@ -184,13 +179,10 @@ class GrpcFace:
         fields: str = "",
     ) -> None:
         """errors.Forbidden, unless another server has allowed it meanwhile."""
-        try:
-            self._registry.check_read(user, verb, resource, place, fields)
-        except errors.Forbidden:
-            if not self._registry.freshness.shared:
-                raise
-            await self._registry.freshness.fresh()
-            self._registry.check_read(user, verb, resource, place, fields)
+        await self._registry.freshness.sought(
+            lambda: self._registry.check_read(user, verb, resource, place, fields),
+            errors.Forbidden,
+        )
 
     def user(self, context: Any) -> identity.User:
         """Who asks: by certificate, else by token. errors.Unauthorized."""

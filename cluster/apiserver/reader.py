@@ -58,10 +58,7 @@ class Reader:
         version: str = "",
     ) -> Entry:
         """One object, or a subresource of it, not older than `revision`."""
-        try:
-            row = self.row(resource, "get", version)
-        except errors.NotFound:
-            row = await self._defined(resource, "get", version)
+        row = await self._served(resource, "get", version)
         source = self._computed.get(row.id)
         if source is not None:
             return await computed.got(source, row, namespace if row.namespaced else "", name)
@@ -96,10 +93,7 @@ class Reader:
         """Objects in key order, as `version` shows them. `revision` and `match` are resourceVersion
         and resourceVersionMatch; `token` is `continue`.
         """
-        try:
-            served = self.row(resource, "list", version)
-        except errors.NotFound:
-            served = await self._defined(resource, "list", version)
+        served = await self._served(resource, "list", version)
         selection = _selection(served, namespace, labels, fields)
         source = self._computed.get(served.id)
         if source is not None:
@@ -149,10 +143,7 @@ class Reader:
         """Events after `revision`. With "" or "0", or where `initial` asks for it, the present
         objects come first as ADDED, and then a bookmark whose event says `initial_end`.
         """
-        try:
-            row = self.row(resource, "watch", version)
-        except errors.NotFound:
-            row = await self._defined(resource, "watch", version)
+        row = await self._served(resource, "watch", version)
         selection = _selection(row, namespace, labels, fields)
         asked = await self._recent(revision)
         after = None if initial or not asked else asked
@@ -171,10 +162,11 @@ class Reader:
             raise planner.not_allowed(row, verb)
         return row
 
-    async def _defined(self, resource: str, verb: str, version: str) -> Resource:
-        """The row of what is not known: it may have been defined by way of another server."""
-        await self._freshness.fresh()
-        return self.row(resource, verb, version)
+    async def _served(self, resource: str, verb: str, version: str) -> Resource:
+        """As `row`, of what was defined by way of another server, too."""
+        return await self._freshness.sought(
+            lambda: self.row(resource, verb, version), errors.NotFound
+        )
 
     def _present(self, row: Resource, selection: Selection, after: str, limit: int) -> Page:
         cache = self._cache.of(row.id)

@@ -176,30 +176,18 @@ class Router:
         return await self._acts[verb](call)
 
     async def _known_user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
-        """As `_user`, but who is not known may have become so by way of another server."""
-        try:
-            return self._user(http, exchange)
-        except (errors.Unauthorized, errors.Forbidden):
-            if not self._freshness.shared:
-                raise
-        await self._freshness.fresh()
-        return self._user(http, exchange)
+        """As `_user`, of who became known by way of another server, too."""
+        return await self._freshness.sought(
+            lambda: self._user(http, exchange), errors.Unauthorized, errors.Forbidden
+        )
 
     async def _target(self, path: str) -> Target | None:
-        """What a path names; what is not served may have come by way of another server."""
-        try:
-            return paths.parse(path, self._table)
-        except errors.NotFound:
-            if not self._freshness.shared:
-                raise
-        await self._freshness.fresh()
-        return paths.parse(path, self._table)
+        """What a path names, be it that it came by way of another server."""
+        return await self._freshness.sought(lambda: paths.parse(path, self._table), errors.NotFound)
 
     async def _check(self, asked: Attributes) -> None:
         """errors.Forbidden, unless another server has allowed it meanwhile."""
-        if self._freshness.shared and not self._authorizer.authorize(asked).allowed:
-            await self._freshness.fresh()
-        gate.check(self._authorizer, asked)
+        await self._freshness.sought(lambda: gate.check(self._authorizer, asked), errors.Forbidden)
 
     def _user(self, http: web.BaseRequest, exchange: Exchange) -> identity.User:
         """Who asks, or as whom he asks to act. errors.Unauthorized, errors.Forbidden."""
