@@ -20,15 +20,13 @@ from cluster.chaos.journal import Journal, Nowhere
 from cluster.chaos.observing import Event, Observer
 from cluster.chaos.probing import Prober
 from cluster.chaos.targets import Chance, Chosen, NoTarget, View, choose
-from cluster.chaos.world import Unable, World
+from cluster.chaos.world import Unable, World, insist
 from cluster.client.informer import Change, Informer
 
 _LOOK_EVERY: Final = 0.1
 _QUIET: Final = 1.0
 """So long no request may fail, and all states hold, for the cluster to be called well."""
 _SYNC_WITHIN: Final = 30.0
-_UNDO_TRIES: Final = 5
-_UNDO_PAUSE: Final = 1.0
 
 Tell = Callable[[str], None]
 
@@ -259,18 +257,11 @@ class Run:
         """Undo an act; what does not let itself be undone stays in the journal."""
         if undo not in self._open:
             return
-        error = ""
-        for attempt in range(_UNDO_TRIES):
-            if attempt:
-                await asyncio.sleep(_UNDO_PAUSE)
-            try:
-                await self._do(undo)
-            except Unable as failure:
-                error = str(failure)
-            else:
-                self._open.remove(undo)
-                self._journal.write(self._open[::-1])
-                return
+        error = await insist(self._do, undo)
+        if not error:
+            self._open.remove(undo)
+            self._journal.write(self._open[::-1])
+            return
         text = f"could not {undo}: {error}; try kubemu chaos heal"
         if span is not None:
             self._fail(span, text)

@@ -3,13 +3,17 @@
 Everything else of chaos is the same for all of them.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from cluster.api import faults
 from cluster.chaos.acts import Act
 from cluster.chaos.targets import Member
 from cluster.client.client import Client
+
+_TRIES: Final = 5
+_PAUSE: Final = 1.0
 
 
 class Unable(faults.Fault):
@@ -40,3 +44,18 @@ class World(Protocol):
         line of the answer, `within` seconds. OSError (TimeoutError is one).
         """
         ...
+
+
+async def insist(do: Callable[[Act], Awaitable[None]], act: Act) -> str:
+    """Carry an act out that has to be, with some tries; why it cannot be, "" when it is done."""
+    complaint = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(_PAUSE)
+        try:
+            await do(act)
+        except Unable as error:
+            complaint = str(error)
+        else:
+            return ""
+    return complaint

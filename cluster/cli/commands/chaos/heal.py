@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import click
 
@@ -12,13 +12,6 @@ from cluster.cli import flags
 from cluster.cli.commands.chaos import common
 from cluster.cli.commands.chaos.common import Where
 from cluster.launcher import faults
-
-if TYPE_CHECKING:
-    from cluster.chaos.acts import Act
-    from cluster.chaos.world import World
-
-_TRIES: Final = 5
-_PAUSE: Final = 1.0
 
 
 class NotHealed(faults.Fault):
@@ -69,6 +62,7 @@ async def heal(meant: Where) -> int:
     """Undo what the journal says, and end all faults of API servers; how much was undone."""
     from cluster.chaos import acts
     from cluster.chaos.acts import Act
+    from cluster.chaos.world import insist
 
     journal = meant.journal
     try:
@@ -78,32 +72,15 @@ async def heal(meant: Where) -> int:
     async with common.opened(meant) as world:
         wrong: list[str] = []
         kept: list[Act] = []
-        for act in left:
-            complaint = await _undo(world, act) if act.op != acts.LOAD else ""
+        for place, act in enumerate(left, 1):
+            complaint = await insist(world.do, act) if act.op != acts.LOAD else ""
             if complaint:
                 wrong.append(f"{act}: {complaint}")
                 kept.append(act)
-            journal.write([*kept, *left[left.index(act) + 1 :]])
+            journal.write([*kept, *left[place:]])
         for member in await world.members():
             if member.component == "apiserver" and member.running:
-                await _undo(world, Act(acts.FAULTS, member.name))
+                await insist(world.do, Act(acts.FAULTS, member.name))
     if wrong:
         raise NotHealed("; ".join(wrong))
     return len(left)
-
-
-async def _undo(world: "World", act: "Act") -> str:
-    """Why it cannot be done; "": it is done."""
-    from cluster.chaos.world import Unable
-
-    complaint = ""
-    for attempt in range(_TRIES):
-        if attempt:
-            await asyncio.sleep(_PAUSE)
-        try:
-            await world.do(act)
-        except Unable as error:
-            complaint = str(error)
-        else:
-            return ""
-    return complaint

@@ -1,0 +1,65 @@
+"""What `kubemu chaos heal` makes of a journal that an experiment left."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cluster.chaos.acts import Act
+from cluster.chaos.targets import Member
+from cluster.chaos.world import Unable
+from cluster.cli.commands.chaos import common, heal
+
+
+class World:
+    """Does all acts but those to `down`."""
+
+    def __init__(self):
+        self.done = []
+
+    async def members(self):
+        return [Member("apiserver", "apiserver"), Member("kubelet-1", "kubelet", "node-1")]
+
+    async def do(self, act):
+        if act.member == "down":
+            raise Unable("it is gone")
+        self.done.append(act)
+
+
+@pytest.fixture
+def meant(monkeypatch, tmp_path):
+    """A cluster by a name, whose journal is in a folder of the test's."""
+    monkeypatch.setenv("KUBEMU_HOME", str(tmp_path))
+    monkeypatch.setattr("cluster.chaos.world._PAUSE", 0.0)
+    return common.Where("one")
+
+
+def healed(monkeypatch, meant):
+    world = World()
+
+    @asynccontextmanager
+    async def opened(_meant):
+        yield world
+
+    monkeypatch.setattr(common, "opened", opened)
+    try:
+        return asyncio.run(heal.heal(meant)), world.done
+    except heal.NotHealed as error:
+        return str(error), world.done
+
+
+def test_everything_is_undone_also_what_was_done_twice(monkeypatch, meant):
+    left = [Act("start", "kubelet-1"), Act("resume", "scheduler"), Act("start", "kubelet-1")]
+    meant.journal.write(left)
+    count, done = healed(monkeypatch, meant)
+    assert count == 3
+    assert done == [*left, Act("faults", "apiserver")]
+    assert not meant.journal.path.exists()
+
+
+def test_what_cannot_be_undone_is_told_and_stays_written_down(monkeypatch, meant):
+    meant.journal.write([Act("start", "down"), Act("start", "kubelet-1")])
+    said, done = healed(monkeypatch, meant)
+    assert said == "start down: it is gone"
+    assert Act("start", "kubelet-1") in done
+    assert meant.journal.read() == [Act("start", "down")]
