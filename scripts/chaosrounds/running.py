@@ -23,6 +23,7 @@ from cluster.api import errors
 from cluster.chaos.hammer.watching import Watcher
 from cluster.chaos.hammer.workloads import Workloads
 from cluster.cli import connection
+from cluster.client.client import Client
 from cluster.launcher import controlling, processes, state
 
 _KUBEMU = (sys.executable, "-m", "cluster.cli")
@@ -126,15 +127,15 @@ def _runtimes(found: Sequence[Any]) -> dict[str, str]:
     }
 
 
-async def _begin(client: object) -> None:
+async def _begin(client: Client) -> None:
     """Make the namespace and the workloads."""
     end = time.monotonic() + _BEGIN_SECONDS
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rounds.NAMESPACE}}
     while True:
         try:
             with contextlib.suppress(errors.AlreadyExists):
-                await client.create("namespaces", space)  # type: ignore[attr-defined]
-            await Workloads(client, rounds.NAMESPACE, Random(0)).begin()  # type: ignore[arg-type]
+                await client.create("namespaces", space)
+            await Workloads(client, rounds.NAMESPACE, Random(0)).begin()
         except errors.AlreadyExists:
             return
         except errors.StatusError:
