@@ -15,7 +15,6 @@ from cluster.storage.etcd.clockmarks import ClockMarks
 from cluster.storage.etcd.hearing import Hearing
 from cluster.storage.etcd.keys import Keys
 from cluster.storage.etcd.members import Members
-from cluster.storage.etcd.rounds import Rounds
 from cluster.storage.etcd.settings import Settings
 from cluster.storage.etcd.turns import Turns
 from cluster.storage.etcd.writing import Writing
@@ -50,7 +49,6 @@ class EtcdStorage:
         self._keys = Keys(settings.prefix)
         self._turns = Turns()
         self._background = tasks.Background("etcd", _fault)
-        self._newest = Rounds(self._ask_newest, self._background)
         self._parts: tuple[Members, Hearing, Writing] | None = None
 
     async def open(self) -> None:
@@ -87,8 +85,17 @@ class EtcdStorage:
         return self._parts[1].ours if self._parts is not None else 0
 
     async def newest(self) -> int:
-        """See `Storage.newest`. Many who ask at once cost one question."""
-        return await self._newest.answer()
+        """See `Storage.newest`. It costs a question to etcd."""
+        members, hearing, _ = self._open()
+        header = await reading.newest(members)
+        try:
+            async with asyncio.timeout(self._settings.patience_seconds):
+                await hearing.reach(header.revision)
+        except TimeoutError:
+            raise Unavailable(
+                f"etcd's watch did not tell of revision {header.revision} in time"
+            ) from None
+        return hearing.ours
 
     async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """See `Storage.write`."""
@@ -172,18 +179,6 @@ class EtcdStorage:
     async def lasting(self) -> None:
         """See `Storage.lasting`."""
         await asyncio.shield(self._open()[1].lost)
-
-    async def _ask_newest(self) -> int:
-        members, hearing, _ = self._open()
-        header = await reading.newest(members)
-        try:
-            async with asyncio.timeout(self._settings.patience_seconds):
-                await hearing.reach(header.revision)
-        except TimeoutError:
-            raise Unavailable(
-                f"etcd's watch did not tell of revision {header.revision} in time"
-            ) from None
-        return hearing.ours
 
     def _members(self) -> Members:
         return self._open()[0]
