@@ -1,8 +1,8 @@
 """The client seam over gRPC: `cluster.v1.Resources` of an apiserver."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import grpc
 import msgspec
@@ -13,6 +13,7 @@ from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 from cluster.pb.cluster.v1 import resources_pb2_grpc as pb_grpc
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 _CALL_SECONDS = 30.0
 _LIST_SECONDS = 60.0
@@ -75,15 +76,7 @@ class GrpcTransport:
             limit=limit,
             **{"continue": token},
         )
-        for left in range(_AGAIN, -1, -1):
-            try:
-                return await self._listed(request)
-            except asyncio.CancelledError:
-                raise renewing.cut() from None
-            except grpc.aio.AioRpcError as failure:
-                if not (left and self._others and failure.code() in _LOST):
-                    raise status_error(failure) from failure
-        raise AssertionError("unreachable")
+        return await self._again(lambda: self._listed(request))
 
     async def _listed(self, request: Any) -> RawPage:
         items: list[Raw] = []
@@ -146,9 +139,15 @@ class GrpcTransport:
 
     async def _asked(self, method: Any, request: Any) -> Any:
         """The answer to a read."""
+        return await self._again(
+            lambda: method(request, timeout=self._deadline, wait_for_ready=True)
+        )
+
+    async def _again(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What `read` gives, of another server where one is lost. errors.StatusError."""
         for left in range(_AGAIN, -1, -1):
             try:
-                return await method(request, timeout=self._deadline, wait_for_ready=True)
+                return await read()
             except asyncio.CancelledError:
                 raise renewing.cut() from None
             except grpc.aio.AioRpcError as failure:
