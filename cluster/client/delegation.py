@@ -13,18 +13,15 @@ from typing import Any, Final
 
 from cluster.aio import clock as clocks
 from cluster.aio.pages import Asked
-from cluster.api import errors
+from cluster.api import errors, identity
 from cluster.client.client import Client
 
 ALWAYS: Final = ("/healthz", "/readyz", "/livez")
-ANONYMOUS: Final = ("system:anonymous", ("system:unauthenticated",))
 REMEMBERED_SECONDS: Final = 10.0
 """How long an answer counts: --authentication-token-webhook-cache-ttl and its like."""
 _MOST: Final = 256
 _TOKENS: Final = "tokenreviews.authentication.k8s.io"
 _REVIEWS: Final = "subjectaccessreviews.authorization.k8s.io"
-
-User = tuple[str, tuple[str, ...]]
 
 
 class Delegation:
@@ -48,13 +45,13 @@ class Delegation:
         except errors.StatusError:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
-    async def _user(self, asked: Asked) -> User | None:
+    async def _user(self, asked: Asked) -> identity.User | None:
         if asked.certificate:
             return subject(asked.certificate)
         kind, _, token = asked.headers.get("authorization", "").partition(" ")
         token = token.strip()
         if kind.lower() != "bearer" or not token:
-            return ANONYMOUS
+            return identity.ANONYMOUS
         # The token itself is not kept.
         key = ("token", hashlib.sha256(token.encode()).hexdigest())
         found = self._remembered(key)
@@ -63,16 +60,22 @@ class Delegation:
             status = (await self._client.create(_TOKENS, review)).get("status") or {}
             told = status.get("user") or {}
             groups = tuple(str(group) for group in told.get("groups") or ())
-            found = (str(told.get("username", "")), groups) if status.get("authenticated") else ()
+            known = bool(status.get("authenticated"))
+            found = (identity.User(str(told.get("username", "")), groups) if known else None,)
             self._remember(key, found)
-        return found or None
+        user: identity.User | None = found[0]
+        return user
 
-    async def _may(self, user: User, path: str) -> bool:
-        key = ("may", user[0], *user[1], path)
+    async def _may(self, user: identity.User, path: str) -> bool:
+        key = ("may", user.name, *user.groups, path)
         found = self._remembered(key)
         if found is None:
             attributes = {"path": path, "verb": "get"}
-            spec = {"user": user[0], "groups": [*user[1]], "nonResourceAttributes": attributes}
+            spec = {
+                "user": user.name,
+                "groups": [*user.groups],
+                "nonResourceAttributes": attributes,
+            }
             answer = await self._client.create(_REVIEWS, {"spec": spec})
             found = bool((answer.get("status") or {}).get("allowed"))
             self._remember(key, found)
@@ -88,9 +91,9 @@ class Delegation:
         self._known[key] = (self._clock.now() + REMEMBERED_SECONDS, value)
 
 
-def subject(certificate: Mapping[str, Any]) -> User:
+def subject(certificate: Mapping[str, Any]) -> identity.User:
     """Whom a certificate (as `ssl.getpeercert` tells it) speaks for."""
     pairs = [pair for names in certificate.get("subject", ()) for pair in names]
     name = next((value for kind, value in pairs if kind == "commonName"), "")
     groups = tuple(value for kind, value in pairs if kind == "organizationName")
-    return name, (*groups, "system:authenticated")
+    return identity.authenticated(identity.User(name, groups))
