@@ -16,7 +16,7 @@ from cryptography import x509
 from cluster.launcher import faults, files, kubeconfig, pki, state
 
 NEAR_SECONDS: Final = 30 * 86400.0
-"""`kubemu up` issues anew what ends within this time."""
+"""What ends within this time is issued anew by `kubemu up` and `kubemu init`."""
 ADMIN: Final = "admin.conf"
 _TOLD: Final = {
     "apiserver": "certificate for serving the Kubernetes API",
@@ -54,7 +54,8 @@ class Leaf:
         """What it is for."""
         known = _TOLD.get(self.name)
         if known is None and self.embedded:
-            known = f"certificate embedded in the kubeconfig file for {self.name[:-5]} to use"
+            user = self.name.removesuffix(".conf")
+            known = f"certificate embedded in the kubeconfig file for {user} to use"
         return known or f"certificate for serving {self.name}"
 
 

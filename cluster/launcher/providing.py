@@ -20,12 +20,10 @@ from typing import Final
 
 from cryptography import x509
 
-from cluster.launcher import files, kubeconfig, pki, topology
+from cluster.launcher import certificates, files, kubeconfig, pki, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.addressing import Addresses
 
-RENEWAL_SECONDS: Final = 30 * 86400.0
-"""How long a certificate that is kept has to be good for at least."""
 AUTHORITY: Final = "authority"
 METRICS: Final = "metrics"
 SERVING: Final = "serving"
@@ -171,7 +169,7 @@ class _Provider:
         pair = [folder / f"{name}.{kind}" for kind in ("crt", "key")]
         if any(path.exists() for path in pair):
             try:
-                ensure(self._now + RENEWAL_SECONDS)
+                ensure(self._now + certificates.NEAR_SECONDS)
             except pki.Unusable:
                 for path in pair:
                     path.unlink(missing_ok=True)
@@ -204,7 +202,7 @@ class _Provider:
             certificate = x509.load_pem_x509_certificate(access.certificate)
         except (kubeconfig.Unreadable, ValueError):
             return False
-        then = datetime.datetime.fromtimestamp(self._now + RENEWAL_SECONDS, datetime.UTC)
+        then = datetime.datetime.fromtimestamp(self._now + certificates.NEAR_SECONDS, datetime.UTC)
         return (
             (access.server, access.grpc, access.authority) == (server, grpc, self._authority.pem)
             and certificate.not_valid_after_utc > then
