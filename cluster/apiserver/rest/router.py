@@ -127,8 +127,7 @@ class Router:
         user = await self._known_user(http, exchange)
         remote = self._aggregator.route(path) if self._aggregator is not None else None
         if remote is not None or self._paths.measures(path):
-            await exchange.admitted(user, http.method.lower(), None, path)
-            self._check_path(user, http.method, path)
+            await self._let_in(user, path, http, exchange)
             return await self._answered_beside(remote, user, http)
         try:
             target = await self._target(path)
@@ -136,16 +135,11 @@ class Router:
             connects = target is not None and target.subresource in self._connects
             verb = self._verb(http.method, target, parameters, connects=connects)
         except errors.StatusError:
-            await exchange.admitted(user, http.method.lower(), None, path)
-            self._check_path(user, http.method, path)  # who may not ask is told nothing else
+            await self._let_in(user, path, http, exchange)  # who may not ask hears no more
             raise
         if target is None:
-            await exchange.admitted(user, http.method.lower(), None, path)
-            self._check_path(user, http.method, path)
-            if http.method != "GET":
-                raise errors.MethodNotAllowed(NOT_ALLOWED)
-            page = self._pages.get(path)
-            return page(http) if page else self._documents.answer(path, parameters, http)
+            await self._let_in(user, path, http, exchange)
+            return self._document(path, parameters, http)
         asked = _asked(user, verb, target, parameters)
         if not http.content.is_eof() and not connects:
             # A body that trickles in takes nobody's seat; who may not ask need not send it.
@@ -212,8 +206,21 @@ class Router:
         path, _, text = http.raw_path.partition("?")
         return answers.json(self._paths.metrics.read(path, query.parse(text)))
 
-    def _check_path(self, user: identity.User, method: str, path: str) -> None:
-        gate.check(self._authorizer, gate.of_path(user, method, unquote(path)))
+    def _document(
+        self, path: str, parameters: query.Query, http: web.BaseRequest
+    ) -> web.StreamResponse:
+        """What is at a path that names no object."""
+        if http.method != "GET":
+            raise errors.MethodNotAllowed(NOT_ALLOWED)
+        page = self._pages.get(path)
+        return page(http) if page else self._documents.answer(path, parameters, http)
+
+    async def _let_in(
+        self, user: identity.User, path: str, http: web.BaseRequest, exchange: Exchange
+    ) -> None:
+        """Who asks for a path that names no object has to be admitted, and allowed to."""
+        await exchange.admitted(user, http.method.lower(), None, path)
+        gate.check(self._authorizer, gate.of_path(user, http.method, unquote(path)))
 
     @staticmethod
     def _verb(
@@ -231,8 +238,7 @@ class Router:
             user = self._user(http, exchange)
         except errors.Unauthorized:
             user = identity.ANONYMOUS
-        await exchange.admitted(user, http.method.lower(), None, path)
-        self._check_path(user, http.method, path)
+        await self._let_in(user, path, http, exchange)
         if http.method not in ("GET", "HEAD"):
             raise errors.MethodNotAllowed(NOT_ALLOWED)
         parameters = query.parse(text)
