@@ -11,13 +11,15 @@ ARG PIP_DEFAULT_TIMEOUT
 RUN apt-get update -q && apt-get install -qy --no-install-recommends binutils \
  && python3 -m venv /opt/kubemu
 WORKDIR /src
-# What it needs comes first: a layer that stays as long as pyproject.toml does.
-COPY pyproject.toml compose/image/needs.py ./
-RUN python3 needs.py pyproject.toml >needs.txt \
- && /opt/kubemu/bin/pip install --no-cache-dir --disable-pip-version-check -r needs.txt
-COPY README.md ./
+# What it needs comes first, by the hashes of the lock: a layer that stays as long as that does.
+COPY requirements/base.txt ./
+RUN /opt/kubemu/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+ -r base.txt
+COPY pyproject.toml README.md ./
 COPY cluster cluster
-RUN /opt/kubemu/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+# Built by the setuptools that is locked, not by another one that pip would fetch.
+RUN /opt/kubemu/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
+ --no-build-isolation .
 COPY compose/image/slim.py ./
 RUN python3 slim.py /opt/kubemu
 
