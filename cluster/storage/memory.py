@@ -11,7 +11,6 @@ from cluster.storage.interface import (
     Range,
     Record,
     Sink,
-    TooEarly,
 )
 from cluster.storage.mvcc import Mvcc
 from cluster.storage.sinks import Sinks
@@ -91,10 +90,7 @@ class MemoryStorage:
 
     async def revision_at(self, when: float) -> int:
         """See `Storage.revision_at`."""
-        found = self._times.at(when)
-        if found is None:
-            raise TooEarly(await self.kept())
-        return found
+        return self._core.revision_at(self._times, when)
 
     async def lasting(self) -> None:
         """It lasts."""

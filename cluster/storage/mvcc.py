@@ -19,6 +19,7 @@ from cluster.storage.interface import (
     Mismatch,
     Range,
     Record,
+    TooEarly,
 )
 from cluster.storage.times import Times
 
@@ -169,6 +170,13 @@ class Mvcc:
         """What of the past can be read, by revision and by time."""
         oldest = max(self.compacted, min(self.settled, 1))
         return Kept(oldest, self.settled, times.first)
+
+    def revision_at(self, times: Times, when: float) -> int:
+        """The newest revision that was there at `when`, in Unix seconds. TooEarly."""
+        found = times.at(when)
+        if found is None:
+            raise TooEarly(self.kept(times))
+        return found
 
     def compact(self, revision: int) -> list[int]:
         """Forget what was superseded at `revision`; the revisions that no longer hold anything."""

@@ -11,13 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from cluster.storage import sqlite
 from cluster.storage.interface import Change, Mismatch, Record, Storage, Unavailable
 
 BUMP: Final = 1_000_000
 """Revisions between the newest that is known and the first of the restored store."""
 _BATCH: Final = 1000
 _EMPTY: Final = 0
-_FORMAT: Final = 1
 
 
 def into_sqlite(path: Path, records: Iterable[Record], revision: int, bump: int = BUMP) -> int:
@@ -34,7 +34,7 @@ def into_sqlite(path: Path, records: Iterable[Record], revision: int, bump: int 
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside.touch(mode=0o600)
         with closing(sqlite3.connect(beside, isolation_level=None)) as database:
-            _fill(database, records, begin)
+            sqlite.fill(database, records, begin)
         if path.exists():
             path.replace(path.with_name(f"{path.name}.before-restore"))
             for companion in _companions(path):  # of the old file: not for the new one
@@ -94,20 +94,3 @@ def _newest(path: Path) -> int:
 
 def _companions(path: Path) -> list[Path]:
     return [path.with_name(path.name + ending) for ending in ("-wal", "-shm")]
-
-
-def _fill(database: sqlite3.Connection, records: Iterable[Record], begin: int) -> None:
-    from cluster.storage.sqlite import SCHEMA
-
-    database.execute("PRAGMA synchronous=FULL")
-    database.executescript(SCHEMA)
-    database.execute("BEGIN")
-    database.executemany(
-        "INSERT INTO log (revision, key, value, created) VALUES (?, ?, ?, ?)",
-        ((one.revision, one.key, one.value, one.created) for one in records),
-    )
-    database.executemany(
-        "INSERT INTO state (name, value) VALUES (?, ?)",
-        (("format", _FORMAT), ("compacted", begin)),
-    )
-    database.execute("COMMIT")

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +26,6 @@ from cluster.storage.interface import (
     Range,
     Record,
     Sink,
-    TooEarly,
     Unavailable,
 )
 from cluster.storage.mvcc import Mvcc
@@ -36,7 +35,7 @@ from cluster.storage.times import Times
 _log = structlog.get_logger(component="storage")
 
 _FORMAT = 1
-SCHEMA = """
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
     revision INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB, created INTEGER NOT NULL
 );
@@ -191,10 +190,7 @@ class SqliteStorage:
 
     async def revision_at(self, when: float) -> int:
         """See `Storage.revision_at`."""
-        found = self._times.at(when)
-        if found is None:
-            raise TooEarly(await self.kept())
-        return found
+        return self._core.revision_at(self._times, when)
 
     async def lasting(self) -> None:
         """It lasts."""
@@ -303,7 +299,7 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc, Times]:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        database.executescript(SCHEMA)
+        database.executescript(_SCHEMA)
         state = dict(database.execute("SELECT name, value FROM state"))
         if state.setdefault("format", _FORMAT) != _FORMAT:
             raise sqlite3.DatabaseError(f"its format is {state['format']}, not {_FORMAT}")
@@ -320,6 +316,18 @@ def _load(path: Path) -> tuple[sqlite3.Connection, Mvcc, Times]:
         database.close()
         raise
     return database, core, times
+
+
+def fill(database: sqlite3.Connection, records: Iterable[Record], compacted: int) -> None:
+    """Make an empty database the store of `records`, whose history up to `compacted` is gone."""
+    database.execute("PRAGMA synchronous=FULL")
+    database.executescript(_SCHEMA)
+    with _transaction(database):
+        database.executemany(
+            f"{_INSERT} {_VALUES}",
+            ((one.revision, one.key, one.value, one.created) for one in records),
+        )
+        database.executemany(_SET_STATE, (("format", _FORMAT), ("compacted", compacted)))
 
 
 def _answers(database: sqlite3.Connection) -> object:
