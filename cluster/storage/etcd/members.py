@@ -4,10 +4,12 @@ where one does not answer.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Any, Final
 
 import grpc
 
+from cluster.aio.backoff import Backoff
 from cluster.pb.etcd.v3 import rpc_pb2 as pb
 from cluster.storage.etcd import faults
 from cluster.storage.etcd.settings import Settings
@@ -39,6 +41,7 @@ _UNARY: Final[Mapping[str, tuple[str, Any]]] = {
 }
 _PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
+_JITTER: Final = 0.2
 
 
 class Member:
@@ -87,7 +90,8 @@ class Members:
     whose watch is heard.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, random: Random) -> None:
+        self._random = random
         self._settings = settings
         self._members = [
             Member(server, _channel(settings, settings.target(server)))
@@ -127,7 +131,7 @@ class Members:
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.patience_seconds
-        pause = _PAUSE_SECONDS
+        backoff = self.backoff()
         while True:
             member, left = self.current, end - loop.time()
             try:
@@ -136,10 +140,14 @@ class Members:
                 raise Unavailable(str(error)) from error
             except faults.Unanswered as error:
                 self.leave(member)
+                pause = backoff.next()
                 if end - loop.time() <= pause:
                     raise Unavailable(self.silence(error)) from error
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def backoff(self) -> Backoff:
+        """The pauses between the tries of one call."""
+        return Backoff(self._random, initial=_PAUSE_SECONDS, maximum=_LONGEST_PAUSE, jitter=_JITTER)
 
     def silence(self, error: BaseException) -> str:
         """The sentence for when nobody answers."""

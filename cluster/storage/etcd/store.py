@@ -53,7 +53,7 @@ class EtcdStorage:
 
     async def open(self) -> None:
         """Find the members and hear of what happens from now on. Unavailable, with a sentence."""
-        members = Members(self._settings)
+        members = Members(self._settings, self._random)
         hearing = Hearing(members, self._keys, random=self._random, clock=self._clock)
         try:
             header = await reading.newest(members)

@@ -26,8 +26,6 @@ from cluster.storage.interface import Change, Mismatch, Outcome, Unavailable
 _log = structlog.get_logger(component="storage")
 _WINDOW: Final = 256
 """Changes of one call that are under way at once."""
-_PAUSE_SECONDS: Final = 0.05
-_LONGEST_PAUSE: Final = 0.5
 
 
 class Writing:
@@ -152,7 +150,7 @@ class Writing:
     async def _answer(self, attempt: Attempt, end: float) -> Any:
         """The answer of the first try that has one. Unavailable."""
         loop = asyncio.get_running_loop()
-        pause = _PAUSE_SECONDS
+        backoff = self._members.backoff()
         while True:
             member, call = attempt.call
             try:
@@ -163,13 +161,13 @@ class Writing:
                 raise Unavailable(self._refusal(attempt, fault))
             attempt.doubted = True
             self._members.leave(member)
+            pause = backoff.next()
             if loop.time() + pause >= end:
                 raise Unavailable(
                     f"{self._members.silence(fault)}; whether {attempt.change.key} was written "
                     "is not known"
                 )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
             self._try(attempt, end)
 
     def _refusal(self, attempt: Attempt, fault: Exception) -> str:
