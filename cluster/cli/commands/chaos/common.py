@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cluster.api import errors
 from cluster.cli import clusters, connection, flags
 from cluster.launcher import faults, state
 
@@ -63,7 +64,7 @@ def options(function: F) -> F:
         ),
         flags.option(
             "compose", "Folder of a compose project, for its cluster instead.",
-            click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+            click.Path(file_okay=False, path_type=Path), default=None,
         ),
         clusters.name_option,
     ):  # fmt: skip
@@ -79,13 +80,16 @@ def where(values: dict[str, Any]) -> Where:
 @asynccontextmanager
 async def opened(meant: Where) -> AsyncIterator["World"]:
     """The cluster that is meant, while it runs. faults.Fault."""
-    if meant.compose is not None:
-        whole = os.path.abspath(meant.compose)  # noqa: PTH100, ASYNC240  (as Compose writes it)
-        async with _compose(meant.compose, whole, meant.kubeconfig) as world:
+    try:
+        if meant.compose is not None:
+            whole = os.path.abspath(meant.compose)  # noqa: PTH100, ASYNC240  (as Compose writes it)
+            async with _compose(meant.compose, whole, meant.kubeconfig) as world:
+                yield world
+            return
+        async with _local(meant.name) as world:
             yield world
-        return
-    async with _local(meant.name) as world:
-        yield world
+    except errors.StatusError as error:
+        raise Unusable(f"the API server: {error.message}") from error
 
 
 @asynccontextmanager
@@ -127,6 +131,8 @@ async def _compose(folder: Path, whole: str, kubeconfig: Path | None) -> AsyncIt
     from cluster.chaos.compose import ComposeWorld
     from cluster.chaos.reaching import Doors
 
+    if not folder.is_dir():  # noqa: ASYNC240  (nothing else goes on)
+        raise Unusable(f"there is no folder {folder}, and so no compose project in it")
     path = kubeconfig or folder / "kubeconfig"
     if not path.exists():
         raise Unusable(

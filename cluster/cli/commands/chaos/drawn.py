@@ -9,13 +9,13 @@ import click
 
 from cluster.api import objects
 from cluster.cli import flags
-from cluster.cli.commands.chaos import common, run
+from cluster.cli.commands.chaos import common, endings, run
 from cluster.cli.commands.chaos.common import Where
 
 if TYPE_CHECKING:
     from cluster.chaos.targets import View
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = endings.Written()
 
 
 @click.command("random")

@@ -1,9 +1,11 @@
 """`kubemu chaos`: the group. A command's module is imported when it is called."""
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from cluster.cli.commands.chaos import endings
 
 _COMMANDS: Final = {
     "run": "run",
@@ -31,6 +33,10 @@ class _Group(click.Group):
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with endings.told():
+            return super().invoke(ctx)
 
 
 @click.group(cls=_Group)

@@ -6,18 +6,17 @@ from pathlib import Path
 import click
 
 from cluster.cli import flags
-from cluster.launcher import faults
+from cluster.cli.commands.chaos import endings
 
 
-class NoReport(faults.Fault):
+class NoReport(endings.WrongFile):
     """The file is no report."""
 
 
 @click.command("report")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @flags.option(
-    "svg", "Where to write the picture of the time line.",
-    click.Path(dir_okay=False, path_type=Path),
+    "svg", "Where to write the picture of the time line.", endings.Written(),
 )  # fmt: skip
 def report_command(file: Path, svg: Path | None) -> None:
     """Show a report that `run --json` wrote, as text or as a picture."""

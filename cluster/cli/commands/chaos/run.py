@@ -13,7 +13,7 @@ import click
 
 from cluster.aio import clock
 from cluster.cli import flags
-from cluster.cli.commands.chaos import common
+from cluster.cli.commands.chaos import common, endings
 from cluster.cli.commands.chaos.common import Where
 from cluster.launcher import faults
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cluster.chaos.report import Outcome
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = endings.Written()
 
 
 class InTheWay(faults.Fault):
@@ -43,7 +43,8 @@ def run_command(
 ) -> int:  # fmt: skip
     """Run an experiment: a file, or one of those that `kubemu chaos list` shows.
 
-    The exit code is 0 where it passed, 1 where it failed, 3 where it could not be carried out.
+    The exit code is 0 where it passed, 1 where it failed, 2 where the command or the file was
+    wrong, 3 where it could not be carried out.
     """
     from dataclasses import replace
 
@@ -69,11 +70,13 @@ def run(
         )
     seen = asyncio.run(_run(made, meant, keep=keep, quiet=quiet))
     document = report.document(seen)
-    if json_path is not None:
-        json_path.write_text(json.dumps(document, indent=1) + "\n")
-    if svg_path is not None:
-        svg_path.write_text(picture.svg(document))
-    click.echo(words.text(document), nl=False)
+    try:
+        if json_path is not None:
+            json_path.write_text(json.dumps(document, indent=1) + "\n")
+        if svg_path is not None:
+            svg_path.write_text(picture.svg(document))
+    finally:  # it took minutes
+        click.echo(words.text(document), nl=False)
     return report.EXIT_CODES[document["verdict"]]
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cluster.cli import tables
-from cluster.launcher import faults
+from cluster.cli.commands.chaos import endings
 
 if TYPE_CHECKING:
     from cluster.chaos.experiment import Experiment
 
 
-class Unreadable(faults.Fault):
+class Unreadable(endings.WrongFile):
     """There is no such experiment."""
 
 

@@ -1,0 +1,122 @@
+"""`kubemu chaos`: its exit codes, which tell a failed experiment from one that never was."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cluster.api import errors
+from cluster.chaos.world import Unable
+from cluster.cli import __main__
+from cluster.cli.commands.chaos import common, group
+
+CLUSTER = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: none
+faults: [{do: kill, target: {process: apiserver}}]
+"""
+WRONG_FILE, NOT_CARRIED_OUT = 2, 3
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("KUBE")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KUBEMU_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text(CLUSTER)
+    (tmp_path / "bad.yaml").write_text("kind: Experiment\n")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "project").mkdir()
+    return tmp_path / "home"
+
+
+def kubemu(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int | str | None, str]:
+    with pytest.raises(SystemExit) as ended:
+        __main__.main(["chaos", *arguments])
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("run bad.yaml", "bad.yaml:1: apiVersion: is missing"),
+        ("run bytes.yaml", "bytes.yaml is not a text in UTF-8"),
+        ("run project", "project cannot be read (Is a directory)"),
+        ("run nosuch", "no experiment of that name comes with kubemu"),
+        ("run", "Missing argument"),
+        ("run good.yaml --seed x", "is not a valid integer"),
+        ("run good.yaml --json nowhere/report.json", "there is no folder nowhere"),
+        ("run good.yaml --svg nowhere/report.svg", "there is no folder nowhere"),
+        ("random --json nowhere/report.json", "there is no folder nowhere"),
+        ("random --write nowhere/plan.yaml", "there is no folder nowhere"),
+        ("show bad.yaml", "bad.yaml:1: apiVersion: is missing"),
+        ("show nosuch", "no experiment of that name"),
+        ("report report.json", "report.json is no report of kubemu chaos"),
+        ("report good.yaml", "good.yaml is no report of kubemu chaos"),
+    ],
+)
+def test_a_wrong_command_or_file_is_2(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = kubemu(capsys, *arguments.split())
+    assert (code, said in told) == (WRONG_FILE, True), told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("run kubelet-stop --name nobody", "no cluster named nobody is running"),
+        ("run good.yaml", "no cluster named kubemu is running"),
+        ("run good.yaml --compose project", "there is no project/kubeconfig"),
+        ("run good.yaml --compose nosuch", "there is no folder nosuch"),
+        ("random --for 10s", "no cluster named kubemu is running"),
+        ("random --compose nosuch", "there is no folder nosuch"),
+        ("heal", "no cluster named kubemu is running"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_3(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = kubemu(capsys, *arguments.split())
+    assert (code, said in told) == (NOT_CARRIED_OUT, True), told
+
+
+def test_another_experiment_in_the_way_is_3(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = home / ".chaos" / "local-kubemu.json"
+    journal.parent.mkdir(parents=True)
+    journal.write_text(json.dumps([{"op": "start", "member": "apiserver"}]))
+    code, told = kubemu(capsys, "run", "good.yaml")
+    assert code == NOT_CARRIED_OUT
+    assert "undo it with: kubemu chaos heal --name=kubemu" in told
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (Unable("there is no docker command on this machine"), "there is no docker command"),
+        (errors.ServiceUnavailable("nobody answers"), "the API server: nobody answers"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_3(
+    trouble: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf:
+        class client:
+            @staticmethod
+            async def list(_resource: str) -> None:
+                raise trouble
+
+    async def opened(_name: str):
+        yield Deaf
+
+    monkeypatch.setattr(common, "_local", common.asynccontextmanager(opened))
+    found = CliRunner().invoke(group.chaos, ["random", "--for", "10s"])
+    assert found.exit_code == NOT_CARRIED_OUT
+    assert said in found.output
+    assert not isinstance(found.exception, click.ClickException)
