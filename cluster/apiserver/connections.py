@@ -18,7 +18,7 @@ from cluster.apiserver.outside import Answers
 from cluster.apiserver.plan import Call
 from cluster.apiserver.views import Views
 from cluster.apiserver.watchcache.cache import WatchCache
-from cluster.apiserver.writer import Note
+from cluster.apiserver.writeround import Note
 
 
 class Connections:

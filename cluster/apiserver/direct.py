@@ -9,7 +9,7 @@ from cluster.apiserver.chaos import stale
 from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.events import Event
-from cluster.apiserver.writer import Result
+from cluster.apiserver.writeround import Result
 from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage
 
 

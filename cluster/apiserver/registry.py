@@ -34,7 +34,8 @@ from cluster.apiserver.virtual.table import Handler
 from cluster.apiserver.watchcache.cache import Limits, WatchCache
 from cluster.apiserver.watchcache.entry import Entry
 from cluster.apiserver.watchcache.watch import Watch
-from cluster.apiserver.writer import Note, Results, Warn, Writer
+from cluster.apiserver.writer import Writer
+from cluster.apiserver.writeround import Note, Results, Warn
 from cluster.storage import interface as storage
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ overtaken by somebody else are planned again, on what is there now, in the next 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
-import msgspec
 import structlog
 
 from cluster.aio import tasks
@@ -29,13 +28,8 @@ from cluster.apiserver.views import Views
 from cluster.apiserver.virtual.table import Handlers
 from cluster.apiserver.watchcache.cache import WatchCache
 from cluster.apiserver.watchcache.entry import Entry
+from cluster.apiserver.writeround import Attempt, Note, Result, Round, Warn
 from cluster.storage import interface as storage
-
-Result = Entry | errors.StatusError | outside.Deferred | None
-Results = list[Result]
-Warn = Callable[[int, str], None]
-Note = Callable[[int, str, str], None]
-"""Hears annotations for the audit of an operation: its index, a key and a value."""
 
 ATTEMPTS = 32
 """How often an operation is planned before it gives up on a contended object."""
@@ -44,55 +38,6 @@ TOGETHER = 512
 GENERATED_NAMES = 8
 """How many generated names are tried; maxNameGenerationCreateAttempts of kube-apiserver."""
 _FRESH_SECONDS = 10.0
-
-
-class Attempt(msgspec.Struct, eq=False):
-    """A planned operation of a round: its place in the batch, its call and its plan."""
-
-    index: int
-    job: Job
-    call: Call
-    plan: Plan
-
-
-class _Round:
-    """What one pass over the open operations found; answers go to the whole batch's `results`.
-
-    `deferred` are the keys of operations that were put off, and keep others behind them. `asking`
-    are the operations that need an answer from outside before they can be planned. `pause`: what
-    another server decides is left to it for so many seconds.
-    """
-
-    def __init__(
-        self,
-        results: list[Result],
-        warn: Warn | None,
-        note: Note | None,
-        deferred: dict[str, None],
-        *,
-        prompt: bool,
-    ) -> None:
-        self.prompt = prompt
-        self.note = note
-        self.deferred = deferred
-        self.results = results
-        self.warn = warn
-        self.attempts: list[Attempt] = []
-        self.later: list[tuple[int, Job]] = []
-        self.asking: list[tuple[int, Job, outside.Ask]] = []
-        self.keys: dict[str, None] = {}
-        self.pause = 0.0
-
-    def tell(self, index: int, job: Job, call: Call) -> None:
-        """What the first planning of an operation that came to an end has to say."""
-        if job.attempts:
-            return
-        if self.warn is not None:
-            for text in call.warnings:
-                self.warn(index, text)
-        if self.note is not None and call.notes is not None:
-            for key, value in call.notes.items():
-                self.note(index, key, value)
 
 
 class Writer:
@@ -151,7 +96,7 @@ class Writer:
         viewed = [(index, job.row) for index, job in open_jobs if not self._views.plain(job.row)]
         deferred: dict[str, None] = {}
         while open_jobs:
-            now = _Round(results, warn, note, deferred, prompt=prompt)
+            now = Round(results, warn, note, deferred, prompt=prompt)
             self._plan_all(now, open_jobs, user)
             again = await self._commit(now.attempts, user, results) if now.attempts else []
             if now.asking:
@@ -185,7 +130,7 @@ class Writer:
         return found
 
     def _plan_all(
-        self, now: _Round, open_jobs: Sequence[tuple[int, Job]], user: identity.User
+        self, now: Round, open_jobs: Sequence[tuple[int, Job]], user: identity.User
     ) -> None:
         now.later += open_jobs[TOGETHER:]
         for index, job in open_jobs[:TOGETHER]:
@@ -209,7 +154,7 @@ class Writer:
                 call.settle()
                 now.results[index] = self._fault(job.operation, error)
 
-    def _defer(self, now: _Round, index: int, job: Job, ask: outside.Ask) -> None:
+    def _defer(self, now: Round, index: int, job: Job, ask: outside.Ask) -> None:
         """Put off an operation that asks outside, and those on its object behind it."""
         if now.prompt:
             now.results[index] = outside.DEFERRED
@@ -256,7 +201,7 @@ class Writer:
         else:
             answered.append((index, job))
 
-    def _plan(self, now: _Round, index: int, job: Job, call: Call) -> None:
+    def _plan(self, now: Round, index: int, job: Job, call: Call) -> None:
         fencing.check(job, call)
         try:
             plan = self._try_names(job, call, now)
@@ -281,7 +226,7 @@ class Writer:
             if job.key:
                 now.keys[job.key] = None
 
-    def _try_names(self, job: Job, call: Call, now: _Round) -> Plan | Entry:
+    def _try_names(self, job: Job, call: Call, now: Round) -> Plan | Entry:
         """The plan; where the server names the object, one whose name is free."""
         if job.key:
             return job.plan(call)
