@@ -1,12 +1,13 @@
 """A transport that counts its calls for /metrics (`figures`), and is the one under it otherwise."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Final, TypeVar
 
 from cluster.api import errors, operations
 from cluster.client.figures import Figures
 from cluster.client.transport import ALONE, Outcome, Raw, RawEvent, RawPage, Transport
 
+T = TypeVar("T")
 _REQUESTS: Final = "rest_client_requests_total"
 _METHODS: Final = {
     operations.Verb.CREATE: "POST",
@@ -29,27 +30,17 @@ class MeasuredTransport:
 
     async def get(self, resource: str, namespace: str, name: str) -> Raw:
         """See `Transport.get`."""
-        try:
-            found = await self._inner.get(resource, namespace, name)
-        except errors.StatusError as error:
-            self._count("GET", error.code)
-            raise
-        self._count("GET", 200)
-        return found
+        return await self._read(self._inner.get(resource, namespace, name))
 
     async def list(
         self, resource: str, namespace: str, *, labels: str, fields: str, limit: int, token: str
     ) -> RawPage:
         """See `Transport.list`."""
-        try:
-            found = await self._inner.list(
+        return await self._read(
+            self._inner.list(
                 resource, namespace, labels=labels, fields=fields, limit=limit, token=token
             )
-        except errors.StatusError as error:
-            self._count("GET", error.code)
-            raise
-        self._count("GET", 200)
-        return found
+        )
 
     async def watch(
         self, resource: str, namespace: str, *, revision: int, labels: str, fields: str
@@ -89,8 +80,11 @@ class MeasuredTransport:
 
     async def read(self, path: str) -> bytes:
         """See `Transport.read`."""
+        return await self._read(self._inner.read(path))
+
+    async def _read(self, answer: Awaitable[T]) -> T:
         try:
-            found = await self._inner.read(path)
+            found = await answer
         except errors.StatusError as error:
             self._count("GET", error.code)
             raise

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cluster.api import errors
 from cluster.apiserver import codec
+from cluster.apiserver.encryption import ciphers
 from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.entry import Entry, Shape
 from cluster.apiserver.watchcache.events import Event
@@ -277,8 +278,11 @@ class ResourceCache:
 
 def without_keys(record: storage.Record) -> str:
     """Why a server that was given no keys cannot read a value."""
-    encrypted = record.value.startswith(b"k8s:enc:")
-    return "identity transformer tried to read encrypted data" if encrypted else ""
+    try:
+        ciphers.Identity().open(record.value, record.key.encode())
+    except ciphers.Undecipherable as error:
+        return str(error)
+    return ""
 
 
 def readable(record: storage.Record) -> bool:
