@@ -18,6 +18,9 @@ class Verb(IntEnum):
     DELETE = 4
 
 
+VERB_NAMES = {verb: verb.name.lower() for verb in Verb}
+"""Each verb as authorization knows it."""
+
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"

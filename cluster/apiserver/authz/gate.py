@@ -4,17 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from cluster.api import errors, identity
-from cluster.api.operations import Operation, Verb
+from cluster.api.operations import VERB_NAMES, Operation, Verb
 from cluster.api.resources import Resource, Table
 from cluster.apiserver.authz.attributes import Attributes, Authorizer
 from cluster.apiserver.authz.modes import Built
 
-_VERBS: Final = {
-    Verb.CREATE: "create",
-    Verb.UPDATE: "update",
-    Verb.PATCH: "patch",
-    Verb.DELETE: "delete",
-}
 _METHODS: Final = {
     "GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch",
     "DELETE": "delete",
@@ -70,7 +64,7 @@ def of_operation(user: identity.User, operation: Operation, row: Resource) -> At
     name = "" if creates else operation.name
     namespace = operation.namespace if row.namespaced else _own_namespace(row, name)
     return Attributes(
-        user, _VERBS.get(operation.verb, ""), row.group, row.version, row.plural,
+        user, VERB_NAMES.get(operation.verb, ""), row.group, row.version, row.plural,
         operation.subresource, namespace, name,
     )  # fmt: skip
 

@@ -8,14 +8,8 @@ from random import Random
 from typing import Final, Protocol
 
 from cluster.api import errors, identity
-from cluster.api.operations import Operation, Verb
+from cluster.api.operations import VERB_NAMES, Operation
 
-_VERBS: Final = {
-    Verb.CREATE: "create",
-    Verb.UPDATE: "update",
-    Verb.PATCH: "patch",
-    Verb.DELETE: "delete",
-}
 ERRORS: Final[Mapping[int, type[errors.StatusError]]] = {
     kind.code: kind
     for kind in (
@@ -122,7 +116,7 @@ class Faults:
         found: dict[int, errors.StatusError] = {}
         latest = 0.0
         for index, operation in enumerate(batch):
-            verb = _VERBS.get(operation.verb, "")
+            verb = VERB_NAMES.get(operation.verb, "")
             struck = self._struck(user.name, verb, operation.resource)
             latest = max(latest, sum(fault.latency for fault in struck))
             code = next((fault.code for fault in struck if fault.code), 0)
