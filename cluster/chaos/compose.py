@@ -22,6 +22,9 @@ _OF_NODE: Final = re.compile(r"(runtime|kubelet|kube-proxy)-(.+)")
 _OF_PLANE: Final = re.compile(
     r"(apiserver|scheduler|controller-manager|etcd|balancer|registry)(-\d+)?"
 )
+_PERIOD: Final = 100_000
+_LEAST_QUOTA: Final = 1_000
+"""Of CPU time, in microseconds."""
 _SOCKET: Final = "unix:/var/lib/kubemu/runtime.sock"
 """Where a runtime listens in its container, as docker-compose.yml has it."""
 
@@ -105,7 +108,9 @@ class ComposeWorld:
             try:
                 await docker(*command)
             except Unable as error:
-                if not _so_already(str(error)):
+                if act.op == acts.SLOW and "NanoCPUs" in str(error):
+                    await self._limit(container, act.cpu)
+                elif not _so_already(str(error)):
                     raise
 
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
@@ -118,6 +123,12 @@ class ComposeWorld:
         container = await self._container(service)
         told = json.dumps(acts.document(act))
         await docker("exec", container, "kubemu", "chaos", "links", f"--endpoint={_SOCKET}", told)
+
+    @staticmethod
+    async def _limit(container: str, cpu: float) -> None:
+        """For who has a limit in CPUs: docker takes no other beside it, and cannot lift it."""
+        all_ = (await docker("info", "--format", "{{.NCPU}}")).decode().strip()
+        await docker("update", "--cpus", all_ if cpu >= 1 else f"{max(cpu, 0.01):.2f}", container)
 
     async def _container(self, service: str) -> str:
         if service not in self._containers:
@@ -138,8 +149,10 @@ def commands(act: Act, container: str) -> Sequence[Sequence[str]]:
         case acts.RESUME:
             return [["unpause", container]]
         case acts.SLOW:
-            cpus = "0" if act.cpu >= 1 else f"{act.cpu:.2f}"
-            return [["update", "--cpus", cpus, container]]
+            if act.cpu >= 1:
+                return [["update", "--cpu-quota", "-1", container]]
+            quota = max(round(act.cpu * _PERIOD), _LEAST_QUOTA)
+            return [["update", "--cpu-period", f"{_PERIOD}", "--cpu-quota", f"{quota}", container]]
     raise Unable(f"a compose cluster does not know how to {act.op}")
 
 
