@@ -13,12 +13,12 @@ from cluster.apiserver import codec
 from cluster.apiserver.storekeeping import own
 from cluster.pb.cluster.v1 import store_pb2 as pb
 from cluster.storage import interface as storage
+from cluster.storage import paging
 
 if TYPE_CHECKING:
     from cluster.apiserver.registry import Registry
 
 NAME: Final = "cluster.v1.Store"
-_PAGE: Final = 500
 _PAGE_BYTES: Final = 4 << 20
 
 Who = Callable[[Any], identity.User]
@@ -49,7 +49,7 @@ class StoreFace:
                 revision=revision, seconds=self._clock.now(), kubernetes_version=self._version
             )
             yield pb.SaveResponse(header=header)
-            async for records in self._pages(revision, self._store):
+            async for records in paging.pages(self._store, codec.PREFIX, revision):
                 kept = [record for record in records if not own.of_servers(record.key)]
                 for message in _messages(kept):
                     yield message
@@ -64,7 +64,7 @@ class StoreFace:
                 self._registry.table, revision, self._clock.now(), self._version,
                 self._registry.cache.reason,
             )  # fmt: skip
-            async for records in self._pages(revision, self._plain):
+            async for records in paging.pages(self._plain, codec.PREFIX, revision):
                 for record in records:
                     for found in verifier.take(record):
                         yield pb.VerifyResponse(findings=[pb.Finding(**found._asdict())])
@@ -97,17 +97,6 @@ class StoreFace:
                 newest=kept.newest,
                 since=kept.since or 0,
             )
-
-    async def _pages(
-        self, revision: int, store: storage.Storage
-    ) -> AsyncIterator[list[storage.Record]]:
-        after = ""
-        while True:
-            found = await store.range(codec.PREFIX, revision=revision, after=after, limit=_PAGE)
-            yield list(found.records)
-            if not found.more or not found.records:
-                return
-            after = found.records[-1].key
 
     @asynccontextmanager
     async def _answering(self, context: Any, *, administrator: bool) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ import click
 from cluster.api import timestamps
 from cluster.cli import clusters, storereach, tables
 from cluster.cli.storereach import Failed, Place
+from cluster.storage import paging
 from cluster.storage import snapshot as snapshots
 from cluster.storage.interface import Compacted, Record, Unavailable
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from cluster.storage.interface import Storage
 
 _PREFIX: Final = "/registry/"
-_PAGE: Final = 500
 _OLDER_BY: Final = 10_000
 _PATH = click.Path(path_type=Path)
 
@@ -76,15 +76,10 @@ async def _from_store(store: "Storage", file: Path) -> tuple[snapshots.Header, i
     header = snapshots.Header(revision, SystemClock().now(), "")
 
     async def records() -> AsyncIterator[Record]:
-        after = ""
-        while True:
-            found = await store.range(_PREFIX, revision=revision, after=after, limit=_PAGE)
-            for record in found.records:
+        async for page in paging.pages(store, _PREFIX, revision):
+            for record in page:
                 if not own.of_servers(record.key):
                     yield record
-            if not found.more or not found.records:
-                return
-            after = found.records[-1].key
 
     try:
         return header, await _write(file, header, records())

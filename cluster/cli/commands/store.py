@@ -1,21 +1,19 @@
 """`kubemu store`."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cluster.cli import storereach
 from cluster.cli.storereach import Failed, Place
+from cluster.storage import paging
 from cluster.storage.interface import Compacted, FutureRevision, Unavailable
 
 if TYPE_CHECKING:
     from cluster.storage.interface import Storage
 
-_PREFIX: Final = "/registry/"
 _DEFINITIONS: Final = "customresourcedefinitions.apiextensions.k8s.io"
-_PAGE: Final = 500
 
 
 @click.group()
@@ -64,9 +62,10 @@ async def _verify_store(store: "Storage") -> tuple[int, int, int]:
     table = await _table(store)
     verifier = Verifier(table, revision, SystemClock().now())
     serious = 0
-    async for record in _all(store, codec.PREFIX, revision):
-        for found in verifier.take(record):
-            serious += _tell(found.key, found.what, serious=found.serious)
+    async for page in paging.pages(store, codec.PREFIX, revision):
+        for record in page:
+            for found in verifier.take(record):
+                serious += _tell(found.key, found.what, serious=found.serious)
     for found in verifier.rest():
         serious += _tell(found.key, found.what, serious=found.serious)
     return verifier.records, revision, serious
@@ -79,25 +78,15 @@ async def _table(store: "Storage") -> Any:
     from cluster.apiserver import codec
 
     table = resources.built_in()
-    async for record in _all(store, codec.prefix(_DEFINITIONS), 0):
-        try:
-            made = rows.of(codec.decode(record.value), ())
-        except Exception:  # noqa: BLE001  (its own finding tells of it)
-            continue
-        if made:
-            table.put(made)
+    async for page in paging.pages(store, codec.prefix(_DEFINITIONS), 0):
+        for record in page:
+            try:
+                made = rows.of(codec.decode(record.value), ())
+            except Exception:  # noqa: BLE001  (its own finding tells of it)
+                continue
+            if made:
+                table.put(made)
     return table
-
-
-async def _all(store: "Storage", prefix: str, revision: int) -> AsyncIterator[Any]:
-    after = ""
-    while True:
-        found = await store.range(prefix, revision=revision, after=after, limit=_PAGE)
-        for record in found.records:
-            yield record
-        if not found.more or not found.records:
-            return
-        after = found.records[-1].key
 
 
 def _tell(key: str, what: str, *, serious: bool) -> int:
