@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from cluster.aio import clock as clocks
@@ -59,21 +59,12 @@ class ApiSocket:
         fields: str,
     ) -> AsyncGenerator[Batch, None]:
         """Batches of events that `user` may watch, until the API server goes down."""
-        registry = self.here()
-        watch = await self._opened(
+        opened = self._opened(
             user, resource, namespace, str(revision), labels=labels, fields=fields
         )
-        self._watches[watch] = None
-        leave = registry.presence.enter(user)
-        unfollow = registry.followers.enter(watch, user, resource)
-        try:
+        async with opened as watch:
             async for batch in watch:
                 yield batch
-        finally:
-            leave()
-            unfollow()
-            self._watches.pop(watch, None)
-            watch.close()
         raise errors.ServiceUnavailable("the API server is down")
 
     async def follow(
@@ -89,40 +80,42 @@ class ApiSocket:
         take: Take,
     ) -> None:
         """Push what `user` may watch, until the API server goes down: errors.ServiceUnavailable."""
-        registry = self.here()
-        watch = await self._opened(
+        opened = self._opened(
             user, resource, namespace, str(revision), labels=labels, fields=fields
         )
-        self._watches[watch] = None
-        leave = registry.presence.enter(user)
-        unfollow = registry.followers.enter(watch, user, resource)
-        try:
+        async with opened as watch:
             if isinstance(watch, Watch):
                 await pushing.Push(watch, self._decoded, delay, take).ended()
             else:
                 async for batch in watch:
                     await asyncio.sleep(delay())
                     take(self._decoded.events(batch))
+        raise errors.ServiceUnavailable("the API server is down")
+
+    @contextlib.asynccontextmanager
+    async def _opened(
+        self, user: identity.User, resource: str, namespace: str, revision: str, *, labels: str,
+        fields: str,
+    ) -> AsyncIterator[AnyWatch]:  # fmt: skip
+        """A watch of `user`, as faults leave it, until it is left. errors.StatusError."""
+        registry = self.here()
+        registry.check_read(user, "watch", resource, (namespace, ""), fields)
+        if registry.faults is not None:
+            await registry.faults.meet(user, "watch", resource)
+        made = await registry.watch(
+            resource, namespace, revision=revision, labels=labels, fields=fields
+        )
+        watch = registry.suffering(made, user, resource)
+        self._watches[watch] = None
+        leave = registry.presence.enter(user)
+        unfollow = registry.followers.enter(watch, user, resource)
+        try:
+            yield watch
         finally:
             leave()
             unfollow()
             self._watches.pop(watch, None)
             watch.close()
-        raise errors.ServiceUnavailable("the API server is down")
-
-    async def _opened(
-        self, user: identity.User, resource: str, namespace: str, revision: str, *, labels: str,
-        fields: str,
-    ) -> AnyWatch:  # fmt: skip
-        """A watch of `user`, as faults leave it. errors.StatusError."""
-        registry = self.here()
-        registry.check_read(user, "watch", resource, (namespace, ""), fields)
-        if registry.faults is not None:
-            await registry.faults.meet(user, "watch", resource)
-        watch = await registry.watch(
-            resource, namespace, revision=revision, labels=labels, fields=fields
-        )
-        return registry.suffering(watch, user, resource)
 
     def here(self) -> Registry:
         """The registry. errors.ServiceUnavailable while it is down."""
