@@ -186,8 +186,8 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A whole experiment. `expect` has for marks of the first fault the time within which they must
-    come, or NEVER.
+    """A whole experiment. `expect` has for marks the time within which they must come, or NEVER;
+    it is about the first fault that has them.
     """
 
     name: str
