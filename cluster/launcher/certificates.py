@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
-from cluster.launcher import faults, files, kubeconfig, pki, state
+from cluster.launcher import faults, files, kubeconfig, pki, plan, state
 
 NEAR_SECONDS: Final = 30 * 86400.0
 """What ends within this time is issued anew by `kubemu up` and `kubemu init`."""
@@ -22,6 +22,9 @@ _TOLD: Final = {
     "apiserver": "certificate for serving the Kubernetes API",
     "apiserver-kubelet-client": "certificate for the API server to connect to kubelet",
     "front-proxy-client": "certificate for the front proxy client",
+    plan.ETCD_CLIENT: "certificate the apiserver uses to access etcd",
+    f"etcd-{plan.ETCD_SERVER}": "certificate for serving etcd",
+    f"etcd-{plan.ETCD_PEER}": "certificate for etcd nodes to communicate with each other",
     ADMIN: "certificate embedded in the kubeconfig file for the admin to use",
 }
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
@@ -33,11 +36,13 @@ class Unknown(faults.Fault):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A certificate that the cluster's authority signed: in a file, or in a kubeconfig."""
+    """A certificate that an authority of the cluster signed: in a file, or in a kubeconfig."""
 
     name: str
     path: Path
     certificate: x509.Certificate
+    authority: str = "ca"
+    """Which of the folder's authorities is the one for it."""
 
     @property
     def embedded(self) -> bool:
@@ -59,17 +64,18 @@ class Leaf:
         return known or f"certificate for serving {self.name}"
 
 
-def authority_end(folder: state.Folder) -> float:
-    """When the cluster's authority ends, in seconds since the epoch. pki.Unusable."""
-    return _of_file(folder.pki / "ca.crt").not_valid_after_utc.timestamp()
+def authority_ends(folder: state.Folder) -> dict[str, float]:
+    """When the cluster's authorities end, in seconds since the epoch, by name. pki.Unusable."""
+    return {
+        name: _of_file(place / "ca.crt").not_valid_after_utc.timestamp()
+        for name, place in _places(folder).items()
+    }
 
 
 def leaves(folder: state.Folder) -> list[Leaf]:
     """All certificates but the authority's, by name. pki.Unusable, kubeconfig.Unreadable."""
     found = [
-        Leaf(path.stem, path, _of_file(path))
-        for path in sorted(folder.pki.glob("*.crt"))
-        if path.stem != "ca"
+        Leaf(name, path, _of_file(path), authority) for name, path, authority in _files(folder)
     ]
     configs = [(ADMIN, folder.kubeconfig)]
     configs += [(path.name, path) for path in sorted(folder.conf.glob("*.conf"))]
@@ -84,25 +90,25 @@ def renew(folder: state.Folder, name: str, now: float) -> list[Leaf]:
     if not wanted:
         names = ", ".join(leaf.name for leaf in known)
         raise Unknown(f"there is no certificate {name}: known are all, {names}")
-    authority = pki.ensure_authority(folder.pki, now)
+    authorities = _authorities(folder, now)
     for leaf in wanted:
-        _issue(leaf, authority, now)
+        _issue(leaf, authorities[leaf.authority], now)
     return wanted
 
 
-def renew_due(folder: state.Folder, authority: pki.Authority, now: float) -> list[str]:
+def renew_due(folder: state.Folder, now: float) -> list[str]:
     """Issue anew what of the files ends soon, or has ended; their names.
 
     What cannot be read, or another authority signed, is left for those to complain of who need it.
     """
     done = []
-    for path in sorted(folder.pki.glob("*.crt")):
-        if path.stem == "ca":
-            continue
+    authorities = _authorities(folder, now)
+    for name, path, by in _files(folder):
         try:
-            leaf = Leaf(path.stem, path, _of_file(path))
+            leaf = Leaf(name, path, _of_file(path), by)
         except pki.Unusable:
             continue
+        authority = authorities[by]
         if leaf.ends - now < NEAR_SECONDS and authority.issued(leaf.certificate):
             _issue(leaf, authority, now)
             done.append(leaf.name)
@@ -117,6 +123,33 @@ def residual(seconds: float) -> str:
         if seconds >= size and not (letter == "y" and seconds < 2 * size):
             return f"{int(seconds // size)}{letter}"
     return f"{int(seconds)}s"
+
+
+def _places(folder: state.Folder) -> dict[str, Path]:
+    """Where the authorities are that the cluster has, by kubeadm's names."""
+    places = {"ca": folder.pki, pki.ETCD: folder.etcd_pki}
+    return {
+        name: place
+        for name, place in places.items()
+        if name == "ca" or place.joinpath("ca.crt").exists()
+    }
+
+
+def _authorities(folder: state.Folder, now: float) -> dict[str, pki.Authority]:
+    return {name: pki.ensure_authority(place, now) for name, place in _places(folder).items()}
+
+
+def _files(folder: state.Folder) -> Iterator[tuple[str, Path, str]]:
+    """Name, path and authority of each certificate that is a file, in order of paths."""
+    places = _places(folder)
+    for path in sorted(folder.pki.glob("*.crt")):
+        if path.stem != "ca":
+            etcds = path.stem == plan.ETCD_CLIENT and pki.ETCD in places
+            yield path.stem, path, pki.ETCD if etcds else "ca"
+    if pki.ETCD in places:
+        for path in sorted(folder.etcd_pki.glob("*.crt")):
+            if path.stem != "ca":
+                yield f"etcd-{path.stem}", path, pki.ETCD
 
 
 def _issue(leaf: Leaf, authority: pki.Authority, now: float) -> None:

@@ -25,6 +25,10 @@ from cluster.launcher import faults, files
 
 AUTHORITY_LIFETIME: Final = datetime.timedelta(days=3650)
 LEAF_LIFETIME: Final = datetime.timedelta(days=365)
+CLUSTER: Final = "kubernetes"
+"""The name of a cluster's authority: kubeadm's."""
+ETCD: Final = "etcd-ca"
+"""The name of etcd's own, for whoever etcd believes may read and write everything."""
 # Clocks of other machines may be a little behind.
 _BACKDATED: Final = datetime.timedelta(minutes=5)
 
@@ -50,15 +54,20 @@ class Subject:
 
 
 class Authority:
-    """Issues certificates. `now` is the wall time in seconds since the epoch."""
+    """Issues certificates. `now` is the wall time in seconds since the epoch; `path` is where it is
+    kept, for messages.
+    """
 
-    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(
+        self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, path: str = "ca.crt"
+    ) -> None:
         self._certificate = certificate
         self._key = key
+        self.path = path
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
 
     @classmethod
-    def create(cls, now: float, name: str = "kubernetes") -> "Authority":
+    def create(cls, now: float, name: str = CLUSTER, path: str = "ca.crt") -> "Authority":
         """A new authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(Subject(name))
@@ -69,7 +78,7 @@ class Authority:
             .add_extension(_identifier(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return cls(certificate, key)
+        return cls(certificate, key, path)
 
     @property
     def pair(self) -> Pair:
@@ -134,20 +143,21 @@ class Authority:
         return Pair(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
 
 
-def ensure_authority(folder: Path, now: float) -> Authority:
-    """The authority kept in `folder` as `ca.crt` and `ca.key`; a new one where there is none.
+def ensure_authority(folder: Path, now: float, name: str = CLUSTER) -> Authority:
+    """The authority kept in `folder` as `ca.crt` and `ca.key`; where there is none, a new
+    one of this name.
 
     Unusable where what is there does not fit; files.Unwritable.
     """
     certificate_path, key_path = _paths(folder, "ca")
     if not certificate_path.exists() and not key_path.exists():
         files.make_private(folder)
-        authority = Authority.create(now)
+        authority = Authority.create(now, name, str(certificate_path))
         _write(folder, "ca", authority.pair)
         return authority
     certificate, key = _read(folder, "ca")
     _check_lifetime(certificate, certificate_path, now)
-    return Authority(certificate, key)
+    return Authority(certificate, key, str(certificate_path))
 
 
 def ensure_serving(
@@ -174,7 +184,7 @@ def ensure_serving(
     path = folder / f"{name}.crt"
     _check_lifetime(certificate, path, now)
     if not authority.issued(certificate):
-        raise Unusable(f"{path} was not issued by {folder / 'ca.crt'}; remove both to start anew")
+        raise Unusable(f"{path} was not issued by {authority.path}; remove both to start anew")
     missing = [host for host in wanted if _general_name(host) not in _hosts(certificate)]
     if missing:
         raise Unusable(
@@ -197,7 +207,19 @@ def ensure_client(
     path = folder / f"{name}.crt"
     _check_lifetime(certificate, path, now)
     if not authority.issued(certificate):
-        raise Unusable(f"{path} was not issued by {folder / 'ca.crt'}; remove both to start anew")
+        raise Unusable(f"{path} was not issued by {authority.path}; remove both to start anew")
+
+
+def forget_issued(folder: Path, name: str, authority: Authority) -> None:
+    """Remove `name`.crt and its key where `authority` signed it."""
+    certificate, key = _paths(folder, name)
+    try:
+        issued = authority.issued(x509.load_pem_x509_certificate(certificate.read_bytes()))
+    except (OSError, ValueError):
+        return
+    if issued:
+        certificate.unlink()
+        key.unlink(missing_ok=True)
 
 
 def ensure_service_account_key(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """From a topology to the processes of `kubemu up`: pure. What compose starts is the same commands.
 
 Every component is told its kubeconfig, and nothing is found by a shared folder or by luck. Ports
-are chosen before, for a pure function cannot know which are free.
+are chosen before, for a pure function cannot know which are free. It is long because it is one
+table: what each component is told, and what several of them are told alike.
 """
 
 import ipaddress
@@ -34,6 +35,9 @@ BALANCER: Final = "balancer"
 ETCD_CLIENT: Final = "apiserver-etcd-client"
 """The name of the certificate that API servers show to etcd: kubeadm's."""
 ETCD_CLIENT_SUBJECT: Final = pki.Subject("kube-apiserver-etcd-client")
+ETCD_SERVER: Final = "server"
+ETCD_PEER: Final = "peer"
+"""What members show to clients, and to each other: kubeadm's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ def _store(wanted: Topology, folder: state.Folder, ports: Ports) -> dict[str, st
         "etcd-servers": ",".join(
             f"https://{LOOPBACK}:{port}" for port, _ in _members(wanted, ports)
         ),
-        "etcd-cafile": str(folder.pki / "ca.crt"),
+        "etcd-cafile": str(folder.etcd_pki / "ca.crt"),
         "etcd-certfile": str(folder.pki / f"{ETCD_CLIENT}.crt"),
         "etcd-keyfile": str(folder.pki / f"{ETCD_CLIENT}.key"),
     }
@@ -212,13 +216,13 @@ def _members(wanted: Topology, ports: Ports) -> tuple[tuple[int, int], ...]:
 
 
 def _etcd(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Process]:
-    """The members: real etcd, with mutual TLS to clients and to each other."""
+    """The members: real etcd, with mutual TLS to clients and to each other, by an authority of its
+    own: whom etcd believes may do everything, past all that the API server refuses.
+    """
     names = etcd(wanted)
     places = dict(zip(names, _members(wanted, ports), strict=True))
     together = ",".join(f"{name}=https://{LOOPBACK}:{peer}" for name, (_, peer) in places.items())
     for name, (client, peer) in places.items():
-        cert, key = (str(folder.pki / f"{name}.{kind}") for kind in ("crt", "key"))
-        authority = str(folder.pki / "ca.crt")
         yield _process(
             wanted, folder, ETCD,
             {
@@ -232,13 +236,13 @@ def _etcd(wanted: Topology, folder: state.Folder, ports: Ports) -> Iterator[Proc
                 "initial-cluster-token": wanted.name,
                 "initial-cluster-state": "new",
                 "client-cert-auth": "true",
-                "trusted-ca-file": authority,
-                "cert-file": cert,
-                "key-file": key,
+                "trusted-ca-file": str(folder.etcd_pki / "ca.crt"),
+                "cert-file": str(folder.etcd_pki / f"{ETCD_SERVER}.crt"),
+                "key-file": str(folder.etcd_pki / f"{ETCD_SERVER}.key"),
                 "peer-client-cert-auth": "true",
-                "peer-trusted-ca-file": authority,
-                "peer-cert-file": cert,
-                "peer-key-file": key,
+                "peer-trusted-ca-file": str(folder.etcd_pki / "ca.crt"),
+                "peer-cert-file": str(folder.etcd_pki / f"{ETCD_PEER}.crt"),
+                "peer-key-file": str(folder.etcd_pki / f"{ETCD_PEER}.key"),
                 # On one machine nobody is far away: a new leader is there within a second.
                 "heartbeat-interval": "100",
                 "election-timeout": "600",

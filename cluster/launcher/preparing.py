@@ -14,7 +14,7 @@ def prepare(
     """
     folder.prepare()
     authority = pki.ensure_authority(folder.pki, now)
-    certificates.renew_due(folder, authority, now)
+    certificates.renew_due(folder, now)
 
     def config(name: str, subject: pki.Subject, position: int = 0) -> kubeconfig.Document:
         pair = authority.client(subject, now)
@@ -35,12 +35,9 @@ def prepare(
     for name, hosts in plans.kubelets(wanted, ports.addresses).items():
         pki.ensure_serving(folder.pki, name, hosts, authority, now)
     pki.ensure_client(folder.pki, plans.FRONT_PROXY, plans.FRONT_PROXY_SUBJECT, authority, now)
-    for name in plans.etcd(wanted):
-        hosts = ("localhost", plans.LOOPBACK)
-        pki.ensure_serving(folder.pki, name, hosts, authority, now, peer=True)
     if wanted.etcd_members:
         folder.keep_member_ports(ports.members)
-        pki.ensure_client(folder.pki, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT, authority, now)
+        _prepare_etcd(folder, authority, now)
     for position, (name, subject) in enumerate(plans.subjects(wanted).items()):
         path = folder.conf / f"{name}.conf"
         kubeconfig.write(path, config(name, subject, position))
@@ -49,6 +46,21 @@ def prepare(
     plan = plans.plan(wanted, folder, ports)
     files.write_private(folder.plan, plan.encode())
     return plan
+
+
+def _prepare_etcd(folder: state.Folder, clusters: pki.Authority, now: float) -> None:
+    """The authority of etcd, and what it signs. All members are on this machine: one pair for each
+    purpose is enough. What an older kubemu had the cluster's authority sign for etcd goes.
+    """
+    authority = pki.ensure_authority(folder.etcd_pki, now, pki.ETCD)
+    pki.forget_issued(folder.pki, plans.ETCD_CLIENT, clusters)
+    for old in folder.pki.glob(f"{plans.ETCD}*.crt"):
+        pki.forget_issued(folder.pki, old.stem, clusters)
+    for name in (plans.ETCD_SERVER, plans.ETCD_PEER):
+        hosts = ("localhost", plans.LOOPBACK)
+        # A member calls itself, too, with what it shows to clients.
+        pki.ensure_serving(folder.etcd_pki, name, hosts, authority, now, peer=True)
+    pki.ensure_client(folder.pki, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT, authority, now)
 
 
 def context(cluster: str) -> str:

@@ -1,7 +1,8 @@
 """What processes on other hosts need to be one cluster: a folder of certificates and kubeconfigs
 for each of them, with what that one may have and nothing else.
 
-    DIR/authority/            the cluster's authority with its key, and the key of tokens
+    DIR/authority/            the cluster's authority with its key, and the key of tokens; in etcd/
+                              the authority of etcd alone
     DIR/apiserver/            for API servers; admin.conf, the administrator's kubeconfig
     DIR/scheduler/            DIR/controller-manager/   kubeconfig and serving certificate
     DIR/NODE/                 for kubelet and kube-proxy of that node
@@ -26,6 +27,8 @@ from cluster.launcher.addressing import Addresses
 
 AUTHORITY: Final = "authority"
 METRICS: Final = "metrics"
+ETCD_AUTHORITY: Final = "etcd-ca.crt"
+"""Under this name API servers find who signed the certificates of etcd's members."""
 SERVING: Final = "serving"
 """Under this name a component finds the certificate of its own port."""
 READER: Final = pki.Subject("kubemu:metrics-reader", ("system:monitoring",))
@@ -135,14 +138,20 @@ class _Provider:
 
     def etcd(self) -> None:
         """What members of etcd have, and by what API servers are known to them."""
-        folder = self._folder(plans.ETCD)
+        folder, home = self._folder(plans.ETCD), self._root / AUTHORITY / plans.ETCD
+        fresh = not (home / "ca.crt").exists()
+        authority = pki.ensure_authority(home, self._now, pki.ETCD)
+        if fresh:
+            self._say(home / "ca.crt")
         for member in self._site.etcd:
-            self._serving(folder, member, (member, *_SELF), peer=True)
-        self._copy(folder, "ca.crt")
+            self._serving(folder, member, (member, *_SELF), by=authority, peer=True)
+        self._keep(folder / "ca.crt", authority.pem)
         # What a member's own check of health shows.
-        self._client(folder, "healthcheck", pki.Subject("kube-etcd-healthcheck-client"))
+        healthcheck = pki.Subject("kube-etcd-healthcheck-client")
+        self._client(folder, "healthcheck", healthcheck, by=authority)
         apiserver = self._folder(plans.APISERVER)
-        self._client(apiserver, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT)
+        self._client(apiserver, plans.ETCD_CLIENT, plans.ETCD_CLIENT_SUBJECT, by=authority)
+        self._keep(apiserver / ETCD_AUTHORITY, authority.pem)
 
     def _folder(self, name: str) -> Path:
         folder = self._root / name
@@ -150,18 +159,25 @@ class _Provider:
         return folder
 
     def _serving(
-        self, folder: Path, name: str, hosts: tuple[str, ...], *, peer: bool = False
+        self,
+        folder: Path,
+        name: str,
+        hosts: tuple[str, ...],
+        *,
+        by: pki.Authority | None = None,
+        peer: bool = False,
     ) -> None:
         def ensure(now: float) -> object:
-            return pki.ensure_serving(folder, name, hosts, self._authority, now, peer=peer)
+            return pki.ensure_serving(folder, name, hosts, by or self._authority, now, peer=peer)
 
         self._kept(folder, name, ensure)
 
-    def _client(self, folder: Path, name: str, subject: pki.Subject) -> None:
+    def _client(
+        self, folder: Path, name: str, subject: pki.Subject, *, by: pki.Authority | None = None
+    ) -> None:
+        authority = by or self._authority
         self._kept(
-            folder,
-            name,
-            lambda now: pki.ensure_client(folder, name, subject, self._authority, now),
+            folder, name, lambda now: pki.ensure_client(folder, name, subject, authority, now)
         )
 
     def _kept(self, folder: Path, name: str, ensure: Callable[[float], object]) -> None:
@@ -180,11 +196,12 @@ class _Provider:
 
     def _copy(self, folder: Path, *names: str) -> None:
         for name in names:
-            content = (self._root / AUTHORITY / name).read_bytes()
-            path = folder / name
-            if not path.exists() or path.read_bytes() != content:
-                files.write_private(path, content)
-                self._say(path)
+            self._keep(folder / name, (self._root / AUTHORITY / name).read_bytes())
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        if not path.exists() or path.read_bytes() != content:
+            files.write_private(path, content)
+            self._say(path)
 
     def _kubeconfig(self, path: Path, subject: pki.Subject, server: str, grpc: str) -> None:
         if path.exists() and self._good(path, server, grpc):

@@ -63,6 +63,11 @@ class Folder:
         return self.path / "pki"
 
     @property
+    def etcd_pki(self) -> Path:
+        """Certificates of etcd's own authority, laid out as kubeadm does."""
+        return self.pki / "etcd"
+
+    @property
     def conf(self) -> Path:
         """The kubeconfigs of the components."""
         return self.path / "conf"

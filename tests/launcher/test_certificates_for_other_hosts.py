@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from cluster.launcher import kubeconfig, providing
+from cluster.launcher import kubeconfig, pki, providing
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -81,3 +81,28 @@ def test_members_of_etcd_are_servers_and_clients_of_each_other(tmp_path: Path) -
     usage = member.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert len(list(usage)) == 2
     assert (tmp_path / "apiserver" / "apiserver-etcd-client.key").exists()
+
+
+def test_members_of_etcd_believe_an_authority_of_their_own(tmp_path: Path) -> None:
+    site = replace(SITE, etcd=("etcd-1", "etcd-2"))
+    # One that an older kubemu made: the cluster's authority for everything.
+    providing.provide(SITE, tmp_path, NOW)
+    clusters = pki.ensure_authority(tmp_path / "authority", NOW)
+    (tmp_path / "etcd").mkdir()
+    (tmp_path / "etcd" / "ca.crt").write_bytes(clusters.pem)
+    pki.ensure_serving(tmp_path / "etcd", "etcd-1", ("etcd-1",), clusters, NOW, peer=True)
+    assert "etcd/etcd-1.crt" in providing.provide(site, tmp_path, NOW)
+    authority = pki.ensure_authority(tmp_path / "authority" / "etcd", NOW)
+    assert (tmp_path / "etcd" / "ca.crt").read_bytes() == authority.pem != clusters.pem
+    assert (tmp_path / "apiserver" / "etcd-ca.crt").read_bytes() == authority.pem
+    signed = sorted(
+        str(path.relative_to(tmp_path))
+        for path in tmp_path.glob("*/*.crt")
+        if authority.issued(x509.load_pem_x509_certificate(path.read_bytes()))
+        and path.read_bytes() != authority.pem
+    )
+    members = [f"etcd/{name}.crt" for name in ("etcd-1", "etcd-2", "healthcheck")]
+    assert signed == ["apiserver/apiserver-etcd-client.crt", *members]
+    assert [path.parent.name for path in tmp_path.glob("**/etcd/ca.key")] == ["etcd"]
+    assert not (tmp_path / "etcd" / "ca.key").exists()
+    assert providing.provide(site, tmp_path, NOW) == []

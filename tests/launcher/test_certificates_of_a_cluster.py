@@ -8,12 +8,14 @@ from cryptography import x509
 
 from cluster.aio.clock import SystemClock
 from cluster.cli.commands.certs import certs
-from cluster.launcher import certificates, kubeconfig, pki, plan, preparing, state
+from cluster.launcher import certificates, kubeconfig, pki, plan, preparing, state, topology
 from cluster.launcher.topology import Topology
 
 NOW = SystemClock().now()
 WANTED = Topology("kubemu", nodes=())
 PORTS = plan.Ports(6443, 6444)
+SEVERAL = Topology("several", nodes=topology.numbered(1), etcd_members=3)
+PORTS_OF_SEVERAL = plan.Ports(6443, 6444, members=((1, 2), (3, 4), (5, 6)))
 DAY = 86400.0
 
 
@@ -22,6 +24,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBEMU_HOME", str(tmp_path))
     made = state.Folder(tmp_path / "kubemu")
     preparing.prepare(WANTED, made, PORTS, NOW)
+    return made
+
+
+@pytest.fixture
+def several(tmp_path):
+    made = state.Folder(tmp_path / "several")
+    preparing.prepare(SEVERAL, made, PORTS_OF_SEVERAL, NOW)
     return made
 
 
@@ -104,6 +113,42 @@ def test_the_table_is_kubeadms(folder):
     assert f"apiserver {end:%b %d, %Y %H:%M} UTC 364d ca no" in lines
     assert lines[-1].startswith("ca ")
     assert lines[-1].endswith("9y no")
+
+
+OF_ETCD = ["apiserver-etcd-client", "etcd-peer", "etcd-server"]
+
+
+def signed_by(folder, place):
+    authority = pki.ensure_authority(place, NOW)
+    return [name for name, leaf in by_name(folder).items() if authority.issued(leaf.certificate)]
+
+
+def test_etcd_has_an_authority_of_its_own_that_signs_nothing_else(several):
+    assert signed_by(several, several.etcd_pki) == OF_ETCD
+    assert {"apiserver", "kubelet-node-1", "kubelet-node-1.conf"} <= {
+        *signed_by(several, several.pki)
+    }
+    assert not {*signed_by(several, several.pki)} & {*OF_ETCD}
+    assert list(certificates.authority_ends(several)) == ["ca", "etcd-ca"]
+    before = by_name(several)
+    certificates.renew(several, "all", NOW)
+    assert signed_by(several, several.etcd_pki) == OF_ETCD
+    after = by_name(several)
+    assert all(after[name].certificate != before[name].certificate for name in before)
+    near = NOW + pki.LEAF_LIFETIME.total_seconds() - 29 * DAY
+    preparing.prepare(SEVERAL, several, PORTS_OF_SEVERAL, near)
+    assert all(by_name(several)[name].ends > near + 364 * DAY for name in OF_ETCD)
+
+
+def test_what_the_clusters_authority_signed_for_etcd_before_is_replaced(several):
+    authority = pki.ensure_authority(several.pki, NOW)
+    for name in (*OF_ETCD[:1], "etcd-2"):
+        for kind in ("crt", "key"):
+            (several.pki / f"{name}.{kind}").unlink(missing_ok=True)
+        pki.ensure_client(several.pki, name, plan.ETCD_CLIENT_SUBJECT, authority, NOW)
+    preparing.prepare(SEVERAL, several, PORTS_OF_SEVERAL, NOW)
+    assert signed_by(several, several.etcd_pki) == OF_ETCD
+    assert not list(several.pki.glob("etcd-2.*"))
 
 
 @pytest.mark.parametrize(

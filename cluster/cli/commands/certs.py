@@ -25,19 +25,23 @@ def check_expiration(name: str) -> None:
     folder = clusters.folder(name)
     now = clock.SystemClock().now()
     found = certificates.leaves(folder)
-    authority = certificates.authority_end(folder)
+    authorities = certificates.authority_ends(folder)
     rows = [
         (
             leaf.name, _moment(leaf.ends), certificates.residual(leaf.ends - now),
-            "" if leaf.embedded else "ca", "no",
+            "" if leaf.embedded else leaf.authority, "no",
         )
         for leaf in found
     ]  # fmt: skip
     heads = ("CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CERTIFICATE AUTHORITY")
     tables.show((*heads, "EXTERNALLY MANAGED"), rows)
     click.echo()
-    row = ("ca", _moment(authority), certificates.residual(authority - now), "no")
-    tables.show(("CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME", "EXTERNALLY MANAGED"), [row])
+    signers = [
+        (name, _moment(ends), certificates.residual(ends - now), "no")
+        for name, ends in authorities.items()
+    ]
+    heads = ("CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME")
+    tables.show((*heads, "EXTERNALLY MANAGED"), signers)
 
 
 @certs.command()

@@ -38,7 +38,7 @@ def init(
     """Make certificates and kubeconfigs for a cluster whose processes are on other hosts.
 
     Each gets a folder with what it may have: authority, apiserver (with admin.conf), scheduler,
-    controller-manager, metrics, and one for each node. What is there and fits is kept.
+    controller-manager, metrics, etcd, and one for each node. What is there and fits is kept.
     """
     from cluster.aio import clock
     from cluster.launcher import providing
