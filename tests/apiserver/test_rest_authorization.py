@@ -346,8 +346,8 @@ def test_a_node_sees_what_its_pods_refer_to() -> None:
         answer = await api.get(f"{path}/other", **known)
         assert answer.json["message"] == (
             'secrets "other" is forbidden: User "system:node:n1" cannot get resource "secrets" in '
-            'API group "" in the namespace "default": no relationship found between node "n1" '
-            "and this object"
+            'API group "" in the namespace "default": no relationship found between node '
+            "'n1' and this object"
         )
 
     run(scenario)

@@ -71,7 +71,7 @@ def test_a_node_sees_itself_and_no_other(guarded: Cluster) -> None:
     conf = f"--kubeconfig={guarded.folder.conf / 'kubelet-node-1.conf'}"
     assert guarded.kubectl(conf, "get", "node", "node-1", "-o", "name").strip() == "node/node-1"
     refused = guarded.kubectl(conf, "get", "node", "node-2", code=1)
-    assert 'node "node-1" cannot read "node-2", only its own Node object' in refused
+    assert "node 'node-1' cannot read 'node-2', only its own Node object" in refused
     refused = guarded.kubectl(conf, "get", "pods", "-A", code=1)
     assert "can only list/watch pods with spec.nodeName field selector" in refused
 

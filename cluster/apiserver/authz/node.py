@@ -178,7 +178,7 @@ class Node:
             return _no("No Object name found")
         if self._references.related(node, asked.resource, asked.namespace, asked.name):
             return ALLOWED
-        return _no(f'no relationship found between node "{node}" and this object')
+        return _no(f"no relationship found between node '{node}' and this object")
 
 
 def _no(reason: str) -> Decision:
@@ -210,11 +210,11 @@ def _node(node: str, asked: Attributes) -> Decision | None:
     if asked.subresource:
         return None
     if asked.verb == "get" and asked.name != node:
-        return _no(f'node "{node}" cannot read "{asked.name}", only its own Node object')
+        return _no(f"node '{node}' cannot read '{asked.name}', only its own Node object")
     if asked.verb in ("list", "watch"):
         if asked.name == node or _selects(asked.fields, "metadata.name", node):
             return ALLOWED
-        return _no(f'node "{node}" cannot read all nodes, only its own Node object')
+        return _no(f"node '{node}' cannot read all nodes, only its own Node object")
     return None
 
 

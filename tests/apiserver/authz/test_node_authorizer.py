@@ -63,7 +63,7 @@ async def put(registry: Registry, verb: Verb, obj) -> None:
     await registry.one(Operation(verb, "pods", "default", name, body=body), USER)
 
 
-OWN = 'no relationship found between node "n1" and this object'
+OWN = "no relationship found between node 'n1' and this object"
 TABLE = [
     ("get core secrets", "default", "s1", True, ""),
     ("get core secrets", "default", "pull", True, ""),
@@ -91,7 +91,8 @@ TABLE = [
     ("create coordination.k8s.io leases", "default", "n1", False,
      'can only access leases in the "kube-node-lease" system namespace'),
     ("get core nodes", "", "n1", True, ""),
-    ("get core nodes", "", "n2", False, 'node "n1" cannot read "n2", only its own Node object'),
+    ("get core nodes", "", "n2", False, "node 'n1' cannot read 'n2', only its own Node object"),
+    ("list core nodes", "", "", False, "node 'n1' cannot read all nodes, only its own Node object"),
     ("patch core nodes/status", "", "n1", True, ""),
     ("create core events", "default", "", True, ""),
     ("delete apps deployments", "default", "d", False, ""),
