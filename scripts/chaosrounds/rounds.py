@@ -17,14 +17,12 @@ from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.chaos.checking import (
     convergence,
-    linearizability,
+    judging,
     ordering,
     pods,
     story,
-    watches,
 )
 from cluster.chaos.checking.history import NEVER, Call, History
-from cluster.chaos.checking.linearizability import Verdict
 from cluster.chaos.hammer import registers
 from cluster.chaos.hammer.registers import Hammer
 from cluster.chaos.hammer.watching import Watcher
@@ -183,16 +181,11 @@ async def _judge(bench: Bench, history: History, report: Report) -> None:
     calls, faults = history.calls, report.faults
     await _catch_up(bench, faults)
     facts = await bench.book.read()
-    faults += ordering.real_time(calls)
-    faults += ordering.lost(calls, facts)
-    for found in linearizability.check(ordering.settled(calls, facts)):
-        if found.verdict is not Verdict.LINEARIZABLE:
-            told = "\n  ".join(story.told(story.smallest(found.calls)))
-            faults.append(f"{found.key} is {found.verdict.value}:\n  {told}")
-            report.histories[found.key] = _all(bench, calls, found.key, facts)
-    for each in bench.watchers:
-        faults += watches.check(each.watch, facts)
-    faults += pods.moved(bench.sightings)
+    watched = [each.watch for each in bench.watchers]
+    found = judging.judge(calls, facts, watched, bench.sightings)
+    faults += found.faults
+    for key in found.broken:
+        report.histories[key] = _all(bench, calls, key, facts)
     faults += bench.runtimes.twice
 
 

@@ -11,15 +11,13 @@ from cluster.aio import tasks
 from cluster.api import objects
 from cluster.chaos.checking import (
     convergence,
-    linearizability,
+    judging,
     looks,
     ordering,
     pods,
     story,
-    watches,
 )
 from cluster.chaos.checking.history import NEVER, History
-from cluster.chaos.checking.linearizability import Verdict
 from cluster.chaos.hammer import registers
 from cluster.chaos.hammer.registers import Hammer
 from cluster.chaos.hammer.watching import Watcher
@@ -234,15 +232,8 @@ class _Torment:
             self._cluster.log.note(story.line(call))
         self._outcome.calls = len(calls)
         self._outcome.unanswered = sum(call.end == NEVER for call in calls)
-        faults += ordering.real_time(calls)
-        faults += ordering.lost(calls, self._facts)
-        for found in linearizability.check(ordering.settled(calls, self._facts)):
-            if found.verdict is not Verdict.LINEARIZABLE:
-                told = "\n  ".join(story.told(story.smallest(found.calls)))
-                faults.append(f"{found.key} is {found.verdict.value}:\n  {told}")
-        for each in watchers:
-            faults += watches.check(each.watch, self._facts)
-        faults += pods.moved(self._sightings)
+        watched = [each.watch for each in watchers]
+        faults += judging.judge(calls, self._facts, watched, self._sightings).faults
         faults += self._twice
         faults += [f"the lab's wire: {fault!r}" for fault in self._cluster.wire_faults]
 
