@@ -15,17 +15,14 @@ from cluster.api import errors, identity
 from cluster.api.operations import FENCE, Fence, Operation, Verb
 from cluster.apiserver import authn, codec, wire
 from cluster.apiserver.chaos import stale
-from cluster.apiserver.chaos.watching import SufferingWatch
+from cluster.apiserver.chaos.watching import AnyWatch
 from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
-from cluster.apiserver.views import ConvertedWatch
-from cluster.apiserver.watchcache.watch import Watch
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 
 NAME = "cluster.v1.Resources"
 
 T = TypeVar("T")
-AnyWatch = Watch | ConvertedWatch | SufferingWatch
 _read_fence = msgspec.json.Decoder(Fence).decode
 
 _CODES: dict[type[errors.StatusError], grpc.StatusCode] = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,6 +15,7 @@ from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz import gate, modes
 from cluster.apiserver.chaos.table import Faults, Followers
+from cluster.apiserver.chaos.watching import AnyWatch, SufferingWatch
 from cluster.apiserver.connections import Connections
 from cluster.apiserver.freshness import Freshness
 from cluster.apiserver.ledger import Ledger
@@ -37,9 +37,6 @@ from cluster.apiserver.watchcache.watch import Watch
 from cluster.apiserver.writer import Writer
 from cluster.apiserver.writeround import Note, Results, Warn
 from cluster.storage import interface as storage
-
-if TYPE_CHECKING:
-    from cluster.apiserver.chaos.watching import SufferingWatch
 
 _DELETE_TOGETHER = 200
 
@@ -244,13 +241,11 @@ class Registry:
 
     def suffering(
         self, watch: Watch | ConvertedWatch, user: identity.User, resource: str
-    ) -> "Watch | ConvertedWatch | SufferingWatch":
+    ) -> AnyWatch:
         """A watch that was just opened, as faults leave it."""
         drop, delay = self.faults.on_watch(user.name, resource) if self.faults else (0.0, 0.0)
         if not drop and not delay:
             return watch
-        from cluster.apiserver.chaos.watching import SufferingWatch
-
         return SufferingWatch(watch, drop, delay)
 
     def plain(self, operation: Operation) -> bool:

@@ -42,3 +42,7 @@ class SufferingWatch:
 
     async def __aexit__(self, *exc: object) -> None:
         self.close()
+
+
+AnyWatch = Watch | ConvertedWatch | SufferingWatch
+"""What a face shows to who watches."""

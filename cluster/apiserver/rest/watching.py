@@ -16,17 +16,15 @@ from cluster.aio.clock import Clock
 from cluster.api import errors
 from cluster.api.resources import Resource
 from cluster.apiserver import codec
-from cluster.apiserver.chaos.watching import SufferingWatch
+from cluster.apiserver.chaos.watching import AnyWatch
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.negotiation import Form
 from cluster.apiserver.rest.query import ListOptions
 from cluster.apiserver.rest.requests import Call
 from cluster.apiserver.rest.tables import Include, Style
-from cluster.apiserver.views import ConvertedWatch
 from cluster.apiserver.watchcache import events
 from cluster.apiserver.watchcache.events import Encoder, Event
-from cluster.apiserver.watchcache.watch import Watch
 
 LAST_BOOKMARK_SECONDS = 2.0
 """So long before its end a watch is given a bookmark; a shorter watch gets none."""
@@ -38,7 +36,6 @@ _HEADERS = {"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, privat
 _STREAM = f"{negotiation.JSON};stream=watch"
 _BINARY = _HEADERS | {"Content-Type": protobuf_answers.WATCH}
 
-AnyWatch = Watch | ConvertedWatch | SufferingWatch
 Line = Callable[[str, bytes], bytes]
 """Writes an event of a type and an object's JSON."""
 

@@ -1,6 +1,6 @@
 """Whether what is stored is whole: each object by itself, and how they fit together. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -150,10 +150,3 @@ class Verifier:
         for cause in validation.of_new(row, obj):
             said = f"it breaks the rules: {cause.field}: {cause.message}"
             yield Finding(key, said, serious=row.custom is None)
-
-
-def verified(verifier: Verifier, records: Iterable[Record]) -> Iterator[Finding]:
-    """All findings about `records`."""
-    for record in records:
-        yield from verifier.take(record)
-    yield from verifier.rest()
