@@ -15,6 +15,8 @@ STOP, START, KILL, RESTART, PAUSE, RESUME, SLOW = (
     "stop", "start", "kill", "restart", "pause", "resume", "slow",
 )  # fmt: skip
 LINKS, FAULTS, DISK, SKEW, LOAD = "links", "faults", "disk", "skew", "load"
+REMOVE: Final = "remove"
+"""Of an object of the workload: `member` is its name, `id` its resource."""
 
 _UNDONE_BY: Final = {STOP: START, PAUSE: RESUME}
 
@@ -46,6 +48,7 @@ class Act:
     api: ex.ApiFault | None = None
     disk: ex.DiskFault | None = None
     load: ex.Load | None = None
+    namespace: str = ""
 
     def __str__(self) -> str:
         return f"{self.op} {self.member}"

@@ -5,7 +5,6 @@ interrupted, and by `journal` after a crash.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from random import Random
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 from cluster.aio import tasks
 from cluster.aio.clock import Clock
 from cluster.api import durations, errors
-from cluster.chaos import acts, loading, manifests, marks, observing, report
+from cluster.chaos import acts, clearing, loading, manifests, marks, observing, report
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
 from cluster.chaos.journal import Journal, Nowhere
@@ -62,6 +61,9 @@ class Run:
         self._zero = 0.0
         self._open: list[Act] = []
         """What is to be undone, the newest last."""
+        self._leavings: list[Act] = []
+        """What takes away what was made of the workload, the oldest first."""
+        self._cut_short: list[marks.Span] = []
         self._held: list[Event] = []
         self._states: dict[str, bool] = {}
         self._loads: dict[str, asyncio.Task[None]] = {}
@@ -168,10 +170,17 @@ class Run:
                 raise _Abort(f"needs {getattr(needs, what)} {what}; the cluster has {count}{hint}")
 
     async def _apply(self) -> None:
-        """Make the workload. What is there already stays as it is, and is used."""
+        """Make the workload. What is there already is used, and stays."""
         for made in self._workload:
-            with contextlib.suppress(errors.AlreadyExists):
+            if not self._keep:
+                self._leavings.append(clearing.removal(made))
+                self._write_down()
+            try:
                 await self._world.client.create(made.resource, made.object)
+            except errors.AlreadyExists:
+                if not self._keep:
+                    self._leavings.pop()
+                    self._write_down()
 
     async def _until_steady(self) -> None:
         """Wait until all probes hold for long enough; times count from the end of that."""
@@ -251,7 +260,10 @@ class Run:
 
     def _remember(self, undo: Act) -> None:
         self._open.append(undo)
-        self._journal.write(self._open[::-1])
+        self._write_down()
+
+    def _write_down(self) -> None:
+        self._journal.write([*self._open[::-1], *self._leavings[::-1]])
 
     async def _undo(self, undo: Act, span: marks.Span | None = None) -> None:
         """Undo an act; what does not let itself be undone stays in the journal."""
@@ -260,7 +272,7 @@ class Run:
         error = await insist(self._do, undo)
         if not error:
             self._open.remove(undo)
-            self._journal.write(self._open[::-1])
+            self._write_down()
             return
         text = f"could not {undo}: {error}; try kubemu chaos heal"
         if span is not None:
@@ -297,6 +309,10 @@ class Run:
         for span in self._seen.spans:
             if span.ended is None:
                 span.ended = self._now()
+                self._cut_short.append(span)
+                if span.action not in ex.MOMENTARY and not self._open:
+                    said = f"{span.action} {', '.join(span.targets)}".strip()
+                    self._note(observing.UNDONE, span.number, said)
 
     def _conclude(self) -> None:
         seen, observer = self._seen, self._observer
@@ -309,24 +325,24 @@ class Run:
         seen.nodes, seen.ready_pods = dict(observer.nodes), tuple(observer.ready_pods)
         seen.spans.sort(key=lambda span: (round(span.began, 1), span.number))
         marks.measure(seen.spans, seen.events, self._held)
+        for span in self._cut_short:
+            span.marks.pop(ex.RECOVERED, None)  # nobody waited for it
 
     async def _clear(self) -> None:
         """Delete the workload, the last made first; its namespaces take the rest with them."""
         client = self._world.client
         if any(fault.action == ex.LOAD for fault in self._made.faults):
             await loading.clear(client)
-        for made in reversed(self._workload):
-            meta = made.object["metadata"]
+        for act in self._leavings[::-1]:
             try:
-                async with asyncio.timeout(10):
-                    await client.delete(
-                        made.resource, meta["name"], meta.get("namespace", ""),
-                        propagation="Background",
-                    )  # fmt: skip
-            except errors.NotFound:
-                continue
-            except (errors.StatusError, TimeoutError) as error:
-                self._seen.notes.append(f"{made.resource} {meta['name']} is left behind: {error}")
+                await clearing.remove(client, act)
+            except Unable as error:
+                self._seen.notes.append(
+                    f"{act.id} {act.member} is left behind: {error}; try kubemu chaos heal"
+                )
+            else:
+                self._leavings.remove(act)
+                self._write_down()
 
     # ---- looking -----------------------------------------------------------------------------
 

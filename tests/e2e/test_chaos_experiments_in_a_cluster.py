@@ -66,6 +66,10 @@ HANGING = """
 apiVersion: kubemu.dev/v1alpha1
 kind: Experiment
 name: hanging
+workload: |
+  apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: hanging}
 steadyState: {for: 0s}
 faults:
 - {for: 10m, do: stop, target: {process: kubelet-node-1}}
@@ -118,6 +122,8 @@ def test_what_a_killed_experiment_did_is_undone(quick: Cluster, tmp_path: Path) 
     until("the proxy is quick", lambda: not quick.process("kube-proxy-node-1").cpu)
     journal = quick.home / ".chaos" / f"local-{quick.name}.json"
     until("nothing is left to undo", lambda: not journal.exists())
+    get = [*KUBEMU, "get", "configmaps", "--name", quick.name]
+    assert "hanging" not in quick.run(get, 0)
 
 
 def test_an_interrupted_experiment_undoes_itself_and_says_so(

@@ -1,11 +1,15 @@
 """Experiments of chaos on virtual time: the files that run on real clusters, in a lab."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from cluster.aio import tasks
+from cluster.chaos import clearing, library, reading, report
 from cluster.chaos import experiment as ex
-from cluster.chaos import library, reading, report
+from cluster.chaos.acts import Act
+from cluster.chaos.running import Run
 from cluster.lab import chaos
 from cluster.lab.lab import Lab
 
@@ -88,3 +92,95 @@ def test_a_cluster_that_is_too_small_is_left_alone(needs, said) -> None:
     assert found["verdict"] == "aborted"
     assert said in found["reasons"][0]
     assert found["faults"] == []
+
+
+WITH_WORKLOAD = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: with-workload
+workload: |
+  apiVersion: v1
+  kind: Namespace
+  metadata: {name: made}
+  ---
+  apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: there-before}
+faults:
+- {at: 1s, for: 10m, do: stop, target: {process: scheduler}}
+"""
+
+
+class Written:
+    """A journal that can be read again."""
+
+    def __init__(self) -> None:
+        self.ever: list[tuple] = []
+        self.now: list[Act] = []
+
+    def write(self, open_) -> None:
+        self.now = list(open_)
+        self.ever.append(tuple(f"{act}" for act in open_))
+
+
+def interrupted(story):
+    """A run that is interrupted two seconds after its fault, and what `story` sees before that."""
+
+    async def whole(cluster):
+        await cluster.client.create("configmaps", {
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "there-before", "namespace": "default"},
+        })  # fmt: skip
+        journal = Written()
+        world = chaos.LabWorld(cluster)
+        made = reading.parse(WITH_WORKLOAD, "with-workload.yaml")
+        one = Run(made, world, clock=cluster.clock, journal=journal)
+        async with tasks.Group("test") as group:
+            running = group.spawn(one.run(), "run")
+            while not any("start scheduler" in acts for acts in journal.ever):
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(2.0)
+            await story(world, journal)
+            one.interrupt()
+            found = report.document(await running)
+        left = [
+            *(one["metadata"]["name"] for one in cluster.list("namespaces")
+              if "deletionTimestamp" not in one["metadata"]),
+            *(one["metadata"]["name"] for one in cluster.list("configmaps")),
+        ]  # fmt: skip
+        return found, journal, left
+
+    return Lab(seed=1, nodes=1).run(whole)
+
+
+def test_the_workload_is_written_down_and_taken_away_and_what_was_there_before_stays() -> None:
+    async def story(_world, journal) -> None:
+        assert [f"{act}" for act in journal.now] == ["start scheduler", "remove made"]
+
+    _, journal, left = interrupted(story)
+    assert journal.now == []
+    assert "made" not in left
+    assert "there-before" in left
+
+
+def test_whoever_heals_takes_the_workload_away_too() -> None:
+    async def story(world, journal) -> None:
+        for act in journal.now:
+            assert await clearing.undo(world, act) == ""
+        assert [one.running for one in await world.members() if one.name == "scheduler"] == [True]
+
+    _, _, left = interrupted(story)
+    assert "made" not in left
+
+
+def test_an_interrupted_run_tells_that_it_undid_and_nothing_of_a_recovery() -> None:
+    async def story(_world, _journal) -> None:
+        """Nothing more."""
+
+    found, _, _ = interrupted(story)
+    assert found["verdict"] == "aborted"
+    (fault,) = found["faults"]
+    assert fault["recovered"] is None
+    assert [one["kind"] for one in found["events"] if one["subject"] == "fault 1"] == [
+        "begun", "undone",
+    ]  # fmt: skip

@@ -60,7 +60,7 @@ def links_command(endpoint: str, act: str) -> None:
 
 async def heal(meant: Where) -> int:
     """Undo what the journal says, and end all faults of API servers; how much was undone."""
-    from cluster.chaos import acts
+    from cluster.chaos import acts, clearing
     from cluster.chaos.acts import Act
     from cluster.chaos.world import insist
 
@@ -73,7 +73,7 @@ async def heal(meant: Where) -> int:
         wrong: list[str] = []
         kept: list[Act] = []
         for place, act in enumerate(left, 1):
-            complaint = await insist(world.do, act) if act.op != acts.LOAD else ""
+            complaint = await clearing.undo(world, act)
             if complaint:
                 wrong.append(f"{act}: {complaint}")
                 kept.append(act)
