@@ -8,6 +8,7 @@ from typing import Final
 from cluster.aio import tasks
 from cluster.api import errors
 from cluster.chaos import experiment as ex
+from cluster.chaos import pacing
 from cluster.client.client import Client
 
 _MAP: Final = "kubemu-chaos-load"
@@ -43,19 +44,11 @@ async def _watch(client: Client, reopen: float) -> None:
 
 
 async def _repeat(act: Callable[[], Awaitable[None]], rate: float) -> None:
-    loop = asyncio.get_running_loop()
-    async with tasks.Group("repeated") as group:
-        due = loop.time()
-        while True:
-            if len(group) < _UNDER_WAY:
-                group.spawn(_quietly(act), "one")
-            due = max(due + 1 / rate, loop.time() - 1.0)
-            await asyncio.sleep(max(due - loop.time(), 0.0))
+    async def quietly() -> None:
+        with contextlib.suppress(errors.StatusError):
+            await act()
 
-
-async def _quietly(act: Callable[[], Awaitable[None]]) -> None:
-    with contextlib.suppress(errors.StatusError):
-        await act()
+    await pacing.steadily(quietly, rate, _UNDER_WAY, "repeated")
 
 
 async def _list(client: Client) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from cluster.aio import tasks
 from cluster.api import errors, objects
 from cluster.chaos import experiment as ex
+from cluster.chaos import pacing
 from cluster.chaos.asking import Tally
 from cluster.chaos.observing import Observer
 from cluster.chaos.world import World
@@ -34,14 +34,8 @@ class Prober:
         """Send until cancelled."""
         if self.probe.kind == ex.HTTP:
             await self._find_port()
-        loop = asyncio.get_running_loop()
-        async with tasks.Group(f"probe {self.probe.name}") as group:
-            due = loop.time()
-            while True:
-                if len(group) < _MOST_UNDER_WAY:
-                    group.spawn(self._one(), "request")
-                due = max(due + 1 / self.probe.rate, loop.time() - 1.0)
-                await asyncio.sleep(max(due - loop.time(), 0.0))
+        name = f"probe {self.probe.name}"
+        await pacing.steadily(self._one, self.probe.rate, _MOST_UNDER_WAY, name)
 
     async def _one(self) -> None:
         began = self._now()
