@@ -123,12 +123,6 @@ class Section:
         fields = [field for field in self._values if field not in self._known]
         return {field: self.take_text(field) for field in fields}
 
-    def take_all_sections(self) -> dict[str, "Section"]:
-        """Every field not yet taken, as sections."""
-        fields = [field for field in self._values if field not in self._known]
-        made = {field: self.take_section(field) for field in fields}
-        return {field: section for field, section in made.items() if section is not None}
-
     def finish(self) -> None:
         """Complain about the fields that nobody took, with the nearest known one."""
         for field, key in self._keys.items():

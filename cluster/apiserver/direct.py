@@ -6,7 +6,6 @@ from cluster.api import errors, identity
 from cluster.api.operations import Operation
 from cluster.apiserver import outside
 from cluster.apiserver.chaos import stale
-from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.watchcache.events import Event
 from cluster.apiserver.writeround import Result
@@ -41,7 +40,7 @@ class DirectTransport:
         past = 0 if token else await self._meet("list", resource)
         page = await self._registry.list(
             resource, namespace, labels=labels, fields=fields, limit=limit, token=token,
-            revision=str(past) if past else "", match=EXACT if past else "",
+            **stale.as_of(past),
         )  # fmt: skip
         return RawPage(
             [Raw(entry.json, entry.revision) for entry in page.items], page.revision, page.token

@@ -16,7 +16,6 @@ from cluster.api.operations import FENCE, Fence, Operation, Verb
 from cluster.apiserver import authn, codec, wire
 from cluster.apiserver.chaos import stale
 from cluster.apiserver.chaos.watching import AnyWatch
-from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.pb.cluster.v1 import resources_pb2 as pb
 
@@ -132,8 +131,7 @@ class GrpcFace:
             fields=request.field_selector,
             limit=request.limit,
             token=token,
-            revision=str(past) if past else "",
-            match=EXACT if past else "",
+            **stale.as_of(past),
         )
 
     async def _open(self, request: Any, context: Any) -> AnyWatch:

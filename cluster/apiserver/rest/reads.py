@@ -11,7 +11,6 @@ from cluster.api import errors, subresources
 from cluster.api.resources import Resource
 from cluster.apiserver.chaos import stale
 from cluster.apiserver.pages import Page
-from cluster.apiserver.reader import EXACT
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import answers, negotiation, protobuf_answers, query, tables
 from cluster.apiserver.rest.paths import Target
@@ -57,7 +56,7 @@ class Reads:
         options = query.for_list(call.query)
         target = call.target
         if call.past and not options.token:
-            options = replace(options, revision=str(call.past), match=EXACT)
+            options = replace(options, **stale.as_of(call.past))
         page = await self.registry.list(
             target.resource.id,
             target.namespace,
