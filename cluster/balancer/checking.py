@@ -1,10 +1,9 @@
-"""Asks a server whether it is ready: HTTP over TLS, by one connection for as long as that lasts."""
+"""Asks a server how it is: HTTP over TLS, by one connection for as long as that lasts."""
 
 import asyncio
 import contextlib
 import ssl
-
-from cluster.balancer.choosing import Health
+from collections.abc import AsyncIterator
 
 _MOST = 1 << 16
 """Bytes of an answer's head or body: more is no health check."""
@@ -35,22 +34,24 @@ class Probe:
         self._context = context
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, seconds: float) -> Health:
-        """How the server is, within `seconds`. Never raises for what the server does."""
+    async def ask(self, seconds: float) -> int | None:
+        """The status of its answer; None where none came within `seconds`. Never raises for what
+        the server does.
+        """
         known = self._streams is not None
         try:
-            async with asyncio.timeout(seconds):
+            async with _patience(seconds):
                 try:
                     return await self._asked()
                 except (OSError, EOFError, Malformed):
                     self.close()
                     if not known:
-                        return Health.LOST
+                        return None
                     # The connection may have been closed for being idle: by a new one, then.
                     return await self._asked()
         except (OSError, EOFError, Malformed):  # TimeoutError is an OSError
             self.close()
-            return Health.LOST
+            return None
 
     def close(self) -> None:
         """End the connection."""
@@ -58,7 +59,7 @@ class Probe:
             self._streams[1].transport.abort()
             self._streams = None
 
-    async def _asked(self) -> Health:
+    async def _asked(self) -> int:
         if self._streams is None:
             host, port = self._place
             self._streams = await asyncio.open_connection(
@@ -74,7 +75,21 @@ class Probe:
             raise Malformed("the answer is too long") from error
         if not keeps:
             self.close()
-        return Health.READY if status == 200 else Health.DRAINING
+        return status
+
+
+@contextlib.asynccontextmanager
+async def _patience(seconds: float) -> AsyncIterator[None]:
+    """A deadline that begins its second half only when this process gets to it: who was stopped
+    himself, and finds the answer and the end of its time together, must not blame the server.
+    """
+    loop, half = asyncio.get_running_loop(), seconds / 2
+    async with asyncio.timeout(seconds) as deadline:
+        extended = loop.call_later(half, lambda: deadline.reschedule(loop.time() + half))
+        try:
+            yield
+        finally:
+            extended.cancel()
 
 
 def parse(head: bytes) -> tuple[int, int, bool]:

@@ -1,20 +1,36 @@
-"""Which server gets the next connection: the one that is ready and has the fewest. Pure."""
+"""Which server gets the next connection: the one that is ready and has the fewest; where none is,
+one that lives at least. Pure.
+"""
 
 from collections.abc import Collection
 from enum import Enum
+from typing import Final
+
+_OK: Final = 200
 
 
 class Health(Enum):
     """What is known of a server. A new one gets nothing before it has said that it is ready.
 
-    `DRAINING`: it answers, and says that it is not ready: what it has it keeps. `LOST`: it does not
-    answer, and what it has is cut, so that clients go elsewhere.
+    `DRAINING`: it lives, and is not ready: what it has it keeps, and it gets more only where none
+    is ready. `LOST`: it does not answer, and what it has is cut, so that clients go elsewhere.
     """
 
     UNKNOWN = "unknown"
     READY = "ready"
     DRAINING = "not ready"
     LOST = "lost"
+
+
+def judge(ready: int | None, lives: int | None) -> Health:
+    """How a server is that was asked whether it is ready and whether it lives: the status of each
+    answer, None where none came. A server that waits for its store leaves the first question
+    open, which is nothing that clients would gain from going elsewhere by; whatever the answer to
+    the second is, somebody gave it.
+    """
+    if ready == _OK:
+        return Health.READY
+    return Health.LOST if ready is lives is None else Health.DRAINING
 
 
 class Pool:
@@ -45,21 +61,24 @@ class Pool:
         return new
 
     def choose(self, tried: Collection[int] = ()) -> int | None:
-        """A ready server that was not tried yet; None where there is none. Those that have equally
-        few connections take turns.
+        """A server that was not tried yet: a ready one, else one that lives; None where there is
+        none. Those that have equally few connections take turns.
         """
+        found = self._untried(Health.READY, tried) or self._untried(Health.DRAINING, tried)
+        if not found:
+            return None
+        chosen = min(found, key=self._open.__getitem__)
+        self._turn = (chosen + 1) % len(self._health)
+        return chosen
+
+    def _untried(self, health: Health, tried: Collection[int]) -> list[int]:
         count = len(self._health)
-        ready = [
+        return [
             number
             for step in range(count)
             if (number := (self._turn + step) % count) not in tried
-            and self._health[number] is Health.READY
+            and self._health[number] is health
         ]
-        if not ready:
-            return None
-        chosen = min(ready, key=self._open.__getitem__)
-        self._turn = (chosen + 1) % count
-        return chosen
 
     def opened(self, number: int) -> None:
         """A server has a connection more."""

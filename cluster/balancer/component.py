@@ -9,7 +9,7 @@ import structlog
 
 from cluster.aio import tasks
 from cluster.balancer import checking, relaying
-from cluster.balancer.choosing import Health, Pool
+from cluster.balancer.choosing import Health, Pool, judge
 from cluster.balancer.config import Config, split
 
 _BACKLOG = 1024
@@ -52,15 +52,22 @@ class Balancer:
     async def _check(self, number: int) -> None:
         """Ask one server for its health, for ever."""
         config, backend = self._config, self._config.backends[number]
-        probe = checking.Probe(split(backend.checked), config.path, self._context, config.name)
+        ready, lives = (
+            checking.Probe(split(backend.checked), path, self._context, config.name)
+            for path in (config.path, config.live_path)
+        )
         loop = asyncio.get_running_loop()
         try:
             while True:
                 began = loop.time()
-                self._found(number, await probe.ask(config.timeout))
+                async with tasks.Group(f"check {number}") as group:
+                    first = group.spawn(ready.ask(config.timeout), "ready")
+                    second = group.spawn(lives.ask(config.timeout), "lives")
+                self._found(number, judge(first.result(), second.result()))
                 await asyncio.sleep(max(config.period - (loop.time() - began), 0.0))
         finally:
-            probe.close()
+            ready.close()
+            lives.close()
 
     def _found(self, number: int, health: Health) -> None:
         if self._pool.found(number, health):

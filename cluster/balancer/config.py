@@ -20,8 +20,9 @@ class Backend:
 class Config:
     """ValueError, with a sentence, where a setting cannot be used. Times are in seconds.
 
-    A server is asked for `path` every `period`, and counts as lost where that takes longer than
-    `timeout`. `connect` bounds a connection to a server, `most` the connections at a time.
+    A server is asked for `path` and for `live_path` every `period`. It is ready where it answers
+    the first with 200, and lost where it answers neither within `timeout`. `connect` bounds a
+    connection to a server, `most` the connections at a time.
     """
 
     listen: str
@@ -29,6 +30,9 @@ class Config:
     name: str = ""
     """The name that the servers' certificates carry; "": the host that is asked."""
     path: str = "/readyz"
+    live_path: str = "/livez?exclude=etcd"
+    """What a server answers as long as it lives: without asking its store, for which all of them
+    may wait at once."""
     period: float = 0.5
     timeout: float = 0.7
     connect: float = 1.0
@@ -47,8 +51,9 @@ class Config:
             raise ValueError("times must be more than 0 seconds")
         if self.most < 1:
             raise ValueError("there must be room for one connection at least")
-        if not self.path.startswith("/") or any(letter <= " " for letter in self.path):
-            raise ValueError(f"{self.path!r} is no path")
+        for path in (self.path, self.live_path):
+            if not path.startswith("/") or any(letter <= " " for letter in path):
+                raise ValueError(f"{path!r} is no path")
 
 
 def split(address: str) -> tuple[str, int]:

@@ -9,27 +9,49 @@ from hypothesis import strategies as st
 
 from cluster.aio import tasks
 from cluster.balancer import checking
-from cluster.balancer.choosing import Health, Pool
+from cluster.balancer.choosing import Health, Pool, judge
 from cluster.balancer.component import Balancer
-from cluster.balancer.config import Backend, Config
+from cluster.balancer.config import Backend, Config, split
 
 CHANGES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(Health)), max_size=20)
 
 
 @given(changes=CHANGES, count=st.integers(1, 30))
-def test_connections_go_to_ready_servers_only_and_evenly(changes, count) -> None:
+def test_connections_go_to_ready_servers_else_to_those_that_live_and_evenly(changes, count) -> None:
     pool = Pool(3)
     for number, health in changes:
         pool.found(number, health)
-    ready = [number for number in range(3) if pool.health(number) is Health.READY]
+    ready, live = (
+        [number for number in range(3) if pool.health(number) is wanted]
+        for wanted in (Health.READY, Health.DRAINING)
+    )
+    wanted = ready or live
     for _ in range(count):
         chosen = pool.choose()
-        assert (chosen in ready) if ready else chosen is None
+        assert (chosen in wanted) if wanted else chosen is None
         if chosen is not None:
             pool.opened(chosen)
-    counts = [pool.connections(number) for number in ready]
+    counts = [pool.connections(number) for number in wanted]
     assert not counts or max(counts) - min(counts) <= 1
-    assert pool.choose(tried=ready) is None
+    assert pool.choose(tried=[*ready, *live]) is None
+    if ready and live:  # none of the ready ones takes a connection
+        assert pool.choose(tried=ready) in live
+
+
+@pytest.mark.parametrize(
+    ("ready", "lives", "health"),
+    [
+        (200, 200, Health.READY),
+        (200, None, Health.READY),
+        (500, 200, Health.DRAINING),
+        (500, None, Health.DRAINING),
+        (None, 200, Health.DRAINING),
+        (None, 403, Health.DRAINING),
+        (None, None, Health.LOST),
+    ],
+)
+def test_only_who_answers_nothing_is_lost(ready, lives, health) -> None:
+    assert judge(ready, lives) is health
 
 
 @pytest.mark.parametrize(
@@ -51,6 +73,7 @@ def test_what_is_no_answer_counts_as_none(head) -> None:
         ({"backends": (Backend("a:1"), Backend("a:1"))}, "twice"),
         ({"period": 0}, "more than 0"),
         ({"path": "readyz"}, "no path"),
+        ({"live_path": "/livez exclude"}, "no path"),
     ],
 )
 def test_settings_that_cannot_be_used(fields, why) -> None:
@@ -65,6 +88,7 @@ class Server:
         self.name = name
         self.status = 200
         self.silent = False
+        self.waiting = False
         self.connections = 0
         self._serve = serve or self._tell
         self._check: asyncio.Server | None = None
@@ -75,8 +99,8 @@ class Server:
 
     async def _answer(self, reader, writer) -> None:
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                if self.silent:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if self.silent or (self.waiting and b"GET /readyz " in head):
                     await asyncio.sleep(100)
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % self.status)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -181,6 +205,54 @@ def test_clients_of_a_server_that_says_nothing_are_let_go() -> None:
             assert await ended(reader)
             assert await asked(balancer) != one.name
             writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_servers_that_all_wait_for_their_store_keep_their_clients_and_get_new_ones() -> None:
+    async def scenario():
+        first, second = Server(b"first"), Server(b"second")
+        async with balanced(first, second) as balancer:
+            held = [await asyncio.open_connection("127.0.0.1", balancer.port) for _ in range(2)]
+            for _, writer in held:
+                writer.write(b"who?")
+            before = [await reader.read(100) for reader, _ in held]
+            assert sorted(before) == [b"first", b"second"]
+            first.waiting = True  # as in an election of etcd
+            await until(lambda: Health.DRAINING in _healths(balancer, (first, second)))
+            assert {await asked(balancer) for _ in range(5)} == {b"second"}
+            second.waiting = True
+            await until(lambda: {*_healths(balancer, (first, second))} == {Health.DRAINING})
+            assert {await asked(balancer) for _ in range(6)} == {b"first", b"second"}
+            for (reader, writer), name in zip(held, before, strict=True):
+                writer.write(b"still?")
+                assert await reader.read(100) == name
+                writer.close()
+            first.waiting = second.waiting = False
+            await until(lambda: {*_healths(balancer, (first, second))} == {Health.READY})
+
+    asyncio.run(scenario())
+
+
+def test_a_balancer_that_was_stopped_itself_does_not_blame_the_servers() -> None:
+    async def scenario():
+        server = Server(b"only")
+        backend = await server.open()
+        probe = checking.Probe(split(backend.checked), "/readyz", None)
+        assert await probe.ask(5.0) == 200
+        loop = asyncio.get_running_loop()
+        own = loop.time
+        async with tasks.Group("test") as group:
+            asking = group.spawn(probe.ask(0.5), "ask")
+            await asyncio.sleep(0)  # the question is on its way
+            # The answer comes while nobody here runs, and all deadlines pass.
+            loop.time = lambda: own() + 0.6
+            try:
+                assert await asking == 200
+            finally:
+                loop.time = own
+                probe.close()
+                server.close()
 
     asyncio.run(scenario())
 

@@ -40,8 +40,8 @@ def check_expiration(name: str) -> None:
         (name, _moment(ends), certificates.residual(ends - now), "no")
         for name, ends in authorities.items()
     ]
-    heads = ("CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME")
-    tables.show((*heads, "EXTERNALLY MANAGED"), signers)
+    columns = ("CERTIFICATE AUTHORITY", "EXPIRES", "RESIDUAL TIME", "EXTERNALLY MANAGED")
+    tables.show(columns, signers)
 
 
 @certs.command()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     Setting("path", TEXT, "What a server that is ready answers with 200.", "check-path"),
+    Setting("live_path", TEXT, "What a server that lives answers, however.", "check-live-path"),
     Setting("period", DURATION, "How often a server is asked.", "check-period"),
     Setting("timeout", DURATION, "How long its answer may take.", "check-timeout"),
     Setting("connect", DURATION, "How long a connection to it may take.", "connect-timeout"),
@@ -34,8 +35,9 @@ _SETTINGS = (
 def balancer(log_level: str, log_format: str, **values: Any) -> None:
     """Spread TCP connections over API servers, to those that are ready.
 
-    Bytes pass as they are: TLS is between client and server. A server that does not answer its
-    health check loses its connections, one that says that it is not ready gets no new ones.
+    Bytes pass as they are: TLS is between client and server. A server that answers neither health
+    check loses its connections; one that is not ready keeps them, and gets no new ones as long as
+    another is ready.
     """
     servers, checks = values.pop("backends"), values.pop("check_addresses") or ()
     if checks and len(checks) != len(servers):
