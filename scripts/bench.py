@@ -15,6 +15,9 @@ import json
 import sys
 from pathlib import Path
 
+import installed
+
+installed.here()
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from benchmarks import figures  # noqa: E402

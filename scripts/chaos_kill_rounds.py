@@ -13,6 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
+import installed
+
+installed.here()
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from chaosrounds import running  # noqa: E402

@@ -12,9 +12,12 @@ other flags it takes, too (--svg FILE, --json FILE, --seed N).
 import sys
 from pathlib import Path
 
+import installed
+
+installed.here()
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cluster.cli.__main__ import main
+from cluster.cli.__main__ import main  # noqa: E402
 
 if __name__ == "__main__":
     main(["chaos", "run", "noisy-neighbour", *sys.argv[1:]])

@@ -16,12 +16,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import installed
+
+installed.here()
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import structlog
+import structlog  # noqa: E402
 
-from cluster.lab.seeds import run
-from cluster.lab.seeds.run import Outcome
+from cluster.lab.seeds import run  # noqa: E402
+from cluster.lab.seeds.run import Outcome  # noqa: E402
 
 _SAY_EVERY = 10.0
 _COLLECT_EVERY = 12

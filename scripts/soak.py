@@ -25,9 +25,12 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
+import installed
 
+installed.here()
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import yaml  # noqa: E402
 
 from benchmarks.clusters import Cluster  # noqa: E402
 from soaking import churn, sampling, verdict  # noqa: E402
