@@ -9,9 +9,7 @@ import yaml
 from cluster.api import durations
 from cluster.chaos import experiment as ex
 
-_NAMES: Final = {"at_least": "atLeast", "drop_watches": "dropWatches", "code": "code"} | {
-    "delay_watches": "delayWatches"
-}
+_NAMES: Final = {"drop_watches": "dropWatches", "delay_watches": "delayWatches"}
 _DURATIONS: Final = ("delay", "jitter", "latency", "drop_watches", "delay_watches", "reopen")
 
 

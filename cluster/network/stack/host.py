@@ -12,6 +12,9 @@ application did, tells those who watch and gives the frames that are to go. `tic
 - With `Settings.any_address` it takes packets for every address: `on_request` decides about each
   SYN that no listener takes, `on_datagram` and `on_echo` have the rest; answers come from the
   address that was asked (`send_datagram`, `answer_echo`).
+
+It is long, and stays one class: the host's face, and to whom each packet goes. What is then done
+about a protocol is in `endhost`.
 """
 
 import errno

@@ -3,6 +3,9 @@
 `receive` and `tick` take what happens, `send`, `take`, `end`, `close` and `abort` what the
 application wants, `pull` gives the segments that are to go. What the application has to know adds
 up in `events`.
+
+It is long because all of it reads and writes one set of fields; what segments, time and the short
+way out do to these is in `arrivals`, `timing` and `plain`.
 """
 
 from collections.abc import Callable
