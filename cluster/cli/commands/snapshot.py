@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "/registry/"
 _OLDER_BY: Final = 10_000
+_LISTEN_SECONDS: Final = 2.5
+"""So long nobody may write before etcd is written to: leaders renew their leases every 2 s."""
 _PATH = click.Path(path_type=Path)
 
 
@@ -155,7 +157,7 @@ async def _into_etcd(place: Place, file: Path, header: snapshots.Header, bump: i
     async with place.opened() as store:
         assert isinstance(store, EtcdStorage)
         before = await store.newest()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(_LISTEN_SECONDS)
         if await store.newest() != before:
             raise Failed("somebody writes to this etcd: stop all API servers of the cluster first")
         await store.advance(header.revision + (_OLDER_BY if bump is None else bump))
