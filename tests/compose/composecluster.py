@@ -1,13 +1,14 @@
 """A cluster of docker-compose.yml, as a test handles it."""
 
+import functools
 import json
 import os
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+
+import realcluster
 
 ROOT: Final = Path(__file__).parents[2]
 VERSIONS: Final = {"v1": ("docker-compose",), "v2": ("docker", "compose")}
@@ -15,15 +16,8 @@ DEADLINE: Final = 120.0
 _BUILD: Final = 900.0
 
 
-def until(what: str, reached: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """Look again until it is so; what it is then."""
-    end = time.monotonic() + deadline
-    while True:
-        found = reached()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
-        time.sleep(0.2)  # noqa: TID251 - real containers: nothing tells us
+until = functools.partial(realcluster.until, deadline=DEADLINE, pause=0.2)
+"""Look again until it is so, as containers take longer than processes."""
 
 
 class ComposeCluster:

@@ -18,7 +18,9 @@ KUBEMU = (sys.executable, "-m", "cluster.cli")
 DEADLINE = 40.0
 
 
-def until(what: str, reached: Callable[[], Any], deadline: float = DEADLINE) -> Any:
+def until(
+    what: str, reached: Callable[[], Any], deadline: float = DEADLINE, pause: float = 0.05
+) -> Any:
     """Look again until it is so; what it is then."""
     end = time.monotonic() + deadline
     while True:
@@ -26,7 +28,7 @@ def until(what: str, reached: Callable[[], Any], deadline: float = DEADLINE) -> 
         if found:
             return found
         assert time.monotonic() < end, f"not within {deadline:g} s: {what}"
-        time.sleep(0.05)  # noqa: TID251 - real processes: nothing tells us
+        time.sleep(pause)  # noqa: TID251 - real processes: nothing tells us
 
 
 class Cluster:
