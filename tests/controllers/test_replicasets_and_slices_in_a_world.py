@@ -292,6 +292,11 @@ def test_the_manager_leads_before_it_acts(leader_elect) -> None:
     async def main() -> None:
         config = Config(leader_elect=leader_elect, identity="me")
         async with running(config) as world:
+
+            async def acts() -> bool:
+                return world.manager.leads
+
+            await world.until(acts)
             leases = {
                 objects.name(lease): lease
                 for lease in await world.all("leases.coordination.k8s.io", "kube-system")
