@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import datetime
 import ssl
 from pathlib import Path
@@ -131,6 +132,45 @@ def test_a_certificate_that_ends_lets_nobody_on_over_a_connection_that_is_open(
             assert await status() == 200
             clock.time = DIES.timestamp() + 1
             assert await status() == 401
+        await registry.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_plain_http_is_told_that_the_port_is_for_https(tmp_path: Path, method: str) -> None:
+    own = _certificate(tmp_path, "server")
+
+    async def scenario() -> None:
+        store = MemoryStorage()
+        await store.open()
+        clock = StillClock()
+        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
+        await registry.open()
+        async with (
+            server.RestServer(
+                registry,
+                authn.Authenticator(),
+                clock=clock,
+                random=Random("y"),
+                ssl_context=server.tls(own, own),
+            ) as rest,
+            asyncio.timeout(10),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", rest.port)
+            writer.write(f"{method} /version HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            head, _, body = (await reader.readuntil(b"server.\n")).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.0 400 Bad Request\r\n")
+            assert body == b"Client sent an HTTP request to an HTTPS server.\n"
+            writer.write(b"and more")
+            assert await reader.read() == b""  # closed
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", rest.port)
+            writer.write(b"hello\r\n\r\n")  # no HTTP: nothing to say
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+            assert await _status(f"https://127.0.0.1:{rest.port}/version", "") == 200
         await registry.close()
 
     asyncio.run(scenario())

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from aiohttp import abc, http_exceptions, http_parser, streams, web
 
+from cluster.aio import plainhttp
 from cluster.aio.clock import Clock
 from cluster.api import errors, schema
 from cluster.apiserver import authn, bodies
@@ -39,7 +40,7 @@ def tls(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
 
     With `client_ca`, clients may show a certificate, which that CA must have signed.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = plainhttp.Context(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
