@@ -6,12 +6,13 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from cluster.cli import app
+from cluster.cli import app, clusters
 
 COMPONENTS = ("apiserver", "scheduler", "controller-manager", "kubelet", "runtime", "kube-proxy")
 
@@ -56,6 +57,27 @@ def test_every_command_has_help(name: str) -> None:
         if isinstance(parameter, click.Option) and not parameter.help
     ]
     assert silent == []
+
+
+def _under(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            yield from _under(found)
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_every_command_about_a_cluster_takes_its_name_from_the_environment(name: str) -> None:
+    deaf = [
+        f"{command.name} {parameter.opts}"
+        for command in _under(app.COMMANDS[name].load())
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.type is clusters.NAME
+        if "KUBEMU_NAME" not in (parameter.envvar or ())
+    ]
+    assert deaf == []
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

@@ -10,7 +10,7 @@ import click
 
 from cluster.aio.clock import SystemClock
 from cluster.api import objects, timestamps
-from cluster.cli import clusters, connection, moments, restreads, storereach, tables
+from cluster.cli import clusters, connection, flags, moments, restreads, storereach, tables
 from cluster.cli.restreads import Refused, Server
 from cluster.launcher import faults
 
@@ -62,8 +62,9 @@ class Kind(NamedTuple):
 )  # fmt: skip
 @click.option("--kubeconfig", type=connection.FILE, help="Of the cluster, not --name.")
 @click.option(
-    "--name", "cluster", type=clusters.NAME, default="kubemu", help="Name of the cluster."
-)
+    "--name", "cluster", type=clusters.NAME, default="kubemu", help="Name of the cluster.",
+    envvar=flags.variable("name"), show_envvar=True,
+)  # fmt: skip
 def get(resource: str, name: str, **values: Any) -> None:
     """Show objects, as they are or as they were.
 
