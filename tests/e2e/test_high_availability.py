@@ -150,6 +150,21 @@ def test_no_write_fails_when_a_member_of_etcd_is_killed(ha: Cluster, member: str
     until("the member is back", lambda: ha.is_in(member, "RUNNING"))
 
 
+@pytest.mark.parametrize("member", ["etcd-1", "etcd-2", "etcd-3"])
+def test_kubectl_goes_on_by_the_balancer_while_a_member_of_etcd_hangs(
+    ha: Cluster, member: str
+) -> None:
+    log = ha.folder.log("balancer")
+    before = log.read_text().count("lost")
+    ha.kubemu("pause", member)
+    try:
+        for number in range(8):
+            ha.kubectl("create", "configmap", f"hanging-{member}-{number}")
+    finally:
+        ha.kubemu("resume", member)
+    assert log.read_text().count("lost") == before
+
+
 @pytest.mark.parametrize("component", ["scheduler", "controller-manager"])
 def test_a_leader_that_was_stopped_is_followed_and_writes_nothing_more(
     ha: Cluster, component: str
