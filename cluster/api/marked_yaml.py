@@ -6,6 +6,7 @@ error of the file. `finish` complains about fields that nobody took.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -60,6 +61,23 @@ class Section:
 
     def __contains__(self, field: str) -> bool:
         return field in self._values
+
+    def given(self, field: str) -> bool:
+        """Whether a field is here and not null."""
+        node = self._values.get(field)
+        return node is not None and node.tag != _NULL
+
+    def troubles(self) -> set[str]:
+        """The fields of this section of which, or of what is in them, something is wrong."""
+        under = f"{self.path}."
+        wrong = (one.field for one in self._problems if one.field.startswith(under))
+        return {re.split(r"[.\[]", field.removeprefix(under))[0] for field in wrong}
+
+    def line_within(self, field: str, line: int) -> int:
+        """The file's line of a line (from 1) of a text in a block (`|`); 0 where it is no such."""
+        node = self._values.get(field)
+        literal = isinstance(node, ScalarNode) and node.style == "|"
+        return node.start_mark.line + 1 + line if node is not None and literal else 0
 
     def take_text(self, field: str, default: str = "", check: Check | None = None) -> str:
         """A scalar as it is written (`1.30` stays `1.30`); `check` gives complaints about it."""
@@ -132,9 +150,12 @@ class Section:
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
             self._about(key, field, f"unknown field; {hint}")
 
-    def complain(self, message: str, field: str = "") -> None:
-        """Note that something is wrong with `field`, or with the section itself."""
-        line = self._keys[field].start_mark.line + 1 if field in self._keys else self.line
+    def complain(self, message: str, field: str = "", line: int = 0) -> None:
+        """Note that something is wrong with `field`, or with the section itself; `line` is where,
+        if not where that begins.
+        """
+        if not line:
+            line = self._keys[field].start_mark.line + 1 if field in self._keys else self.line
         self._problems.append(Problem(self._file, line, self._under(field), message))
 
     def _add(self, key: Node, value: Node) -> None:

@@ -18,7 +18,11 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 class Unreadable(ValueError):
-    """The text is no document; the message says where."""
+    """The text is no document; the message says where, as does `line` (from 1; 0: nobody knows)."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class _Loader(yaml.CSafeLoader):
@@ -64,16 +68,21 @@ def documents(text: str | bytes) -> list[Any]:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise Unreadable(_place(error)) from None
+        raise Unreadable(_place(error), _line(error)) from None
     except (TypeError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     return found
 
 
 def _place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
+    line = _line(error)
     problem = getattr(error, "problem", None) or str(error)
-    return f"line {mark.line + 1}: {problem}" if mark is not None else str(problem)
+    return f"line {line}: {problem}" if line else str(problem)
+
+
+def _line(error: yaml.YAMLError) -> int:
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark is not None else 0
 
 
 def check_shape(text: str | bytes, most: int = _MOST) -> None:

@@ -1,7 +1,10 @@
 """The manifests of an experiment's workload: objects, in the order in which they are made."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
+
+import yaml
 
 from cluster.api import objects, resources, yaml_text
 
@@ -13,17 +16,35 @@ class Made(NamedTuple):
     object: objects.Object
 
 
-def read(text: str) -> list[Made]:
-    """The objects of YAML documents, in the namespace `default` where they name none.
+class Wrong(ValueError):
+    """It is no YAML, no object, or of no built-in kind; `line` is where (from 1; 0: unknown)."""
 
-    ValueError, with a sentence, for what is no YAML, no object, or of no built-in kind.
-    """
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read(text: str) -> list[Made]:
+    """The objects of YAML documents, in the namespace `default` where they name none. Wrong."""
     try:
-        documents = [found for found in yaml_text.documents(text) if found is not None]
+        documents = yaml_text.documents(text)
     except yaml_text.Unreadable as error:
-        raise ValueError(f"is not YAML: {error}") from error
-    table = resources.built_in()
-    return [_made(document, table) for document in documents]
+        problem = str(error).removeprefix(f"line {error.line}: ")
+        raise Wrong(f"is not YAML: {problem}", error.line) from error
+    table, found = resources.built_in(), []
+    for number, document in enumerate(documents):
+        try:
+            found += [] if document is None else [_made(document, table)]
+        except ValueError as error:
+            raise Wrong(str(error), _line(text, number)) from error
+    return found
+
+
+def _line(text: str, number: int) -> int:
+    """Where a document begins."""
+    nodes = yaml.compose_all(text, Loader=yaml.CSafeLoader)
+    node = next(islice(nodes, number, None), None)
+    return node.start_mark.line + 1 if node is not None else 0
 
 
 def _made(document: Any, table: resources.Table) -> Made:

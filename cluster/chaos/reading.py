@@ -27,6 +27,10 @@ _COMPONENTS: Final = (
     "apiserver", "scheduler", "controller-manager", "runtime", "kubelet", "kube-proxy", "registry",
     "etcd", "balancer",
 )  # fmt: skip
+_OF_ALL: Final = frozenset(
+    {"do", "at", "for", "spacing", "target", "users", "verbs", "resources", "share"}
+)
+"""Fields of a fault that do not say what is done."""
 _UNITS: Final = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9, "bit": 1.0}
 
 
@@ -80,8 +84,13 @@ def _workload(top: Section) -> str:
     if text:
         try:
             manifests.read(text)
-        except ValueError as error:
-            top.complain(str(error), "workload")
+        except manifests.Wrong as error:
+            line = top.line_within("workload", error.line) if error.line else 0
+            said = str(error)
+            if error.line > 1 and not line:
+                kind, colon, rest = said.rpartition(": ")
+                said = f"{kind}{colon}line {error.line} of its text: {rest}"
+            top.complain(said, "workload", line)
     return text
 
 
@@ -101,8 +110,9 @@ def _probes(steady: Section | None) -> tuple[ex.Probe, ...]:
     found: dict[str, ex.Probe] = {}
     for section in steady.take_sections("probes") if steady is not None else ():
         probe = _probe(section)
-        section.finish()
-        if probe.name in found:
+        if probe.kind:
+            section.finish()
+        if probe.name and probe.name in found:
             section.complain(f"there is another probe {probe.name}", "name")
         found[probe.name] = probe
     return tuple(found.values())
@@ -151,15 +161,16 @@ def _fault(section: Section) -> ex.Fault:
     at = _seconds(section, "at", 0.0)
     seconds = 0.0
     if action not in ex.MOMENTARY:
-        seconds = _seconds(section, "for", 0.0)
-        if action and seconds <= 0:
-            section.complain("must say how long it lasts: for", "for" if "for" in section else "")
+        seconds = _seconds(section, "for", 0.0, _lasting)
+        if action and not section.given("for"):
+            section.complain("must say how long it lasts", "for")
     spacing = _seconds(section, "spacing", 0.0)
     sides: tuple[ex.Target, ...] = ()
     target = None
     if action == ex.PARTITION:
         sides = tuple(filter(None, (_target(side) for side in section.take_sections("sides"))))
-        _required(section, "sides")
+        if "sides" not in section.troubles() and not sides:
+            section.complain("is missing", "sides")
     elif action != ex.LOAD:
         inner = section.take_section("target")
         target = _target(inner) if inner is not None else None
@@ -167,6 +178,8 @@ def _fault(section: Section) -> ex.Fault:
             target = ex.Target("component", "apiserver")
         elif action:
             _required(section, "target")
+    if action == ex.SLOW:
+        _required(section, "cpu")
     made = ex.Fault(
         action, at, seconds, target, sides, spacing,
         cpu=_share(section, "cpu", 1.0) if action == ex.SLOW else 1.0,
@@ -176,14 +189,29 @@ def _fault(section: Section) -> ex.Fault:
         disk=_disk(section) if action == ex.DISK else ex.DiskFault(),
         load=_load(section) if action == ex.LOAD else ex.Load(),
     )  # fmt: skip
-    section.finish()
+    if action:
+        section.finish()
+        _check_effect(section, made)
     return made
 
 
+def _check_effect(section: Section, made: ex.Fault) -> None:
+    """A fault says what it does, and is not asked where it may have been said wrongly."""
+    api, load = made.api, made.load
+    missing = {
+        ex.IMPAIR: made.link == ex.Link() and "wrong: delay, jitter, loss, duplicate, rate…",
+        ex.API: not any((api.code, api.latency, api.drop_watches, api.delay_watches, api.stale))
+        and "done: code, latency, dropWatches, delayWatches or stale",
+        ex.DISK: made.disk == ex.DiskFault() and "wrong with the disk: full or latency",
+        ex.LOAD: not (load.watches or load.lists or load.writes)
+        and "asked for: watches, lists or writes",
+    }.get(made.action)
+    if missing and not section.troubles() - _OF_ALL:
+        section.complain(f"says nothing of what is {missing}")
+
+
 def _target(section: Section) -> ex.Target | None:
-    given = [kind for kind in ex.TARGETS if kind in section]
-    if len(given) != 1:
-        section.complain(f"names its target by exactly one of {', '.join(ex.TARGETS)}")
+    given = [kind for kind in ex.TARGETS if section.given(kind)]
     kind = given[0] if given else ""
     checks = {"nodes": _selector, "component": _one_of(*_COMPONENTS)}
     texts = {one: section.take_text(one, check=checks.get(one)) for one in ex.TARGETS}
@@ -191,13 +219,20 @@ def _target(section: Section) -> ex.Target | None:
     if only and kind not in ("node", "nodes", "rack", "zone"):
         section.complain("is for targets that are nodes", "only")
     section.finish()
-    if not kind or not texts[kind]:
+    misspelt = section.troubles() - {*ex.TARGETS, "only"}
+    if len(given) > 1 or not (given or misspelt):
+        section.complain(f"names its target by exactly one of {', '.join(ex.TARGETS)}")
+    if not kind:
+        return None
+    if not texts[kind]:
+        if kind not in section.troubles():
+            section.complain("is empty", kind)
         return None
     return ex.Target(kind, texts[kind], only)
 
 
 def _link(section: Section) -> ex.Link:
-    found = ex.Link(
+    return ex.Link(
         delay=_seconds(section, "delay", 0.0),
         jitter=_seconds(section, "jitter", 0.0),
         loss=_share(section, "loss", 0.0),
@@ -205,14 +240,11 @@ def _link(section: Section) -> ex.Link:
         reorder=_share(section, "reorder", 0.0),
         rate=_rate(section),
     )
-    if found == ex.Link():
-        section.complain("says nothing of what is wrong: delay, jitter, loss, duplicate, rate…")
-    return found
 
 
 def _api(section: Section) -> ex.ApiFault:
     code = section.take_text("code", check=_one_of(*map(str, _CODES)))
-    found = ex.ApiFault(
+    return ex.ApiFault(
         users=section.take_texts("users"),
         verbs=section.take_texts("verbs", _one_of(*_VERBS)),
         resources=section.take_texts("resources"),
@@ -223,33 +255,21 @@ def _api(section: Section) -> ex.ApiFault:
         delay_watches=_seconds(section, "delayWatches", 0.0),
         stale=section.take_truth("stale", default=False),
     )
-    does = (found.code, found.latency, found.drop_watches, found.delay_watches, found.stale)
-    if not any(does):
-        section.complain(
-            "says nothing of what is done: code, latency, dropWatches, delayWatches or stale"
-        )
-    return found
 
 
 def _disk(section: Section) -> ex.DiskFault:
-    found = ex.DiskFault(
+    return ex.DiskFault(
         full=section.take_truth("full", default=False), latency=_seconds(section, "latency", 0.0)
     )
-    if found == ex.DiskFault():
-        section.complain("says nothing of what is wrong with the disk: full or latency")
-    return found
 
 
 def _load(section: Section) -> ex.Load:
-    found = ex.Load(
+    return ex.Load(
         watches=section.take_number("watches", 0, 0, 10_000),
         reopen=_seconds(section, "reopen", 0.0),
         lists=_number(section, "lists", 0.0, 0.0, 10_000.0),
         writes=_number(section, "writes", 0.0, 0.0, 10_000.0),
     )
-    if not (found.watches or found.lists or found.writes):
-        section.complain("says nothing of what is asked for: watches, lists or writes")
-    return found
 
 
 def _expectations(section: Section | None) -> dict[str, float]:
@@ -271,7 +291,7 @@ def _expectations(section: Section | None) -> dict[str, float]:
 
 def _required(section: Section, *fields: str) -> None:
     for field in fields:
-        if field not in section:
+        if not section.given(field):
             section.complain("is missing", field)
 
 
@@ -279,12 +299,14 @@ def _namespace(section: Section) -> str:
     return section.take_text("namespace", "default", metadata.dns1123_label)
 
 
-def _seconds(section: Section | None, field: str, default: float) -> float:
+def _seconds(
+    section: Section | None, field: str, default: float, check: marked_yaml.Check | None = None
+) -> float:
     if section is None or field not in section:
         if section is not None:
             section.take_text(field)
         return default
-    text = section.take_text(field, check=_duration)
+    text = section.take_text(field, check=check or _duration)
     return _parsed(text) if text else default
 
 
@@ -367,6 +389,11 @@ def _duration(text: str) -> Iterable[str]:
     except ValueError:
         return ("must be a duration such as 1m30s or 250ms",)
     return ()
+
+
+def _lasting(text: str) -> Iterable[str]:
+    complaints = list(_duration(text))
+    return complaints or (() if _parsed(text) > 0 else ("must be longer than 0s",))
 
 
 def _duration_or_never(text: str) -> Iterable[str]:

@@ -54,7 +54,7 @@ expect: {notReady: 50s, evicted: never}
     ("text", "complaint"),
     [
         ("faults:\n- {do: stap, for: 1s}", "try.yaml:5: faults[0].do: must be one of stop, kill"),
-        ("faults:\n- {do: stop, target: {node: a}}", "faults[0]: must say how long it lasts"),
+        ("faults:\n- {do: stop, target: {node: a}}", "faults[0].for: must say how long it lasts"),
         ("faults:\n- {do: stop, for: 1s}", "faults[0].target: is missing"),
         ("faults:\n- {do: kill, target: {}}", "exactly one of process, component"),
         ("faults:\n- {do: kill, target: {node: a, zone: b}}", "exactly one of process"),
@@ -80,6 +80,85 @@ def test_what_is_wrong_is_told_with_its_place(text: str, complaint: str) -> None
     with pytest.raises(marked_yaml.InvalidFile) as caught:
         read(text)
     assert complaint in str(caught.value)
+
+
+STOP = "faults: [{do: stop, for: 1s, target: {node: a}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaints"),
+    [
+        ("- {do: stop, for: 10x, target: {node: a}}", ["[0].for: must be a duration such as 1m30s"
+         " or 250ms; it is '10x'"]),
+        ("- {do: stop, for: 0s, target: {node: a}}", ["[0].for: must be longer than 0s; it is"
+         " '0s'"]),
+        ("- {do: stop, for: , target: {node: a}}", ["[0].for: must say how long it lasts"]),
+        ("- {do: apy, code: 503}", ["[0].do: must be one of"]),
+        ("- {do: api, for: 1s, code: 42}", ["[0].code: must be one of 400"]),
+        ("- {do: api, for: 1s, cod: 503}", ["[0].cod: unknown field; did you mean code?"]),
+        ("- {do: api}", ["[0].for: must say how long it lasts", "[0]: says nothing of what is"]),
+        ("- {do: impair, for: 1s, target: {node: a}, loss: 150%}", ["[0].loss: must be a share"]),
+        ("- {do: disk, for: 1s, full: maybe}", ["[0].full: must be true or false"]),
+        ("- {do: load, for: 1s, watches: many}", ["[0].watches: must be a whole number"]),
+        ("- {do: kill, target: {nod: a}}", ["[0].target.nod: unknown field; did you mean node?"]),
+        ("- {do: slow, for: 1s, target: {node: a}}", ["[0].cpu: is missing"]),
+        ("- {do: kill, target: }", ["[0].target: is missing"]),
+        ("- {do: kill, target: {node: }}", ["[0].target: names its target by exactly one"]),
+        ("- {do: kill, target: {node: ''}}", ["[0].target.node: is empty"]),
+        ("- {do: partition, for: 1s, sides: []}", ["[0].sides: is missing"]),
+        ("- {do: clock, for: 1s, target: {node: a}, offset: soon}", ["[0].offset: must be a dur"]),
+    ],
+)  # fmt: skip
+def test_one_thing_that_is_wrong_is_told_once(text: str, complaints: list[str]) -> None:
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        read(f"faults:\n{text}")
+    told = [f"{one}".partition("faults")[2] for one in caught.value.problems]
+    assert [one[: len(begins)] for one, begins in zip(told, complaints, strict=True)] == complaints
+
+
+@pytest.mark.parametrize(
+    ("probe", "complaints"),
+    [
+        ("{name: a, type: nodeReady, atLeast: 2}", ["probes[0].type: must be one of nodesReady"]),
+        ("{type: api}, {type: api}", ["probes[0].name: is missing", "probes[1].name: is missing"]),
+    ],
+)
+def test_a_wrong_probe_is_told_once(probe: str, complaints: list[str]) -> None:
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        read(f"{STOP}steadyState: {{probes: [{probe}]}}")
+    told = [f"{one}".partition("steadyState.")[2] for one in caught.value.problems]
+    assert [one[: len(begins)] for one, begins in zip(told, complaints, strict=True)] == complaints
+
+
+@pytest.mark.parametrize(
+    ("workload", "complaint"),
+    [
+        (
+            "workload: |\n  kind: Pod\n  metadata: {name: a\n  spec: {}\n",
+            "try.yaml:8: workload: is not YAML: did not find expected ',' or '}'",
+        ),
+        (
+            "workload: |\n\n  apiVersion: v1\n  kind: Namespace\n  metadata: {name: a}\n  ---\n"
+            "  # of what kind?\n  apiVersion: v1\n  kind: Pad\n",
+            "try.yaml:12: workload: there is no kind 'Pad' in version 'v1'",
+        ),
+        (
+            "workload: |\n  ---\n  ---\n  apiVersion: v1\n  kind: Pod\n",
+            "try.yaml:8: workload: a Pod has no name",
+        ),
+        ("workload: |\n  just words\n", "try.yaml:6: workload: 'just words' is no Kubernetes"),
+        (
+            'workload: "kind: [\\n\\n"\n',
+            "try.yaml:5: workload: is not YAML: line 3 of its text: did not find expected node",
+        ),
+    ],
+)
+def test_what_is_wrong_within_a_workload_is_told_with_the_line_of_the_file(
+    workload: str, complaint: str
+) -> None:
+    with pytest.raises(marked_yaml.InvalidFile) as caught:
+        read(STOP + workload)
+    assert [f"{one}"[: len(complaint)] for one in caught.value.problems] == [complaint]
 
 
 _seconds = st.integers(1, 900_000).map(lambda millis: millis / 1000)
