@@ -32,6 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bad.yaml").write_text("kind: Experiment\n")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "project").mkdir()
     return tmp_path / "home"
 
@@ -57,8 +58,10 @@ def kubemu(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int | s
         ("random --write nowhere/plan.yaml", "there is no folder nowhere"),
         ("show bad.yaml", "bad.yaml:1: apiVersion: is missing"),
         ("show nosuch", "no experiment of that name"),
-        ("report report.json", "report.json is no report of kubemu chaos"),
-        ("report good.yaml", "good.yaml is no report of kubemu chaos"),
+        ("report report.json", "report.json is no report of kubemu chaos: it has no field kind"),
+        ("report good.yaml", "good.yaml is no report of kubemu chaos: it is not JSON (line 2: "),
+        ("report list.json", "list.json is no report of kubemu chaos: its fields are others"),
+        ("report bytes.yaml", "bytes.yaml is no report of kubemu chaos: it is not JSON"),
     ],
 )
 def test_a_wrong_command_or_file_is_2(
@@ -120,3 +123,10 @@ def test_a_cluster_that_does_not_answer_is_3(
     assert found.exit_code == NOT_CARRIED_OUT
     assert said in found.output
     assert not isinstance(found.exception, click.ClickException)
+
+
+def test_the_list_tells_of_faults_that_take_one_after_the_other() -> None:
+    lines = CliRunner().invoke(group.chaos, ["list"]).output.splitlines()
+    lasts = {line.split()[0]: " ".join(line.split("  ")[1:-1]).strip() for line in lines[1:]}
+    assert lasts["kubelet-stop"] == "1m32s"
+    assert lasts["rolling-restart-of-everything"] == "2s, and 3s for each process"

@@ -28,8 +28,20 @@ def report_command(file: Path, svg: Path | None) -> None:
             raise NoReport(f"{file} is a {found['kind']}, no {report.KIND}")
         shown, drawn = words.text(found), picture.svg(found)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise NoReport(f"{file} is no report of kubemu chaos: {error!r}") from error
+        raise NoReport(f"{file} is no report of kubemu chaos: {_why(error)}") from error
     if svg is not None:
         svg.write_text(drawn)
     else:
         click.echo(shown, nl=False)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON (line {error.lineno}: {error.msg})"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not JSON"
+    return (
+        f"it has no field {error.args[0]}"
+        if isinstance(error, KeyError)
+        else "its fields are others"
+    )

@@ -24,9 +24,17 @@ def list_command() -> None:
     rows = []
     for name in library.names():
         made = library.get(name)
-        lasts = f"{made.end:g}s"
-        rows.append((name, lasts, made.description.partition(". ")[0].replace("\n", " ")))
+        rows.append((name, _lasts(made), made.description.partition(". ")[0].replace("\n", " ")))
     tables.show(("NAME", "FAULTS LAST", "WHAT IT DOES"), rows)
+
+
+def _lasts(made: "Experiment") -> str:
+    """How long the faults last; where members of a target are taken in turn, that is for each."""
+    from cluster.api import durations
+
+    each = sum(fault.spacing for fault in made.faults)
+    more = f", and {durations.format(each)} for each process" if each else ""
+    return f"{durations.format(made.end)}{more}"
 
 
 @click.command("show")
