@@ -50,8 +50,10 @@ def check_expiration(name: str) -> None:
 def renew(certificate: str, name: str) -> None:
     """Issue CERTIFICATE anew, or "all": with a new key, for another year.
 
-    Servers show it to whoever connects from then on; who reads a kubeconfig must be started again
-    (kubemu restart PROCESS), or has to read it again.
+    Servers show it to whoever connects from then on; components read kubeconfigs and certificates
+    anew within ten seconds. Those by which an API server is a client (apiserver-kubelet-client,
+    apiserver-etcd-client, front-proxy-client) count when it is started again: kubemu restart
+    apiserver.
     """
     from cluster.launcher import certificates
 

@@ -23,6 +23,7 @@ _OLDER_BY: Final = 10_000
 _LISTEN_SECONDS: Final = 2.5
 """So long nobody may write before etcd is written to: leaders renew their leases every 2 s."""
 _PATH = click.Path(path_type=Path)
+_WHOLE: Final = "whole"
 
 
 @click.group()
@@ -171,7 +172,10 @@ async def _into_etcd(place: Place, file: Path, header: snapshots.Header, bump: i
 @snapshot.command(name="ls")
 @click.argument("paths", metavar="[FILE|FOLDER]…", nargs=-1, type=_PATH)
 def list_snapshots(paths: tuple[Path, ...]) -> None:
-    """List snapshots, each read and checked as a whole; without arguments, those of this folder."""
+    """List snapshots, each read and checked as a whole; without arguments, those of this folder.
+
+    Exit code 1 where one of them is damaged or cannot be read.
+    """
     rows = []
     for path in _files(paths or (Path(),)):
         try:
@@ -185,11 +189,13 @@ def list_snapshots(paths: tuple[Path, ...]) -> None:
             rows.append((str(path), "", "", "", "", f"cannot be read: {error.strerror}"))
         else:
             taken = timestamps.encode(header.taken)
-            rows.append((str(path), taken, str(header.revision), str(records), size, "whole"))
+            rows.append((str(path), taken, str(header.revision), str(records), size, _WHOLE))
     if not rows:
         click.echo("no snapshots")
         return
     tables.show(("FILE", "TAKEN", "REVISION", "OBJECTS", "SIZE", "STATE"), rows)
+    if any(row[-1] != _WHOLE for row in rows):
+        raise SystemExit(1)
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
