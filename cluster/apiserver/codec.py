@@ -5,6 +5,7 @@ revision is known only when a write is made. Readers get the same bytes with the
 first property of metadata: two slices and no second encoding.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ PREFIX = "/registry/"
 
 _encode = msgspec.json.Encoder().encode
 _MARK = b'"metadata":{'
+_HEAD = re.compile(rb'\{"apiVersion":"[^"\\]*","kind":"[^"\\]*",' + _MARK)
 _VERSION = b'"resourceVersion":"'
 
 decode = msgspec.json.Decoder().decode
@@ -52,6 +54,22 @@ def encode(obj: Mapping[str, Any]) -> bytes:
         if field not in ordered:
             ordered[field] = value
     return _encode(ordered)
+
+
+def spelled(value: bytes) -> bytes | None:
+    """A stored value as this module writes it, which others than API servers may not have done
+    (`etcdctl put`); None where it is no object.
+    """
+    if _HEAD.match(value):
+        return value
+    try:
+        obj = decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    match obj:
+        case {"apiVersion": str(), "kind": str(), "metadata": {"name": str()}}:
+            return encode(obj)
+    return None
 
 
 def with_revision(value: bytes, revision: int) -> bytes:

@@ -64,9 +64,10 @@ class ResourceCache:
         held = self._entries.get(record.key)
         if held is not None and held.revision == record.revision:
             return held
-        if not readable(record):
+        value = codec.spelled(record.value)
+        if value is None:
             raise self.fault(record)
-        json = codec.with_revision(record.value, record.revision)
+        json = codec.with_revision(value, record.revision)
         return Entry(self.shape, record.key, json, record.revision, record.created)
 
     def check(self, prefix: str) -> None:
@@ -125,14 +126,15 @@ class ResourceCache:
     def apply(self, change: storage.Event) -> None:
         """Take one change; `flush` shows it to the watchers."""
         key, record = change.key, change.record
-        if record is not None and not readable(record):
+        value = codec.spelled(record.value) if record is not None else None
+        if record is not None and value is None:
             self.unreadable[key] = record
             self.changed = change.revision
             return
         if self.unreadable:
             self.unreadable.pop(key, None)
         previous = self._entries.get(key)
-        if record is None:
+        if record is None or value is None:
             if previous is None:
                 return
             del self._entries[key]
@@ -140,7 +142,7 @@ class ResourceCache:
             last = codec.at_revision(previous.json, change.revision)
             event = Event(events.DELETED, last, change.revision, None, previous)
         else:
-            json = codec.with_revision(record.value, record.revision)
+            json = codec.with_revision(value, record.revision)
             entry = Entry(self.shape, key, json, record.revision, record.created)
             self._entries[key] = entry
             if previous is None:
@@ -287,7 +289,7 @@ def without_keys(record: storage.Record) -> str:
 
 def readable(record: storage.Record) -> bool:
     """Whether a stored value is an object's JSON."""
-    return record.value[:1] == b"{"
+    return codec.spelled(record.value) is not None
 
 
 def _by_revision(entry: Entry) -> int:
