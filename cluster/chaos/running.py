@@ -64,6 +64,8 @@ class Run:
         self._leavings: list[Act] = []
         """What takes away what was made of the workload, the oldest first."""
         self._cut_short: list[marks.Span] = []
+        self._nothing: list[marks.Span] = []
+        """Of faults that could not be done."""
         self._held: list[Event] = []
         self._states: dict[str, bool] = {}
         self._loads: dict[str, asyncio.Task[None]] = {}
@@ -119,6 +121,7 @@ class Run:
             self._probing.append(task)
         self._opened().spawn(self._look(), "states")
         await self._until_steady()
+        await self._check_targets()
         self._tell("steady state holds; the faults begin")
         async with tasks.Group("faults") as group:
             for number, fault in enumerate(self._made.faults, 1):
@@ -169,6 +172,15 @@ class Run:
                 hint = f" (nodes say theirs by the label {label})" if label else ""
                 raise _Abort(f"needs {getattr(needs, what)} {what}; the cluster has {count}{hint}")
 
+    async def _check_targets(self) -> None:
+        """Nothing is done where something of it could not be done to anybody."""
+        view = await self._view()
+        for number, fault in enumerate(self._made.faults, 1):
+            try:
+                choose(fault, view, self._chance)
+            except NoTarget as error:
+                raise _Abort(f"fault {number} ({fault.action}): {error}") from error
+
     async def _apply(self) -> None:
         """Make the workload. What is there already is used, and stays."""
         for made in self._workload:
@@ -216,6 +228,7 @@ class Run:
         span = marks.Span(number, fault.action, fault.whom, (), self._now())
         self._seen.spans.append(span)
         done: list[Act] = []
+        carried_out = False
         try:
             chosen = choose(fault, await self._view(), self._chance)
             span.targets = _shown(fault, chosen)
@@ -232,9 +245,12 @@ class Run:
                     done.append(undo)
                     self._remember(undo)
                 await self._do(act)
+                carried_out = True
             await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
         except (NoTarget, Unable) as error:
             self._fail(span, str(error))
+            if not carried_out:
+                self._nothing.append(span)
         for undo in done:
             await self._undo(undo, span)
         span.ended = self._now()
@@ -324,7 +340,8 @@ class Run:
         seen.events = tuple(observer.events)
         seen.nodes, seen.ready_pods = dict(observer.nodes), tuple(observer.ready_pods)
         seen.spans.sort(key=lambda span: (round(span.began, 1), span.number))
-        marks.measure(seen.spans, seen.events, self._held)
+        done = [span for span in seen.spans if span not in self._nothing]
+        marks.measure(done, seen.events, self._held)
         for span in self._cut_short:
             span.marks.pop(ex.RECOVERED, None)  # nobody waited for it
 

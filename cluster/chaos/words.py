@@ -58,7 +58,8 @@ def _faults(report: Mapping[str, Any]) -> Iterator[str]:
             for mark, title in _MARKS.items()
             if one[mark] is not None
         ]
-        yield f"     {'; '.join(told) or 'nothing was noticed'}"
+        if told or not one["error"]:
+            yield f"     {'; '.join(told) or 'nothing was noticed'}"
     yield ""
 
 

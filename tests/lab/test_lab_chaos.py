@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.aio import tasks
-from cluster.chaos import clearing, library, reading, report
+from cluster.chaos import clearing, library, reading, report, words
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
 from cluster.chaos.running import Run
@@ -59,7 +59,7 @@ steadyState:
   - {name: api, type: api, rate: 20, availability: 99%}
 faults:
 - {at: 1s, for: 10s, do: api, users: [kubernetes-admin], verbs: [get], code: 503}
-- {at: 20s, for: 5s, do: stop, target: {node: node-9}}
+- {at: 20s, for: 5s, do: pause, target: {node: node-1, only: kubelet}}
 expect: {notReady: 5s}
 """
 
@@ -74,7 +74,12 @@ def test_what_goes_wrong_is_in_the_report_and_everything_is_undone() -> None:
 
     found = Lab(seed=1, nodes=1).run(story)
     assert found["verdict"] == "failed"
-    assert any("there is no node node-9" in one for one in found["reasons"])
+    assert any(
+        one.startswith("fault 2 (pause): a lab does not know how to pause")
+        for one in found["reasons"]
+    )
+    assert "nothing was noticed" not in words.text(found)
+    assert [found["faults"][1][mark] for mark in ex.MARKS] == [None] * len(ex.MARKS)
     assert any(one.startswith("notReady did not come") for one in found["reasons"])
     assert any(one.startswith("api: ") for one in found["reasons"])
     (api,) = found["probes"]
@@ -91,6 +96,23 @@ def test_a_cluster_that_is_too_small_is_left_alone(needs, said) -> None:
     found = run(made, nodes=1)
     assert found["verdict"] == "aborted"
     assert said in found["reasons"][0]
+    assert found["faults"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (ex.Target("node", "node-9"), "fault 2 (stop): there is no node node-9: there are node-1"),
+        (ex.Target("process", "etcd-*"), "fault 2 (stop): there is no process etcd-*: there are"),
+        (ex.Target("rack", "any"), "fault 2 (stop): there is no rack to choose from"),
+    ],
+)
+def test_a_target_that_is_not_there_is_told_before_anything_is_done(target, said) -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    missing = ex.Fault(ex.STOP, 20.0, 5.0, target)
+    found = run(replace(made, faults=(made.faults[0], missing)), nodes=1)
+    assert found["verdict"] == "aborted"
+    assert found["reasons"][0].startswith(said)
     assert found["faults"] == []
 
 
