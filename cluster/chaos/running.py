@@ -5,7 +5,7 @@ interrupted, and by `journal` after a crash.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
 from typing import Final
 
@@ -235,24 +235,23 @@ class Run:
             span.began = self._now()
             said = f"{fault.action} {', '.join(span.targets)}".strip()
             self._note(observing.BEGUN, number, said)
-            for position, act in enumerate(
-                acts.of(fault, chosen, f"chaos/{self._made.name}/{number}")
+            for position, together in enumerate(
+                _together(acts.of(fault, chosen, f"chaos/{self._made.name}/{number}"), fault)
             ):
                 if position and fault.spacing:
                     await asyncio.sleep(fault.spacing)
-                undo = acts.undoing(act)
-                if undo is not None:
-                    done.append(undo)
-                    self._remember(undo)
-                await self._do(act)
+                undos = [undo for act in together if (undo := acts.undoing(act)) is not None]
+                done += undos
+                self._remember(undos)
+                await _all(self._do(act) for act in together)
                 carried_out = True
             await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
         except (NoTarget, Unable) as error:
             self._fail(span, str(error))
             if not carried_out:
                 self._nothing.append(span)
-        for undo in done:
-            await self._undo(undo, span)
+        for together in _together(done, fault):
+            await _all(self._undo(undo, span) for undo in together)
         span.ended = self._now()
         if fault.action not in ex.MOMENTARY and done:
             self._note(
@@ -274,8 +273,8 @@ class Run:
         observer = self._observer
         return View(await self._world.members(), observer.labels, observer.load(), observer.holders)
 
-    def _remember(self, undo: Act) -> None:
-        self._open.append(undo)
+    def _remember(self, undos: Sequence[Act]) -> None:
+        self._open += undos
         self._write_down()
 
     def _write_down(self) -> None:
@@ -415,6 +414,20 @@ class Run:
     @staticmethod
     def _loop_time() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _together(found: Sequence[Act], fault: ex.Fault) -> list[Sequence[Act]]:
+    """What is done one after the other; links of all nodes at once, for each may take a while."""
+    if found and not fault.spacing and all(act.op == acts.LINKS for act in found):
+        return [found]
+    return [(act,) for act in found]
+
+
+async def _all(calls: Iterable[Awaitable[None]]) -> None:
+    """Wait for the end of all; the first failure is raised then."""
+    for failure in await asyncio.gather(*calls, return_exceptions=True):
+        if failure is not None:
+            raise failure
 
 
 def _shown(fault: ex.Fault, chosen: Chosen) -> tuple[str, ...]:

@@ -116,6 +116,33 @@ def test_a_target_that_is_not_there_is_told_before_anything_is_done(target, said
     assert found["faults"] == []
 
 
+CUT = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: cut
+faults:
+- {at: 0s, for: 4s, do: partition, sides: [{node: node-1}]}
+"""
+
+
+def test_links_are_cut_and_mended_at_all_nodes_at_once() -> None:
+    class Slow(chaos.LabWorld):
+        """In a container, telling a runtime takes the start of a process."""
+
+        async def do(self, act: Act) -> None:
+            await asyncio.sleep(1.0)
+            await super().do(act)
+
+    async def story(cluster):
+        made = reading.parse(CUT, "cut.yaml")
+        return report.document(await Run(made, Slow(cluster), clock=cluster.clock).run())
+
+    found = Lab(seed=1, nodes=4).run(story)
+    assert found["verdict"] == "passed"
+    (fault,) = found["faults"]
+    assert fault["ended"] - fault["began"] == pytest.approx(5.0, abs=0.1)
+
+
 WITH_WORKLOAD = """
 apiVersion: kubemu.dev/v1alpha1
 kind: Experiment
