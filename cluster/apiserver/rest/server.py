@@ -301,6 +301,7 @@ class _Server(web.Server):
             logger=_LOG,
             max_line_size=_LINE_BYTES,
             max_field_size=_LINE_BYTES,
+            auto_decompress=False,
         )
         self._lost = lost
         self._here = loop
