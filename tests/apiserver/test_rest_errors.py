@@ -1,6 +1,6 @@
 import asyncio
-import gzip
 import base64
+import gzip
 from typing import Any
 
 import pytest
