@@ -130,3 +130,18 @@ def test_the_list_tells_of_faults_that_take_one_after_the_other() -> None:
     lasts = {line.split()[0]: " ".join(line.split("  ")[1:-1]).strip() for line in lines[1:]}
     assert lasts["kubelet-stop"] == "1m32s"
     assert lasts["rolling-restart-of-everything"] == "2s, and 3s for each process"
+
+
+@pytest.mark.parametrize("arguments", ["run good.yaml", "heal"])
+def test_nobody_comes_in_the_way_of_an_experiment_that_runs(
+    arguments: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def opened(_name: str):
+        yield None
+
+    monkeypatch.setattr(common, "_local", common.asynccontextmanager(opened))
+    with common.Where("kubemu").alone():
+        code, told = kubemu(capsys, *arguments.split())
+    assert code == NOT_CARRIED_OUT
+    assert f"another experiment runs (process {os.getpid()})" in told
+    assert not list((home / ".chaos").glob("*.json"))

@@ -1,8 +1,9 @@
 """What the commands of `kubemu chaos` share: which cluster is meant, and how it is reached."""
 
+import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +45,29 @@ class Where:
             return File(home / f"local-{self.name}.json")
         folder = str(self.compose.absolute()).strip("/").replace("/", "-")
         return File(home / f"compose-{folder}.json")
+
+    @contextmanager
+    def alone(self, *, heals: bool = False, waits: bool = False) -> Iterator[None]:
+        """Nobody else runs an experiment on it, or heals it, meanwhile. Unusable, at once where it
+        does not wait for them.
+        """
+        path = self.journal.path.with_suffix(".lock")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                file.seek(0)
+                raise Unusable(file.read()) from error
+            file.truncate(0)
+            file.write(
+                f"what an experiment did is being undone (process {os.getpid()}): wait for its end"
+                if heals
+                else f"another experiment runs (process {os.getpid()}); Ctrl-C, or kill "
+                f"{os.getpid()}, ends it and undoes what it did"
+            )
+            file.flush()
+            yield
 
     @property
     def arguments(self) -> list[str]:

@@ -23,7 +23,8 @@ class NotHealed(faults.Fault):
 def heal_command(**values: Any) -> None:
     """Undo whatever experiments have left: start what they stopped, mend links, end faults."""
     meant = common.where(values)
-    count = asyncio.run(heal(meant))
+    with meant.alone(heals=True):
+        count = asyncio.run(heal(meant))
     click.echo(f"undone: {count}" if count else "nothing was left to undo; faults of the API ended")
 
 
@@ -34,8 +35,9 @@ def guard_command(**values: Any) -> None:
     meant = common.where(values)
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    if meant.journal.path.exists():
-        asyncio.run(heal(meant))
+    with meant.alone(heals=True, waits=True):
+        if meant.journal.path.exists():
+            asyncio.run(heal(meant))
 
 
 @click.command("links", hidden=True)

@@ -63,12 +63,13 @@ def run(
     """Run an experiment and show its report; the exit code. faults.Fault."""
     from cluster.chaos import picture, report, words
 
-    if meant.journal.path.exists():
-        raise InTheWay(
-            "an earlier experiment has left something undone, or still runs "
-            f"({meant.journal.path}); undo it with: kubemu chaos heal {' '.join(meant.arguments)}"
-        )
-    seen = asyncio.run(_run(made, meant, keep=keep, quiet=quiet))
+    with meant.alone():
+        if meant.journal.path.exists():
+            raise InTheWay(
+                f"an earlier experiment has left something undone ({meant.journal.path}); "
+                f"undo it with: kubemu chaos heal {' '.join(meant.arguments)}"
+            )
+        seen = asyncio.run(_run(made, meant, keep=keep, quiet=quiet))
     document = report.document(seen)
     try:
         if json_path is not None:
