@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from cluster.aio import clock as clocks
-from cluster.cli import clusters, connection, process, simulating, storageflags
+from cluster.cli import clusters, connection, process, restingetcd, simulating, storageflags
 from cluster.cli.connection import Connection
 from cluster.launcher import faults, state
 
@@ -63,6 +63,13 @@ class Place:
         return state.holder(clusters.folder(self.name)) is not None
 
     @property
+    def rests_in_etcd(self) -> bool:
+        """Whether it is the store of a stopped cluster with members of etcd of its own."""
+        if self.runs or self.folder is not None or self.etcd is not None:
+            return False
+        return bool(restingetcd.members(clusters.folder(self.name)))
+
+    @property
     def file(self) -> Path:
         """The SQLite file."""
         folder = self.folder if self.folder is not None else clusters.folder(self.name).data
@@ -89,10 +96,19 @@ class Place:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Storage"]:
-        """The store itself, of which nobody else has the file. Failed."""
+        """The store itself, of which nobody else has the file; members of etcd that are stopped
+        with their cluster run as long. Failed.
+        """
         from cluster.storage.interface import Unavailable
 
         seams = process.Seams(clocks.SystemClock(), random.Random())  # noqa: S311  (backoff)
+        if self.rests_in_etcd:
+            try:
+                async with restingetcd.opened(clusters.folder(self.name), seams) as resting:
+                    yield resting
+            except Unavailable as error:
+                raise Failed(str(error)) from error
+            return
         if self.etcd is not None:
             store = self.etcd(seams)
         else:

@@ -108,6 +108,8 @@ async def _write(file: Path, header: snapshots.Header, records: AsyncIterator[Re
 def restore(file: Path, bump_revision: int | None, **values: Any) -> None:
     """Put FILE in the place of what a stopped or new cluster stores, or of what is in etcd.
 
+    Members of etcd that are stopped with their cluster (kubemu up --ha) run for as long as it takes.
+
     All API servers of the store are stopped first. Clients cannot mistake the past for the present:
     the restored store is ahead of all revisions that they may know, and their watches are told to
     begin anew (410).
@@ -120,7 +122,7 @@ def restore(file: Path, bump_revision: int | None, **values: Any) -> None:
         )
     try:
         header, count = snapshots.checked(file)
-        if place.etcd is not None:
+        if place.etcd is not None or place.rests_in_etcd:
             revision = asyncio.run(_into_etcd(place, file, header, bump_revision))
         else:
             revision = _into_file(place, file, header, bump_revision)
@@ -157,16 +159,21 @@ async def _into_etcd(place: Place, file: Path, header: snapshots.Header, bump: i
 
     async with place.opened() as store:
         assert isinstance(store, EtcdStorage)
-        before = await store.newest()
-        await asyncio.sleep(_LISTEN_SECONDS)
-        if await store.newest() != before:
-            raise Failed("somebody writes to this etcd: stop all API servers of the cluster first")
+        if place.etcd is not None:  # else it runs for this command alone
+            await _nobody_writes(store)
         await store.advance(header.revision + (_OLDER_BY if bump is None else bump))
         await restoring.into_store(store, _PREFIX, list(_records(file)))
         revision = await store.newest()
         with suppress(Compacted):
             await store.compact(revision)
         return revision
+
+
+async def _nobody_writes(store: "Storage") -> None:
+    before = await store.newest()
+    await asyncio.sleep(_LISTEN_SECONDS)
+    if await store.newest() != before:
+        raise Failed("somebody writes to this etcd: stop all API servers of the cluster first")
 
 
 @snapshot.command(name="ls")
