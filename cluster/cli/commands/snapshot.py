@@ -108,7 +108,7 @@ async def _write(file: Path, header: snapshots.Header, records: AsyncIterator[Re
 def restore(file: Path, bump_revision: int | None, **values: Any) -> None:
     """Put FILE in the place of what a stopped or new cluster stores, or of what is in etcd.
 
-    Members of etcd that are stopped with their cluster (kubemu up --ha) run for as long as it takes.
+    Members of etcd that are stopped with their cluster (kubemu up --ha) run as long as it takes.
 
     All API servers of the store are stopped first. Clients cannot mistake the past for the present:
     the restored store is ahead of all revisions that they may know, and their watches are told to

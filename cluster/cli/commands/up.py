@@ -278,6 +278,7 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
             f"{len(left)} processes of an earlier cluster {wanted.name} still run "
             f"({', '.join(left)}); end them with: kubemu down --name {wanted.name}"
         )
+    check_kept(wanted, folder)
     api = claims.choose(wanted.api_port)
     grpc = claims.choose(wanted.grpc_port, api + 1, "ports.grpc")
     images = 0
@@ -303,6 +304,20 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
         preparing.prepare(wanted, folder, chosen, clock.SystemClock().now())
         launch.go()
         launch.wait_up(_SUPERVISOR_UP_WITHIN)
+
+
+def check_kept(wanted: Topology, folder: state.Folder) -> None:
+    """Start no empty cluster beside objects that are kept in another store. Exists."""
+    file, members = folder.data / "store.db", bool(folder.member_ports())
+    if members is file.exists() or members is bool(wanted.etcd_members):
+        return
+    here, change = ("etcd", "with --ha") if members else (f"SQLite ({file})", "without etcd")
+    raise Exists(
+        f"the objects of cluster {folder.name} are in {here}, where it would not look for them: "
+        f"start it {change}; or take a snapshot (kubemu snapshot save FILE --name {folder.name}) "
+        "to restore into a cluster of another --name; or kubemu down "
+        f"--name {folder.name}, which forgets them"
+    )
 
 
 def _member_ports(
