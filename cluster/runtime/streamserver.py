@@ -85,6 +85,7 @@ class StreamServer:
             self._answer,
             access_log=None,
             logger=logging.getLogger("kubemu.streams"),
+            auto_decompress=False,  # nobody here reads a body
         )
         try:
             self._listener = await loop.create_server(self._http, "127.0.0.1", 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 from urllib.parse import urlsplit
 
 import pytest
@@ -102,6 +103,54 @@ def test_a_head_that_cannot_be_is_refused_and_not_told_back(monkeypatch, request
             assert b"aaaa" not in answer
             assert refusals.counts == {reason: 1}
             writer.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "encoding", "sent"),
+    [
+        ("POST", MAPS, "gzip", b""), ("POST", MAPS, "identity, gzip", b"{}"),
+        ("POST", MAPS, "foo", b"{}"), ("PATCH", f"{MAPS}/x", "br", b"{}"),
+    ],
+)  # fmt: skip
+def test_a_body_in_an_encoding_is_refused_unread(monkeypatch, method, path, encoding, sent):
+    async def story():
+        async with limited(monkeypatch) as (place, refusals, _):
+            reader, writer = await asyncio.open_connection(*place)
+            writer.write(
+                f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+                "Content-Type: application/merge-patch+json\r\n"
+                f"Content-Encoding: {encoding}\r\nContent-Length: 2\r\n\r\n".encode()
+                + sent
+            )
+            assert b" 400 " in await reader.readline()
+            assert refusals.counts == {"compressed body": 1}
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_bomb_of_a_stranger_is_never_unpacked(monkeypatch):
+    def unpacked(*_args, **_more):
+        raise AssertionError("a body was unpacked")
+
+    monkeypatch.setattr("aiohttp.compression_utils.ZLibDecompressor.decompress_sync", unpacked)
+    bomb = gzip.compress(bytes(8 << 20))
+
+    async def story():
+        async with limited(monkeypatch) as (place, _, _):
+            for token in ("", f"Authorization: Bearer {TOKEN}\r\n"):
+                reader, writer = await asyncio.open_connection(*place)
+                head = f"POST {MAPS} HTTP/1.1\r\nHost: x\r\n{token}Content-Encoding: gzip\r\n"
+                writer.write(f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode() + bomb)
+                assert await reader.readline() in (
+                    b"HTTP/1.1 401 Unauthorized\r\n", b"HTTP/1.1 400 Bad Request\r\n",
+                )  # fmt: skip
+                await reader.readuntil(b"\r\n\r\n{")
+                writer.write(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+                await reader.readuntil(b"200 OK")
+                writer.close()
 
     asyncio.run(story())
 

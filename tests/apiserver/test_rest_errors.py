@@ -53,9 +53,9 @@ CASES: list[tuple[str, str, Any, dict[str, str], int, str, str]] = [
     ("POST", MAPS, b"", {}, 400, "BadRequest", "unrecognized"),
     ("POST", MAPS, b"[1]", {}, 400, "BadRequest", "cannot unmarshal array"),
     ("POST", MAPS, b"\xff\xfe", {}, 400, "BadRequest", "json parse error"),
-    # It is not unpacked: kube-apiserver's packs answers only.
+    # It is not unpacked: kube-apiserver packs answers only.
     ("POST", MAPS, gzip.compress(b'{"metadata":{"name":"packed"}}'), {"Content_Encoding": "gzip"},
-     400, "BadRequest", "json parse error"),
+     400, "BadRequest", "unsupported content encoding"),
     ("POST", MAPS, b"a: b: c", YAML, 400, "BadRequest",
      "error converting YAML to JSON: yaml: line 1: mapping values are not allowed"),
     ("POST", MAPS, b"- &a [*a]", YAML, 400, "BadRequest", "error converting YAML to JSON"),

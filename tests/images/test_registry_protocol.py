@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 
 import pytest
@@ -18,6 +19,20 @@ def test_a_registry_says_that_it_is_one(tmp_path):
             status, headers, body = await world.ask("GET", path)
             assert (status, body.strip()) == (200, b"{}")
             assert headers["docker-distribution-api-version"] == "registry/2.0"
+
+    against(tmp_path, story)
+
+
+def test_what_is_sent_packed_is_not_unpacked(tmp_path):
+    async def story(world: World) -> None:
+        data = b"as it is"
+        packed = gzip.compress(data)
+        path = f"/v2/a/blobs/uploads/?digest={digests.of(data)}"
+        refused = await world.code("POST", path, packed, Content_Encoding="gzip")
+        assert refused == (400, "DIGEST_INVALID")
+        path = f"/v2/a/blobs/uploads/?digest={digests.of(packed)}"
+        status, _, _ = await world.ask("POST", path, packed, Content_Encoding="gzip")
+        assert status == 201
 
     against(tmp_path, story)
 

@@ -78,7 +78,8 @@ class Registry:
         quiet = logging.getLogger("cluster.images.registry")
         quiet.addHandler(logging.NullHandler())
         quiet.propagate = False
-        server = web.Server(self._handle, access_log=None, logger=quiet)
+        # Bytes are kept as they come: what unpacks to gigabytes is never unpacked.
+        server = web.Server(self._handle, access_log=None, logger=quiet, auto_decompress=False)
         runner = web.ServerRunner(server)
         await runner.setup()
         try:

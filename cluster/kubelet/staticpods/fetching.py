@@ -17,7 +17,9 @@ def fetcher(url: str, headers: Mapping[str, str]) -> Callable[[], Awaitable[byte
         timeout = aiohttp.ClientTimeout(total=_SECONDS)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
+                aiohttp.ClientSession(
+                    timeout=timeout, auto_decompress=False, headers={"Accept-Encoding": "identity"}
+                ) as session,
                 session.get(url, headers=dict(headers)) as answer,
             ):
                 if answer.status != 200:
