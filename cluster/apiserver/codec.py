@@ -21,6 +21,24 @@ _MARK = b'"metadata":{'
 _HEAD = re.compile(rb'\{"apiVersion":"[^"\\]*","kind":"[^"\\]*",' + _MARK)
 _VERSION = b'"resourceVersion":"'
 
+
+class _Meta(msgspec.Struct):
+    """What everybody who looks at an object takes for granted: of another type it is none."""
+
+    resourceVersion: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    finalizers: list[str] | None = None
+    ownerReferences: list[dict[str, Any]] | None = None
+
+
+class _Seen(msgspec.Struct):
+    metadata: _Meta
+
+
+_glance = msgspec.json.Decoder(_Seen).decode
+"""Reads all of a value, and keeps next to nothing of it: 3 µs for a pod."""
+
 decode = msgspec.json.Decoder().decode
 """The document of JSON text. msgspec.DecodeError."""
 
@@ -60,11 +78,14 @@ def spelled(value: bytes) -> bytes | None:
     """A stored value as this module writes it, which others than API servers may not have done
     (`etcdctl put`); None where it is no object.
     """
-    if _HEAD.match(value):
-        return value
     try:
+        seen = _glance(value)
+        if not value.isascii():
+            value.decode()
+        if _HEAD.match(value) and seen.metadata.resourceVersion is None:
+            return value
         obj = decode(value)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     match obj:
         case {"apiVersion": str(), "kind": str(), "metadata": {"name": str()}}:

@@ -118,7 +118,10 @@ class Aggregator:
         while True:
             await self._served.wait()
             self._served.clear()
-            failures = await registration.keep(self._registry)
+            try:
+                failures = await registration.keep(self._registry)
+            except errors.StatusError as error:  # one of them cannot be read
+                failures = [error]
             for failure in failures:
                 self._log.warning("an APIService could not be registered", error=failure.message)
             if failures:

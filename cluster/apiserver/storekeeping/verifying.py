@@ -64,12 +64,18 @@ class Verifier:
             return
         try:
             obj = codec.decode(record.value)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield Finding(key, self.reason(record) or f"its value is no JSON: {error}")
             return
         if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
             yield Finding(key, "its value is no object")
             return
+        spelled = codec.spelled(record.value)
+        if spelled is None:
+            yield Finding(key, "API servers cannot read its value: it is no object to them")
+        elif spelled is not record.value:
+            what = "its value is spelled otherwise than API servers write; they read it"
+            yield Finding(key, what, serious=False)
         yield from self._object(key, obj)
 
     def rest(self) -> Iterator[Finding]:
