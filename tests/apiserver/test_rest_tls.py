@@ -10,12 +10,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rest_world import MAPS, StillClock
 
 from cluster.aio import virtual
 from cluster.api import resources
 from cluster.apiserver import authn
+from cluster.apiserver.limits import Refusals
 from cluster.apiserver.registry import Registry
 from cluster.apiserver.rest import health, server
 from cluster.apiserver.rest.query import parse
@@ -25,13 +26,21 @@ BORN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 DIES = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)
 
 
-def _certificate(folder: Path, name: str, groups: tuple[str, ...] = ()) -> str:
+def _certificate(
+    folder: Path,
+    name: str,
+    groups: tuple[str, ...] = (),
+    usage: x509.ObjectIdentifier | None = None,
+    dies: datetime.datetime = DIES,
+) -> str:
     """A self-signed certificate with its key, in one file: its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     attributes += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     subject = x509.Name(attributes)
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, BORN, DIES)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, BORN, dies)
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), False)
     signed = builder.add_extension(x509.BasicConstraints(True, None), True).sign(
         key, hashes.SHA256()
     )
@@ -54,6 +63,18 @@ async def _status(url: str, certificate: str) -> int:
         context.load_cert_chain(certificate)
     async with aiohttp.ClientSession() as session, session.get(url, ssl=context) as response:
         return response.status
+
+
+async def _shaken(port: int, certificate: str) -> None:
+    """Connect once, by this certificate, until the server has said something, or closed."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(certificate)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    with contextlib.suppress(OSError):
+        writer.write(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.read(1)
+    writer.close()
 
 
 def test_a_client_certificate_tells_who_asks(
@@ -96,6 +117,50 @@ def test_a_client_certificate_tells_who_asks(
     assert [(user.name, user.groups) for user in asked] == [
         ("system:node:a", ("system:nodes", "system:authenticated"))
     ]
+
+
+def test_handshakes_that_fail_are_counted_by_reason(tmp_path: Path) -> None:
+    own, known = _certificate(tmp_path, "server"), _certificate(tmp_path, "known")
+    stranger = _certificate(tmp_path, "stranger")
+    serving = _certificate(tmp_path, "serving", usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    ended = _certificate(tmp_path, "ended", dies=BORN + datetime.timedelta(days=1))
+    both = tmp_path / "authorities.pem"
+    both.write_text("".join(Path(each).read_text() for each in (known, serving, ended)))
+    refusals = Refusals()
+
+    async def scenario() -> None:
+        store = MemoryStorage()
+        await store.open()
+        clock = StillClock()
+        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
+        await registry.open()
+        async with server.RestServer(
+            registry,
+            authn.Authenticator(),
+            clock=clock,
+            random=Random("y"),
+            ssl_context=server.tls(own, own, str(both)),
+            refusals=refusals,
+        ) as rest:
+            await _shaken(rest.port, known)
+            assert refusals.counts == {}
+            for wrong in (stranger, stranger, serving, ended):
+                await _shaken(rest.port, wrong)
+            for sent in (b"\x16\x03\x01\x00\x05hello", b"GET / HTTP/1.1\r\n\r\n"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", rest.port)
+                writer.write(sent)
+                await reader.read(1)
+                writer.close()
+        await registry.close()
+
+    asyncio.run(scenario())
+    assert refusals.counts == {
+        "client certificate of an unknown authority": 2,
+        "client certificate for another purpose": 1,
+        "expired client certificate": 1,
+        "failed handshake": 1,
+        "plain HTTP": 1,
+    }
 
 
 def test_a_certificate_that_ends_lets_nobody_on_over_a_connection_that_is_open(

@@ -129,6 +129,8 @@ class RestServer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         limits = self._limits
+        if isinstance(self._ssl, plainhttp.Context):
+            self._ssl.told = self._refusals.note
         self._http = _Server(
             self._router.answer, self._lost, loop,
             limits=limits, refusals=self._refusals, patience=self._patience,
