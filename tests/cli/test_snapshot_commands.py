@@ -82,6 +82,7 @@ def test_a_snapshot_is_restored_into_the_etcd_of_a_cluster_that_is_stopped(
         records = list(snapshots.Reader(file, "again").records())
     assert [(record.key, record.value) for record in records] == [(KEY, b"{}")]
     assert records[0].revision > 14
+    assert f"Note: {KEY} is no object that an API server can read" in saved.output
 
 
 def test_members_that_cannot_start_are_a_sentence(

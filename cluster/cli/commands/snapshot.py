@@ -24,6 +24,8 @@ _LISTEN_SECONDS: Final = 2.5
 """So long nobody may write before etcd is written to: leaders renew their leases every 2 s."""
 _PATH = click.Path(path_type=Path)
 _WHOLE: Final = "whole"
+_SEALED: Final = b"k8s:enc:"
+"""So values start that are encrypted at rest."""
 
 
 @click.group()
@@ -91,9 +93,16 @@ async def _from_store(store: "Storage", file: Path) -> tuple[snapshots.Header, i
 
 
 async def _write(file: Path, header: snapshots.Header, records: AsyncIterator[Record]) -> int:
+    from cluster.apiserver import codec
+
     with snapshots.Writer(file, header) as writer:
         async for record in records:
             writer.add(record)
+            if not record.value.startswith(_SEALED) and codec.spelled(record.value) is None:
+                said = (
+                    f"{record.key} is no object that an API server can read; it is saved as it is"
+                )
+                click.echo(f"Note: {said}", err=True)
     return writer.records
 
 
