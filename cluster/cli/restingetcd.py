@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cluster.aio import clock as clocks
-from cluster.cli import clusters, process, storageflags, supervise
-from cluster.launcher import certificates, faults, plan, state
+from cluster.cli import clusters, process, storageflags
+from cluster.launcher import faults, plan, state
 from cluster.launcher.processes import Process
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def members(folder: state.Folder) -> list[Process]:
 @asynccontextmanager
 async def opened(folder: state.Folder, seams: process.Seams) -> AsyncIterator["Storage"]:
     """The store of a cluster that is stopped. Failed, storage.Unavailable."""
+    from cluster.launcher import certificates  # late: few commands get here
+
     left = state.leftovers(folder)
     if left:
         raise Failed(
@@ -84,6 +86,8 @@ def _factory(folder: state.Folder) -> storageflags.Factory:
 
 @contextlib.contextmanager
 def _running(folder: state.Folder, wanted: Sequence[Process]) -> Iterator[_Started]:
+    from cluster.cli import supervise
+
     started: dict[str, subprocess.Popen[bytes]] = {}
     environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
     try:
