@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ASKED = {"base": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+UNLICENSED = ["quickjs"]
+"""What kubemu needs that does not say in its metadata by which licence."""
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -64,6 +66,11 @@ def test_the_bill_of_materials_is_that_of_the_locks() -> None:
     assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bill["serialNumber"])
     known = {each["bom-ref"] for each in bill["components"]}
     assert len(known) == len(bill["components"])
+    for each in bill["components"]:
+        assert each["externalReferences"][0]["hashes"], each["name"]
+    licensed = [each for each in bill["components"] if "licenses" in each]
+    base = [each for each in bill["components"] if each["scope"] == "required"]
+    assert [each["name"] for each in base if each not in licensed] == UNLICENSED
     own = bill["metadata"]["component"]["bom-ref"]
     for each in bill["dependencies"]:
         assert each["ref"] in known | {own}
