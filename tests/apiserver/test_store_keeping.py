@@ -177,3 +177,18 @@ def test_a_running_server_saves_verifies_and_compacts_for_administrators_alone()
                 await stub.Compact(pb.CompactRequest(revision=1_000_000), metadata=admin)
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_what_is_encrypted_is_told_of_where_nobody_has_keys() -> None:
+    sealed = [
+        one._replace(value=b"k8s:enc:secretbox:v1:key1:\x00\xff")
+        if one.key in (POD, "/registry/namespaces/default") else one for one in RECORDS
+    ]  # fmt: skip
+    for keyless in (True, False):
+        verifier = Verifier(resources.built_in(), NEWEST, rw.EPOCH, sealed=keyless)
+        found = [finding for record in sealed for finding in verifier.take(record)]
+        found += verifier.rest()
+        assert (POD, "it is encrypted (secretbox), and was not looked into", False) in found or (
+            not keyless
+        )
+        assert any(each.serious for each in found) is not keyless

@@ -60,7 +60,7 @@ async def _verify_store(store: "Storage") -> tuple[int, int, int]:
 
     revision = await store.newest()
     table = await _table(store)
-    verifier = Verifier(table, revision, SystemClock().now())
+    verifier = Verifier(table, revision, SystemClock().now(), sealed=True)
     serious = 0
     async for page in paging.pages(store, codec.PREFIX, revision):
         for record in page:
