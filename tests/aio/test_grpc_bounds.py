@@ -1,12 +1,12 @@
 """What one connection of gRPC may hold at a time."""
 
 import asyncio
-from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
+from cluster.aio import tasks
 from cluster.aio.grpcserver import GrpcServer
 
 
@@ -34,18 +34,21 @@ def test_a_connection_has_so_many_streams_and_others_have_their_own() -> None:
             grpc.aio.insecure_channel(address, own) as other,
         ):
             calls = [one.unary_stream("/t.T/X")(b"") for _ in range(3)]
-            reads = {asyncio.ensure_future(call.read()): call for call in calls}
-            begun: list[asyncio.Future[bytes]] = []
-            async with asyncio.timeout(30):
-                while len(begun) < 2:
-                    await asyncio.wait(set(reads).difference(begun), return_when=FIRST_COMPLETED)
-                    begun = [read for read in reads if read.done()]
+            begun: asyncio.Queue[int] = asyncio.Queue(3)
+
+            async def read(number: int) -> None:
+                assert await calls[number].read() == b"begun"
+                begun.put_nowait(number)
+
+            async with asyncio.timeout(30), tasks.Group("streams") as group:
+                for number in range(3):
+                    group.spawn(read(number), f"stream {number}")
+                first, second = await begun.get(), await begun.get()
                 more = other.unary_stream("/t.T/X")(b"")
                 assert await more.read() == b"begun"
-                (third,) = set(reads).difference(begun)
-                assert not third.done()
-                reads[begun[0]].cancel()
-                assert await third == b"begun"
+                assert begun.empty()
+                calls[first].cancel()
+                assert {first, second, await begun.get()} == {0, 1, 2}
             for call in (*calls, more):
                 call.cancel()
 
