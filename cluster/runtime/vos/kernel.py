@@ -2,7 +2,8 @@
 
 The kernel owns the tasks of its processes (no group: a container has no block, and one process's
 failure is not the others'): each is named, its failure is logged and becomes an exit code, and
-`kill_all` ends them. A process that computes without end gives way every few steps.
+`kill_all` ends them. A process that computes without end gives way every few steps. What a process
+is and what its kernel does with it share so much that they stay in one file, though it is long.
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 A pipeline's commands, what runs in the background and what an interactive shell runs are processes
 of the kernel; the rest runs in the shell's own. Between two commands the shell looks after signals
 that it has traps for, and gives way to others.
+
+It is long because it has a method for each kind of command, all on the state of one shell.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Reads words, operators and redirections of a script: quoting, `$`, here-documents."""
+"""Reads words, operators and redirections of a script: quoting, `$`, here-documents.
+
+It is long because these stand in each other to any depth, and one reader knows where it is.
+"""
 
 import re
 from collections.abc import Callable
