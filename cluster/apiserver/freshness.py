@@ -46,7 +46,7 @@ class Freshness:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 newest = await self._ask()
         except storage.Unavailable as error:
-            raise errors.ServiceUnavailable(f"the store is not available: {error}") from None
+            raise unavailable(error) from None
         except TimeoutError:
             raise errors.ServiceUnavailable("the store is not available: no answer") from None
         if not await self._cache.reached(newest, SECONDS):
@@ -74,6 +74,14 @@ class Freshness:
                 self._newest = await self._store.newest()
                 self._done = number
             return self._newest
+
+
+def unavailable(error: storage.Unavailable | errors.StatusError) -> errors.ServiceUnavailable:
+    """What clients are told where the store does not take what they ask for."""
+    if isinstance(error, errors.ServiceUnavailable):
+        return error
+    told = error.told if isinstance(error, storage.Unavailable) else error.message
+    return errors.ServiceUnavailable(f"the store is not available: {told}")
 
 
 def behind(wanted: int, current: int) -> errors.Timeout:

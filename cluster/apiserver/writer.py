@@ -20,7 +20,7 @@ from cluster.apiserver import codec, fencing, outside, planner, tenure
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz.modes import Built
-from cluster.apiserver.freshness import Freshness
+from cluster.apiserver.freshness import Freshness, unavailable
 from cluster.apiserver.ledger import Fact, Ledger
 from cluster.apiserver.plan import Call, Plan
 from cluster.apiserver.planner import Job, Outside
@@ -260,9 +260,9 @@ class Writer:
             made = await self._store.write(changes)
             await self._catch_up(attempts, made)
         except (storage.Unavailable, errors.StatusError) as error:
-            unavailable = errors.ServiceUnavailable(f"the store is not available: {error}")
+            refusal = unavailable(error)
             for attempt in attempts:
-                results[attempt.index] = unavailable
+                results[attempt.index] = refusal
             return []
         finally:
             for attempt in attempts:

@@ -125,7 +125,20 @@ class TooEarly(Exception):
 
 
 class Unavailable(Exception):
-    """The store cannot take the request now: closed, disk full, or no quorum."""
+    """The store cannot take the request now: closed, disk full, or no quorum.
+
+    `told` is what a client may read of it, after "the store is not available: "; the sentence is
+    for who runs the server, and may name its files.
+    """
+
+    def __init__(self, sentence: str = "", told: str = "") -> None:
+        super().__init__(sentence)
+        self.told = told or sentence
+
+
+def closed() -> Unavailable:
+    """What becomes of requests to a store that is not open."""
+    return Unavailable("the store is closed", "it is closed")
 
 
 Outcome = Record | Deleted | Mismatch | Unavailable

@@ -27,6 +27,7 @@ from cluster.storage.interface import (
     Record,
     Sink,
     Unavailable,
+    closed,
 )
 from cluster.storage.mvcc import Mvcc
 from cluster.storage.sinks import Sinks
@@ -85,7 +86,7 @@ class SqliteStorage:
         except (sqlite3.Error, OSError) as error:
             self._thread.shutdown(wait=False)
             self._thread = None
-            raise Unavailable(_sentence(self._path, error)) from error
+            raise _unavailable(self._path, error) from error
 
     async def close(self) -> None:
         """Finish the commits under way, then close the file."""
@@ -109,7 +110,7 @@ class SqliteStorage:
     async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """See `Storage.write`. Unavailable where the disk refused: nothing was made then."""
         if self._database is None:
-            raise Unavailable("the store is closed")
+            raise closed()
         results: list[Outcome] = []
         made = False
         for change in changes:
@@ -150,7 +151,7 @@ class SqliteStorage:
         try:
             await self._run(work)
         except sqlite3.Error as error:
-            raise Unavailable(_sentence(self._path, error)) from error
+            raise _unavailable(self._path, error) from error
         self._failed = False
 
     async def compact(self, revision: int) -> None:
@@ -168,7 +169,7 @@ class SqliteStorage:
                 await self._forget_some(database)
             await self._run(functools.partial(_forget_times, database, self._core.compacted))
         except sqlite3.Error as error:
-            raise Unavailable(_sentence(self._path, error)) from error
+            raise _unavailable(self._path, error) from error
 
     async def turn(self, revision: int) -> bool:
         """It always is: nobody else has the file."""
@@ -181,7 +182,7 @@ class SqliteStorage:
         try:
             await self._run(functools.partial(_vacuum, database))
         except sqlite3.Error as error:
-            raise Unavailable(_sentence(self._path, error)) from error
+            raise _unavailable(self._path, error) from error
         return before, await self._run(functools.partial(_size, database))
 
     async def kept(self) -> Kept:
@@ -270,11 +271,11 @@ class SqliteStorage:
         self._pending.clear()
         waiting += self._waiting
         self._waiting = []
-        _answer(waiting, Unavailable(_sentence(self._path, failure)))
+        _answer(waiting, _unavailable(self._path, failure))
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
-            raise Unavailable("the store is closed")
+            raise closed()
         return self._database
 
     def _run(self, work: Callable[[], T]) -> "asyncio.Future[T]":
@@ -387,10 +388,14 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _sentence(path: Path, error: BaseException | None) -> str:
+def _unavailable(path: Path, error: BaseException | None) -> Unavailable:
+    """What the disk's refusal is to who runs the server, and to clients."""
     text = str(error)
     if "locked" in text:
-        return f"the store {path} is in use by another process: stop it first"
+        why = f"the store {path} is in use by another process: stop it first"
+        return Unavailable(why, "it is in use by another process")
     if "not a database" in text or "malformed" in text:
-        return f"the store {path} is damaged ({text}): move it away to start with an empty one"
-    return f"the store {path} cannot be used: {text}"
+        why = f"the store {path} is damaged ({text}): move it away to start with an empty one"
+        return Unavailable(why, f"it is damaged ({text})")
+    told = error.strerror if isinstance(error, OSError) else text
+    return Unavailable(f"the store {path} cannot be used: {text}", told or text)

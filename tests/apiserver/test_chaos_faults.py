@@ -272,7 +272,7 @@ def test_a_full_disk_refuses_writes_and_keeps_what_it_acknowledged(tmp_path) -> 
                     except errors.StatusError as error:
                         refused = error.message
                         break
-                assert "full" in refused
+                assert refused == "the store is not available: database or disk is full"
                 await stub.ClearFaults(pb.ClearFaultsRequest(ids=["d"]), metadata=bearer("admin"))
                 await client.create("configmaps", pod("after"))
                 names = {

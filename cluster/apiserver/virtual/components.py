@@ -57,7 +57,7 @@ class ComponentStatuses:
         except TimeoutError:
             return "", f"the store did not answer within {_SECONDS:g} s"
         except storage.Unavailable as error:
-            return "", str(error) or "the store is not available"
+            return "", error.told or "the store is not available"
         return "ok", ""
 
     def _follows(self, name: str) -> tuple[str, str]:

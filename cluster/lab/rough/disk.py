@@ -104,4 +104,4 @@ class DiskStorage(MemoryStorage):
 
 
 def _gone() -> Unavailable:
-    return Unavailable("the store was cut off")
+    return Unavailable("the store was cut off", "it was cut off")

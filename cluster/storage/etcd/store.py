@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Final
 
 import structlog
 
@@ -28,10 +27,10 @@ from cluster.storage.interface import (
     Sink,
     TooEarly,
     Unavailable,
+    closed,
 )
 
 _log = structlog.get_logger(component="storage")
-_CLOSED: Final = "the store is closed"
 
 
 class EtcdStorage:
@@ -100,7 +99,7 @@ class EtcdStorage:
     async def write(self, changes: Sequence[Change]) -> list[Outcome]:
         """See `Storage.write`."""
         if self._parts is None:
-            raise Unavailable(_CLOSED)
+            raise closed()
         return await self._parts[2].write(changes)
 
     async def get(self, key: str, revision: int = 0) -> Record | None:
@@ -118,7 +117,7 @@ class EtcdStorage:
     def subscribe(self, after: int, sink: Sink) -> Callable[[], None]:
         """See `Storage.subscribe`, and `Hearing.subscribe` for history from before the opening."""
         if self._parts is None:
-            raise Unavailable(_CLOSED)
+            raise closed()
         return self._parts[1].subscribe(after, sink)
 
     async def check(self) -> None:
@@ -185,7 +184,7 @@ class EtcdStorage:
 
     def _open(self) -> tuple[Members, Hearing, Writing]:
         if self._parts is None:
-            raise Unavailable(_CLOSED)
+            raise closed()
         return self._parts
 
 
