@@ -1,4 +1,4 @@
-"""PEM files that may be exchanged while their server runs: looked at when a connection begins.
+"""PEM files that may be exchanged while who shows them runs: looked at when a connection begins.
 
 Nothing looks at them while nobody connects. What is there now is compared with what was there by
 the files' metadata; a certificate and a key that do not fit each other (one was written, the other
@@ -19,11 +19,11 @@ _GONE: Final = (0, 0, 0)
 
 
 class CertificateFiles:
-    """A server's certificate, its key, and the CA of its clients ("": none)."""
+    """The certificate and key of a server or a client, and the CA of the other side, if any."""
 
-    def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
-        self._paths = tuple(path for path in (certificate, key, client_ca) if path is not None)
-        self._client_ca = client_ca
+    def __init__(self, certificate: Path, key: Path, authority: Path | None = None) -> None:
+        self._paths = tuple(path for path in (certificate, key, authority) if path is not None)
+        self._authority = authority
         self._seen = self._signature()
 
     def changed(self) -> bool:
@@ -42,29 +42,46 @@ class CertificateFiles:
 
     def context(self) -> ssl.SSLContext:
         """A context of what is there now. OSError, where it is no pair."""
-        certificate, key = self._paths[:2]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key, password=_no_password)
-        if self._client_ca is not None:
-            context.load_verify_locations(self._client_ca)
+        self.show(context)
+        if self._authority is not None:
+            context.load_verify_locations(self._authority)
             context.verify_mode = ssl.CERT_OPTIONAL
         return context
+
+    def show(self, context: ssl.SSLContext) -> None:
+        """Let connections of a context show what is there now. OSError, where it is no pair."""
+        certificate, key = self._paths[:2]
+        context.load_cert_chain(certificate, key, password=_no_password)
 
     def server(self, *, require_client: bool) -> ServerTls:
         """What gRPC is told, now and whenever it changes. OSError."""
 
-        def read() -> ServerTls:
-            certificate, key = (path.read_bytes() for path in self._paths[:2])
-            authority = self._client_ca.read_bytes() if self._client_ca is not None else b""
-            return ServerTls(certificate, key, authority, require_client, renewed)
+        def made(content: tuple[bytes, bytes, bytes]) -> ServerTls:
+            return ServerTls(*content, require_client, renewed)
 
         def renewed() -> ServerTls | None:
-            try:
-                return read() if self.changed() else None
-            except OSError:
-                return None
+            found = self.renewed()
+            return made(found) if found is not None else None
 
-        return read()
+        return made(self._read())
+
+    def renewed(self) -> tuple[bytes, bytes, bytes] | None:
+        """Certificate, key and CA (b"": none), in PEM, where there is something new."""
+        if not self.changed():
+            return None
+        try:
+            return self._read()
+        except OSError:
+            return None
+
+    def _read(self) -> tuple[bytes, bytes, bytes]:
+        certificate, key = (path.read_bytes() for path in self._paths[:2])
+        return (
+            certificate,
+            key,
+            self._authority.read_bytes() if self._authority is not None else b"",
+        )
 
     def choose(self, make: Callable[[], ssl.SSLContext]) -> Callable[..., None]:
         """A `sni_callback`: who connects meets the newest context, which `make` gives."""

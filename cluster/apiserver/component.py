@@ -194,7 +194,9 @@ class ApiServer:
         config = self._config
         protected = Protected(config, self.registry, self._clock, self._random)
         stack.enter_context(protected)
-        kubelets = GrpcConnector(config.kubelet_tls, config.kubelet_addresses)
+        kubelets = GrpcConnector(
+            config.kubelet_tls, config.kubelet_addresses, renewed=config.kubelet_tls_renewed
+        )
         await stack.enter_async_context(kubelets)
         collector = Collector(self.registry.cache, kubelets)
         self.registry.computed |= metrics.sources(self.registry.cache, collector, self._clock)

@@ -2,7 +2,7 @@
 
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cluster.aio.grpcserver import ServerTls
@@ -56,9 +56,12 @@ class Config:
     client_ca: str = ""
     """PEM of who signs the certificates of clients: told to extension servers."""
     proxy_client: tuple[str, str] | None = None
-    """Files of the certificate and key that extension servers and webhooks are shown."""
+    """Files of the certificate and key that extension servers and webhooks are shown, as they are
+    whenever one is connected to."""
     kubelet_tls: ChannelTls | None = None
     """With what kubelets are asked for logs, exec and so on; without it, in plain text."""
+    kubelet_tls_renewed: Callable[[], ChannelTls | None] | None = None
+    """Asked whenever a kubelet is: with what from now on, None for what was good last."""
     kubelet_addresses: tuple[str, ...] = location.PREFERRED
     """Which addresses of nodes their kubelets are reached at, best first."""
     admission: defaults.Selection = field(default_factory=defaults.Selection)

@@ -51,5 +51,15 @@ def from_flags(values: dict[str, Any]) -> dict[str, Any]:
         return fields
     from cluster.client.channel import ChannelTls
 
-    shown, private = (path.read_bytes() if path else b"" for path in (certificate, key))
-    return fields | {"kubelet_tls": ChannelTls(authority.read_bytes(), shown, private)}
+    if certificate is None or key is None:
+        return fields | {"kubelet_tls": ChannelTls(authority.read_bytes())}
+    from cluster.aio.certificatefiles import CertificateFiles
+
+    files = CertificateFiles(certificate, key, authority)
+
+    def renewed() -> ChannelTls | None:
+        found = files.renewed()
+        return ChannelTls(found[2], found[0], found[1]) if found is not None else None
+
+    shown = ChannelTls(authority.read_bytes(), certificate.read_bytes(), key.read_bytes())
+    return fields | {"kubelet_tls": shown, "kubelet_tls_renewed": renewed}

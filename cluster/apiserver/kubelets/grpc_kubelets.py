@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -38,21 +38,28 @@ class _Link:
 
 
 class GrpcConnector:
-    """Connects with mutual TLS, or without where `tls` is None. Use it inside `async with`."""
+    """Connects with mutual TLS, or without where `tls` is None. Use it inside `async with`.
+
+    `renewed` is asked whenever a kubelet is wanted: by what it is reached from now on, None for
+    what was good last. What is under way stays on the connection that it has.
+    """
 
     def __init__(
         self,
         tls: channels.ChannelTls | None = None,
         preferred: Sequence[str] = location.PREFERRED,
         *,
+        renewed: Callable[[], channels.ChannelTls | None] | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._tls = tls
+        self._renewed = renewed
         self._preferred = preferred
         self._connect_seconds = connect_seconds
         self._idle_seconds = idle_seconds
         self._links: dict[str, _Link] = {}
+        self._retired: dict[_Link, None] = {}
         self._group = tasks.Group("kubelets")
         self._log = structlog.get_logger().bind(component="apiserver")
 
@@ -64,12 +71,16 @@ class GrpcConnector:
         """Close every channel."""
         for link in list(self._links.values()):
             self._close(link)
+        while self._retired:
+            link, _ = self._retired.popitem()
+            self._group.spawn(self._end(link), f"close/{link.address}")
         await self._group.__aexit__(None, None, None)
 
     @asynccontextmanager
     async def kubelet(self, node: objects.Object) -> AsyncIterator[Kubelet]:
         """See `protocol.Connector`. Unreachable within CONNECT_SECONDS, errors.InternalError."""
         address = location.address(node, self._preferred)
+        self._renew()
         link = self._links.get(address)
         if link is None:
             link = self._links[address] = _Link(address, channels.connect([address], self._tls))
@@ -99,6 +110,18 @@ class GrpcConnector:
                 why += " (it takes connections, and no handshake of TLS and gRPC comes of them)"
             raise Unreachable(why) from None
 
+    def _renew(self) -> None:
+        """Show another certificate from now on, where there is one."""
+        fresh = self._renewed() if self._renewed is not None else None
+        if fresh is None:
+            return
+        self._tls = fresh
+        for link in list(self._links.values()):
+            if not link.users:
+                self._close(link)
+            else:
+                self._retired[self._links.pop(link.address)] = None
+
     def _use(self, link: _Link) -> None:
         link.users += 1
         if link.closing is not None:
@@ -107,7 +130,13 @@ class GrpcConnector:
 
     def _leave(self, link: _Link) -> None:
         link.users -= 1
-        if link.users or self._links.get(link.address) is not link:
+        if link.users:
+            return
+        if link in self._retired:
+            del self._retired[link]
+            self._group.spawn(self._end(link), f"close/{link.address}")
+            return
+        if self._links.get(link.address) is not link:
             return
         loop = asyncio.get_running_loop()
         link.closing = loop.call_later(self._idle_seconds, self._close, link)

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ import yarl
 from aiohttp.client_proto import ResponseHandler
 
 from cluster.aio import tasks
+from cluster.aio.certificatefiles import CertificateFiles
 from cluster.api import errors
 from cluster.apiserver.kubelets.protocol import Connector
 from cluster.apiserver.kubelets.protocol import Unreachable as NoKubelet
@@ -34,7 +36,8 @@ _PIECE = 1 << 16
 class HttpCaller:
     """Carries requests of an API server. Use it inside `async with`: it owns its connections.
 
-    `client` are the files of the certificate and the key that servers are shown who ask.
+    `client` are the files of the certificate and the key that servers are shown who ask; what is
+    in them now is shown to who is connected to from now on.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class HttpCaller:
         random: Random,
         client: tuple[str, str] | None = None,
     ) -> None:
-        self._client = client
+        self._client = CertificateFiles(Path(client[0]), Path(client[1])) if client else None
         self._cache = cache
         self._connector = connector
         self._random = random
@@ -123,13 +126,16 @@ class HttpCaller:
 
     def _context(self, request: Outgoing) -> ssl.SSLContext:
         about = (request.ca, request.verify)
+        if self._client is not None and self._client.changed():
+            self._contexts.clear()
         found = self._contexts.get(about)
         if found is None:
             if len(self._contexts) >= _CONTEXTS:
                 self._contexts.clear()
-            found = self._contexts[about] = _new_context(request)
+            found = _new_context(request)
             if self._client is not None:
-                found.load_cert_chain(*self._client)
+                self._client.show(found)
+            self._contexts[about] = found
         return found
 
     async def _tunnelled(self, place: services.Pod) -> socket.socket:
