@@ -12,6 +12,8 @@ import click
 from cluster.cli import flags
 
 if TYPE_CHECKING:
+    import asyncio
+
     from cluster.client.channel import ChannelTls
     from cluster.client.client import Client
     from cluster.client.transport import Transport
@@ -38,6 +40,8 @@ class Connection:
     """Reads them anew. OSError, ValueError, faults.Fault."""
     poll: float = 10.0
     """Seconds between two looks at them."""
+    wake: "asyncio.Event | None" = None
+    """Set by who has written one of them: they are looked at at once."""
 
     @asynccontextmanager
     async def client(self, manager: str) -> AsyncIterator["Client"]:
@@ -67,7 +71,7 @@ class Connection:
         followed = Followed(self.files, self.read, self.tls)
         made = RenewingChannel(lambda: channel.connect(self.servers, followed.present))
         async with made as connected, tasks.Group("certificates") as group:
-            group.spawn(followed.run(made.renew, self.poll), "files")
+            group.spawn(followed.run(made.renew, self.poll, self.wake), "files")
             try:
                 yield connected
             finally:

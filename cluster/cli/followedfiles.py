@@ -5,6 +5,7 @@ cannot be read (one of two files is on its way) changes nothing, and is tried ag
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +32,17 @@ class Followed:
         self._seen = self._signature()
         self.present = present
 
-    async def run(self, changed: Callable[[], None], seconds: float) -> None:
-        """Call `changed` after each change, until cancelled."""
+    async def run(
+        self, changed: Callable[[], None], seconds: float, wake: asyncio.Event | None = None
+    ) -> None:
+        """Call `changed` after each change, until cancelled. They are looked at when `wake` is set,
+        too, by who has just written one.
+        """
+        written = wake or asyncio.Event()
         while True:
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(written.wait(), seconds)
+            written.clear()
             if self.look():
                 changed()
 

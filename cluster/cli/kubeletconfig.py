@@ -115,7 +115,11 @@ def fields(values: dict[str, Any], context: click.Context) -> dict[str, Any]:
     for line in found.warnings:
         structlog.get_logger().warning(line)
     for name, value in found.command.items():
-        if context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            continue
+        if isinstance(value, bool):
+            values[name] = value
+        else:
             values[name] = Path(value) if name == "resolv_conf" and value else value or None
     return found.fields
 

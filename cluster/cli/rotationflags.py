@@ -1,10 +1,12 @@
 """The kubelet's flags of its own certificates, as Kubernetes has them."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
 
 from cluster.cli import flags
 from cluster.cli.flags import BOOLEAN
@@ -35,7 +37,6 @@ _OPTIONS = (
 
 options = flags.together(_OPTIONS)
 """A decorator: the flags."""
-_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Rotating:
     folder: Path
     client: bool
     server: bool
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is a new one."""
 
     def connection(self, connected: "Connection") -> "Connection":
         """The connection, by the certificate that was renewed, where there is one."""
@@ -64,26 +67,27 @@ class Rotating:
             tls=_renewed(path, connected.tls),
             files=(*connected.files, path),
             read=newest,
-            poll=_POLL_SECONDS,
+            wake=self.written,
         )
 
     def serving(
         self, certificate: Path | None, key: Path | None
     ) -> tuple[Path | None, Path | None]:
-        """The files of the serving certificate; those given are where it begins. UsageError."""
-        if not self.server:
+        """The files of the serving certificate. It begins with those given; without them, as in
+        Kubernetes, there is none until a request was approved: nobody believes what is shown.
+        """
+        if not self.server or (certificate is None) != (key is None):
             return certificate, key
-        if certificate is None or key is None:
-            raise click.UsageError(
-                "--rotate-server-certificates needs --tls-cert-file, to begin with."
-            )
         from cluster.kubelet import rotation
 
         path = rotation.current(self.folder, rotation.SERVER)
         if not path.exists():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(0o600)
-            path.write_bytes(certificate.read_bytes() + key.read_bytes())
+            if certificate is None or key is None:
+                path.write_bytes(rotation.ended())
+            else:
+                path.write_bytes(certificate.read_bytes() + key.read_bytes())
         return path, path
 
     def components(
@@ -96,15 +100,20 @@ class Rotating:
 
         node = config.node_name
         purposes = []
-        if self.client:
+        if self.client and first:
             purposes.append(rotation.Purpose(rotation.CLIENT, node))
+        elif self.client:
+            structlog.get_logger().warning("it has no client certificate that could be renewed")
         if self.server:
-            hosts = (node, *config.addresses)
+            hosts = (node, *config.addresses, *filter(None, (config.kubelet_address,)))
             purposes.append(rotation.Purpose(rotation.SERVER, node, hosts))
         return [
-            rotation.Rotation(purpose, self.folder, client, seams.clock, seams.random, first=first)
+            rotation.Rotation(
+                purpose, self.folder, client, seams.clock, seams.random,
+                first=first, kept=self.written.set,
+            )
             for purpose in purposes
-        ]
+        ]  # fmt: skip
 
 
 def from_flags(values: dict[str, Any], root: str, *, hollow: bool) -> Rotating:
@@ -112,10 +121,19 @@ def from_flags(values: dict[str, Any], root: str, *, hollow: bool) -> Rotating:
     folder = values.pop("cert_dir") or f"{root}/pki"
     client, server = values.pop("rotate_certificates"), values.pop("rotate_server_certificates")
     if hollow and (client or server):
-        raise click.UsageError(
-            "Hollow nodes have one certificate for all: --rotate-certificates is for one node."
-        )
+        why = "Hollow nodes have one certificate for all: --rotate-certificates is for one node."
+        if _given():
+            raise click.UsageError(why)
+        structlog.get_logger().warning(why)  # kubeadm's files ask for it
+        client = server = False
     return Rotating(Path(folder), client, server)
+
+
+def _given() -> bool:
+    """Whether it was the command that asked for it, and not its configuration file."""
+    source, context = click.core.ParameterSource, click.get_current_context()
+    asked = [context.get_parameter_source(f"rotate_{kind}certificates") for kind in ("", "server_")]
+    return any(each not in (None, source.DEFAULT) for each in asked)
 
 
 def _renewed(path: Path, tls: "ChannelTls | None") -> "ChannelTls | None":

@@ -11,7 +11,7 @@ import datetime
 import ipaddress
 import os
 import random as randoms
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,7 @@ from cluster.client.client import Client
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 REQUESTS: Final = "certificatesigningrequests.certificates.k8s.io"
 WAIT_SECONDS: Final = 900.0
@@ -94,9 +95,13 @@ class Rotation:
         random: randoms.Random,
         *,
         first: bytes = b"",
+        kept: Callable[[], None] | None = None,
     ) -> None:
-        """`first` is the certificate (PEM) that it has until one is kept in `folder`."""
+        """`first` is the certificate (PEM) that it has until one is kept in `folder`; `kept` is
+        called when there is a new one.
+        """
         self._first = first
+        self._kept = kept or (lambda: None)
         self._purpose = purpose
         self._folder = folder
         self._client = client
@@ -131,6 +136,7 @@ class Rotation:
         async with asyncio.timeout(WAIT_SECONDS):
             certificate = await self._issued(objects.name(made))
         self._keep(certificate + key)
+        self._kept()
         self._log.info("the certificate was renewed", request=objects.name(made))
 
     def _deadline(self) -> float:
@@ -205,12 +211,36 @@ def _request(purpose: Purpose) -> tuple[bytes, bytes]:
         names = x509.SubjectAlternativeName(_names(purpose.hosts))
         builder = builder.add_extension(names, critical=False)
     request = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
+    return _private(key), request
+
+
+def ended() -> bytes:
+    """A certificate and its key, in PEM, that nobody believes: of no authority, and long over. It
+    is shown until there is one.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    nobody, day = x509.Name([]), datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(nobody, nobody, key.public_key(), x509.random_serial_number())
+        .not_valid_before(day)
+        .not_valid_after(day + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM) + _private(key)
+
+
+def _private(key: "ec.EllipticCurvePrivateKey") -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
-    return private, request
 
 
 def _names(hosts: Sequence[str]) -> "list[x509.GeneralName]":

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cluster.cli import flagcheck, kubeletconfig
+from cluster.cli import flagcheck, kubeletconfig, rotationflags
 
 HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 
@@ -15,6 +15,7 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 @click.command()
 @kubeletconfig.OPTIONS
 @click.option("--address", default="0.0.0.0")
+@rotationflags.options
 @click.option("--eviction-hard", type=kubeletconfig.THRESHOLDS, default=None)
 @click.pass_context
 def command(context: click.Context, **values: Any) -> None:
@@ -39,6 +40,29 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     assert "('address', '10.0.0.1')" in text
     code, text = run("--config", str(path), "--address", "127.0.0.1")
     assert "('address', '127.0.0.1')" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "client", "server"),
+    [
+        ("", (), False, False),
+        ("rotateCertificates: true\n", (), True, False),
+        ("serverTLSBootstrap: true\n", (), False, True),
+        ("rotateCertificates: false\n", ("--rotate-certificates",), True, False),
+        ("rotateCertificates: true\n", ("--rotate-certificates=false",), False, False),
+        ("serverTLSBootstrap: true\n", ("--rotate-server-certificates=false",), False, False),
+        ("serverTLSBootstrap: false\n", ("--rotate-server-certificates",), False, True),
+    ],
+)
+def test_rotation_is_the_file_s_or_the_flag_s(
+    tmp_path: Path, text: str, arguments: tuple[str, ...], client: bool, server: bool
+) -> None:
+    path = tmp_path / "kubelet.yaml"
+    path.write_text(HEAD + text)
+    code, output = run("--config", str(path), *arguments)
+    assert (code, "no effect" in output) == (0, False)
+    assert f"('rotate_certificates', {client})" in output
+    assert f"('rotate_server_certificates', {server})" in output
 
 
 def test_thresholds_are_read_as_statements() -> None:

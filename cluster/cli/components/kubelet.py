@@ -219,10 +219,9 @@ def _tls(values: dict[str, Any], rotating: rotationflags.Rotating) -> "ServerTls
     files = [
         values.pop(name) for name in ("tls_cert_file", "tls_private_key_file", "client_ca_file")
     ]
-    if files[0] is not None and files[2] is None:
-        raise click.UsageError(
-            "--tls-cert-file needs --client-ca-file: a kubelet serves no stranger."
-        )
+    if files[2] is None and (files[0] is not None or rotating.server):
+        flag = "--tls-cert-file" if files[0] is not None else "--rotate-server-certificates"
+        raise click.UsageError(f"{flag} needs --client-ca-file: a kubelet serves no stranger.")
     certificate, key = rotating.serving(files[0], files[1])
     return servertls.from_flags(certificate, key, files[2], require_client=True)
 

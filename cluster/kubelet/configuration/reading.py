@@ -24,7 +24,7 @@ class Read:
     """What files say: fields of a `Config`, values of flags of the command, and what to warn of."""
 
     fields: dict[str, Any] = field(default_factory=dict)
-    command: dict[str, str] = field(default_factory=dict)
+    command: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -64,7 +64,8 @@ def _document(name: str, text: str) -> dict[str, Any]:
         )
     for key in found:
         if key not in ("apiVersion", "kind") and not _known(key):
-            near = difflib.get_close_matches(key, [*table.SETTINGS, *table.WITHOUT_EFFECT], 1)
+            known = [*table.SETTINGS, *table.COMMAND, *table.WITHOUT_EFFECT]
+            near = difflib.get_close_matches(key, known, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise Unusable(f'{name}: strict decoding error: unknown field "{key}"{hint}')
     return found
@@ -90,7 +91,8 @@ def _take(found: Read, name: str, value: Any) -> None:
     if setting is not None:
         found.fields[setting.field] = setting.read(value)
     elif name in table.COMMAND:
-        found.command[table.COMMAND[name]] = table.text(value)
+        argument = table.COMMAND[name]
+        found.command[argument.field] = argument.read(value)
 
 
 def _finish(found: Read, merged: dict[str, Any]) -> None:

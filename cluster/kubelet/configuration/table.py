@@ -17,7 +17,7 @@ class Wrong(ValueError):
 
 
 class Setting(NamedTuple):
-    """A field of `config.Config`, and how it is read."""
+    """A field of `config.Config` (or an argument of the command), and how it is read."""
 
     field: str
     read: Reader
@@ -147,11 +147,14 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 }
 """By field: those that are settings of a kubelet here."""
 
-COMMAND: Final[Mapping[str, str]] = {
-    "address": "address", "resolvConf": "resolv_conf",
-    "containerRuntimeEndpoint": "container_runtime_endpoint",
-}  # fmt: skip
-"""Fields that stand for a flag of the command."""
+COMMAND: Final[Mapping[str, Setting]] = {
+    "address": Setting("address", text),
+    "resolvConf": Setting("resolv_conf", text),
+    "containerRuntimeEndpoint": Setting("container_runtime_endpoint", text),
+    "rotateCertificates": Setting("rotate_certificates", flag),
+    "serverTLSBootstrap": Setting("rotate_server_certificates", flag),
+}
+"""Fields that stand for a flag of the command, by the name of its argument."""
 
 WITHOUT_EFFECT: Final = frozenset(
     [
@@ -164,8 +167,6 @@ WITHOUT_EFFECT: Final = frozenset(
         "tlsCipherSuites",
         "tlsMinVersion",
         "tlsCurvePreferences",
-        "rotateCertificates",
-        "serverTLSBootstrap",
         "authentication",
         "authorization",
         "eventRecordQPS",
