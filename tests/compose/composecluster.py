@@ -4,7 +4,10 @@ import functools
 import json
 import os
 import socket
+import ssl
 import subprocess
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +19,36 @@ DEADLINE: Final = 120.0
 _BUILD: Final = 900.0
 
 
+NODES: Final = ["node-1", "node-2", "node-3"]
+
+
 until = functools.partial(realcluster.until, deadline=DEADLINE, pause=0.2)
 """Look again until it is so, as containers take longer than processes."""
 
 
+class Failed(AssertionError):
+    """A command ended with a fault; what it said."""
+
+
+def answered(ask: Callable[[], Any]) -> Any:
+    """What is answered; None where the command fails, as it may while something is away."""
+    try:
+        return ask()
+    except Failed:
+        return None
+
+
+def page(url: str, context: ssl.SSLContext | None = None) -> bytes:
+    """What is at a URL."""
+    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+        return bytes(answer.read())
+
+
 class ComposeCluster:
-    """One project of Compose, on free ports and a network of its own."""
+    """One project of Compose, on free ports and a network of its own.
+
+    `command` is Compose's, with the options that go before each of its commands.
+    """
 
     def __init__(
         self, command: tuple[str, ...], folder: Path, number: int, settings: dict[str, str]
@@ -30,8 +57,8 @@ class ComposeCluster:
         self.project = f"kubemu-test-{os.getpid()}-{number}"
         self.network = f"172.29.{100 + number}"
         self.ports = {
-            name: str(_free_port())
-            for name in ("KUBEMU_API_PORT", "KUBEMU_GRPC_PORT", "KUBEMU_REGISTRY_PORT")
+            f"KUBEMU_{name}_PORT": str(_free_port())
+            for name in ("API", "GRPC", "REGISTRY", "PROMETHEUS", "GRAFANA")
         }
         self.kubeconfig = folder / "kubeconfig"
         kept = {
@@ -48,7 +75,7 @@ class ComposeCluster:
     def up(self) -> None:
         """Start it; its kubeconfig is there then."""
         # A build for one test is one for all: what has not changed takes a second.
-        self.compose("build", "init", deadline=_BUILD)
+        self.compose("build", deadline=_BUILD)
         self.compose("up", "-d")
         config = self.compose("exec", "-T", "apiserver", "cat", "/etc/kubemu/admin.conf")
         self.kubeconfig.write_text(config)
@@ -96,6 +123,18 @@ class ComposeCluster:
         """The address of a node: 1, 2 or 3."""
         return f"{self.network}.{20 + node}"
 
+    def address_of(self, service: str) -> str:
+        """The address of a service's container."""
+        container = self.compose("ps", "--quiet", service).strip()
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return _run(["docker", "inspect", "--format", form, container]).strip()
+
+    def health(self) -> dict[str, str]:
+        """How each service that runs says it is: "healthy", …; "" where it has no such check."""
+        listed = self.compose("ps", "--format", "json")
+        found = [json.loads(line) for line in listed.splitlines()]
+        return {one["Service"]: one["Health"] for one in found}
+
 
 def condition(thing: Any, kind: str) -> str:
     """The status of a condition of an object; "" where it has none."""
@@ -117,7 +156,7 @@ def _run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=deadline,
         check=False,
     )  # fmt: skip
-    assert done.returncode == 0 or not check, (
-        f"{command}: {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
-    )
+    if done.returncode and check:
+        said = f"{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        raise Failed(f"{command}: {done.returncode}\n{said}")
     return done.stdout

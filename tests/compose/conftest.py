@@ -43,9 +43,9 @@ def clusters(
     """Starts clusters of one module; takes them down, whatever happened, and looks for remains."""
     made: list[ComposeCluster] = []
 
-    def start(version: str = "v2", **settings: str) -> ComposeCluster:
+    def start(version: str, *options: str, **settings: str) -> ComposeCluster:
         folder = tmp_path_factory.mktemp("compose")
-        found = ComposeCluster(compose(version), folder, len(made), settings)
+        found = ComposeCluster((*compose(version), *options), folder, len(made), settings)
         made.append(found)
         found.up()
         return found

@@ -1,12 +1,10 @@
 """docker-compose.yml: three nodes, a service, a kubelet that is stopped and comes back."""
 
-import json
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from composecluster import ComposeCluster, condition, until
+from composecluster import NODES, ComposeCluster, answered, condition, page, until
 
 pytestmark = [
     pytest.mark.usefixtures("docker"),
@@ -41,7 +39,6 @@ spec:
   selector: {app: web}
   ports: [{port: 80, nodePort: 30080}]
 """
-NODES = ["node-1", "node-2", "node-3"]
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +57,6 @@ def web(clusters: Callable[..., ComposeCluster], tmp_path_factory: pytest.TempPa
 
 def on_node_2(cluster: ComposeCluster) -> int:
     return sum(pod["spec"]["nodeName"] == "node-2" for pod in cluster.pods("app=web"))
-
-
-def page(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return bytes(answer.read())
 
 
 def test_a_service_answers_at_every_node_and_inside(web: ComposeCluster) -> None:
@@ -113,16 +105,9 @@ def test_objects_and_identities_outlive_the_api_server(web: ComposeCluster) -> N
     before = web.get("service", "web")["metadata"]["uid"]
     # init runs again, and leaves what fits as it is.
     web.compose("up", "-d", "--force-recreate", "--no-deps", "init", "apiserver")
-    found = until("the API server answers", lambda: _uid(web))
-    assert found == before
+    found = until("the API server answers", lambda: answered(lambda: web.get("service", "web")))
+    assert found["metadata"]["uid"] == before
     until("three nodes are Ready", lambda: web.ready_nodes() == NODES)
-
-
-def _uid(web: ComposeCluster) -> str:
-    try:
-        return str(web.get("service", "web")["metadata"]["uid"])
-    except AssertionError:
-        return ""
 
 
 def test_nobody_is_root_and_nothing_of_the_image_can_be_changed(web: ComposeCluster) -> None:
@@ -143,9 +128,7 @@ def test_a_node_has_no_secrets_of_others(web: ComposeCluster) -> None:
 
 def test_every_container_says_that_it_is_well(web: ComposeCluster) -> None:
     def well() -> bool:
-        listed = web.compose("ps", "--format", "json")
-        found = [json.loads(line) for line in listed.splitlines()]
-        states = {one["Service"]: one["Health"] for one in found}
+        states = web.health()
         bare = {name for name, health in states.items() if not health}
         return bare == set(NODES) and set(states.values()) == {"healthy", ""}
 
