@@ -104,7 +104,7 @@ def test_kubectl_goes_on_within_seconds_when_an_api_server_is_killed(
 @pytest.mark.parametrize("role", ["follower", "leader"])
 def test_no_write_fails_when_a_member_of_etcd_is_stopped(ha: ComposeCluster, role: str) -> None:
     member = next(one for one in MEMBERS if leads(ha, one) == (role == "leader"))
-    written = []
+    written: list[str] = []
     with futures.ThreadPoolExecutor(1) as beside:
         stopping = beside.submit(ha.compose, "stop", member)
         while not stopping.done() or len(written) < 10:
