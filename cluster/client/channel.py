@@ -32,6 +32,12 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
+_BESIDE: tuple[tuple[str, Any], ...] = (
+    # So long the first answer of a connection may take: a process of a machine that is busy. Where
+    # nobody listens at a unix socket that is known at once.
+    ("grpc.min_reconnect_backoff_ms", 10_000),
+)
+
 _SEVERAL: tuple[tuple[str, Any], ...] = (
     # With another server to go to, one that says nothing is given up within two seconds: a machine
     # that is gone, or a process that is stopped, closes no connection.
@@ -65,7 +71,7 @@ def connect(addresses: Sequence[str], tls: ChannelTls | None = None) -> Any:
     several is not an IP address with a port.
     """
     target = _target(addresses)
-    options = [*(dict(_OPTIONS) | dict(_SEVERAL if len(addresses) > 1 else ())).items()]
+    options = [*(dict(_OPTIONS) | dict(_apart(addresses))).items()]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
     if tls.server_name:
@@ -78,6 +84,13 @@ def connect(addresses: Sequence[str], tls: ChannelTls | None = None) -> Any:
         certificate_chain=tls.certificate or None,
     )
     return grpc.aio.secure_channel(target, credentials, options=options)
+
+
+def _apart(addresses: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    """The options of such addresses that are not everybody's."""
+    if len(addresses) > 1:
+        return _SEVERAL
+    return _BESIDE if addresses[0].startswith("unix:") else ()
 
 
 def _target(addresses: Sequence[str]) -> str:

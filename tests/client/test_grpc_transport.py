@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import json
+import socket
 
 import grpc
 import pytest
@@ -244,6 +245,25 @@ def test_calls_wait_for_a_server_that_starts_late(authority, tmp_path):
             server.listen(address)
             async with server:
                 assert (await waiting).revision == 7
+
+    asyncio.run(main())
+
+
+def test_a_busy_process_beside_has_time_to_answer_a_connection_and_a_dead_one_has_not(tmp_path):
+    path = tmp_path / "mute.sock"
+
+    async def asked():
+        async with channel.connect([f"unix:{path}"]) as connection:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await connection.unary_unary("/a/B")(b"", timeout=0.5)
+        return caught.value.code()
+
+    async def main():
+        with socket.socket(socket.AF_UNIX) as mute:
+            mute.bind(str(path))
+            mute.listen()
+            assert await asked() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert await asked() is grpc.StatusCode.UNAVAILABLE
 
     asyncio.run(main())
 
