@@ -11,10 +11,11 @@ from cluster.network.wire.frame import Frame
 from cluster.network.wire.trains import MOST_BYTES, MOST_PIECES, Train
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _FIELDS = {ipv4.TCP: tcp.CHECKSUM, ipv4.UDP: udp.CHECKSUM}
+_ACK = bytes((tcp.ACK,))
+_ZERO = 0xFFFF << 16
 _MIXED = tcp.FIN | tcp.PSH | tcp.CWR
 """Flags that only the first or the last piece of a cut segment has."""
 
@@ -97,7 +98,9 @@ def datagrams(frame: Frame) -> list[bytes]:
 
 
 def trains(frame: Frame, prefix: bytes = b"") -> list[Train]:
-    """The frames that a wire gets, each behind `prefix` (the header of VXLAN), as trains."""
+    """The frames that a wire gets, as trains, each behind `prefix` (the header of VXLAN), which has
+    an even length.
+    """
     layout = pieces.layout_of(frame.data) if frame.gso_size else None
     if layout is None or layout.end - layout.payload <= frame.gso_size:
         data = prefix + complete(frame)
@@ -114,9 +117,9 @@ def _train(frame: Frame, prefix: bytes, layout: pieces.Layout, start: int, end: 
     """The pieces of the segment's bytes from `start` to `end`."""
     import numpy as np
 
-    size, first = frame.gso_size, start == layout.payload
-    payload = np.frombuffer(frame.data, np.uint8)[start:end]
-    whole, rest = divmod(len(payload), size)
+    size = frame.gso_size
+    payload = np.frombuffer(frame.data, np.uint8, end - start, start)
+    whole, rest = divmod(end - start, size)
     count = whole + (rest > 0)
     had = pieces.blank(frame.data, layout)
     header = had.header
@@ -127,37 +130,38 @@ def _train(frame: Frame, prefix: bytes, layout: pieces.Layout, start: int, end: 
     rows = np.empty((count, head + size), np.uint8)
     rows[:, :head] = np.frombuffer(prefix + header, np.uint8)
     rows[:whole, head:] = payload[: whole * size].reshape(whole, size)
+    places = len(prefix) + ethernet.HEADER, len(prefix) + layout.tcp
+    fields: Any = np.ndarray(count, pieces.fields_of(head + size, *places), rows)
     before = (start - layout.payload) // size
-    ids = pieces.ramp(count, 1) + np.uint32(had.identification + before & 0xFFFF)
-    ids &= np.uint32(0xFFFF)
-    sequence = pieces.ramp(count, size) + np.uint32(had.sequence + before * size & 0xFFFFFFFF)
-    network = np.uint32(pieces.ZERO - checksums.total(bytes(header[ethernet.HEADER : layout.tcp])))
-    own = had.pseudo() + length + ethernet.HEADER - layout.tcp
-    own += checksums.total(bytes(header[layout.tcp :]))
-    network_left = network - ids
-    transport_left = np.uint32(pieces.ZERO - own) - sequence % np.uint32(0xFFFF)
-    transport_left -= pieces.payload_sums(payload, size)
-    flags = had.flags & tcp.CWR if first else 0
-    if flags:
-        rows[0, len(prefix) + layout.tcp + 13] |= flags
-        transport_left[0] -= np.uint32(flags)
-    flags = had.flags & (tcp.FIN | tcp.PSH) if end == layout.end else 0
-    if flags:
-        rows[-1, len(prefix) + layout.tcp + 13] |= flags
-        transport_left[-1] -= np.uint32(flags)
-    if rest:
-        rows[whole, head : head + rest] = payload[whole * size :]
-        at = len(prefix) + 16
-        rows[-1, at : at + 2] = divmod(length - size + rest, 256)
-        network_left[-1] += np.uint32(size - rest)
-        transport_left[-1] += np.uint32(size - rest)
-    kind = pieces.fields_of(head + size, len(prefix) + ethernet.HEADER, len(prefix) + layout.tcp)
-    fields: Any = rows.view(kind)[:, 0]
+    number = had.identification + before & 0xFFFF
+    ids = pieces.ramp(count, 1) + np.uint32(number)
+    if number + count > 1 << 16:
+        ids &= np.uint32(0xFFFF)
     fields["id"] = ids
-    fields["sequence"] = sequence
-    fields["ip_sum"] = network_left % np.uint32(0xFFFF)
-    fields["sum"] = transport_left % np.uint32(0xFFFF)
-    return Train(rows.reshape(-1)[: count * head + len(payload)].tobytes(), head + size)
+    fields["sequence"] = pieces.ramp(count, size) + np.uint32(
+        had.sequence + before * size & 0xFFFFFFFF
+    )
+    flags = places[1] + 13
+    if start == layout.payload:
+        rows[0, flags] |= had.flags & tcp.CWR
+    if end == layout.end:
+        rows[-1, flags] |= had.flags & (tcp.FIN | tcp.PSH)
+    network = np.uint32(_ZERO - checksums.total(bytes(header[ethernet.HEADER : layout.tcp]))) - ids
+    own = pieces.native(had.pseudo() + length + ethernet.HEADER - layout.tcp)
+    missing = size - rest if rest else 0
+    if missing:
+        rows[-1, head:] = 0
+        rows[-1, head : head + rest] = payload[whole * size :]
+        rows[-1, places[0] + 2 : places[0] + 4] = divmod(length - missing, 256)
+        network[-1] += np.uint32(missing)
+    sums, extra = pieces.sums_of(rows, places[1])
+    transport = np.uint64(pieces.ZERO + extra - own) - sums
+    if missing:
+        transport[-1] += np.uint64(pieces.native(missing))
+    fields["ip_sum"] = network % np.uint32(0xFFFF)
+    fields["sum"] = transport % np.uint64(0xFFFF)
+    data = rows.tobytes() if not missing else rows.reshape(-1)[:-missing].tobytes()
+    return Train(data, head + size)
 
 
 def join(train: Train, skip: int = 0) -> list[Frame]:
@@ -177,25 +181,30 @@ def join(train: Train, skip: int = 0) -> list[Frame]:
 
 
 def _joined(data: bytes, size: int, skip: int) -> Frame | None:
-    import numpy as np
-
     first = data[skip:size]
     layout = pieces.layout_of(first)
     if layout is None or layout.end != len(first) or layout.payload == layout.end or skip & 1:
         return None
     had = pieces.blank(first, layout)
-    count = (len(data) - 1) // size
-    last = data[count * size + skip :]
+    count, rest = divmod(len(data), size)
     segment = layout.end - layout.payload
-    length = had.length + (count - 1) * segment + len(last) - layout.payload
+    length = had.length + (count - 1) * segment
+    if rest:
+        length += rest - skip - layout.payload
     if length > ipv4.LARGEST or had.flags != tcp.ACK:
         return None
-    flags = _last(last, had, layout, had.sequence + count * segment & 0xFFFFFFFF)
-    rows = np.frombuffer(data, np.uint8, count * size).reshape(count, size)
-    if flags < 0 or not _alike(rows, skip, layout, had):
+    if rest and not data.startswith(data[:skip], count * size):
         return None
+    last = data[count * size + skip :]
+    more = _last(last, had, layout, had.sequence + count * segment & 0xFFFFFFFF) if rest else 0
+    flags = _alike(data, count, size, skip, layout, had) if more >= 0 else -1
+    if flags < 0 or (rest and flags != tcp.ACK):
+        return None
+    import numpy as np
+
     head = skip + layout.payload
-    header = _whole(first, layout, length, flags)
+    rows: NDArray[np.uint8] = np.ndarray((count, size), np.uint8, data)
+    header = _whole(first, layout, length, more or flags)
     whole = b"".join((header, rows[:, head:].tobytes(), last[layout.payload :]))
     return Frame(whole, segment, layout.tcp, tcp.CHECKSUM, trusted=True)
 
@@ -214,27 +223,36 @@ def _last(last: bytes, had: pieces.Blank, layout: pieces.Layout, sequence: int) 
     return -1 if value % 0xFFFF else has.flags
 
 
-def _alike(rows: "NDArray[np.uint8]", skip: int, layout: pieces.Layout, had: pieces.Blank) -> bool:
-    """Whether the rows are the pieces of one segment, with right checksums."""
+def _alike(  # noqa: PLR0917  (what was found out about the first piece)
+    data: bytes, count: int, size: int, skip: int, layout: pieces.Layout, had: pieces.Blank
+) -> int:
+    """The flags of the last of `count` rows, if all are the pieces of one segment, with right
+    checksums; else -1.
+    """
     import numpy as np
 
-    count, size = rows.shape
     head = skip + layout.payload
     places = skip + ethernet.HEADER, skip + layout.tcp
-    fields: Any = rows.view(pieces.fields_of(size, *places))[:, 0]
+    same = pieces.same_of(size, head, *places)
+    words: Any = np.ndarray((count, size // same.itemsize), same.dtype, data)
+    heads = (words[:, : len(same)] & same).tobytes()
+    if heads != heads[: same.nbytes] * count:
+        return -1
+    rows: NDArray[np.uint8] = np.ndarray((count, size), np.uint8, data)
+    flags = rows[:, places[1] + 13].tobytes()
+    if flags[:-1] != _ACK * (count - 1) or flags[-1] & ~(tcp.FIN | tcp.PSH) != tcp.ACK:
+        return -1
+    fields: Any = np.ndarray(count, pieces.fields_of(size, *places), data)
     sequence = pieces.ramp(count, size - head) + np.uint32(had.sequence)
-    if not (fields["sequence"] == sequence).all():
-        return False
-    heads = rows[:, :head]
-    if ((heads ^ heads[0]) & pieces.same_of(head, *places)).any():
-        return False
-    words = pieces.words_of(rows)
-    network = np.add.reduce(words[:, places[0] >> 1 : places[1] >> 1], axis=1, dtype=np.uint32)
-    if (network % np.uint32(0xFFFF)).any():
-        return False
-    transport = np.add.reduce(words[:, places[1] >> 1 :], axis=1, dtype=np.uint32)
-    transport += np.uint32(pieces.native(had.pseudo() + size - skip - layout.tcp))
-    return not (transport % np.uint32(0xFFFF)).any()
+    if fields["sequence"].tobytes() != sequence.astype(">u4").tobytes():
+        return -1
+    # All else in the header of IPv4 is the same: it is right where the first one's is.
+    network = np.add(fields["id"], fields["ip_sum"], dtype=np.uint32) % np.uint32(0xFFFF)
+    if np.count_nonzero(network - network[0]) or checksums.checksum(data[places[0] : places[1]]):
+        return -1
+    sums, extra = pieces.sums_of(rows, places[1])
+    sums += np.uint64(pieces.native(had.pseudo() + size - skip - layout.tcp) + pieces.ZERO - extra)
+    return -1 if np.count_nonzero(sums % np.uint64(0xFFFF)) else flags[-1]
 
 
 def _whole(first: bytes, layout: pieces.Layout, length: int, flags: int) -> bytes:

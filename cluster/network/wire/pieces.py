@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ZERO = 0xFFFF << 16
+ZERO = 0xFFFF << 32
 """A large number that is zero modulo 65535, to subtract sums from."""
 
 
@@ -85,13 +85,15 @@ def ramp(count: int, step: int) -> "NDArray[np.uint32]":
 
 @functools.lru_cache(maxsize=256)
 def fields_of(row: int, network: int, transport: int) -> "np.dtype[np.void]":
-    """The fields that differ in every piece, in a row of `row` bytes."""
+    """The fields that differ in every piece, in a row of `row` bytes; TCP's checksum as a number
+    of the machine's.
+    """
     import numpy as np
 
     return np.dtype(
         {
             "names": ["id", "ip_sum", "sequence", "sum"],
-            "formats": [">u2", ">u2", ">u4", ">u2"],
+            "formats": [">u2", ">u2", ">u4", "=u2"],
             "offsets": [
                 network + 4,
                 network + 10,
@@ -104,47 +106,46 @@ def fields_of(row: int, network: int, transport: int) -> "np.dtype[np.void]":
 
 
 @functools.lru_cache(maxsize=256)
-def same_of(head: int, network: int, transport: int) -> "NDArray[np.uint8]":
-    """A mask of the header's bytes that are the same in every piece."""
+def same_of(row: int, head: int, network: int, transport: int) -> "NDArray[Any]":
+    """A mask of what is the same in every piece: rows of `row` bytes have `head` of headers. In
+    words as long as such rows may be cut into.
+    """
     import numpy as np
 
-    found = np.full(head, 0xFF, np.uint8)
+    word = next(size for size in (8, 4, 2, 1) if not row % size)
+    found = np.zeros(head + -head % word, np.uint8)
+    found[:head] = 0xFF
     for at, length in (
         (network + 4, 2),
         (network + 10, 2),
         (transport + 4, 4),
+        (transport + 13, 1),
         (transport + tcp.CHECKSUM, 2),
     ):
         found[at : at + length] = 0
-    return found
+    words = found.view(f"u{word}")
+    words.flags.writeable = False
+    return words
 
 
-def words_of(rows: "NDArray[np.uint8]") -> "NDArray[np.uint16]":
-    """The words of rows; a zero follows where their length is odd."""
+def sums_of(rows: "NDArray[np.uint8]", start: int) -> "tuple[NDArray[np.uint64], int]":
+    """What the words of every row from `start` on (an even place) add up to, as the machine reads
+    them, and what of it is too much: words before it that are the same in all rows.
+    """
     import numpy as np
 
     count, size = rows.shape
-    if size & 1:
-        padded = np.zeros((count, size + 1), np.uint8)
-        padded[:, :size] = rows
-        rows = padded
-    return rows.view(np.uint16)
-
-
-def payload_sums(payload: "NDArray[np.uint8]", size: int) -> "NDArray[Any]":
-    """What every piece of `size` bytes adds to a sum; the last may be shorter. At most 2**24."""
-    import numpy as np
-
-    whole, rest = divmod(len(payload), size)
-    words = words_of(payload[: whole * size].reshape(whole, size))
-    sums = np.zeros(whole + (rest > 0), np.uint32)
-    np.add.reduce(words, axis=1, dtype=np.uint32, out=sums[:whole])
-    sums %= np.uint32(0xFFFF)
-    if sys.byteorder == "little":
-        sums *= np.uint32(256)
-    if rest:
-        sums[whole] = checksums.total(payload[whole * size :].tobytes())
-    return sums
+    if size & 3:
+        if size & 1:
+            padded = np.zeros((count, size + 1), np.uint8)
+            padded[:, :size] = rows
+            rows = padded
+        words = rows.view(np.uint16)[:, start >> 1 :]
+        return np.add.reduce(words, axis=1, dtype=np.uint32).astype(np.uint64), 0
+    # Half as many additions: 65536 is 1, so the halves of a word are added by themselves.
+    found = np.add.reduce(rows.view(np.uint32)[:, start >> 2 :], axis=1, dtype=np.uint64)
+    before = rows[0, start & ~3 : start].tobytes()
+    return found, int.from_bytes(before, sys.byteorder)
 
 
 def native(value: int) -> int:

@@ -83,6 +83,19 @@ def test_a_piece_with_a_bad_checksum_or_a_gap_is_not_joined() -> None:
     assert len(offload.join(Train(b"".join(short), size))) == 4
 
 
+@given(st.integers(2, 9), st.sampled_from([8, 500, 1398]), st.booleans(), st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_train_with_any_bit_turned_is_not_joined(
+    count: int, size: int, short: bool, data: st.DataObject
+) -> None:
+    frame = long_frame(random.Random(count).randbytes(count * size - short), size)
+    (train,) = offload.trains(frame, vxlan.header(1))
+    assert offload.join(train, vxlan.HEADER) == [frame]
+    turned = bytearray(train.data)
+    turned[data.draw(st.integers(0, len(turned) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert len(offload.join(Train(bytes(turned), train.size), vxlan.HEADER)) > 1
+
+
 def test_trains_have_what_one_send_takes() -> None:
     prefix = vxlan.header(1)
     frame = long_frame(random.Random(2).randbytes(60_000), 536)
