@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cluster.client.channel import ChannelTls
     from cluster.client.client import Client
+    from cluster.client.named import Servers
     from cluster.client.transport import Transport
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,7 +49,7 @@ class Connection:
         """A client whose writes are those of `manager`."""
         from cluster.client import client, grpc_transport
 
-        async with self._followed() as connected:
+        async with self.connected() as connected:
             several = len(self.servers) > 1
             transport = grpc_transport.GrpcTransport(connected, others=several)
             counted = self._counted(transport)
@@ -56,11 +57,14 @@ class Connection:
                 yield made
 
     @asynccontextmanager
-    async def _followed(self) -> AsyncIterator[Any]:
-        """A channel that is made anew when the files of its certificates change."""
+    async def connected(self) -> AsyncIterator[Any]:
+        """A channel that is made anew when the files of its certificates change, or the servers are
+        elsewhere.
+        """
         from cluster.client import channel
 
-        if self.read is None:
+        servers = await self._named()
+        if self.read is None and servers is None:
             async with channel.connect(self.servers, self.tls) as connected:
                 yield connected
             return
@@ -68,14 +72,38 @@ class Connection:
         from cluster.cli.followedfiles import Followed
         from cluster.client.renewing import RenewingChannel
 
-        followed = Followed(self.files, self.read, self.tls)
-        made = RenewingChannel(lambda: channel.connect(self.servers, followed.present))
-        async with made as connected, tasks.Group("certificates") as group:
-            group.spawn(followed.run(made.renew, self.poll, self.wake), "files")
+        followed = Followed(self.files, self.read or (lambda: self.tls), self.tls)
+
+        def make() -> Any:
+            tls = followed.present
+            if servers is None:
+                return channel.connect(self.servers, tls)
+            if tls is not None:
+                tls = replace(tls, server_name=tls.server_name or servers.name)
+            return channel.connect(servers.addresses, tls, others=True)
+
+        made = RenewingChannel(make)
+        async with made as connected, tasks.Group("connection") as group:
+            if self.read is not None:
+                group.spawn(followed.run(made.renew, self.poll, self.wake), "files")
+            if servers is not None:
+                group.spawn(servers.run(made), "names")
             try:
                 yield connected
             finally:
                 group.cancel()
+
+    async def _named(self) -> "Servers | None":
+        """Where several servers are now that have names; None where there are no such."""
+        if len(self.servers) == 1:
+            return None
+        from cluster.client import named  # late: most have one server
+
+        if not named.any_named(self.servers):
+            return None
+        servers = named.Servers(self.servers)
+        await servers.look()
+        return servers
 
     def _counted(self, transport: "Transport") -> "Transport":
         """The transport, counting where the process counts for /metrics."""
@@ -131,6 +159,13 @@ def from_flags(values: dict[str, Any]) -> Connection:
         raise click.UsageError(
             "Nothing says where the API server is: give --kubeconfig or --server."
         )
+    if len(servers) > 1:
+        from cluster.client import named
+
+        try:
+            named.any_named(servers)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     followed = tuple(file for file in (path, *files) if file is not None)
 
     def read() -> "ChannelTls | None":

@@ -84,11 +84,9 @@ class Place:
         """`cluster.v1.Store` of the API server. Failed."""
         import grpc
 
-        from cluster.client import channel
         from cluster.pb.cluster.v1.store_pb2_grpc import StoreStub
 
-        reached = self.connection()
-        async with channel.connect(reached.servers, reached.tls) as connected:
+        async with self.connection().connected() as connected:
             try:
                 yield StoreStub(connected)
             except grpc.aio.AioRpcError as error:

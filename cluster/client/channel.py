@@ -62,16 +62,19 @@ class ChannelTls:
     server_name: str = ""
 
 
-def connect(addresses: Sequence[str], tls: ChannelTls | None = None) -> Any:
+def connect(
+    addresses: Sequence[str], tls: ChannelTls | None = None, *, others: bool = False
+) -> Any:
     """A `grpc.aio.Channel` to the first of `addresses` that answers; close it when done.
 
     It stays with that one until the connection is lost, and then takes the first that answers
     again. With TLS each server's certificate must carry the name of the first address.
     An address is `host:port` or `unix:path`. ValueError where there is none, or where one of
-    several is not an IP address with a port.
+    several is not an IP address with a port (`client.named` looks names up). `others`: there are
+    more servers than can be told now, so that one that says nothing is given up soon.
     """
     target = _target(addresses)
-    options = [*(dict(_OPTIONS) | dict(_apart(addresses))).items()]
+    options = [*(dict(_OPTIONS) | dict(_apart(addresses, others=others))).items()]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
     if tls.server_name:
@@ -86,9 +89,9 @@ def connect(addresses: Sequence[str], tls: ChannelTls | None = None) -> Any:
     return grpc.aio.secure_channel(target, credentials, options=options)
 
 
-def _apart(addresses: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+def _apart(addresses: Sequence[str], *, others: bool) -> tuple[tuple[str, Any], ...]:
     """The options of such addresses that are not everybody's."""
-    if len(addresses) > 1:
+    if others or len(addresses) > 1:
         return _SEVERAL
     return _BESIDE if addresses[0].startswith("unix:") else ()
 
