@@ -234,10 +234,13 @@ class Registry:
     ) -> Entry | None:
         """Carry out one operation. errors.StatusError."""
         (result,) = await self.write([operation], user, warn, note)
-        if isinstance(result, errors.StatusError):
-            raise result
-        assert not isinstance(result, outside.Deferred)
-        return result
+        try:
+            if isinstance(result, errors.StatusError):
+                raise result
+            assert not isinstance(result, outside.Deferred)
+            return result
+        finally:
+            del result  # its traceback holds this frame: both would wait for the collector
 
     def suffering(
         self, watch: Watch | ConvertedWatch, user: identity.User, resource: str

@@ -124,7 +124,7 @@ class Writer:
                 job = planner.job(operation, self._table, self._chain, self._virtual)
                 found.append((index, job))
             except errors.StatusError as error:
-                results[index] = error
+                results[index] = _bare(error)
             except Exception as error:  # noqa: BLE001  (a fault must not end the server)
                 results[index] = self._fault(operation, error)
         return found
@@ -149,7 +149,7 @@ class Writer:
             except errors.StatusError as error:
                 call.settle()
                 now.tell(index, job, call)
-                now.results[index] = error
+                now.results[index] = _bare(error)
             except Exception as error:  # noqa: BLE001  (a fault must not end the server)
                 call.settle()
                 now.results[index] = self._fault(job.operation, error)
@@ -195,7 +195,7 @@ class Writer:
         try:
             job.outside.answers.put(ask.key, await ask.question())
         except errors.StatusError as error:
-            results[index] = error
+            results[index] = _bare(error)
         except Exception as error:  # noqa: BLE001  (a fault must not end the server)
             results[index] = self._fault(job.operation, error)
         else:
@@ -414,6 +414,13 @@ def _taken() -> None:
 
 def _place(item: tuple[int, Job]) -> int:
     return item[0]
+
+
+def _bare(error: errors.StatusError) -> errors.StatusError:
+    """Without its traceback, whose frames hold the operation and what is answered: with it, each
+    refused write would lie about until the collector comes by.
+    """
+    return error.with_traceback(None)
 
 
 def _answer(job: Job, entry: Entry) -> Entry | None:

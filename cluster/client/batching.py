@@ -124,9 +124,12 @@ class Batcher:
     async def submit(self, operation: Operation) -> Raw | None:
         """Carry out one operation. Raises the StatusError that it met."""
         outcome = await self.enqueue(operation)
-        if isinstance(outcome, errors.StatusError):
-            raise outcome
-        return outcome
+        try:
+            if isinstance(outcome, errors.StatusError):
+                raise outcome
+            return outcome
+        finally:
+            del outcome  # its traceback holds this frame: both would wait for the collector
 
     def _flush(self) -> None:
         self._flushing = False
