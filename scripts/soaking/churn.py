@@ -37,7 +37,6 @@ class Churn:
         self._rate = rate
         self._numbers = itertools.count()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
-        self._tasks: set[asyncio.Task[None]] = set()
         self.counts: Counter[str] = Counter()
         self.alive = 0
 
@@ -49,19 +48,18 @@ class Churn:
             self._url, connector=connector, timeout=timeout
         ) as self._session:
             await self._prepare()
-            others = [
-                asyncio.create_task(story)
-                for story in (self._watch(), self._swing(), self._execute())
-            ]
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._make()
-            except TimeoutError:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-            finally:
+            async with asyncio.TaskGroup() as beside:
+                others = [
+                    beside.create_task(story)
+                    for story in (self._watch(), self._swing(), self._execute())
+                ]
+                # What is under way at the end is waited for; a fault of any ends the run.
+                async with asyncio.TaskGroup() as self._pods:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(seconds):
+                            await self._make()
                 for other in others:
                     other.cancel()
-                await asyncio.gather(*others, return_exceptions=True)
 
     async def _prepare(self) -> None:
         await self._post("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
@@ -94,9 +92,7 @@ class Churn:
             story.close()
             self.counts["held back"] += 1
             return
-        task = asyncio.create_task(self._guarded(story))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._pods.create_task(self._guarded(story))
 
     async def _guarded(self, story: Coroutine[Any, Any, None]) -> None:
         try:
