@@ -278,7 +278,16 @@ class Stack:
             self.wake()
         self._arm()
         if frames:
-            self.transmit(frames)
+            self._send(frames)
+
+    def _send(self, frames: list[Frame]) -> None:
+        """Hand frames on, long ones one by one: the peer works on them while others are cut."""
+        first = 0
+        for end, frame in enumerate(frames, 1):
+            if frame.gso_size and end < len(frames):
+                self.transmit(frames[first:end])
+                first = end
+        self.transmit(frames[first:] if first else frames)
 
     def _arm(self) -> None:
         deadline = self.host.deadline

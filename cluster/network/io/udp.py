@@ -28,6 +28,10 @@ _MEMINFO_DROPS = 8
 _ANCILLARY = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
 _LARGEST = 65536
 _KNOWN_SENDERS = 4096
+_TURN = 128 << 10
+"""Bytes that are read before others of the loop have their turn: what came first is acknowledged
+while the rest is on its way. Both ends of a stream would wait for each other otherwise.
+"""
 _INT = struct.Struct("=i")
 
 
@@ -49,7 +53,8 @@ class UdpUnderlay:
     """The machine's UDP. `buffer` bytes are asked for each socket's buffers.
 
     Without privilege Linux gives at most `net.core.rmem_max`. `budget` datagrams or trains are read
-    before others of the loop have their turn. `segmentation=False` does without trains.
+    before others of the loop have their turn, fewer where they are long. `segmentation=False` does
+    without trains.
     """
 
     def __init__(
@@ -239,6 +244,7 @@ class UdpEndpoint:
     def _drain_trains(self) -> None:
         receive, take, buffers = self._receive, self._socket.recvmsg_into, (self._buffer,)
         counters, view = self.counters, memoryview(self._buffer)
+        most = counters.received_bytes + _TURN
         for _ in range(self._budget):
             try:
                 length, ancillary, _flags, address = take(buffers, _ANCILLARY)
@@ -251,7 +257,7 @@ class UdpEndpoint:
             counters.received += -(-length // size) if size else 1
             counters.received_bytes += length
             receive(Train(bytes(view[:length]), size), self._sender(address))
-            if self._closed:
+            if self._closed or counters.received_bytes >= most:
                 return
 
 

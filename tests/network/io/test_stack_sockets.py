@@ -73,6 +73,27 @@ async def test_a_stream_carries_bytes_and_both_ends(first, second):
 
 
 @on_link
+async def test_long_segments_are_handed_on_one_by_one(first, second):
+    batches = []
+
+    def transmit(frames) -> None:
+        batches.append(frames)
+        second.receive(frames)
+
+    first.transmit = transmit
+    here, there = await pair(first, second)
+    await here.send(bytes(400_000))
+    arrived = 0
+    while arrived < 400_000:
+        arrived += len(await there.receive())
+    assert sum(one.gso_size > 0 for batch in batches for one in batch) > 6
+    assert all(sum(one.gso_size > 0 for one in batch) <= 1 for batch in batches)
+    here.close()
+    assert await there.receive() == b""
+    there.close()
+
+
+@on_link
 async def test_a_fast_sender_waits_for_a_slow_reader(first, second):
     here, there = await pair(first, second)
     sent = []

@@ -1,6 +1,7 @@
 """The underlay over real sockets."""
 
 import asyncio
+import collections
 import contextlib
 import random
 import sys
@@ -65,6 +66,30 @@ def test_a_train_comes_at_once_where_the_machine_can():
         assert [piece for one in got for piece in one.pieces] == train.pieces
         if a.segments and b.coalesces:
             assert got == [train]
+        a.close()
+        b.close()
+
+    asyncio.run(main())
+
+
+def test_others_have_their_turn_between_long_trains():
+    async def main():
+        wire, turn = UdpUnderlay(), 0
+        got: collections.Counter[int] = collections.Counter()
+
+        def receive(train: Train, sender: Address) -> None:
+            got[turn] += len(train.data)
+
+        a = await wire.bind_trains(Address(HOST, 0), receive)
+        b = await wire.bind_trains(Address(HOST, 0), receive)
+        for _ in range(12):
+            b.send_train(Train(bytes(60_000), 1000), a.address)
+        async with asyncio.timeout(5):
+            while got.total() < 12 * 60_000:
+                turn += 1
+                await asyncio.sleep(0)
+        if a.coalesces:
+            assert max(got.values()) <= 3 * 60_000
         a.close()
         b.close()
 
