@@ -96,6 +96,12 @@ class Advertiser:
             if key == self._key or now - since < TTL_SECONDS
         )
 
+    def others(self) -> bool:
+        """Whether this one knows of other servers. Where it hears of nothing any more it is those
+        that lived when it did.
+        """
+        return any(key != self._key for key in self._seen)
+
     async def reconcile(self) -> None:
         """Let the Service lead to those that live. errors.StatusError."""
         wanted = operations(self._registry, self.living())

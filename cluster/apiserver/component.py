@@ -145,7 +145,7 @@ class ApiServer:
             group = await stack.enter_async_context(tasks.Group("apiserver"))
             keeper = Supervisor(group, random=self._random, log=self._log)
             await self._serve_rest(stack, keeper)
-            await self._serve_grpc(stack)
+            await self._serve_grpc(stack, group)
             keeper.spawn(extensions.run, "extensions")
             keeper.spawn(policies.run, "policy status")
             keeper.spawn(upkeep.run, "flow control")
@@ -230,15 +230,12 @@ class ApiServer:
         await stack.enter_async_context(server)
         self.port = server.port
 
-    async def _serve_grpc(self, stack: AsyncExitStack) -> None:
+    async def _serve_grpc(self, stack: AsyncExitStack, group: tasks.Group) -> None:
         if not self._config.grpc_address:
             return
-        server = GrpcServer(tls=self._config.grpc_tls, streams=self._config.limits.streams)
         face = grpc_face.GrpcFace(self.registry, self.authenticator)
-        server.add(grpc_face.NAME, grpc_face.register, face)
         injector = chaos.Injector(self.registry, self._storage, self._random)
         stack.callback(injector.close)
-        server.add(chaos.NAME, add_ChaosServicer_to_server, chaos.ChaosFace(injector, face.user))
         keeping = storekeeping.StoreFace(
             self._beneath,
             self._storage,
@@ -247,15 +244,38 @@ class ApiServer:
             who=face.user,
             version=self._config.version or schema.NEWEST,
         )
-        server.add(storekeeping.NAME, add_StoreServicer_to_server, keeping)
-        self.grpc_port = server.listen(self._config.grpc_address)
-        await stack.enter_async_context(server)
+
+        def listening() -> GrpcServer:
+            server = GrpcServer(tls=self._config.grpc_tls, streams=self._config.limits.streams)
+            server.add(grpc_face.NAME, grpc_face.register, face)
+            faults = chaos.ChaosFace(injector, face.user)
+            server.add(chaos.NAME, add_ChaosServicer_to_server, faults)
+            server.add(storekeeping.NAME, add_StoreServicer_to_server, keeping)
+            self.grpc_port = server.listen(_at(self._config.grpc_address, self.grpc_port))
+            return server
+
+        server = listening()
+        if self._advertiser is None:
+            await stack.enter_async_context(server)
+            stack.callback(face.close)
+            await server.set_serving(True)
+            return
+        from cluster.apiserver.retreating import Retreat  # late: few have others
+
+        retreat = Retreat(self._storage, self._advertiser.others, face.close)
         stack.callback(face.close)
-        await server.set_serving(True)
+        stack.callback(group.spawn(retreat.run(server, listening), "grpc").cancel)
+        await retreat.serving.wait()
 
     async def _storage_answers(self) -> bool:
         await self._storage.check()
         return True
+
+
+def _at(address: str, port: int) -> str:
+    """The address, with the port that was found free for it before, if one was."""
+    host, colon, given = address.rpartition(":")
+    return f"{host}:{port}" if port and given == "0" and colon else address
 
 
 _STARTED = (
