@@ -72,21 +72,32 @@ class Group:
         if self._cancelled_owner and self._owner is not None:
             # Our own cancellation is taken back; what remains came from outside.
             cancelled = self._owner.uncancel() > 0 and cancelled
-        if error is not None and not isinstance(error, asyncio.CancelledError) and not cancelled:
-            self._note(error, self._failures)
-            return False
-        if cancelled:
-            if isinstance(error, asyncio.CancelledError):
-                self._note(error, self._failures)
+        failures, self._failures = self._failures, []
+        raised: BaseException | None = None
+        try:
+            if error is not None and isinstance(error, asyncio.CancelledError) == cancelled:
+                self._note(error, failures)
                 return False
+            raised = self._of_its_own(failures, cancelled=cancelled)
+            if raised is not None:
+                raise raised
+            return self._cancelled_owner
+        finally:
+            del raised, failures  # with a traceback that holds this frame, till the collector comes
+
+    def _of_its_own(
+        self, failures: list[BaseException], *, cancelled: bool
+    ) -> BaseException | None:
+        """What the block raises where it has not failed by itself."""
+        if cancelled:
             ended = asyncio.CancelledError()
-            self._note(ended, self._failures)
-            raise ended
-        if self._failures:
-            first, *others = self._failures
-            self._note(first, others)
-            raise first
-        return self._cancelled_owner
+            self._note(ended, failures)
+            return ended
+        if not failures:
+            return None
+        first, *others = failures
+        self._note(first, others)
+        return first
 
     def _note(self, error: BaseException, failures: Iterable[BaseException]) -> None:
         """Failures that `error` hides are told of with it: no error is lost in silence."""

@@ -1,6 +1,7 @@
 """Task groups: order, failures, cancellation, and what the owner hears."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -244,3 +245,42 @@ def test_the_owner_is_cancelled_once_however_many_children_fail():
         return asyncio.current_task().cancelling()
 
     assert virtual.run(main()) == 0
+
+
+async def _a_child_fails():
+    async with tasks.Group("g") as group:
+        group.spawn(_fail(1, ValueError("one")), "one")
+        group.spawn(_fail(1, ValueError("two")), "two")
+
+
+async def _its_owner_is_cancelled_at_the_end():
+    async with asyncio.timeout(1), tasks.Group("g") as group:
+        group.spawn(_sleep_forever(), "forever")
+
+
+async def _its_owner_is_cancelled_in_the_block():
+    async with asyncio.timeout(1), tasks.Group("g") as group:
+        group.spawn(_sleep_forever(), "forever")
+        await _sleep_forever()
+
+
+@pytest.mark.parametrize(
+    "story",
+    [_a_child_fails, _its_owner_is_cancelled_at_the_end, _its_owner_is_cancelled_in_the_block],
+)
+def test_what_a_group_held_is_free_as_soon_as_it_has_ended(story):
+    # Streams end by it: until the collector came, each of them kept its buffers and its connection.
+    async def main():
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            with pytest.raises((ValueError, TimeoutError)):
+                await story()
+            await asyncio.sleep(1)
+            gc.collect()
+            return [type(one).__qualname__ for one in gc.garbage]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+
+    assert virtual.run(main()) == []
