@@ -44,10 +44,15 @@ class Doors:
         """Tell a node of its links. Unable; a machine that is down has no links to heal."""
         if act.member not in self.runtimes:
             raise Unable(f"node {act.member} has no network of its own to be broken")
-        stub = netops_pb2_grpc.NetOpsStub(self._channel(self.runtimes[act.member], None))
+        address = self.runtimes[act.member]
+        stub = netops_pb2_grpc.NetOpsStub(self._channel(address, None))
         good = heals(act)
-        call = stub.SetLinks(links_request(act), timeout=SECONDS, wait_for_ready=not good)
-        await _answered(call, act.member, gone_is_good=good)
+        try:
+            await stub.SetLinks(links_request(act), timeout=SECONDS, wait_for_ready=not good)
+        except grpc.aio.AioRpcError as error:
+            # One that is only slow to answer keeps its links as they are.
+            if not good or error.code() not in _GONE or await _listens(address):
+                raise Unable(f"{act.member}: {error.details()}") from error
 
     async def set_faults(self, act: Act) -> None:
         """Tell an API server of a fault, or that it is over. Unable; one that is down has none."""
@@ -103,6 +108,24 @@ async def ask(address: str, port: int, request: bytes, within: float) -> bytes:
                 raise OSError(str(error)) from error
         finally:
             writer.transport.abort()
+
+
+async def _listens(address: str) -> bool:
+    """Whether connections are taken at an address of gRPC, or nobody knows."""
+    kind, _, rest = address.partition(":")
+    try:
+        async with asyncio.timeout(SECONDS):
+            if kind == "unix":
+                _, writer = await asyncio.open_unix_connection(rest)
+            else:
+                host, _, port = address.rpartition(":")
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except OSError:  # a TimeoutError, too
+        return True
+    writer.transport.abort()
+    return True
 
 
 async def _answered(call: Awaitable[T], who: str, *, gone_is_good: bool = False) -> T | None:
