@@ -166,7 +166,9 @@ async def _compose(folder: Path, whole: str, kubeconfig: Path | None) -> AsyncIt
     reached = connection.of_kubeconfig(path)
     if not reached.servers:
         raise Unusable(f"{path} does not say where gRPC is served: take the project's own")
-    doors = Doors({"apiserver": reached.servers[0]}, reached.tls)
+    # compose/ha.env names the second one, too.
+    servers = dict(zip(("apiserver", "apiserver-2"), reached.servers, strict=False))
+    doors = Doors(servers, reached.tls)
     try:
         async with reached.client(_MANAGER) as client:
             yield ComposeWorld(whole, client, doors)
