@@ -4,16 +4,21 @@ import asyncio
 import base64
 import itertools
 import random
+import ssl
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 
 from cluster.aio.clock import SystemClock
 from cluster.api import certificates
+from cluster.cli import process, rotationflags
 from cluster.controllers.certificates.authority import Authority
 from cluster.controllers.certificates.decision import SIGNERS
 from cluster.kubelet import rotation
+from cluster.kubelet.config import Config
 from cluster.launcher import pki
 
 START = SystemClock().now()
@@ -87,8 +92,6 @@ def test_a_new_pair_is_kept_privately_and_the_link_leads_to_it(tmp_path, name):
     if hosts:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.DNSName) == ["n1"]
-    import ssl
-
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(link, link)
 
 
@@ -139,3 +142,65 @@ def test_one_that_is_denied_is_asked_for_later_and_what_there_is_stays(tmp_path)
         assert link.read_bytes() == before
 
     asyncio.run(story())
+
+
+def test_a_kubelet_that_has_nothing_to_serve_with_begins_with_what_nobody_believes(tmp_path):
+    made, cluster, clock = rotating(tmp_path, rotation.Purpose(rotation.SERVER, "n1", ("n1",)))
+    rotating_ = rotationflags.Rotating(tmp_path / "pki", client=False, server=True)
+    shown, _ = rotating_.serving(None, None)
+    assert shown == rotation.current(tmp_path / "pki", rotation.SERVER)
+    assert shown.stat().st_mode & 0o777 == 0o600
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(shown)
+    first = x509.load_pem_x509_certificate(shown.read_bytes())
+    assert not pki.Authority.create(START).issued(first)
+    assert first.not_valid_after_utc.timestamp() < clock.now() - 86400
+    assert made._deadline() <= clock.now(), "it asks at once"
+    asyncio.run(made.renew())
+    found = x509.load_pem_x509_certificate(shown.read_bytes())
+    found.verify_directly_issued_by(
+        x509.load_pem_x509_certificate(cluster.authority.certificate_pem)
+    )
+    # Started again it goes on with that.
+    assert rotating_.serving(None, None) == (shown, shown)
+    assert x509.load_pem_x509_certificate(shown.read_bytes()) == found
+
+
+def test_the_serving_certificate_names_every_address_at_which_it_is_reached(tmp_path):
+    config = Config("n1", node_ip="10.0.0.1", kubelet_address="127.0.0.9")
+    seams = process.Seams(Clock(), random.Random(1))
+    rotating_ = rotationflags.Rotating(tmp_path, client=True, server=True)
+    client, server = rotating_.components(config, Cluster(Clock()), seams, b"its certificate")
+    assert client._purpose.hosts == ()
+    assert server._purpose.hosts == ("n1", "10.0.0.1", "127.0.0.9")
+    # Over a connection without certificates there is none to renew.
+    assert len(rotating_.components(config, Cluster(Clock()), seams, b"")) == 1
+
+
+def test_who_uses_a_certificate_hears_of_the_next_at_once(tmp_path):
+    rotating_ = rotationflags.Rotating(tmp_path, client=True, server=False)
+    cluster, seams = Cluster(Clock()), process.Seams(Clock(), random.Random(1))
+    (made,) = rotating_.components(Config("n1"), cluster, seams, b"its certificate")
+
+    async def story() -> None:
+        assert not rotating_.written.is_set()
+        await made.renew()
+        assert rotating_.written.is_set()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_hollow_nodes_rotate_nothing_and_only_a_flag_is_an_error(tmp_path, by_flag):
+    @click.command()
+    @rotationflags.options
+    @click.pass_context
+    def command(context: click.Context, **values: object) -> None:
+        if not by_flag:
+            values["rotate_certificates"] = True  # as a configuration file does
+        found = rotationflags.from_flags(values, str(tmp_path), hollow=True)
+        assert (found.client, found.server) == (False, False)
+
+    given = ["--rotate-certificates"] if by_flag else []
+    found = CliRunner().invoke(command, given)
+    assert found.exit_code == (2 if by_flag else 0)
+    assert "Hollow nodes have one certificate" in found.output
