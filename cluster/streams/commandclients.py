@@ -22,6 +22,9 @@ MOST_STREAMS: Final = 64
 """Streams of a client that nobody has looked at yet; a command has five at most."""
 LINGER_SECONDS: Final = 5.0
 """How long a client may take to hang up after the end."""
+GRACE_SECONDS: Final = 0.02
+"""What a client of v5 is left to make its streams in. Nothing tells when it has, and client-go used
+to discard what comes earlier, the end of the command too (wsStreamExecutor, readDemuxLoop)."""
 SPDY_VERSIONS: Final = (
     "v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io",
 )  # fmt: skip
@@ -38,12 +41,22 @@ class ChannelClient:
         self._socket = socket
         self._protocol = protocol
         self._wanted = wanted
+        self._greeted = asyncio.Event()
 
-    async def greet(self) -> None:
+    async def served(self, job: remotecommand.Job) -> None:
+        """Carry out a job for this client. ConnectionError."""
+        async with tasks.Group("channels") as group:
+            group.spawn(self._greet(), "greeting")
+            await remotecommand.run(self, job)
+
+    async def _greet(self) -> None:
         """Tell the client that it is connected: an empty message on its first channel."""
+        if self._protocol.closes:
+            await asyncio.sleep(GRACE_SECONDS)
         wanted = self._wanted
         first = channels.STDOUT if wanted.stdout else channels.STDERR
-        await self.send(first if wanted.stdout or wanted.stderr else channels.ERROR, b"")
+        await self._put(first if wanted.stdout or wanted.stderr else channels.ERROR, b"")
+        self._greeted.set()
 
     async def pump(self, put: Put) -> None:
         """See `remotecommand.Client`."""
@@ -64,6 +77,10 @@ class ChannelClient:
 
     async def send(self, channel: int, data: bytes) -> None:
         """See `remotecommand.Client`."""
+        await self._greeted.wait()
+        await self._put(channel, data)
+
+    async def _put(self, channel: int, data: bytes) -> None:
         message = channels.encode(self._protocol, channel, data)
         if isinstance(message, str):
             await self._socket.send_str(message)

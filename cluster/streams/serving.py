@@ -66,7 +66,7 @@ async def command(
     if way.protocol is not None:
         socket = await upgrade.websocket(http, way.protocol.name)
         client = commandclients.ChannelClient(socket, way.protocol, wanted)
-        await _to_the_end(_by_channels(client, job))
+        await _to_the_end(client.served(job))
         return socket
     pipe = upgrade.spdy(http, way.version)
     spdy = commandclients.SpdyClient(Connection(pipe), way.version, wanted)
@@ -100,11 +100,6 @@ async def ports(
         await _to_the_end(tunnelled.run())
     await _to_the_end(socket.close())
     return socket
-
-
-async def _by_channels(client: commandclients.ChannelClient, job: remotecommand.Job) -> None:
-    await client.greet()
-    await remotecommand.run(client, job)
 
 
 async def _to_the_end(work: Awaitable[object]) -> None:
