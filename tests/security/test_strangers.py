@@ -46,6 +46,7 @@ def test_a_wrong_token_is_nobodys_even_where_strangers_may_look(outside: Outside
     before = outside.refused().get("unauthorized", 0)
     for token in ("wrong", "a.b.c", "x" * 100, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."):
         assert outside.ask("GET", "/api", token=token).status == 401
+        assert outside.ask("GET", "/healthz", token=token).status == 401
     assert outside.refused()["unauthorized"] >= before + 4
     assert '"reason":"unauthorized"' in outside.log().replace('": ', '":')
 

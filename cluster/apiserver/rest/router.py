@@ -233,10 +233,14 @@ class Router:
     async def _open(
         self, path: str, text: str, http: web.BaseRequest, exchange: Exchange
     ) -> web.Response:
-        """What may be asked for without credentials, where authorization lets the anonymous."""
+        """What may be asked for without credentials, where authorization lets the anonymous; not
+        with wrong ones.
+        """
         try:
             user = self._user(http, exchange)
         except errors.Unauthorized:
+            if "Authorization" in http.headers:
+                raise
             user = identity.ANONYMOUS
         await self._let_in(user, path, http, exchange)
         if http.method not in ("GET", "HEAD"):
