@@ -33,7 +33,7 @@ _COLLECT_EVERY = 12
 
 def main() -> int:
     """1 where a seed failed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--seeds", type=int, default=100, metavar="N", help="how many (100)")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="the first one (0)")
     parser.add_argument("--seed", type=int, metavar="N", help="this one alone, in this process")

@@ -6,18 +6,10 @@
 
 The first is about the cluster of `kubemu up` (--name NAME: another one), the second about that of
 `docker compose up` in this folder. It is `kubemu chaos run zone-loss`, whose
-other flags it takes, too (--svg FILE, --json FILE, --seed N).
+other flags it takes, too (--svg FILE, --json FILE, --seed N); `kubemu chaos run --help` has all.
 """
 
-import sys
-from pathlib import Path
-
-import installed
-
-installed.here()
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from cluster.cli.__main__ import main  # noqa: E402
+import shipped
 
 if __name__ == "__main__":
-    main(["chaos", "run", "zone-loss", *sys.argv[1:]])
+    shipped.run("zone-loss", __doc__)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sorted(
-    path.name for path in (ROOT / "scripts").glob("*.py") if path.name != "installed.py"
-)
+_PARTS = ("installed.py", "shipped.py")
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py") if path.name not in _PARTS)
 
 
 @pytest.fixture
@@ -58,3 +57,14 @@ def test_a_script_runs_as_it_is_where_all_is_installed(clone: Path) -> None:
         cwd=clone / "scripts",
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("here\n", "")
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name.startswith("chaos_")])
+def test_a_script_tells_of_itself_in_whole_sentences(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / name, "--help"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert f"scripts/{name}" in done.stdout or f"usage: {name}" in done.stdout
+    told = next(part for part in done.stdout.split("\n\n") if not part.startswith("usage"))
+    assert told.strip()[-1] in ".:"
