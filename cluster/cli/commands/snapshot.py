@@ -200,7 +200,8 @@ def list_snapshots(paths: tuple[Path, ...]) -> None:
         except snapshots.Damaged as error:
             if path not in paths and "no snapshot" in str(error):
                 continue
-            rows.append((str(path), "", "", "", size, f"damaged: {error}"))
+            why = str(error).partition(" is damaged: ")
+            rows.append((str(path), "", "", "", size, f"damaged: {why[2] or why[0]}"))
         except OSError as error:
             rows.append((str(path), "", "", "", "", f"cannot be read: {error.strerror}"))
         else:
