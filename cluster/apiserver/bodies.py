@@ -11,6 +11,10 @@ from cluster.api.resources import Resource
 
 MAX_BODY = 3 << 20
 """Bytes; MaxRequestBodyBytes of kube-apiserver."""
+MOST_VALUES = 100_000
+"""Of a body: whoever asks meanwhile waits while they are looked through, a second for so many."""
+_FEW_BYTES = 2 * MOST_VALUES
+"""A body of fewer has fewer values."""
 _SHOWN = 30
 
 
@@ -28,7 +32,33 @@ def decoded(body: bytes, kind: str) -> objects.Object:
     if not isinstance(found, dict):
         why = f"json parse error: cannot unmarshal {_go_type(found)} into an object"
         raise _unrecognized(body, kind, why)
+    if len(body) > _FEW_BYTES:
+        _check_values(found)
     return found
+
+
+def _check_values(document: objects.Object) -> None:
+    """errors.RequestEntityTooLarge where a document is made of too many values."""
+    rest: list[Any] = [document]
+    count = 0
+    while rest:
+        inner = rest.pop()
+        count += len(inner)
+        if count > MOST_VALUES:
+            raise errors.RequestEntityTooLarge(
+                f"Request entity too large: limit is {MOST_VALUES} values"
+            )
+        values = inner.values() if isinstance(inner, dict) else inner
+        rest.extend(value for value in values if isinstance(value, dict | list))
+
+
+def check_stored(value: bytes | None) -> None:
+    """errors.RequestEntityTooLarge where an object has grown beyond what a body may have: what
+    managed fields and defaults add to it comes on top, and etcd takes half of that.
+    """
+    if value is not None and len(value) > MAX_BODY:
+        why = f"the object would take {len(value)} bytes in the store: limit is {MAX_BODY}"
+        raise errors.RequestEntityTooLarge(f"Request entity too large: {why}")
 
 
 def repeated(operation: Operation, document: Any) -> tuple[str, ...]:

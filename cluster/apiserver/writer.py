@@ -16,7 +16,7 @@ from cluster.aio.clock import Clock
 from cluster.api import errors, identity, schema
 from cluster.api.operations import Operation
 from cluster.api.resources import Resource, Table
-from cluster.apiserver import codec, fencing, outside, planner, tenure
+from cluster.apiserver import bodies, codec, fencing, outside, planner, tenure
 from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.authn.serviceaccounts import Issuer
 from cluster.apiserver.authz.modes import Built
@@ -212,6 +212,8 @@ class Writer:
                 now.later.append((index, job))
                 return
             plan = Plan(needed.key, needed.value, needed.expected, then=_taken)
+        if isinstance(plan, Plan):
+            bodies.check_stored(plan.value)
         now.tell(index, job, call)
         job.attempts += 1
         if isinstance(plan, Entry):

@@ -9,7 +9,7 @@ import registry_world as rw
 from cluster.aio import virtual
 from cluster.api import errors
 from cluster.api.operations import JSON_PATCH, Operation, Verb
-from cluster.apiserver import expiry, writer
+from cluster.apiserver import bodies, expiry, writer
 from cluster.storage import interface as storage
 
 
@@ -461,5 +461,30 @@ def test_the_oldest_events_go_early_where_there_are_too_many():
         left = [entry.name for entry in (await world.registry.list("events")).items]
         assert left == ["e0", "e3", "e4"]
         world.group.cancel()
+
+    run(test)
+
+
+def test_an_object_of_too_many_values_is_refused_before_the_rules_go_through_it():
+    # One request of 150,000 labels kept everybody else waiting for seconds.
+    async def test(world):
+        many = {f"k{number}": "v" for number in range(bodies.MOST_VALUES)}
+        body = rw.config_map("a") | {"data": many}
+        (result,) = await world.registry.write([rw.create("configmaps", body)], rw.USER)
+        assert isinstance(result, errors.RequestEntityTooLarge)
+        assert result.message == "Request entity too large: limit is 100000 values"
+
+    run(test)
+
+
+def test_an_object_that_has_grown_too_large_is_not_stored():
+    # With its managed fields it would take more than twice what was sent.
+    async def test(world):
+        many = {"k" * 30 + str(number): "v" for number in range(40_000)}
+        body = rw.config_map("a") | {"data": many}
+        assert len(msgspec.json.encode(body)) < bodies.MAX_BODY
+        (result,) = await world.registry.write([rw.create("configmaps", body)], rw.USER)
+        assert isinstance(result, errors.RequestEntityTooLarge)
+        assert "in the store: limit is 3145728" in result.message
 
     run(test)
