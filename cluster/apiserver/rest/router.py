@@ -10,6 +10,7 @@ from cluster.api import errors, identity
 from cluster.apiserver import authn
 from cluster.apiserver.aggregation.aggregator import Aggregator
 from cluster.apiserver.aggregation.services import Remote
+from cluster.apiserver.authn.authenticator import bearer
 from cluster.apiserver.authz import gate, impersonation
 from cluster.apiserver.authz.attributes import Attributes
 from cluster.apiserver.rest import (
@@ -239,7 +240,7 @@ class Router:
         try:
             user = self._user(http, exchange)
         except errors.Unauthorized:
-            if "Authorization" in http.headers:
+            if bearer(http.headers.get("Authorization", "")):
                 raise
             user = identity.ANONYMOUS
         await self._let_in(user, path, http, exchange)
