@@ -64,6 +64,14 @@ async def until(remote: controlling.Remote, reached: Callable[[dict[str, Any]], 
                 return
 
 
+async def written(folder: state.Folder, *names: str) -> dict[str, state.Running]:
+    """What is written down, as soon as these are: that a process runs may be told before."""
+    async with asyncio.timeout(DEADLINE):
+        while not (found := state.recorded(folder)).keys() >= set(names):
+            await asyncio.sleep(0)
+        return found
+
+
 def is_in(name: str, phase: Any) -> Callable[[dict[str, Any]], bool]:
     return lambda known: known[name].phase == phase
 
@@ -220,7 +228,7 @@ def test_a_supervisor_that_dies_leaves_no_process(tmp_path: Path) -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (_, remote):
             await until(remote, is_in("a", pb.Process.RUNNING))
             (before,) = await remote.processes()
-            everybody = state.recorded(folder)
+            everybody = await written(folder, state.SUPERVISOR, "a")
             others = [psutil.Process(each.pid) for each in everybody.values()][1:]
             os.kill(everybody[state.SUPERVISOR].pid, signal.SIGKILL)
             psutil.wait_procs(others, timeout=DEADLINE)
