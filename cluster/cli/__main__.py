@@ -18,8 +18,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(healthcheck.main(arguments[1:]))
     import click
 
+    from cluster.api import faults
     from cluster.cli import app, grpcnoise
-    from cluster.launcher import faults
 
     grpcnoise.silence()
     try:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cluster.api import metadata
+from cluster.api import faults, metadata
 from cluster.cli import flags
-from cluster.launcher import faults, state, topology
+from cluster.launcher import state, topology
 
 if TYPE_CHECKING:
     from cluster.launcher.controlling import Remote

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from cluster.launcher import faults
+from cluster.api import faults
 
 if TYPE_CHECKING:
     from cluster.client.channel import ChannelTls

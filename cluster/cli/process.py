@@ -188,8 +188,7 @@ def _failed(error: Exception) -> int:
 
 def explained(error: Exception) -> str | None:
     """The sentence that an expected failure says; None for a fault of ours."""
-    from cluster.api import errors
-    from cluster.launcher import faults
+    from cluster.api import errors, faults
     from cluster.runtime.config import Unusable
     from cluster.storage import interface
 

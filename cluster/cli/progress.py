@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cluster.aio import clock, tasks
-from cluster.api import conditions, objects
+from cluster.api import conditions, faults, objects
 from cluster.cli import clusters, connection, dnsup, loglines
-from cluster.launcher import controlling, faults, kubeconfig, state, topology
+from cluster.launcher import controlling, kubeconfig, state, topology
 from cluster.pb.cluster.v1 import control_pb2 as pb
 
 if TYPE_CHECKING:

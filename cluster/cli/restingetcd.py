@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cluster.aio import clock as clocks
+from cluster.api import faults
 from cluster.cli import clusters, process, storageflags
-from cluster.launcher import faults, plan, state
+from cluster.launcher import plan, state
 from cluster.launcher.processes import Process
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cluster.launcher import faults, kubeconfig
+from cluster.api import faults
+from cluster.launcher import kubeconfig
 
 _SECONDS: Final = 30.0
 

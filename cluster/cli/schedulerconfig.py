@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.api import faults
 from cluster.client.election import Lease
-from cluster.launcher import faults
 from cluster.scheduler.queue.scheduling_queue import Timing
 
 if TYPE_CHECKING:

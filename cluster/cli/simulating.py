@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cluster.aio import clock
-from cluster.api import completion, errors, identity, objects, resources, rules, schema
+from cluster.api import completion, errors, faults, identity, objects, resources, rules, schema
 from cluster.api.objects import Object
 from cluster.cli import clusters, connection, schedulerconfig
-from cluster.launcher import faults, state
+from cluster.launcher import state
 from cluster.launcher.processes import Process
 from cluster.scheduler.config import Config
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from cluster.aio import clock as clocks
+from cluster.api import faults
 from cluster.cli import clusters, connection, process, restingetcd, simulating, storageflags
 from cluster.cli.connection import Connection
-from cluster.launcher import faults, state
+from cluster.launcher import state
 
 if TYPE_CHECKING:
     from cluster.storage.interface import Storage

@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from cluster.launcher import faults, files
+from cluster.api import faults
+from cluster.launcher import files
 
 VXLAN_PORT: Final = 4789
 CABLE_PORT: Final = 4790

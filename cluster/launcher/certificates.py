@@ -13,7 +13,8 @@ from typing import Final
 
 from cryptography import x509
 
-from cluster.launcher import faults, files, kubeconfig, pki, plan, state
+from cluster.api import faults
+from cluster.launcher import files, kubeconfig, pki, plan, state
 
 NEAR_SECONDS: Final = 30 * 86400.0
 """What ends within this time is issued anew by `kubemu up` and `kubemu init`."""

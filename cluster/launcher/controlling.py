@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import grpc
 
+from cluster.api import faults
 from cluster.client import channel
-from cluster.launcher import faults
 from cluster.pb.cluster.v1 import control_pb2 as pb
 from cluster.pb.cluster.v1 import control_pb2_grpc
 

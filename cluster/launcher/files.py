@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from cluster.launcher import faults
+from cluster.api import faults
 
 
 class Unwritable(faults.Fault):

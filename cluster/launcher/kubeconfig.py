@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import yaml
 
-from cluster.api import yaml_text
-from cluster.launcher import faults, files
+from cluster.api import faults, yaml_text
+from cluster.launcher import files
 
 GRPC_EXTENSION: Final = "kubemu.dev/grpc"
 _LISTS: Final = ("clusters", "contexts", "users")

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cluster.launcher import daemon, faults, files, state
+from cluster.api import faults
+from cluster.launcher import daemon, files, state
 
 
 class NotStarted(faults.Fault):

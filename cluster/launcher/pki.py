@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cluster.launcher import faults, files
+from cluster.api import faults
+from cluster.launcher import files
 
 AUTHORITY_LIFETIME: Final = datetime.timedelta(days=3650)
 LEAF_LIFETIME: Final = datetime.timedelta(days=365)

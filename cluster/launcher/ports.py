@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
-from cluster.launcher import faults
+from cluster.api import faults
 
 _FIRST_API: Final = 6443
 _TRIED: Final = 1000

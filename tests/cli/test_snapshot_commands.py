@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.aio.clock import SystemClock
+from cluster.api import faults
 from cluster.cli.commands.snapshot import snapshot
-from cluster.launcher import faults, plan, preparing, state, topology
+from cluster.launcher import plan, preparing, state, topology
 from cluster.storage import snapshot as snapshots
 from cluster.storage.interface import Record
 

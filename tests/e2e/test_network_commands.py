@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 from realcluster import KUBEMU, Cluster, until
 
+from cluster.api import faults
 from cluster.cli import app
-from cluster.launcher import faults
 
 pytestmark = pytest.mark.usefixtures("kubectl")
 

@@ -6,9 +6,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from cluster.api import conditions, errors, objects, operations, resources
+from cluster.api import conditions, errors, faults, objects, operations, resources
 from cluster.cli import clusters, connection, flags
-from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.client.client import Client

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cluster.api import faults
 from cluster.cli import clusters, flags
-from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.launcher.controlling import Remote

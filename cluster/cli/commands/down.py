@@ -9,8 +9,9 @@ from typing import Final
 
 import click
 
+from cluster.api import faults
 from cluster.cli import clusters
-from cluster.launcher import faults, state
+from cluster.launcher import state
 
 _GRACE: Final = 5.0
 _END_WITHIN: Final = 30.0

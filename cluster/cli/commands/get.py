@@ -9,10 +9,9 @@ from urllib.parse import quote, urlencode
 import click
 
 from cluster.aio.clock import SystemClock
-from cluster.api import objects, timestamps
+from cluster.api import faults, objects, timestamps
 from cluster.cli import clusters, connection, flags, moments, restreads, storereach, tables
 from cluster.cli.restreads import Refused, Server
-from cluster.launcher import faults
 
 _DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"

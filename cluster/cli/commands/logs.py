@@ -9,8 +9,9 @@ from typing import BinaryIO, Final
 
 import click
 
+from cluster.api import faults
 from cluster.cli import clusters, flags, loglines
-from cluster.launcher import faults, state
+from cluster.launcher import state
 
 _LOOK_AGAIN: Final = 0.2
 _CHUNK: Final = 1 << 16

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from cluster.api import conditions, errors, objects
+from cluster.api import conditions, errors, faults, objects
 from cluster.cli import clusters, connection, flags, tables
-from cluster.launcher import faults, kubeconfig, state
+from cluster.launcher import kubeconfig, state
 
 _ANSWER_WITHIN = 5.0
 

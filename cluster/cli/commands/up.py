@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from cluster.aio import clock
-from cluster.api import schema
+from cluster.api import faults, schema
 from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
-from cluster.launcher import addressing, faults, launching, ports, resolvers, state, topology
+from cluster.launcher import addressing, launching, ports, resolvers, state, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cluster.api import errors
+from cluster.api import errors, faults
 from cluster.cli import clusters, connection, flags
-from cluster.launcher import faults, state
+from cluster.launcher import state
 
 if TYPE_CHECKING:
     from cluster.chaos.journal import File

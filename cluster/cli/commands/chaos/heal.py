@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from cluster.api import faults
 from cluster.cli import flags
 from cluster.cli.commands.chaos import common
 from cluster.cli.commands.chaos.common import Where
-from cluster.launcher import faults
 
 
 class NotHealed(faults.Fault):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.aio import clock
+from cluster.api import faults
 from cluster.cli import flags
 from cluster.cli.commands.chaos import common, endings
 from cluster.cli.commands.chaos.common import Where
-from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.chaos.experiment import Experiment

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cluster.api import imagereferences
+from cluster.api import faults, imagereferences
 from cluster.api.imagereferences import Reference
 from cluster.cli import flags
 from cluster.images import faults as image_faults
 from cluster.images import manifests, platforms
 from cluster.images.platforms import Platform
 from cluster.images.store.layout import Named, Store
-from cluster.launcher import faults, state
+from cluster.launcher import state
 
 if TYPE_CHECKING:
     from cluster.images.client.credentials import Credentials

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from cluster.api import errors, objects
+from cluster.api import errors, faults, objects
 from cluster.cli import clusters, connection, flags, simulating, tables
-from cluster.launcher import faults
 
 if TYPE_CHECKING:
     from cluster.client.client import Client
