@@ -20,7 +20,7 @@ def test_a_cluster_keeps_its_range_and_others_take_another(tmp_path):
         addressing.keep(path, first)
         assert addressing.kept(path) == first
         second = addressing.choose("demo", None, other.claim)
-        assert second.cluster == first.cluster % 254 + 1
+        assert second.cluster != first.cluster  # the next, unless a cluster of this machine has it
     with ports.Claims(tmp_path / "claims") as later:
         assert addressing.choose("renamed", first, later.claim) == first
 
@@ -42,7 +42,7 @@ def test_a_range_where_somebody_receives_is_left_to_him():
         if not free.own or not free.cable_port:
             pytest.skip("this machine has no addresses or ports for nodes")
         stranger.bind((free.node(0), free.cable_port))
-        assert addressing.choose("demo", free, everything).cluster == free.cluster % 254 + 1
+        assert addressing.choose("demo", free, everything).cluster != free.cluster
 
 
 def test_a_port_that_the_whole_machine_lost_is_another_program_s():
