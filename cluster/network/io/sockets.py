@@ -29,7 +29,7 @@ _SEND_BYTES: Final = 1024
 """What a send counts at least."""
 _RATE_SECONDS: Final = 0.001
 """8 Gbit/s: a sender of more gives way, so that virtual time goes on under an endless stream."""
-_AT_ONCE: Final = 32
+_AT_ONCE: Final = 16
 """Connections that are served in a turn: peers work on their answers while others are served."""
 _NEVER: Final = float("inf")
 Call = Callable[[], None]
