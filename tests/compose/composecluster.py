@@ -47,13 +47,16 @@ def page(url: str, context: ssl.SSLContext | None = None) -> bytes:
 class ComposeCluster:
     """One project of Compose, on free ports and a network of its own.
 
-    `command` is Compose's, with the options that go before each of its commands.
+    `command` is Compose's, with the options that go before each of its commands; `builder` is the
+    one that builds the images.
     """
 
     def __init__(
-        self, command: tuple[str, ...], folder: Path, number: int, settings: dict[str, str]
-    ) -> None:
+        self, command: tuple[str, ...], builder: tuple[str, ...], folder: Path, number: int,
+        settings: dict[str, str],
+    ) -> None:  # fmt: skip
         self._command = command
+        self._builder = builder
         self.project = f"kubemu-test-{os.getpid()}-{number}"
         self.network = f"172.29.{100 + number}"
         self.ports = {
@@ -75,7 +78,7 @@ class ComposeCluster:
     def up(self) -> None:
         """Start it; its kubeconfig is there then."""
         # A build for one test is one for all: what has not changed takes a second.
-        self.compose("build", deadline=_BUILD)
+        _run([*self._builder, "build"], self._environment, deadline=_BUILD)
         self.compose("up", "-d")
         config = self.compose("exec", "-T", "apiserver", "cat", "/etc/kubemu/admin.conf")
         self.kubeconfig.write_text(config)

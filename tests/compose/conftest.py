@@ -45,7 +45,11 @@ def clusters(
 
     def start(version: str, *options: str, **settings: str) -> ComposeCluster:
         folder = tmp_path_factory.mktemp("compose")
-        found = ComposeCluster((*compose(version), *options), folder, len(made), settings)
+        # v1 builds without BuildKit, which takes minutes and keeps nothing for v2.
+        builder = VERSIONS["v2"] if _answers(*VERSIONS["v2"], "version") else compose(version)
+        found = ComposeCluster(
+            (*compose(version), *options), (*builder, *options), folder, len(made), settings
+        )
         made.append(found)
         found.up()
         return found
