@@ -238,6 +238,12 @@ class Namespace:
         for sockets_ in self._udp.values():
             yield from sockets_.values()
 
+    def has_bound(self, address: str, port: int, *, stream: bool) -> bool:
+        """Whether somebody is at a port of an address: a listener, or who takes datagrams."""
+        if stream:
+            return self._listener(address, port) is not None
+        return portbinding.find(self._udp, address, port) is not None
+
     def _unlisten(self, listener: Listening) -> None:
         portbinding.drop(self._listeners, listener.local)
         if self._uplink is not None:

@@ -215,6 +215,30 @@ def test_a_trace_goes_through_a_service_to_who_listens() -> None:
     on_nodes(2, story)
 
 
+def test_a_trace_of_loopback_stays_in_its_pod_and_tells_who_listens_there() -> None:
+    async def story(world: World) -> None:
+        (node,) = world.nodes
+        await node.run("client", "busybox", "sleep", "99999")
+        source, nodes = node.address("client"), {node.name: node}
+        holder = node.plant.node.holder(source)  # type: ignore[union-attr]
+        assert holder is not None
+        holder.listen(8080, "127.0.0.1")
+        holder.listen(9090, source)
+        for address, port, socket in (
+            ("127.0.0.1", 8080, "listening"),
+            ("127.0.0.1", 9090, "closed"),
+            ("127.0.0.1", 0, ""),
+            (source, 9090, "listening"),
+            (source, 8080, "closed"),
+        ):
+            (told,) = await traced(nodes, node, source, address, port)
+            assert (told.end, told.device, told.where) == (End.POD, "lo", source)
+            assert (told.destination, told.socket) == (address, socket)
+            assert not told.reason
+
+    on_nodes(1, story)
+
+
 def test_a_trace_names_the_policy_that_drops() -> None:
     async def story(world: World) -> None:
         first, _, second, web = await web_and_client(world)

@@ -11,9 +11,9 @@ from cluster.network.stack.trace import Trace
 from cluster.network.wire import addresses, ethernet, icmp, ipv4, mac, tcp, udp
 from cluster.network.wire.frame import Frame
 from cluster.pb.cluster.v1 import netops_pb2 as pb
+from cluster.runtime import portbinding
 from cluster.runtime.network.links import POD, Links, State
 from cluster.runtime.network.node import Node
-from cluster.runtime.podsockets import Listening
 
 PROTOCOLS: Final = {"tcp": ipv4.TCP, "udp": ipv4.UDP, "icmp": ipv4.ICMP}
 _FIRST_PORT: Final = 49152
@@ -43,7 +43,8 @@ def sent(node: Node, links: Links, now: float, asked: pb.TracedPacket) -> pb.Tra
         raise ValueError(f"a trace of {asked.protocol} needs a port, and {asked.port} is none")
     core, own = node.datapath, _own(node)
     is_node = source in own
-    if source == destination or (is_node and destination in own):
+    loopback = portbinding.is_loopback(asked.destination)
+    if loopback or source == destination or (is_node and destination in own):
         return _to_itself(node, asked, is_node=is_node)
     link = core.devices[BRIDGE].mac
     on_link = not is_node and destination in core.settings.network and destination not in own
@@ -114,12 +115,14 @@ def _free(node: Node, source: int, destination: int, port: int, protocol: int) -
 def _to_itself(node: Node, asked: pb.TracedPacket, *, is_node: bool) -> pb.TraceResponse:
     told = pb.TraceResponse(
         end=pb.TraceResponse.HOST if is_node else pb.TraceResponse.POD,
-        where=node.datapath.settings.name if is_node else asked.destination,
+        where=node.datapath.settings.name if is_node else asked.source,
         device="lo", destination=asked.destination, port=asked.port,
     )  # fmt: skip
-    rule = f"{asked.destination} is its own address"
+    loopback = portbinding.is_loopback(asked.destination)
+    rule = f"{asked.destination} is its own {'loopback' if loopback else 'address'}"
     told.decisions.add(table="route", rule=rule, verdict="accept")
-    told.socket = _socket(node, asked.destination, PROTOCOLS[asked.protocol], asked.port)
+    protocol = PROTOCOLS[asked.protocol]
+    told.socket = _socket(node, asked.source, protocol, asked.port, at=asked.destination)
     return told
 
 
@@ -157,17 +160,18 @@ def _answer(answer: Answer) -> str:
     return _UNREACHABLE.get(answer.code, f"ICMP type {answer.type} code {answer.code}")
 
 
-def _socket(node: Node, address: str, protocol: int, port: int) -> str:
-    """Who is at a port; empty where that is not known here."""
-    if protocol == ipv4.ICMP or node.is_kernels(address):
+def _socket(node: Node, holder: str, protocol: int, port: int, *, at: str = "") -> str:
+    """Who is at a port of the pod or node that has an address, `at` this address of it; empty where
+    that is not known here.
+    """
+    if protocol == ipv4.ICMP or node.is_kernels(holder):
         return ""
-    space = node.holder(address)
+    space = node.holder(holder)
     if space is None:
         return ""
     listening = protocol == ipv4.TCP
-    for one in space.bound:
-        if one.local.port == port and isinstance(one, Listening) == listening:
-            return "listening"
+    if space.has_bound(at or holder, port, stream=listening):
+        return "listening"
     if listening and space.occupant.answers(port) is not None:
         return "listening"
     return "asleep" if space.occupant.asleep() else "closed"

@@ -62,6 +62,11 @@ def title(node: str, link: str, names: Mapping[str, str]) -> str:
     return f"from {node} to {link}"
 
 
+def is_dead(one: Any) -> bool:
+    """Whether a link (cluster.v1.LinkState) lets nothing through. Copies may survive a loss."""
+    return bool(one.cut or (one.impairment.loss >= 1 and not one.impairment.duplicate))
+
+
 def words(one: Any) -> str:
     """What is wrong with a link (cluster.v1.LinkState), as tc's netem writes it."""
     how = one.impairment

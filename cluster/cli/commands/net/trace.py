@@ -12,6 +12,7 @@ from cluster.cli.commands.net.destinations import Destination
 
 _MOST_HOPS: Final = 16
 _CUT: Final = "link-cut"
+_LOST: Final = "link-loss"
 _REFUSED: Final = "refused"
 
 
@@ -82,8 +83,8 @@ async def _walk(
     while True:
         told = await net.ask(node, "Trace", request)
         hops.append(_hop(node, told, names))
-        cut = [one.link for one in told.links if one.cut]
-        if cut or told.end != pb.TraceResponse.NODE:
+        dead = next((one for one in told.links if linktexts.is_dead(one)), None)
+        if dead is not None or told.end != pb.TraceResponse.NODE:
             break
         if len(hops) >= _MOST_HOPS or told.where not in net.nodes:
             break
@@ -95,7 +96,7 @@ async def _walk(
             "name": to.shown, "address": to.address, "protocol": to.protocol, "port": to.port,
         },
         "hops": hops,
-        **_verdict(hops[-1], told, cut, names),
+        **_verdict(hops, told, dead, names),
     }  # fmt: skip
 
 
@@ -120,13 +121,15 @@ def _hop(node: str, told: Any, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _verdict(
-    last: dict[str, Any], told: Any, cut: list[str], names: Mapping[str, str]
+    hops: list[dict[str, Any]], told: Any, dead: Any, names: Mapping[str, str]
 ) -> dict[str, Any]:
-    """How it ended."""
+    """How it ended. `dead` is a link on its way that lets nothing through."""
+    last = hops[-1]
     at, answer = last["node"], ""
-    if cut:
-        reason = _CUT
-        text = f"the link {linktexts.title(at, cut[0], names)} is cut (kubemu net heal)"
+    if dead is not None:
+        reason = _CUT if dead.cut else _LOST
+        how = "is cut" if dead.cut else "loses every packet"
+        text = f"the link {linktexts.title(at, dead.link, names)} {how} (kubemu net heal)"
     elif last["end"] in ("dropped", "unresolved"):
         rule = told.decisions[-1].rule if told.decisions else ""
         reason = told.reason or "neighbour-unreachable"
@@ -137,9 +140,11 @@ def _verdict(
     elif last["socket"] == "closed":
         reason = _REFUSED
         text = f"nobody listens at port {told.port}"
+        if last["device"] == "lo":
+            text += f", and it never leaves {last['name'] or last['where']}"
         answer = "connection refused"
     else:
-        return {"delivered": True, "reason": "", "explanation": _arrival(last)}
+        return {"delivered": True, "reason": "", "explanation": _arrival(last) + _risk(hops)}
     return {"delivered": False, "reason": reason, "node": at, "explanation": text, "answer": answer}
 
 
@@ -147,8 +152,18 @@ def _arrival(last: dict[str, Any]) -> str:
     if last["end"] == "outside":
         return f"it leaves the cluster at {last['node']}"
     who = f"{last['name'] or last['where']}"
+    way = "never leaves" if last["device"] == "lo" else "reaches"
     state = {"listening": ", where somebody listens", "asleep": ", where it wakes who sleeps"}
-    return f"it reaches {who}{state.get(last['socket'], '')}"
+    return f"it {way} {who}{state.get(last['socket'], '')}"
+
+
+def _risk(hops: list[dict[str, Any]]) -> str:
+    """What links on the way may do to it, where one loses a share."""
+    through = 1.0
+    for link in (one for hop in hops for one in hop["links"]):
+        # A copy is made before one of the two is lost.
+        through *= 1 - link["loss"] * (1 - link["duplicate"])
+    return f" (unless a bad link loses it: {(1 - through) * 100:.3g}%)" if through < 1 else ""
 
 
 def _print(found: dict[str, Any]) -> None:
