@@ -8,6 +8,8 @@ from math import floor
 from random import Random
 from typing import Final
 
+from cluster.chaos.outages import Outages
+
 _SAMPLE: Final = 10_000
 _ERRORS: Final = 20
 
@@ -24,6 +26,7 @@ class Tally:
     """How often each was met."""
     worst: float = 0.0
     """The longest time without a good answer."""
+    outages: Outages = field(default_factory=Outages)
     _latencies: list[float] = field(default_factory=list)
     _answered: int = 0
     _good: float | None = None
@@ -34,6 +37,7 @@ class Tally:
         self.sent += 1
         bucket = self.seconds.setdefault(floor(at), [0, 0])
         bucket[1 if error else 0] += 1
+        self.outages.add(at, at + took, error)
         if error:
             self.failed += 1
             known = error if error in self.errors or len(self.errors) < _ERRORS else "others"

@@ -1,11 +1,12 @@
 """What became of each fault: how long after it the cluster noticed, acted, and was well again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from cluster.chaos import experiment as ex
 from cluster.chaos import observing
+from cluster.chaos.asking import Tally
 from cluster.chaos.observing import Event
 
 _TOGETHER: Final = 1.0
@@ -34,8 +35,10 @@ def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event
     """Fill in the marks of faults. What happens is put down to the fault that began last, or to
     all that began together.
 
-    `held` are the times at which all states were lost (LOST) and held again (HELD).
+    `held` are the times at which states, or answers, were lost (LOST) and held again (HELD), by
+    subject: it is well where nothing is lost.
     """
+    held = sorted(held, key=lambda event: event.at)
     for span in spans:
         later = (other.began for other in spans if other.began > span.began + _TOGETHER)
         end = min(later, default=float("inf"))
@@ -54,6 +57,22 @@ def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event
         well = _recovered(span, held, end)
         if well is not None:
             span.marks[ex.RECOVERED] = well
+
+
+def of_requests(spans: Sequence[Span], tallies: Mapping[str, Tally]) -> list[Event]:
+    """LOST and HELD of probes whose requests failed, by their outages.
+
+    A request that was under way when a fault began failed for the fault, not before it.
+    """
+    found = []
+    for name, tally in tallies.items():
+        for one in tally.outages.found():
+            begun = (span.began for span in spans if one.began < span.began <= one.seen)
+            found.append(Event(max([one.began, *begun]), observing.LOST, name, one.error))
+            if one.ended is not None:
+                said = f"answers again; {one.failed} failed"
+                found.append(Event(one.ended, observing.HELD, name, said))
+    return found
 
 
 def _first(events: Iterable[Event], kinds: Sequence[str]) -> float | None:
@@ -78,12 +97,14 @@ def _recovered(span: Span, held: Sequence[Event], end: float) -> float | None:
     """How long after it was undone all was well for good, until the next fault; 0: it was then."""
     if span.ended is None:
         return None
-    well: float | None = span.ended
+    well = span.ended
+    lost: set[str] = set()
     for event in held:
         if event.at >= end:
             break
         if event.kind == observing.LOST:
-            well = None
-        elif well is None:
+            lost.add(event.subject)
+        elif event.subject in lost:
+            lost.discard(event.subject)
             well = max(event.at, span.ended)
-    return None if well is None else well - span.ended
+    return None if lost else well - span.ended

@@ -157,7 +157,7 @@ class Observer:
         if probe.kind == ex.DEPLOYMENT:
             key = f"{probe.namespace}/{probe.subject}"
             if key not in self._deployments:
-                return False, "there is none"
+                return False, f"there is no Deployment {key}"
             wanted, available = self._deployments[key]
             return available >= wanted, f"{available} of {wanted} available"
         selector = selectors.parse_labels(probe.subject)
@@ -166,6 +166,9 @@ class Observer:
             for pod in self._pods.values()
             if pod.namespace == probe.namespace and not pod.leaving and selector.matches(pod.labels)
         ]
+        if not found:
+            which = f" of {probe.subject}" if probe.subject else ""
+            return _enough(probe, 0, 0), f"there is no pod{which} in namespace {probe.namespace}"
         ready = sum(pod.ready for pod in found)
         return _enough(probe, ready, len(found)), f"{ready} of {len(found)} Ready"
 

@@ -151,7 +151,18 @@ class _Picture:
                 self._rect(x, bottom - high, fits, high, _GOOD)
             if bad:
                 self._rect(x, bottom - high - low, fits, low, _BAD, f"{bad} failed at {second} s")
+        self._outages(probe, bottom)
         self._y = bottom + _GAP
+
+    def _outages(self, probe: Mapping[str, Any], bottom: float) -> None:
+        """Below the bars, for a request that failed for one that was answered is easily missed."""
+        for began, ended, failed in probe.get("outages") or ():
+            left, right = self._x(began), self._x(self._end if ended is None else ended)
+            until = "the end" if ended is None else f"{ended:+.1f} s"
+            said = f"{probe['name']}: outage from {began:+.1f} s to {until}, {failed} failed"
+            self._rect(
+                min(left, _WIDTH - _RIGHT - 2), bottom + 1, max(right - left, 2.0), 4, _BAD, said
+            )
 
     def _axis(self, top: float) -> None:
         span = self._end - self._start

@@ -1,34 +1,51 @@
 """Requests of probes: sent at their rate, whatever became of those before, and counted."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Final
 
 from cluster.api import errors, objects
 from cluster.chaos import experiment as ex
-from cluster.chaos import pacing
+from cluster.chaos import outages, pacing
 from cluster.chaos.asking import Tally
 from cluster.chaos.observing import Observer
 from cluster.chaos.world import World
 
 _MOST_UNDER_WAY: Final = 500
 _LOOK_AGAIN: Final = 0.2
+_FEW: Final = 10
+"""So many requests are as good as a second."""
 
 
 class Prober:
-    """Sends the requests of one probe. `tally` may be replaced: what was before is forgotten."""
+    """Sends the requests of one probe, and counts them in `tally`."""
 
     def __init__(
         self, probe: ex.Probe, world: World, observer: Observer, now: Callable[[], float]
     ) -> None:
         self.probe = probe
-        self.tally = Tally()
-        self.last_failure = float("-inf")
         self._world = world
         self._observer = observer
         self._now = now
         self._port = 0
         self._turn = 0
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what became of requests; those under way do not count any more."""
+        # At a low rate each node of several has its turn before an outage is over.
+        quiet = max(outages.QUIET, _FEW / self.probe.rate)
+        self.tally = Tally(outages=outages.Outages(self.probe.timeout, quiet))
+        self.last_failure = float("-inf")
+
+    @property
+    def waits_for(self) -> str:
+        """What it has not found yet, in words."""
+        if self._port or self.probe.kind != ex.HTTP:
+            return "no request was sent yet"
+        which = f" {self.probe.port}" if self.probe.port else ""
+        return f"no node port{which} of a Service {self.probe.namespace}/{self.probe.subject}"
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -47,7 +64,7 @@ class Prober:
         except TimeoutError:
             error = f"no answer within {self.probe.timeout:g} s"
         except OSError as failure:
-            error = failure.strerror or str(failure) or type(failure).__name__
+            error = _why(failure)
         except errors.StatusError as failure:
             error = failure.reason
         ended = self._now()
@@ -93,6 +110,13 @@ class Prober:
                 pass  # not there yet, or nobody can tell
             if not self._port:
                 await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _why(failure: OSError) -> str:
+    """As Go says it. The text of an error of asyncio's own is about its call, not about why."""
+    if failure.errno:
+        return os.strerror(failure.errno).lower()
+    return str(failure) or type(failure).__name__
 
 
 def _node_port(service: objects.Object, wanted: str) -> int:

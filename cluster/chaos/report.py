@@ -19,6 +19,7 @@ KIND: Final = "ChaosReport"
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
 EXIT_CODES: Final = {PASSED: 0, FAILED: 1, ABORTED: 3}
 _MOST_EVENTS: Final = 2000
+_MOST_OUTAGES: Final = 200
 
 
 @dataclass(slots=True)
@@ -151,6 +152,10 @@ def _probe(probe: ex.Probe, seen: Outcome) -> dict[str, Any]:
         "p50": _round(tally.percentile(0.5)),
         "p99": _round(tally.percentile(0.99)),
         "longestOutage": _round(tally.worst),
+        "outages": [
+            [_round(one.began), None if one.ended is None else _round(one.ended), one.failed]
+            for one in tally.outages.found()[:_MOST_OUTAGES]
+        ],
         "errors": dict(sorted(tally.errors.items())),
         "bySecond": [[second, *tally.seconds[second]] for second in sorted(tally.seconds)],
     }

@@ -217,8 +217,7 @@ class Run:
         del self._observer.ready_pods[:-1]
         self._observer.ready_pods[:] = [(self._now(), one) for _, one in self._observer.ready_pods]
         for prober in self._probers:
-            prober.tally = type(prober.tally)()
-            prober.last_failure = float("-inf")
+            prober.begin_anew()
         self._seen.started = self._clock.now() + self._made.steady_for
 
     # ---- faults ------------------------------------------------------------------------------
@@ -336,11 +335,13 @@ class Run:
         seen.states = {
             probe.name: observer.holds(probe) for probe in self._made.probes if not probe.asks
         }
-        seen.events = tuple(observer.events)
         seen.nodes, seen.ready_pods = dict(observer.nodes), tuple(observer.ready_pods)
-        seen.spans.sort(key=lambda span: (round(span.began, 1), span.number))
+        faults = self._made.faults
+        seen.spans.sort(key=lambda span: (faults[span.number - 1].at, span.number))
         done = [span for span in seen.spans if span not in self._nothing]
-        marks.measure(done, seen.events, self._held)
+        asked = marks.of_requests(seen.spans, seen.tallies)
+        seen.events = tuple(sorted([*observer.events, *asked], key=lambda event: event.at))
+        marks.measure(done, seen.events, [*self._held, *asked])
         for span in self._cut_short:
             span.marks.pop(ex.RECOVERED, None)  # nobody waited for it
 
@@ -377,7 +378,7 @@ class Run:
             if all(self._states.values()) != well:
                 well = not well
                 kind = observing.HELD if well else observing.LOST
-                self._held.append(Event(self._now(), kind, "all"))
+                self._held.append(Event(self._now(), kind, ""))
             await asyncio.sleep(_LOOK_EVERY)
 
     def _ill(self) -> list[str]:
@@ -394,7 +395,7 @@ class Run:
                 last = next(reversed(tally.errors), "requests fail")
                 found.append(f"{prober.probe.name}: {last}")
             elif not tally.sent and self._now() > -self._made.steady_for / 2:
-                found.append(f"{prober.probe.name}: nothing to ask yet")
+                found.append(f"{prober.probe.name}: {prober.waits_for}")
         return found
 
     def _namespaces(self) -> list[str]:

@@ -31,16 +31,19 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{report['experiment']}: {report['verdict'].upper()}"
     for reason in report["reasons"]:
         yield f"  - {reason}"
+    # One that was aborted may have done nothing, and then nothing came of it.
+    done = bool(report["faults"]) or report["verdict"] != "aborted"
+    span = f"{durations.format(report['seconds'])} from the first fault"
     yield (
         f"  cluster {report['cluster']} ({report['backend']}), "
-        f"{durations.format(report['seconds'])} from the first fault, seed {report['seed']}"
+        f"{span if done else 'no fault was begun'}, seed {report['seed']}"
     )
     for note in report["notes"]:
         yield f"  note: {note}"
-    yield ""
-    yield from _faults(report)
-    yield from _probes(report)
-    yield from _events(report)
+    if done:
+        yield from ("", *_faults(report), *_probes(report), *_events(report))
+    elif any(one.get("requests") for one in report["probes"]):
+        yield from ("", *_probes(report))
 
 
 def _faults(report: Mapping[str, Any]) -> Iterator[str]:
@@ -72,6 +75,9 @@ def _probes(report: Mapping[str, Any]) -> Iterator[str]:
         name = one["name"].ljust(width)
         if "requests" not in one:
             yield f"  {name}  {'held' if one['held'] else 'NOT HELD'} at the end: {one['state']}"
+            continue
+        if not one["requests"]:
+            yield f"  {name}  no request was sent"
             continue
         wanted = f" (wanted: {one['wanted'] * 100:.2f}%)" if one["wanted"] else ""
         yield (

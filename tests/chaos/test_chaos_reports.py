@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from cluster.chaos import experiment as ex
-from cluster.chaos import observing, picture, report, words
+from cluster.chaos import marks, observing, picture, report, words
 from cluster.chaos.asking import Tally
 from cluster.chaos.marks import Span, measure
 from cluster.chaos.observing import Event, Observer
+from cluster.chaos.outages import Outages
 from cluster.client.informer import Change
 
 OWNER = {"kind": "ReplicaSet", "name": "web-1", "uid": "rs", "controller": True}
@@ -95,7 +96,11 @@ def test_an_observer_tells_what_happens_and_how_it_stands() -> None:
     probe = ex.Probe("web", ex.PODS_READY, 3.0, False, "shop", "app=web")
     assert observer.holds(probe) == (True, "3 of 3 Ready")
     assert observer.holds(ex.Probe("nodes", ex.NODES_READY))[0]
-    assert not observer.holds(ex.Probe("none", ex.DEPLOYMENT, subject="none"))[0]
+    for kind, subject, said in (
+        (ex.DEPLOYMENT, "none", "there is no Deployment default/none"),
+        (ex.PODS_READY, "app=none", "there is no pod of app=none in namespace default"),
+    ):
+        assert observer.holds(ex.Probe("none", kind, subject=subject)) == (False, said)
 
 
 def test_a_pod_that_is_deleted_on_a_node_that_is_well_is_not_evicted() -> None:
@@ -142,6 +147,80 @@ def test_what_happens_is_put_down_to_the_fault_that_began_last() -> None:
     measure(spans, events, held)
     assert spans[0].marks == {"recovered": 0.0}
     assert spans[1].marks == {"detected": 1.0, "notReady": 1.0, "recovered": 4.0}
+
+
+def asked(probe, *results, timeout=1.0):
+    """The tally of a probe by its name: `results` are sent, took, error, in the order of ends."""
+    tally = Tally(outages=Outages(timeout))
+    for at, took, error in results:
+        tally.add(at, took, error)
+    return {probe: tally}
+
+
+def test_requests_that_fail_after_a_fault_count_for_its_recovery() -> None:
+    spans = [
+        Span(1, "kill", "", ("apiserver",), 2.0, 2.0),
+        Span(2, "stop", "", ("apiserver",), 12.0, 22.0),
+    ]
+    # The first fails for what is done while it is under way; those under way at the end time out.
+    ill = [(at / 10, 0.1, "connection refused") for at in range(120, 228)]
+    tallies = asked(
+        "api",
+        *[(at / 10, 0.01, "") for at in range(19)], (1.9, 0.2, "reset"), (2.5, 0.01, ""),
+        *ill, (23.0, 0.05, ""), (22.9, 1.0, "no answer within 1 s"),
+        *[(at / 10, 0.01, "") for at in range(231, 260)],
+    )  # fmt: skip
+    events = marks.of_requests(spans, tallies)
+    assert [(one.at, one.kind, one.subject, one.text) for one in events] == [
+        (2.0, "lost", "api", "reset"), (2.51, "held", "api", "answers again; 1 failed"),
+        (12.0, "lost", "api", "connection refused"),
+        (23.05, "held", "api", "answers again; 109 failed"),
+    ]  # fmt: skip
+    measure(spans, [], events)
+    assert spans[0].marks == {"recovered": pytest.approx(0.51)}
+    assert spans[1].marks == {"recovered": pytest.approx(1.05)}
+
+
+def test_it_is_recovered_when_nothing_of_it_all_is_lost_any_more() -> None:
+    spans = [Span(1, "stop", "", ("a",), 0.0, 10.0)]
+    held = [
+        Event(1.0, observing.LOST, "api"), Event(2.0, observing.LOST, "nodes"),
+        Event(12.0, observing.HELD, "nodes"), Event(15.0, observing.HELD, "api"),
+    ]  # fmt: skip
+    measure(spans, [], held)
+    assert spans[0].marks == {"recovered": 5.0}
+    spans[0].marks.clear()
+    measure(spans, [], held[:3])
+    assert spans[0].marks == {}
+
+
+def test_answers_between_failures_end_no_outage() -> None:
+    of_three = [(at / 10, 0.01, "" if at % 3 else "reset") for at in range(31)]
+    later = [(at / 10, 0.01, "") for at in range(31, 50)]
+    tally = asked("web", *of_three, *later, (5.0, 0.1, "HTTP 503"))["web"]
+    first, last = tally.outages.found()
+    assert (first.began, first.ended, first.failed) == (0.0, pytest.approx(3.11), 11)
+    assert (last.began, last.ended, last.error) == (5.0, None, "HTTP 503")
+
+
+def test_outages_of_requests_are_told_in_text_document_and_picture() -> None:
+    found = seen()
+    asked_for = marks.of_requests(found.spans, found.tallies)
+    found.events = tuple(sorted([*found.events, *asked_for]))
+    document = json.loads(json.dumps(report.document(found)))
+    assert document["probes"][1]["outages"] == [[40.0, 41.01, 2]]
+    text = words.text(document)
+    assert "+40.0s  lost            requests (no answer)" in text
+    assert "+41.0s  held            requests (answers again; 2 failed)" in text
+    assert "requests: outage from +40.0 s to +41.0 s, 2 failed" in picture.svg(document)
+
+
+def test_a_run_that_was_aborted_before_any_fault_tells_only_why() -> None:
+    found = with_(aborted="needs 2 zones; the cluster has 0", spans=[], tallies={}, states={})
+    assert words.text(report.document(found)) == (
+        "lost: ABORTED\n  - needs 2 zones; the cluster has 0\n"
+        "  cluster try (local), no fault was begun, seed 0\n"
+    )
 
 
 def test_a_tally_counts_failures_and_the_longest_time_without_an_answer() -> None:

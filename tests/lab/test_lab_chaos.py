@@ -48,6 +48,9 @@ def test_requests_to_a_node_that_is_cut_off_fail_until_it_is_healed() -> None:
     bad = [second for second, _, failed in requests["bySecond"] if failed]
     assert min(bad) >= 0
     assert max(bad) <= 22
+    kinds = [one["kind"] for one in found["events"] if one["subject"] == "requests"]
+    assert kinds == ["lost", "held"] * len(requests["outages"])
+    assert kinds
 
 
 FAULTY = """
@@ -60,6 +63,7 @@ steadyState:
 faults:
 - {at: 1s, for: 10s, do: api, users: [kubernetes-admin], verbs: [get], code: 503}
 - {at: 20s, for: 5s, do: pause, target: {node: node-1, only: kubelet}}
+- {at: 500ms, do: restart, target: {node: node-1, only: kubelet}}
 expect: {notReady: 5s}
 """
 
@@ -74,12 +78,18 @@ def test_what_goes_wrong_is_in_the_report_and_everything_is_undone() -> None:
 
     found = Lab(seed=1, nodes=1).run(story)
     assert found["verdict"] == "failed"
+    assert [one["number"] for one in found["faults"]] == [3, 1, 2]
     assert any(
         one.startswith("fault 2 (pause): a lab does not know how to pause")
         for one in found["reasons"]
     )
     assert "nothing was noticed" not in words.text(found)
-    assert [found["faults"][1][mark] for mark in ex.MARKS] == [None] * len(ex.MARKS)
+    _, refusing, pausing = found["faults"]
+    assert [pausing[mark] for mark in ex.MARKS] == [None] * len(ex.MARKS)
+    (outage,) = found["probes"][0]["outages"]
+    assert outage[0] == pytest.approx(refusing["began"], abs=0.1)
+    assert 0 < refusing["recovered"] < 0.1
+    assert outage[1] == pytest.approx(refusing["ended"] + refusing["recovered"], abs=0.002)
     assert any(one.startswith("notReady did not come") for one in found["reasons"])
     assert any(one.startswith("api: ") for one in found["reasons"])
     (api,) = found["probes"]
