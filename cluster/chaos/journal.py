@@ -37,6 +37,7 @@ class File:
             return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = self.path.with_name(f"{self.path.name}.new")
+        beside.touch(mode=0o600)
         beside.write_text(json.dumps([acts.document(act) for act in open_], indent=1))
         beside.replace(self.path)
 

@@ -63,3 +63,36 @@ def test_what_cannot_be_undone_is_told_and_stays_written_down(monkeypatch, meant
     assert said == "start down: it is gone"
     assert Act("start", "kubelet-1") in done
     assert meant.journal.read() == [Act("start", "down")]
+
+
+def test_a_lock_is_for_its_owner_alone_and_goes_with_the_command(meant, tmp_path):
+    lock = tmp_path / ".chaos" / "local-one.lock"
+    with meant.alone():
+        assert lock.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(common.Unusable, match="another experiment runs"), meant.alone():
+            pass
+        assert lock.exists()
+    assert not lock.exists()
+    with pytest.raises(RuntimeError), meant.alone(heals=True):
+        raise RuntimeError
+    assert list(lock.parent.iterdir()) == []
+
+
+def test_a_lock_that_was_taken_away_while_it_was_waited_for_holds_nobody(meant, tmp_path):
+    asked = []
+
+    def flock(file, how):
+        if not asked:
+            (tmp_path / ".chaos" / "local-one.lock").unlink()
+        asked.append(how)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(common.fcntl, "flock", flock)
+        with meant.alone(waits=True):
+            assert len(asked) == 2
+            assert (tmp_path / ".chaos" / "local-one.lock").exists()
+
+
+def test_a_journal_is_for_its_owner_alone(meant):
+    meant.journal.write([Act("start", "kubelet-1")])
+    assert meant.journal.path.stat().st_mode & 0o777 == 0o600

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -52,13 +52,7 @@ class Where:
         does not wait for them.
         """
         path = self.journal.path.with_suffix(".lock")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
-            except BlockingIOError as error:
-                file.seek(0)
-                raise Unusable(file.read()) from error
+        with _locked(path, waits=waits) as file:
             file.truncate(0)
             file.write(
                 f"what an experiment did is being undone (process {os.getpid()}): wait for its end"
@@ -67,7 +61,10 @@ class Where:
                 f"{os.getpid()}, ends it and undoes what it did"
             )
             file.flush()
-            yield
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
 
     @property
     def arguments(self) -> list[str]:
@@ -76,6 +73,30 @@ class Where:
             return [f"--name={self.name}"]
         more = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig is not None else []
         return [f"--compose={self.compose}", *more]
+
+
+@contextmanager
+def _locked(path: Path, *, waits: bool) -> Iterator[TextIO]:
+    """The file of a lock that nobody else has. Who has it takes it away at the end."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                file.seek(0)
+                raise Unusable(file.read()) from error
+            # What was waited for may have been taken away meanwhile, and nobody else looks at it.
+            if _is(path, file.fileno()):
+                yield file
+                return
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def options(function: F) -> F:
