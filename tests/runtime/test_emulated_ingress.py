@@ -309,6 +309,26 @@ def test_requests_go_to_services_with_the_headers_of_a_proxy() -> None:
     assert lines[1].split('"-" "-"')[1].split(" ", 3)[3].startswith("[upstream-default-backend] []")
 
 
+def test_heads_are_refused_with_the_pages_of_nginx_and_absolute_targets_name_the_host() -> None:
+    async def check(cluster: Cluster) -> None:
+        await cluster.serve("web")
+        await cluster.put(ingress("a", "a.example", path("/", "web")))
+        both = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        start = b"POST / HTTP/1.1\r\nHost: a.example\r\n"
+        for request, title in (
+            (start + both, "400 Bad Request"),
+            (b"GET /" + b"a" * 40000 + start[6:] + b"\r\n", "414 Request-URI Too Large"),
+        ):
+            said = (await cluster.world.raw(cluster.box, request)).decode()
+            assert said.startswith(f"HTTP/1.1 {title}\r\n")
+            assert f"<h1>{title}</h1></center>\r\n<hr><center>nginx</center>" in said
+        got = await cluster.get("other", "http://a.example/there?x=1")
+        assert got.status == 200
+        assert echoed(got)["path"] == "/there"
+
+    on(check)
+
+
 def test_paths_are_rewritten_with_what_their_patterns_found() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.serve("web")

@@ -181,6 +181,50 @@ def test_connections_are_kept_as_long_as_the_configuration_says(
     serve(check, conf)
 
 
+BOTH = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+OLD = b"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+LARGE_LINE = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE_FIELD = b"GET / HTTP/1.1\r\nHost: x\r\nA: %b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "title"),
+    [
+        (BOTH + b"0\r\n\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n", "400", "400 Bad Request"),
+        (OLD + b"0\r\n\r\n", "400", "400 Bad Request"),
+        (b"nonsense\r\n\r\n", "400", "400 Bad Request"),
+        (LARGE_LINE % (b"a" * 8177), "414", "414 Request-URI Too Large"),
+        (LARGE_LINE % (b"a" * 40000), "414", "414 Request-URI Too Large"),
+        (b"GET /" + b"a" * 40000, "414", "414 Request-URI Too Large"),
+        (LARGE_FIELD % (b"a" * 8188), "400", "400 Request Header Or Cookie Too Large"),
+        (LARGE_LINE % (b"a" * 8176), "200", ""),
+        (LARGE_FIELD % (b"a" * 8187), "200", ""),
+        (BOTH.replace(b"Content-Length: 4\r\n", b"") + b"0\r\n\r\n", "200", ""),
+    ],
+)
+def test_heads_that_nginx_refuses(request_: bytes, status: str, title: str) -> None:
+    async def check(world: World, box: Box) -> None:
+        answer = (await world.raw(box, request_)).decode()
+        assert answer.count("HTTP/1.1 ") == 1
+        assert answer.split(maxsplit=2)[1] == status
+        assert ("<center><h1>" in answer) == bool(title)
+        assert f"<title>{title}</title>" in answer or not title
+
+    serve(check, "server { listen 80; location / { return 200 ok; } }")
+
+
+def test_the_host_of_an_absolute_target_goes_before_the_header() -> None:
+    conf = """server { listen 80 default_server; return 404; }
+        server { listen 80; server_name a.example.com; return 200 "$host $request_uri"; }"""
+
+    async def check(world: World, box: Box) -> None:
+        for target, said in (("/x?y", "/x?y"), (":80?y=/z", "/?y=/z"), ("", "/")):
+            got = await world.get(box, f"http://A.example.com{target}", headers={"Host": "other"})
+            assert (got.status, got.text) == (200, f"a.example.com {said}")
+
+    serve(check, conf)
+
+
 def test_locations_are_chosen_as_nginx_chooses() -> None:
     answers(
         """server {

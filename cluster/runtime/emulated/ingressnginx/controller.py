@@ -22,7 +22,7 @@ from cluster.runtime.emulated.ingressnginx import (
 )
 from cluster.runtime.emulated.ingressnginx.endpoints import Endpoints
 from cluster.runtime.emulated.ingressnginx.exchange import Exchange
-from cluster.runtime.emulated.ingressnginx.handling import Handler
+from cluster.runtime.emulated.ingressnginx.handling import Handler, refused
 from cluster.runtime.emulated.ingressnginx.model import Model
 from cluster.runtime.emulated.web import golang, serving
 from cluster.runtime.emulated.web.messages import Request, Response, text
@@ -265,7 +265,7 @@ class Controller:
         for port, scheme in ((self._told.http, "http"), (self._told.https, "https")):
             site = serving.Site(
                 handler=handler, now=call.kernel.clock.now, heard=handler.heard, scheme=scheme,
-                wrap=wrap if scheme == "https" else None,
+                wrap=wrap if scheme == "https" else None, heads=serving.NGINX, refused=refused,
             )  # fmt: skip
             server = serving.Server(site, group)
             server.listen(self._listener(port))

@@ -111,7 +111,7 @@ class Handler:
             settings.ssl_redirect and server is not None and server.tls
         )
         if redirected and request.scheme == "http" and not _by_tls_already(request):
-            return _redirect(308, f"https://{request.host}{request.target}")
+            return _redirect(308, f"https://{request.host}{request.uri}")
         client = request.peer.address
         if settings.denied and exchanges.among(client, settings.denied):
             raise Fault(403)
@@ -239,11 +239,11 @@ class Handler:
         headers = exchanges.upstream_headers(exchange, request.headers.get("host"), "")
         headers.add("X-Code", str(status))
         headers.add("X-Format", request.headers.get("accept"))
-        headers.add("X-Original-URI", request.target)
+        headers.add("X-Original-URI", request.uri)
         if exchange.location is not None:
             headers.add("X-Namespace", exchange.location.ingress[0])
             headers.add("X-Ingress-Name", exchange.location.ingress[1])
-        question = proxying.Question(exchange, request.target, headers, b"", self._state.base)
+        question = proxying.Question(exchange, request.uri, headers, b"", self._state.base)
         made = await proxying.ask(self._way, question, peers, self._complain(exchange))
         if status != 404:
             made.status, made.reason = status, ""
@@ -262,6 +262,15 @@ class Handler:
     def _page(status: int) -> Response:
         return Response(status, Headers([("Content-Type", "text/html")]),
                         pages.error(status, "nginx"), pages.phrase(status))  # fmt: skip
+
+
+def refused(status: int) -> Response:
+    """What nginx answers to what is no request, with its own page; a head that is too long is a bad
+    request to it.
+    """
+    shown = 400 if status == 431 else status
+    headers = Headers([("Content-Type", "text/html")])
+    return Response(shown, headers, pages.error(status, "nginx"), pages.phrase(shown), close=True)
 
 
 def _by_tls_already(request: Request) -> bool:

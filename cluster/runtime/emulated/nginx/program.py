@@ -390,6 +390,7 @@ class _Master:
                 now=self._call.kernel.clock.now,
                 heard=site.heard,
                 refused=site.refused,
+                heads=serving.NGINX,
                 idle=idle,
                 stall=stall,
             ),

@@ -1,5 +1,6 @@
 """What is sent over HTTP/1.1: requests with bodies that are read piece by piece, and responses."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,6 +12,8 @@ from cluster.runtime.vos.sockets import Endpoint, Stream
 MAX_BODY: Final = 1 << 20
 """Bytes of a request's body that are read at once, unless a handler says otherwise."""
 _MAX_FIELDS: Final = 1000
+_AUTHORITY: Final = re.compile("[/?#]")
+"""What ends the authority of a URI."""
 NOWHERE: Final = Endpoint("", 0)
 PHRASES: Final = {one.value: one.phrase for one in HTTPStatus} | {
     413: "Request Entity Too Large", 414: "Request-URI Too Large",
@@ -98,15 +101,20 @@ class Request:
     @property
     def path(self) -> str:
         """The path, as it was sent."""
-        target = self.target
+        target = self.target.partition("#")[0].partition("?")[0]
         if not target.startswith("/") and "://" in target:
-            target = "/" + target.partition("://")[2].partition("/")[2]
-        return target.partition("#")[0].partition("?")[0]
+            return "/" + target.partition("://")[2].partition("/")[2]
+        return target
 
     @property
     def query(self) -> str:
         """What follows the question mark."""
         return self.target.partition("#")[0].partition("?")[2]
+
+    @property
+    def uri(self) -> str:
+        """Path and query, as they were sent."""
+        return f"{self.path}?{self.query}" if "?" in self.target else self.path
 
     @property
     def decoded(self) -> str:
@@ -115,8 +123,15 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The host that is asked, without a port, in lower case."""
-        return split_host(self.headers.get("host"))[0].lower()
+        """The host that is asked, without a port, in lower case.
+
+        A target that names one goes before the Host header (RFC 9112, section 3.2.2).
+        """
+        told = self.headers.get("host")
+        if not self.target.startswith("/") and "://" in self.target:
+            told = _AUTHORITY.split(self.target.partition("://")[2], maxsplit=1)[0]
+            told = told.rpartition("@")[2]
+        return split_host(told)[0].lower()
 
     @property
     def line(self) -> str:

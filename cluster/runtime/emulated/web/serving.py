@@ -2,8 +2,8 @@
 
 Deadlines: a client has `idle` seconds to begin a request, `head` to send the rest of its head,
 `stall` between two pieces of a body, both ways. What is done for a client that leaves is given up,
-however long it would have taken. Memory: a connection holds a head (16 KiB), a piece of the body,
-and what the handler answers.
+however long it would have taken. Memory: a connection holds a head (`Heads.most`), a piece of the
+body, and what the handler answers.
 """
 
 import asyncio
@@ -33,6 +33,25 @@ MAX_CONNECTIONS: Final = 512
 _DRAIN: Final = 1 << 20
 """Bytes of an unread body that are thrown away to keep a connection."""
 _PIECE: Final = 64 << 10
+_AROUND: Final = len("  HTTP/1.1\r\n")
+"""What a request line has beside its method and target."""
+
+
+class Heads(NamedTuple):
+    """Which heads of requests a server takes. Sizes are in bytes."""
+
+    most: int = MAX_HEAD
+    """All of it (431), of which the last piece may come to more where there is no `line`."""
+    line: int = 0
+    """The request line (414), and one field (431); 0: no such bound."""
+    frames_once: bool = False
+    """Whether it refuses (400) who frames a body by a length and in chunks, or in chunks that its
+    version of HTTP does not know: others may see another body there (RFC 9112, section 6.1)."""
+
+
+USUAL: Final = Heads()
+NGINX: Final = Heads(32 << 10, 8 << 10, frames_once=True)
+"""As nginx has it (`large_client_header_buffers 4 8k`)."""
 
 
 class Sent(NamedTuple):
@@ -60,7 +79,8 @@ class Site:
     """The Server header; "" for none."""
     heard: Callable[[Request | None, Sent], Awaitable[None]] = _unheard
     refused: Callable[[int], Response] = lambda status: text(f"{status} {PHRASES[status]}", status)
-    """What is answered to what is no request: 400, 431, 408."""
+    """What is answered to what is no request: 400, 414, 431, 408."""
+    heads: Heads = USUAL
     idle: float = 75.0
     head: float = 60.0
     stall: float = 60.0
@@ -130,7 +150,7 @@ class Connection:
         self.busy = False
         self._server = server
         self._site = server.site
-        self._http = h11.Connection(h11.SERVER, MAX_HEAD)
+        self._http = h11.Connection(h11.SERVER, server.site.heads.most)
         self._requests = 0
         self._working: asyncio.Timeout | None = None
         """Round what is done for a request."""
@@ -158,9 +178,13 @@ class Connection:
         try:
             head = await self._head()
         except h11.RemoteProtocolError as error:
-            await self._refuse(error.error_status_hint or 400)
+            await self._refuse(self._too_much() or error.error_status_hint or 400)
             return False
         if head is None:
+            return False
+        status = _refusal(head, self._site.heads)
+        if status:
+            await self._refuse(status)
             return False
         self.busy = True
         self._requests += 1
@@ -184,6 +208,12 @@ class Connection:
             await response.takeover(self.stream, self._http.trailing_data[0])
             return False
         return await self._drained()
+
+    def _too_much(self) -> int:
+        """What is said of a head that is too long to be all there: 414, or 0 for what is known."""
+        line = self._site.heads.line
+        data = self._http.trailing_data[0]
+        return 414 if line and len(data) > line and b"\n" not in data[:line] else 0
 
     def _left(self) -> None:
         """The client is gone: end what is done for it, as if its time were up."""
@@ -354,6 +384,20 @@ class Connection:
         except h11.RemoteProtocolError:
             return False
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+
+def _refusal(head: h11.Request, heads: Heads) -> int:
+    """The status that a whole head is refused with; 0 where it is taken."""
+    line = len(head.method) + len(head.target) + _AROUND
+    sizes = [len(name) + len(value) + 4 for name, value in head.headers.raw_items()]
+    if heads.line and line > heads.line:
+        return 414
+    if heads.line and (line + sum(sizes) > heads.most or max(sizes, default=0) > heads.line):
+        return 431
+    names = {name for name, _ in head.headers}
+    if not heads.frames_once or b"transfer-encoding" not in names:
+        return 0
+    return 400 if b"content-length" in names or head.http_version != b"1.1" else 0
 
 
 async def _closed(body: bytes | AsyncIterator[bytes]) -> None:
