@@ -11,7 +11,11 @@ from cluster.cli.commands.net.destinations import Destination
 
 
 def service(address: str = "", **spec: Any) -> dict[str, Any]:
-    ports = [{"port": 53, "protocol": "UDP"}, {"port": 80, "protocol": "TCP"}]
+    ports = [
+        {"port": 53, "protocol": "UDP"},
+        {"port": 80, "protocol": "TCP", "name": "http"},
+        {"port": 8080, "protocol": "TCP", "name": "alt"},
+    ]
     return {"spec": {"clusterIP": address or "None", "ports": ports} | spec}
 
 
@@ -39,7 +43,8 @@ class Client:
     async def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
         found = SERVICES.get(f"{namespace}/{name}") if kind == "services" else None
         if kind == "pods" and f"{namespace}/{name}" in PODS:
-            found = {"spec": {}}
+            ports = [{"containerPort": 1}, {"containerPort": 5432, "name": "sql"}]
+            found = {"spec": {"containers": [{"ports": ports}] if name == "db-0" else []}}
         if found is None:
             raise errors.NotFound(f'{kind} "{name}" not found')
         return found
@@ -79,6 +84,13 @@ def find(text: str) -> Destination:
         ("svc/prod/both:80", "10.96.0.11", "tcp", 80),
         ("ext:80", "10.96.0.7", "tcp", 80),
         ("twice:80", "10.96.0.7", "tcp", 80),
+        ("svc/web:alt", "10.96.0.7", "tcp", 8080),
+        ("ext:http", "10.96.0.7", "tcp", 80),
+        ("db-0:sql", "10.244.0.6", "tcp", 5432),
+        ("pod/db-0:99", "10.244.0.6", "tcp", 99),
+        ("127.0.0.1:80", "127.0.0.1", "", 80),
+        ("localhost:80", "127.0.0.1", "", 80),
+        ("localhost", "127.0.0.1", "", 0),
         ("db-0.db.default.svc.cluster.local:80", "10.244.0.6", "", 80),
     ],
 )
@@ -100,7 +112,13 @@ def test_an_alias_shows_where_it_leads() -> None:
             "db-9.db.default.svc.cluster.local",
             "no endpoint of service default/db has that hostname",
         ),
-        ("web:x", "'x' in 'web:x' is no port"),
+        ("web:x", "service default/web has no port with the name 'x'"),
+        ("localhost:http", "localhost has no port with the name 'http'"),
+        ("web:", "'' in 'web:' is no port"),
+        ("web:65536", "'65536' in 'web:65536' is no port"),
+        ("web:-1", "'-1' in 'web:-1' is no port"),
+        ("::1", "::1 is IPv6, and the network of pods carries IPv4 only"),
+        ("[fd00::1]:80", "[fd00::1]:80 is IPv6, and the network of pods carries IPv4 only"),
     ],
 )
 def test_what_is_no_destination_says_why(text: str, said: str) -> None:

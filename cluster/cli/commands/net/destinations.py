@@ -1,6 +1,8 @@
 """What a packet's destination may be called: pods, services, nodes, addresses and names."""
 
 import asyncio
+import ipaddress
+import re
 import socket
 from typing import Any, Final, NamedTuple
 
@@ -12,51 +14,68 @@ _DOMAIN: Final = ".svc.cluster.local"
 _SLICES: Final = "endpointslices.discovery.k8s.io"
 _MOST_ALIASES: Final = 8
 """Services of type ExternalName that lead from one to the next."""
+_NAME: Final = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""Of a port."""
 _OF_SERVICE: Final = "kubernetes.io/service-name"
 
 
 class Destination(NamedTuple):
-    """Where a packet goes. `protocol` and `port` are empty where neither is known."""
+    """Where a packet goes. `protocol` and `port` are empty where neither is known, and `named` is
+    whether it has a port as the user called it.
+    """
 
     shown: str
     address: str
     protocol: str = ""
     port: int = 0
+    named: bool = False
 
 
 async def find(net: common.Net, text: str, namespace: str) -> Destination:
     """What `DEST[:PORT]` names. Failed.
 
     DEST is an address, pod/NAME, svc/NAME, node/NAME (with a namespace: svc/NAMESPACE/NAME,
-    NAMESPACE/NAME), a name as DNS has it (NAME.NAMESPACE.svc…), or a bare name: of a pod, else of a
-    service, else of a node.
+    NAMESPACE/NAME), a name as DNS has it (NAME.NAMESPACE.svc…), localhost, or a bare name: of a
+    pod, else of a service, else of a node. PORT is a number, or the name of a port of the pod or
+    service.
     """
-    name, colon, number = text.rpartition(":")
+    if _is_ipv6(text):
+        raise common.Failed(f"{text} is IPv6, and the network of pods carries IPv4 only")
+    name, colon, port = text.rpartition(":")
     if not colon:
-        name, number = text, ""
-    elif not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
-        raise common.Failed(f"{number!r} in {text!r} is no port")
-    found = await _found(net, name, namespace, int(number or 0))
-    return found._replace(port=int(number)) if number else found
+        return await _found(net, text, namespace, "")
+    if port.isascii() and port.isdigit():
+        if len(port) > 5 or not 0 < int(port) < 65536:
+            raise common.Failed(f"{port!r} in {text!r} is no port")
+        found = await _found(net, name, namespace, str(int(port)))
+        return found._replace(port=int(port))
+    if not _NAME.fullmatch(port):
+        raise common.Failed(f"{port!r} in {text!r} is no port")
+    found = await _found(net, name, namespace, port)
+    if not found.named:
+        raise common.Failed(f"{found.shown} has no port with the name {port!r}")
+    return found
 
 
-async def _found(net: common.Net, name: str, namespace: str, port: int) -> Destination:
+async def _found(net: common.Net, name: str, namespace: str, port: str) -> Destination:
     kind, slash, rest = name.partition("/")
     if slash and kind in ("svc", "service", "services"):
         return await _service(net, rest, namespace, port)
     if slash and kind in ("node", "nodes"):
         return await _node(net, rest)
     if slash and kind in ("pod", "pods"):
-        return await _pod(net, rest, namespace)
+        return await _pod(net, rest, namespace, port)
     if slash:
         return await _qualified(net, name, port)
     if _is_address(name):
         return Destination(name, name)
+    if name == "localhost":
+        return Destination(name, "127.0.0.1")
     if "." in name:
         return await _dotted(net, name, port)
     pod = await net.find_pod(name, namespace)
     if pod is not None:
-        return await _pod(net, name, namespace)
+        return await _pod(net, name, namespace, port)
     try:
         return await _service(net, name, namespace, port)
     except errors.NotFound:
@@ -69,10 +88,10 @@ async def _found(net: common.Net, name: str, namespace: str, port: int) -> Desti
         ) from None
 
 
-async def _qualified(net: common.Net, text: str, port: int) -> Destination:
+async def _qualified(net: common.Net, text: str, port: str) -> Destination:
     """NAMESPACE/NAME: of a pod, else of a service."""
     if await net.find_pod(text, "") is not None:
-        return await _pod(net, text, "")
+        return await _pod(net, text, "", port)
     try:
         return await _service(net, text, "", port)
     except errors.NotFound:
@@ -82,7 +101,8 @@ async def _qualified(net: common.Net, text: str, port: int) -> Destination:
         ) from None
 
 
-async def _pod(net: common.Net, text: str, namespace: str) -> Destination:
+async def _pod(net: common.Net, text: str, namespace: str, name: str) -> Destination:
+    """Its first port, or the one with the name."""
     pod = await net.pod(text, namespace)
     found = await net.client.get("pods", pod.name, pod.namespace)
     ports = [
@@ -93,13 +113,15 @@ async def _pod(net: common.Net, text: str, namespace: str) -> Destination:
     shown = f"pod {pod}"
     if not ports:
         return Destination(shown, pod.address)
-    first = ports[0]
+    known = next((port for port in ports if name and port.get("name") == name), None)
+    first = known or ports[0]
     protocol = str(first.get("protocol", "TCP")).lower()
-    return Destination(shown, pod.address, protocol, int(first["containerPort"]))
+    number = int(first["containerPort"])
+    return Destination(shown, pod.address, protocol, number, known is not None)
 
 
 async def _service(
-    net: common.Net, text: str, namespace: str, port: int, aliases: int = 0
+    net: common.Net, text: str, namespace: str, port: str, aliases: int = 0
 ) -> Destination:
     space, _, name = text.rpartition("/")
     space = space or namespace
@@ -113,13 +135,17 @@ async def _service(
         found_there = await _dotted(net, outside, port, aliases + 1)
         return found_there._replace(shown=f"{shown} ({outside})")
     ports = spec.get("ports") or []
-    chosen = next((one for one in ports if one.get("port") == port), ports[0] if ports else {})
+    known = next(
+        (one for one in ports if port and port in (one.get("name"), str(one.get("port")))), None
+    )
+    chosen = known or (ports[0] if ports else {})
+    named = known is not None
     protocol, number = str(chosen.get("protocol", "")).lower(), int(chosen.get("port", 0))
     listed = [one for one in spec.get("clusterIPs") or [spec.get("clusterIP", "")] if one]
     address = next((one for one in listed if _is_address(one)), "")
     if address:
-        return Destination(shown, address, protocol, number)
-    return await _headless(net, shown, space, name, chosen)
+        return Destination(shown, address, protocol, number, named)
+    return (await _headless(net, shown, space, name, chosen))._replace(named=named)
 
 
 async def _headless(
@@ -147,7 +173,7 @@ async def _node(net: common.Net, name: str) -> Destination:
     raise common.Failed(f"node {name} has no IPv4 address")
 
 
-async def _dotted(net: common.Net, name: str, port: int, aliases: int = 0) -> Destination:
+async def _dotted(net: common.Net, name: str, port: str, aliases: int = 0) -> Destination:
     parts = name.rstrip(".").removesuffix(_DOMAIN).removesuffix(".svc").split(".")
     if len(parts) == 2:
         try:
@@ -181,6 +207,17 @@ async def _looked_up(name: str) -> str:
     except OSError as error:
         raise common.Failed(f"{name}: {error.strerror or error}") from error
     return str(rows[0][4][0])
+
+
+def _is_ipv6(text: str) -> bool:
+    """Whether it is an address of IPv6, alone or as `[ADDRESS]:PORT`."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:
