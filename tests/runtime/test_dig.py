@@ -236,3 +236,10 @@ def test_nslookup_tells_a_server_that_fails_from_none() -> None:
 def test_dig_is_where_it_is_in_reality(reference: str) -> None:
     image = catalog.find(reference)
     assert ("dig" in catalog.programs(image)) == (reference != "library/busybox")
+
+
+def test_nslookup_of_a_name_without_such_a_record_has_no_answer_though_the_search_goes_on() -> None:
+    found = run("nslookup", "-type=aaaa", "web.default.svc.cluster.local")
+    assert "*** Can't find web.default.svc.cluster.local: No answer\n" in found.out
+    assert "NXDOMAIN" not in found.out
+    assert found.code == 1

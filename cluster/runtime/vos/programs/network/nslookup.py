@@ -52,7 +52,7 @@ async def _ask(
     shown = f"[{server}]" if ":" in server else server
     await call.out(f"Server:\t\t{server}\nAddress:\t{shown}{mark}{resolving.PORT}\n\n")
     names = resolving.candidates(name, told) if search else [name]
-    missing = ""
+    missing, exists = "", ""
     for full in names:
         found: list[str] = []
         for kind in kinds:
@@ -64,12 +64,13 @@ async def _ask(
             found += _lines(answer, mark)
             if answer.header.rcode == resolving.NO_DOMAIN:
                 missing = f"** server can't find {full}: NXDOMAIN\n\n"
+            else:
+                exists = exists or full
         if found:
             await call.out("".join(dict.fromkeys(found)) + "\n")
             return 0
-        if not missing:
-            missing = f"*** Can't find {full}: No answer\n\n"
-    await call.out(missing)
+    # A name that has other records is there, whatever the search made of it.
+    await call.out(f"*** Can't find {exists}: No answer\n\n" if exists else missing)
     return 1
 
 
