@@ -1,4 +1,4 @@
-"""Keeps from a user's terminal what gRPC's library says to nobody in particular."""
+"""Keeps from users' terminals and logs what gRPC's library says to nobody in particular."""
 
 import logging
 import os
@@ -6,12 +6,15 @@ from typing import Final
 
 _POLLER: Final = "PollerCompletionQueue._handle_events"
 _EARLIER: Final = "Event loop is closed"
+_SERVER: Final = "grpc._cython.cygrpc"
+_UNSENT: Final = "ExecuteBatchError raised in core by servicer method"
 
 
 def silence() -> None:
     """Call it before gRPC is imported. What a user should know of a failed call, we say."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     logging.getLogger("asyncio").addFilter(_worth_telling)
+    logging.getLogger(_SERVER).addFilter(_in_a_line)
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
@@ -23,3 +26,16 @@ def _worth_telling(record: logging.LogRecord) -> bool:
         return True
     error = record.exc_info[1]
     return not isinstance(error, BlockingIOError) and str(error) != _EARLIER
+
+
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """A client that hangs up while it is answered is no error of a server's, and its traceback is
+    of gRPC's own lines.
+    """
+    message = record.getMessage()
+    if message.startswith(_UNSENT):
+        method = message.removeprefix(_UNSENT).strip(" []")
+        record.msg, record.args = "a client of %s hung up before all was sent", (method,)
+        record.exc_info = record.exc_text = None
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return True
