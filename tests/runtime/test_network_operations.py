@@ -127,6 +127,16 @@ def test_what_cannot_be_captured_is_refused(request_: pb.CaptureRequest, code: s
     on_nodes(1, story)
 
 
+def test_where_pods_are_routed_there_is_no_tunnel_to_capture_at() -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(rpc.Failure, match=r"there is no interface 'flannel\.1' here") as failed:
+            await operations(world.nodes[0]).capture(pb.CaptureRequest(interface="flannel.1"))
+        assert failed.value.code == "NOT_FOUND"
+        assert failed.value.message.endswith("any, cni0, eth0, host, or a pod's address")
+
+    on_nodes(1, story, backend=overlay.ROUTED)
+
+
 def test_a_capture_ends_with_the_network() -> None:
     async def story(world: World) -> None:
         node = world.nodes[0]

@@ -7,7 +7,7 @@ from typing import Final
 
 from cluster.aio import clock as clocks
 from cluster.aio import rpc
-from cluster.network.stack import capture
+from cluster.network.stack import backends, capture
 from cluster.network.stack.capture import Capture, Captures, Seen
 from cluster.network.stack.ports import HOST
 from cluster.network.stack.router import BRIDGE, TUNNEL, WIRE
@@ -84,8 +84,9 @@ class Recorder:
 def begin(node: Node, request: pb.CaptureRequest, clock: clocks.Clock) -> "Stream":
     """Begin a capture. rpc.Failure."""
     interface = request.interface or capture.ANY
-    if interface not in _INTERFACES and not node.has_pod(interface):
-        known = ", ".join(_INTERFACES)
+    known_here = _interfaces(node)
+    if interface not in known_here and not node.has_pod(interface):
+        known = ", ".join(known_here)
         raise rpc.Failure(
             "NOT_FOUND", f"there is no interface {interface!r} here: {known}, or a pod's address"
         )
@@ -97,6 +98,12 @@ def begin(node: Node, request: pb.CaptureRequest, clock: clocks.Clock) -> "Strea
         raise rpc.Failure("RESOURCE_EXHAUSTED", f"{MOST_CAPTURES} captures are running here")
     recorder = Recorder(request.snaplen, request.count, clock)
     return Stream(node, recorder, interface, matches, request.seconds)
+
+
+def _interfaces(node: Node) -> list[str]:
+    """Those of a node: who routes has no VXLAN."""
+    routed = node.datapath.settings.backend == backends.ROUTED
+    return [one for one in _INTERFACES if not (routed and one == TUNNEL)]
 
 
 class Stream:

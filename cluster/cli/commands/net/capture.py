@@ -2,6 +2,7 @@
 
 import abc
 import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ _BEGUN: Final = "kubemu-begun"
 _WHERE: Final = ("any", "cni0", "flannel.1", "eth0", "host")
 
 
+def _file(_context: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("that is no file: say FILE, or - for the standard output")
+    return value
+
+
 @click.command()
 @click.argument("what", metavar="NODE|POD")
 @click.argument("filter", nargs=-1)
@@ -30,7 +37,7 @@ _WHERE: Final = ("any", "cni0", "flannel.1", "eth0", "host")
     "(inside of VXLAN), cni0 (all pods), host (the node's own stack), or a pod's address.",
 )  # fmt: skip
 @click.option(
-    "-w", "--write", type=click.Path(dir_okay=False, allow_dash=True),
+    "-w", "--write", type=click.Path(dir_okay=False, allow_dash=True), callback=_file,
     help="Write a pcap file for Wireshark instead; -: to the standard output.",
 )  # fmt: skip
 @click.option("-c", "--count", type=click.IntRange(min=1), help="End after so many frames.")
@@ -57,6 +64,8 @@ def capture(
     took them in time.
     """
     asked = _Asked(what, namespace, interface, " ".join(filter), count or 0, duration, write)
+    # A shell that puts it into the background of a script has it ignore what ends it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):  # That is how one ends it.
         common.run(name, lambda net: _story(net, asked, snapshot_length))
 
