@@ -195,4 +195,14 @@ def status_error(failure: grpc.aio.AioRpcError) -> errors.StatusError:
         if key == "status-bin":
             return errors.from_status(msgspec.json.decode(value))
     kind = _BY_CODE.get(failure.code(), errors.InternalError)
-    return kind(failure.details() or failure.code().name)
+    return kind(_said(failure))
+
+
+def _said(failure: grpc.aio.AioRpcError) -> str:
+    """What is told of a failed call; gRPC itself may have no other word than its code's name."""
+    code, said = failure.code(), failure.details() or ""
+    if said not in ("", code.name):
+        return said
+    if code is grpc.StatusCode.CANCELLED:
+        return "the server ended the call before it was over: it stops, or is too busy to answer"
+    return f"the call failed without a word of why (gRPC: {code.name})"
