@@ -293,5 +293,8 @@ def _create(registry: "Registry", obj: Object) -> Operation:
 
 
 def _present(registry: "Registry", operation: Operation) -> bool:
-    found = registry.cache.get(operation.resource, operation.namespace, operation.name)
+    try:
+        found = registry.cache.get(operation.resource, operation.namespace, operation.name)
+    except errors.InternalError:
+        return True  # it is there, encrypted with a key that is not
     return found is not None

@@ -40,16 +40,20 @@ def manifests(name: str, service_range: str) -> Sequence[Object]:
 async def ensure(
     registry: "Registry", names: Sequence[str], service_range: str, user: identity.User
 ) -> None:
-    """Make, as `user`, the add-ons that were never made. errors.StatusError where the store
-    refuses it.
+    """Make, as `user`, the add-ons that were never made; none where which were cannot be read,
+    since its key is missing. errors.StatusError where the store refuses it.
     """
+    log = structlog.get_logger().bind(component="apiserver")
     namespace, name = MADE
-    entry = registry.cache.get("configmaps", namespace, name)
-    known = (entry.document().get("data") or {}) if entry is not None else {}
+    try:
+        entry = registry.cache.get("configmaps", namespace, name)
+        known = (entry.document().get("data") or {}) if entry is not None else {}
+    except errors.InternalError as error:
+        log.warning("cannot tell which addons were made, and makes none", error=error.message)
+        return
     missing = [each for each in names if each not in known]
     if not missing:
         return
-    log = structlog.get_logger().bind(component="apiserver")
     for each in missing:
         wanted = manifests(each, service_range)
         spaces = [obj for obj in wanted if obj["kind"] == "Namespace"]

@@ -8,6 +8,7 @@ import contextlib
 from typing import Final
 
 import msgspec
+import structlog
 
 from cluster.api import errors
 from cluster.api.operations import MERGE_PATCH, Operation, Verb
@@ -37,9 +38,17 @@ def published(client_ca: str, *, proxies: bool) -> dict[str, str]:
 
 
 async def publish(registry: Registry, client_ca: str, *, proxies: bool) -> None:
-    """Make the ConfigMap, or bring it up to date. errors.StatusError."""
+    """Make the ConfigMap, or bring it up to date. errors.StatusError.
+
+    One that cannot be read, since its key is missing, is left as it is.
+    """
     data = published(client_ca, proxies=proxies)
-    entry = registry.cache.get("configmaps", _NAMESPACE, NAME)
+    try:
+        entry = registry.cache.get("configmaps", _NAMESPACE, NAME)
+    except errors.InternalError as error:
+        log = structlog.get_logger().bind(component="apiserver")
+        log.warning("cannot bring up to date who is believed", error=error.message)
+        return
     if entry is None:
         body = _encode({"metadata": {"name": NAME, "namespace": _NAMESPACE}, "data": data})
         wanted = Operation(Verb.CREATE, "configmaps", _NAMESPACE, NAME, body=body)

@@ -12,6 +12,7 @@ from registry_world import EPOCH, USER
 from cluster.aio import clock, tasks, virtual
 from cluster.api import errors, resources
 from cluster.api.operations import Operation, Verb
+from cluster.apiserver import addons
 from cluster.apiserver.encryption import ciphers, configuration
 from cluster.apiserver.encryption.store import Encrypted
 from cluster.apiserver.registry import Registry
@@ -197,6 +198,24 @@ def test_what_cannot_be_decrypted_is_an_error_of_its_own_and_nothing_else_suffer
             made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
             await write(registry, Verb.CREATE, made, "configmaps")
             await registry.get("configmaps", "default", "c")
+
+    virtual.run(story())
+
+
+def test_a_server_starts_that_cannot_read_which_addons_were_made():
+    async def story():
+        inner = MemoryStorage()
+        encryption = config(keyed("aescbc", "gone"), names=("configmaps",))
+        async with serving(inner, encryption) as (registry, _):
+            made = {"metadata": {"name": addons.MADE[1], "namespace": addons.MADE[0]}}
+            operation = Operation(
+                Verb.CREATE, "configmaps", addons.MADE[0], "", body=msgspec.json.encode(made)
+            )
+            await registry.write([operation], USER)
+            assert registry.cache.get("configmaps", *addons.MADE) is not None
+        async with serving(inner) as (registry, _):
+            await addons.ensure(registry, ("dns",), "10.96.0.0/12", USER)
+            assert (await registry.list("services", "kube-system")).items == []
 
     virtual.run(story())
 
