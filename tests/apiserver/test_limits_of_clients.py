@@ -31,6 +31,27 @@ async def limited(monkeypatch, **limits):
         yield (url.hostname, url.port), made[0], api
 
 
+def test_a_body_without_end_is_not_read_for_long(monkeypatch):
+    monkeypatch.setattr(servers, "_LINGER_SECONDS", 0.1)
+
+    async def story():
+        async with limited(monkeypatch) as (place, _, _):
+            _, writer = await asyncio.open_connection(*place)
+            writer.write(
+                f"POST {MAPS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            with pytest.raises(ConnectionError):  # the deadline is that of `limited`
+                await send_without_end(writer)
+            writer.close()
+
+    async def send_without_end(writer):
+        while True:
+            writer.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
+            await writer.drain()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("head", [b"", b"GET /api HTTP/1.1\r\nHost: x\r\nX-A: "])
 def test_a_head_that_does_not_come_ends_the_connection(monkeypatch, head):
     async def story():

@@ -33,6 +33,11 @@ from cluster.streams.sessions import Sessions
 
 _LINE_BYTES = 1 << 16
 _CLOSE_SECONDS = 2.0
+_LINGER_SECONDS = 1.0
+"""How long the rest of a body is read that nobody wants any more, so that its sender comes to read
+the answer; Go's server reads 256 KiB of it."""
+_GOODBYE_SECONDS = 5.0
+"""How long a client may take to end TLS."""
 
 
 def tls(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
@@ -138,6 +143,7 @@ class RestServer:
         self._listener = await loop.create_server(
             self._http, self._host, self._port, ssl=self._ssl, backlog=1024, reuse_address=True,
             ssl_handshake_timeout=limits.head_seconds if self._ssl is not None else None,
+            ssl_shutdown_timeout=_GOODBYE_SECONDS if self._ssl is not None else None,
         )  # fmt: skip
         return self
 
@@ -304,6 +310,7 @@ class _Server(web.Server):
             max_line_size=_LINE_BYTES,
             max_field_size=_LINE_BYTES,
             auto_decompress=False,
+            lingering_time=_LINGER_SECONDS,
         )
         self._lost = lost
         self._here = loop
