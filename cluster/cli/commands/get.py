@@ -48,7 +48,7 @@ class Kind(NamedTuple):
 
 
 @click.command()
-@click.argument("resource")
+@click.argument("resource", metavar="TYPE[/NAME]")
 @click.argument("name", metavar="[NAME]", required=False, default="")
 @click.option("-n", "--namespace", default="default", help="Namespace that is looked into.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look into all namespaces.")
@@ -70,6 +70,10 @@ def get(resource: str, name: str, **values: Any) -> None:
     The past can be read as far back as the API server keeps history: five minutes where
     --etcd-compaction-interval does not say otherwise. docs/storage.md says how to keep more.
     """
+    resource, slash, named = resource.partition("/")
+    if slash and (name or not named):
+        raise click.UsageError("say TYPE NAME or TYPE/NAME.")
+    name = name or named
     place = storereach.Place(values.pop("cluster"), values.pop("kubeconfig"), None, None)
     path = place.kubeconfig or clusters.running(place.name).kubeconfig
     revision = _revision(values.pop("at"), place)
@@ -203,8 +207,8 @@ def _print_table(table: Mapping[str, Any], asked: _Asked, *, wide: bool) -> None
     if not rows:
         if asked.name:
             raise _not_found(asked)
-        where = f" in {asked.namespace} namespace" if asked.namespace else ""
-        click.echo(f"No resources found{where}.", err=True)
+        where = f" in {asked.namespace} namespace." if asked.namespace else ""
+        click.echo(f"No resources found{where}", err=True)
         return
     columns = [
         (index, column["name"].upper())
