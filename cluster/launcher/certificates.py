@@ -171,7 +171,9 @@ def _issue(leaf: Leaf, authority: pki.Authority, now: float) -> None:
 def _of_file(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise pki.Unusable(f"{path} cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise pki.Unusable(f"{path} is no certificate ({error})") from error
 
 
