@@ -13,6 +13,16 @@ import grpc
 from cluster.aio import tasks
 
 
+async def answers(call: Any) -> AsyncGenerator[Any, None]:
+    """The answers of a call, to the server's end. grpc.aio.AioRpcError.
+
+    The call's own iterator holds the call, which holds it: left early, both would keep the buffers
+    of gRPC, some 16 KiB, until the collector comes.
+    """
+    while (answer := await call.read()) is not grpc.aio.EOF:
+        yield answer
+
+
 async def exchange(method: Any, inputs: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """The answers of `method` (a stream-stream multi-callable) to `inputs`, to the server's end.
 
@@ -22,7 +32,7 @@ async def exchange(method: Any, inputs: AsyncIterator[Any]) -> AsyncGenerator[An
     try:
         async with tasks.Group("grpc stream") as group:
             writing = group.spawn(_write(call, inputs), "requests")
-            async for answer in call:
+            async for answer in answers(call):
                 yield answer
             writing.cancel()
     finally:

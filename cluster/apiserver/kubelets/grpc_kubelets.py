@@ -214,7 +214,7 @@ async def _answers(answers: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
 
 async def _read(call: Any) -> AsyncGenerator[Any, None]:
     try:
-        async for message in call:
+        async for message in grpcstreams.answers(call):
             yield message
     finally:
         call.cancel()
