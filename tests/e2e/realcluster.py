@@ -70,7 +70,11 @@ class Cluster:
             alive = [pod for pod in self.pods(selector) if not leaving(pod)]
             return alive if len(alive) == count and all(map(ready, alive)) else []
 
-        found: list[Any] = until(f"{count} pods of {selector!r} run", reached)
+        try:
+            found: list[Any] = until(f"{count} pods of {selector!r} run", reached)
+        except AssertionError as late:
+            late.add_note(self.kubectl("describe", "pods", "-l", selector))
+            raise
         return found
 
     def process(self, name: str) -> Any:
