@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import datetime
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
@@ -24,6 +25,24 @@ from cluster.storage.memory import MemoryStorage
 
 BORN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 DIES = datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC)
+
+
+@contextlib.asynccontextmanager
+async def behind_tls(
+    context: ssl.SSLContext, refusals: Refusals | None = None
+) -> AsyncIterator[server.RestServer]:
+    """A REST server over an empty store."""
+    store = MemoryStorage()
+    await store.open()
+    clock = StillClock()
+    registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
+    await registry.open()
+    async with server.RestServer(
+        registry, authn.Authenticator(), clock=clock, random=Random("y"), ssl_context=context,
+        refusals=refusals,
+    ) as rest:  # fmt: skip
+        yield rest
+    await registry.close()
 
 
 def _certificate(
@@ -94,24 +113,12 @@ def test_a_client_certificate_tells_who_asks(
     monkeypatch.setattr(authn.Authenticator, "by_certificate", spied)
 
     async def scenario() -> None:
-        store = MemoryStorage()
-        await store.open()
-        clock = StillClock()
-        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
-        await registry.open()
-        async with server.RestServer(
-            registry,
-            authn.Authenticator(),
-            clock=clock,
-            random=Random("y"),
-            ssl_context=server.tls(own, own, known),
-        ) as rest:
+        async with behind_tls(server.tls(own, own, known)) as rest:
             url = f"https://127.0.0.1:{rest.port}{MAPS}"
             assert await _status(url, known) == 200
             assert await _status(url, "") == 401
             with pytest.raises(aiohttp.ClientError):
                 await _status(url, stranger)
-        await registry.close()
 
     asyncio.run(scenario())
     assert [(user.name, user.groups) for user in asked] == [
@@ -129,19 +136,7 @@ def test_handshakes_that_fail_are_counted_by_reason(tmp_path: Path) -> None:
     refusals = Refusals()
 
     async def scenario() -> None:
-        store = MemoryStorage()
-        await store.open()
-        clock = StillClock()
-        registry = Registry(resources.built_in(), store, clock=clock, random=Random("x"))
-        await registry.open()
-        async with server.RestServer(
-            registry,
-            authn.Authenticator(),
-            clock=clock,
-            random=Random("y"),
-            ssl_context=server.tls(own, own, str(both)),
-            refusals=refusals,
-        ) as rest:
+        async with behind_tls(server.tls(own, own, str(both)), refusals) as rest:
             await _shaken(rest.port, known)
             assert refusals.counts == {}
             for wrong in (stranger, stranger, serving, ended):
@@ -151,7 +146,6 @@ def test_handshakes_that_fail_are_counted_by_reason(tmp_path: Path) -> None:
                 writer.write(sent)
                 await reader.read(1)
                 writer.close()
-        await registry.close()
 
     asyncio.run(scenario())
     assert refusals.counts == {
