@@ -6,6 +6,9 @@ Pure, after client-go's EventCorrelator (tools/record/events_cache.go), with its
 - from the tenth different message of one object and reason within ten minutes on, they share one
   Event, whose message says that it is combined;
 - a source may speak 25 times about one object, and once more for every five minutes since.
+
+What can make no difference any more is let go of at once, so that memory follows what is said now:
+messages of over ten minutes ago, and leave to speak that is whole again.
 """
 
 import dataclasses
@@ -69,11 +72,19 @@ class _Similar:
     last: float
     messages: dict[str, None] = field(default_factory=dict)
 
+    def is_over(self, now: float) -> bool:
+        """Whether what is said now has nothing to do with these any more."""
+        return now - self.last > AGGREGATE_INTERVAL
+
 
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
     filled: float
+
+    def holds(self, now: float) -> float:
+        """How often the source may speak."""
+        return min(self.tokens + (now - self.filled) / SPAM_REFILL_SECONDS, SPAM_BURST)
 
 
 class Correlator:
@@ -86,6 +97,7 @@ class Correlator:
 
     def observe(self, sighting: Sighting, now: float) -> Series | None:
         """The series that this sighting belongs to, counted; None: dropped as spam."""
+        self._forget(now)
         subject = sighting.subject
         identity = (
             subject.api_version, subject.kind, subject.namespace, subject.name, subject.uid,
@@ -101,7 +113,7 @@ class Correlator:
     def _floods(self, group: tuple[object, ...], message: str, now: float) -> bool:
         """Whether messages of this group are so many that they share one Event."""
         similar = self._similar.pop(group, None)
-        if similar is None or now - similar.last > AGGREGATE_INTERVAL:
+        if similar is None or similar.is_over(now):
             similar = _Similar(now)
         similar.last = now
         similar.messages[message] = None
@@ -125,13 +137,19 @@ class Correlator:
     def _allows(self, identity: tuple[str, ...], now: float) -> bool:
         bucket = self._buckets.pop(identity, None) or _Bucket(SPAM_BURST, now)
         _remember(self._buckets, identity, bucket)
-        earned = (now - bucket.filled) / SPAM_REFILL_SECONDS
-        bucket.tokens = min(bucket.tokens + earned, SPAM_BURST)
+        bucket.tokens = bucket.holds(now)
         bucket.filled = now
         if bucket.tokens < 1:
             return False
         bucket.tokens -= 1
         return True
+
+    def _forget(self, now: float) -> None:
+        """Let go of the oldest groups and buckets that are as good as new ones."""
+        while self._similar and next(iter(self._similar.values())).is_over(now):
+            self._similar.popitem(last=False)
+        while self._buckets and next(iter(self._buckets.values())).holds(now) >= SPAM_BURST:
+            self._buckets.popitem(last=False)
 
 
 def _remember(kept: OrderedDict[_K, _V], key: _K, value: _V) -> None:

@@ -5,6 +5,8 @@ import random
 
 import structlog
 from fake_api import FakeApi, pod
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cluster.aio import clock, tasks, virtual
 from cluster.api import errors
@@ -205,6 +207,38 @@ def test_only_the_newest_are_remembered(monkeypatch):
         correlator.observe(_sighting(name), 0)
     assert correlator.observe(_sighting("d"), 0).count == 2
     assert correlator.observe(_sighting("a"), 0).count == 1
+
+
+def test_what_makes_no_difference_any_more_is_forgotten():
+    correlator = eventcorrelation.Correlator()
+    for number in range(3):
+        correlator.observe(_sighting(f"once-{number}"), 0)
+    for _ in range(25):
+        correlator.observe(_sighting("loud"), 1)
+
+    correlator.observe(_sighting("late"), 300)
+    assert [key[3] for key in correlator._buckets] == ["loud", "late"]
+    correlator.observe(_sighting("later"), 601)
+    assert [key[3] for key in correlator._similar] == ["loud", "late", "later"]
+
+
+_SAID = st.tuples(st.sampled_from("abc"), st.integers(1, 30), st.integers(1, 12), st.floats(0, 700))
+
+
+@given(st.lists(_SAID))
+def test_what_is_forgotten_makes_no_difference(said):
+    """The same sightings, with and without forgetting, are counted and dropped alike."""
+    plain, lasting = eventcorrelation.Correlator(), eventcorrelation.Correlator()
+    lasting._forget = lambda now: None
+    now = 0.0
+    for name, times, messages, later in said:
+        now += later
+        for time in range(times):
+            sighting = _sighting(name, str(time % messages))
+            one, other = (each.observe(sighting, now) for each in (plain, lasting))
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                assert (one.count, one.sighting) == (other.count, other.sighting)
 
 
 def test_an_event_carries_the_cause_upon_which_it_was_said():
