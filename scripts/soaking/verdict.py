@@ -33,13 +33,12 @@ class Verdict:
         """Of its proportional set size, as a share: 0.05 is five percent."""
         return self.pss[1] / self.pss[0] - 1
 
-    @property
-    def faults(self) -> list[str]:
-        """What should not be, in words."""
+    def faults(self, *, memory: bool = True) -> list[str]:
+        """What should not be, in words; without `memory`, a larger one is no fault."""
         found = []
         if self.restarted:
             found.append("it died and was started again")
-        if self.pss[1] > self.pss[0] * (1 + MEMORY):
+        if memory and self.pss[1] > self.pss[0] * (1 + MEMORY):
             found.append(f"its memory grew by {self.growth:.1%}")
         if not _flat(self.descriptors):
             found.append("its descriptors grew from {:.0f} to {:.0f}".format(*self.descriptors))

@@ -22,16 +22,12 @@ def test_a_minute_of_pods_leaves_no_tasks_and_no_descriptors(tmp_path: Path) -> 
         [sys.executable, SCRIPT, "--minutes", "1", "--rate", "10", "--json", told],
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
-    # 1 says that memory grew: what is bounded is not full after half a minute.
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    # What is bounded is not full after half a minute.
+    assert "NOT JUDGED memory" in done.stdout
     soak = json.loads(told.read_text())
     assert min(soak["rates"]) > 9
     assert soak["counts"]["exec"] > 5
     names = {each["name"] for each in soak["verdicts"]}
     assert {"apiserver", "scheduler", "controller-manager", "kubelet-node-1"} <= names
-    leaks = [
-        line for line in done.stdout.splitlines()
-        if line.startswith("GREW") and "memory" not in line
-    ]  # fmt: skip
-    assert leaks == []
     assert all(each["growth"] < 0.2 for each in soak["verdicts"] if each["name"] != "apiserver")

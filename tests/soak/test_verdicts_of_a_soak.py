@@ -23,7 +23,7 @@ def samples(*pss: int, descriptors: int = 20, running: int = 10) -> list[samplin
 def faults(found: list[sampling.Sample]) -> list[str]:
     judged = verdict.judge("one", found)
     assert judged is not None
-    return judged.faults
+    return judged.faults()
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,13 @@ def test_memory_grew_where_the_last_quarter_is_five_percent_above_the_first(
     sizes: tuple[int, ...], said: list[str]
 ) -> None:
     assert faults(samples(*sizes)) == said
+
+
+def test_memory_is_not_judged_where_the_run_was_too_short() -> None:
+    judged = verdict.judge("one", samples(100, 100, 200, 200, descriptors=20))
+    assert judged is not None
+    assert judged.faults(memory=False) == []
+    assert judged.faults() == ["its memory grew by 100.0%"]
 
 
 def test_a_few_descriptors_and_tasks_more_are_no_leak() -> None:
