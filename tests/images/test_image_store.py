@@ -278,7 +278,7 @@ def test_images_are_saved_to_what_is_no_file(tmp_path):
 def test_skopeo_reads_what_is_saved_and_what_is_stored(tmp_path):
     skopeo = shutil.which("skopeo")
     if skopeo is None:
-        pytest.skip("there is no skopeo on the PATH")
+        pytest.skip("there is no skopeo on the PATH (scripts/peers)")
     path, target = saved(tmp_path)
     for number, source in enumerate((
         f"docker-archive:{path}", f"oci-archive:{path}",

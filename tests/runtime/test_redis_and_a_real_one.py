@@ -57,7 +57,7 @@ class Real:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     if SERVER is None:
-        pytest.skip("there is no redis-server")
+        pytest.skip("there is no redis-server (scripts/peers)")
     found = Real(tmp_path_factory.mktemp("redis"))
     yield found
     found.process.terminate()

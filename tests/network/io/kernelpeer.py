@@ -255,18 +255,22 @@ async def _error(sock: socket.socket) -> None:
 
 
 async def pings(world: World) -> dict[str, object]:
-    """Pings both ways, of every size."""
+    """Our pings, of every size."""
     answers = [await world.stack.echo(KERNEL, size) for size in (0, 56, 5000)]
+    return {
+        "sizes": [one.size for one in answers],
+        "types": [one.type == icmp.ECHO_REPLY for one in answers],
+    }
+
+
+async def pinged(_: World) -> dict[str, object]:
+    """Pings of Linux, in fragments."""
     kernel = await asyncio.create_subprocess_exec(
         "ping", "-c", "2", "-i", "0.05", "-s", "4000", "10.77.0.2",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     text = (await kernel.communicate())[0].decode()
-    return {
-        "sizes": [one.size for one in answers],
-        "types": [one.type == icmp.ECHO_REPLY for one in answers],
-        "kernel": "2 received" in text,
-    }
+    return {"received": "2 received" in text}
 
 
 async def plain(world: World) -> dict[str, object]:
@@ -290,6 +294,7 @@ SCENARIOS = {
         stalled,
         datagrams,
         pings,
+        pinged,
         plain,
     )
 }

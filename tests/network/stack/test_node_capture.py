@@ -136,7 +136,9 @@ def decoded(path: Path, seen: list[Seen], fields: list[str]) -> list[list[str]]:
     return [line.split("|") for line in run.stdout.splitlines()]
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.skipif(
+    shutil.which("tshark") is None, reason="tshark is not installed (scripts/peers)"
+)
 @pytest.mark.parametrize("turbo", [False, True])
 def test_tshark_decodes_a_node_port_request_without_a_fault(tmp_path: Path, turbo: bool) -> None:
     world = World(turbo=turbo)

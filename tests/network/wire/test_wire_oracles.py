@@ -121,7 +121,7 @@ def test_scapy_s_fragments_are_ours() -> None:
     assert [one[:12] + one[20:] for one in ours] == [one[:12] + one[20:] for one in theirs]
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed (scripts/peers)")
 def test_wireshark_finds_nothing_wrong(tmp_path: Path) -> None:
     body = tcp.build(
         ONE, TWO,

@@ -40,7 +40,7 @@ Step = tuple[str, Frame]
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Kernel]:
     if shutil.which("nft") is None or shutil.which("unshare") is None:
-        pytest.skip("needs nft and unshare")
+        pytest.skip("needs nft and unshare (scripts/peers)")
     try:
         kernel = Kernel()
     except OSError as fault:
