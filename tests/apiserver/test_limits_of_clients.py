@@ -128,6 +128,41 @@ def test_a_head_that_cannot_be_is_refused_and_not_told_back(monkeypatch, request
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("version", ["0.9", "2.0"])
+def test_another_version_of_http_is_not_spoken(monkeypatch, version):
+    async def story():
+        async with limited(monkeypatch) as (place, _, _):
+            reader, writer = await asyncio.open_connection(*place)
+            writer.write(f"GET /version HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert head.split()[1] == b"505"
+            assert body == b"505 HTTP Version Not Supported: unsupported protocol version"
+            writer.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://else.where:1/version", b"200"), ("HTTPS://x/version?timeout=1s", b"200"),
+        ("http://x", b"401"), ("http://x?x=/version", b"401"), ("ftp://x/version", b"401"),
+        ("/http://x/version", b"401"),
+    ],
+)  # fmt: skip
+def test_a_target_may_be_absolute(monkeypatch, target, status):
+    async def story():
+        async with limited(monkeypatch) as (place, _, _):
+            reader, writer = await asyncio.open_connection(*place)
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split()[1] == status
+            assert b"\r\nserver:" not in head.lower()
+            writer.close()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("method", "path", "encoding", "sent"),
     [

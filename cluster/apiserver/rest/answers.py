@@ -78,6 +78,13 @@ def text(body: str, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=body.encode(), status=status, headers=_TEXT)
 
 
+def of_another_version() -> web.Response:
+    """The answer to HTTP/0.9 or HTTP/2.0 on a connection of HTTP/1.1, as Go says it."""
+    response = text("505 HTTP Version Not Supported: unsupported protocol version", 505)
+    response.force_close()
+    return response
+
+
 def yaml(body: bytes, status: int = HTTPStatus.OK) -> web.Response:
     """JSON text, given as YAML."""
     from cluster.apiserver.rest import yaml_text

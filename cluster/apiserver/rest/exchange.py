@@ -10,7 +10,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import SERVER_SOFTWARE
 from multidict import istr
 
 from cluster.api import identity
@@ -224,6 +225,9 @@ class Request(web.BaseRequest):
         exchange, self.exchange = self.exchange, None  # no cycle is left to the collector
         if exchange is not None:
             exchange.prepare(response)
+        if response.headers.get(hdrs.SERVER) == SERVER_SOFTWARE:
+            # kube-apiserver does not say what it is; what a pod behind a proxy says stays.
+            del response.headers[hdrs.SERVER]
         if self.garbled:
             response.force_close()
             response.headers["Connection"] = "close"

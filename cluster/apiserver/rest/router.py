@@ -122,6 +122,8 @@ class Router:
         return response
 
     async def _route(self, http: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+        if http.version[0] != 1:
+            return answers.of_another_version()
         path, _, text = http.raw_path.partition("?")
         if path.startswith(_OPEN):
             return await self._open(path, text, http, exchange)

@@ -339,7 +339,7 @@ class _Server(web.Server):
     ) -> web.BaseRequest:
         protocol.begun()  # type: ignore[attr-defined]
         request = Request(
-            message,
+            message if message.path.startswith("/") else _in_origin_form(message),
             payload,
             protocol,
             writer,
@@ -352,6 +352,19 @@ class _Server(web.Server):
             request.garbled = True
             protocol.refused("malformed request")  # type: ignore[attr-defined]
         return request
+
+
+_SCHEME_AND_HOST = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
+
+
+def _in_origin_form(message: http_parser.RawRequestMessage) -> http_parser.RawRequestMessage:
+    """The same request with a target as most have it: a server takes an absolute one, too
+    (RFC 9112, section 3.2.2). Any other form is left alone.
+    """
+    path, found = _SCHEME_AND_HOST.subn("", message.path, count=1)
+    if not found:
+        return message
+    return message._replace(path=path if path.startswith("/") else f"/{path}")
 
 
 def _layered(message: http_parser.RawRequestMessage) -> bool:
