@@ -20,6 +20,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
+class Unknown(faults.Fault):
+    """There is no cluster of this name."""
+
+
 class NotRunning(faults.Fault):
     """There is no such cluster, or it does not run."""
 
@@ -48,6 +52,16 @@ def name_option(function: F) -> F:
 def folder(name: str) -> state.Folder:
     """The folder of the cluster of this name, be there one or not."""
     return state.Folder(state.home(os.environ) / name)
+
+
+def known(name: str) -> state.Folder:
+    """The folder of a cluster that there is, running or not. Unknown."""
+    found = folder(name)
+    if not found.exists():
+        others = ", ".join(names())
+        said = f"there are: {others}" if others else "there is none: start one with kubemu up"
+        raise Unknown(f"no cluster named {name} ({said})")
+    return found
 
 
 def running(name: str) -> state.Folder:

@@ -231,3 +231,10 @@ def test_down_leaves_a_folder_alone_that_is_no_cluster(tmp_path: Path) -> None:
     done = kubemu("down", "--name", "projects", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "there is no cluster named projects\n")
     assert (tmp_path / "projects" / "data").is_dir()
+
+
+@pytest.mark.parametrize("command", [("check-expiration",), ("renew", "all")])
+def test_certificates_of_no_cluster_are_not_shown(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = kubemu("certs", *command, "--name", "nosuch", home=tmp_path)
+    assert done.returncode == 1
+    assert "no cluster named nosuch (there is none: start one with kubemu up)" in done.stderr

@@ -38,6 +38,12 @@ def test_the_exit_code_of_a_list_tells_whether_all_are_whole(whole: Path) -> Non
     assert (listed.exit_code, "cannot be read" in listed.output) == (1, True)
 
 
+def test_a_snapshot_is_not_written_to_standard_output() -> None:
+    asked = CliRunner().invoke(snapshot, ["save", "-"])
+    assert (asked.exit_code, "FILE is a path" in asked.output) == (2, True)
+    assert not Path("-").exists()
+
+
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -49,6 +49,17 @@ def test_data_is_kept_on_request(clusters: Callable[..., Cluster]) -> None:
     assert authority(cluster.folder.kubeconfig.read_text()) == authority(kubeconfig)
 
 
+def test_nodes_that_a_kept_cluster_is_started_without_are_told(
+    clusters: Callable[..., Cluster],
+) -> None:
+    cluster = clusters("smaller", "--nodes", "2", "--hollow", "2")
+    cluster.kubemu("down", "--keep-data")
+    said = cluster.kubemu("up", "--nodes", "1", "--hollow", "1", "--no-wait")
+    assert "had nodes that it is started without: node-2, hollow-1. They will be NotReady" in said
+    cluster.kubemu("down", "--keep-data")
+    assert "started without" not in cluster.kubemu("up", "--nodes", "1", "--hollow", "1")
+
+
 def authority(text: str) -> str:
     return next(line for line in text.splitlines() if "certificate-authority-data" in line)
 

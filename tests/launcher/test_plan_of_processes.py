@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.launcher import plan, state, topology
+from cluster.launcher import nodesofplan, plan, state, topology
 from cluster.launcher.addressing import Addresses
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import HollowGroup, Node, Size, Topology
@@ -44,6 +44,15 @@ def test_kubelet_and_proxy_reach_the_runtime_of_their_node() -> None:
     assert flags(found["kubelet-node-2"])["container-runtime-endpoint"] == listens
     assert flags(found["kube-proxy-node-2"])["dataplane-endpoint"] == listens
     assert flags(found["kubelet-node-1"])["container-runtime-endpoint"] != listens
+
+
+def test_the_nodes_of_a_plan_are_known_and_those_that_are_gone() -> None:
+    many = Topology(nodes=(Node("a"), Node("b")), hollow=(HollowGroup(3, prefix="h"),))
+    few = Topology(nodes=(Node("b"), Node("c")), hollow=(HollowGroup(1, prefix="h"),))
+    before, now = (list(processes(each).values()) for each in (many, few))
+    assert list(nodesofplan.names(before)) == ["a", "b", "h-0", "h-1", "h-2"]
+    assert nodesofplan.gone(before, now) == ["a", "h-1", "h-2"]
+    assert nodesofplan.gone(now, before) == ["c"]
 
 
 def test_a_node_registers_with_its_size_labels_and_taints() -> None:

@@ -22,7 +22,7 @@ def check_expiration(name: str) -> None:
     """Show when the certificates of a cluster end."""
     from cluster.launcher import certificates
 
-    folder = clusters.folder(name)
+    folder = clusters.known(name)
     now = clock.SystemClock().now()
     found = certificates.leaves(folder)
     authorities = certificates.authority_ends(folder)
@@ -57,7 +57,7 @@ def renew(certificate: str, name: str) -> None:
     """
     from cluster.launcher import certificates
 
-    folder = clusters.folder(name)
+    folder = clusters.known(name)
     for leaf in certificates.renew(folder, certificate, clock.SystemClock().now()):
         click.echo(f"{leaf.told} renewed")
 

@@ -41,6 +41,8 @@ def snapshot() -> None:
 @storereach.options
 def save(file: Path, **values: Any) -> None:
     """Save a cluster in FILE: while it runs by its API server, else from its store."""
+    if str(file) == "-":
+        raise click.UsageError("FILE is a path: a snapshot cannot be written to standard output.")
     place = storereach.place(values)
     try:
         header, records = asyncio.run(_saved(place, file))

@@ -13,7 +13,7 @@ from cluster.aio import clock
 from cluster.api import faults, schema
 from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
-from cluster.launcher import addressing, launching, ports, resolvers, state, topology
+from cluster.launcher import addressing, launching, nodesofplan, ports, resolvers, state, topology
 from cluster.launcher import plan as plans
 from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology
@@ -21,6 +21,7 @@ from cluster.launcher.topology import Topology
 _SUPERVISOR_UP_WITHIN = 30.0
 _FIRST_REGISTRY = 5000
 _FIRST_ETCD = 2379
+_NAMED = 5
 _WITH_PORTS = (
     "--image-registries=", "--backends=", "--listen=127.", "--etcd-servers=", "--initial-",
     "--listen-client-urls=", "--advertise-client-urls=", "--listen-peer-urls=",
@@ -279,6 +280,7 @@ def _start(wanted: Topology, folder: state.Folder, claims: ports.Claims) -> None
             f"({', '.join(left)}); end them with: kubemu down --name {wanted.name}"
         )
     check_kept(wanted, folder)
+    _tell_of_nodes(wanted, folder)
     api = claims.choose(wanted.api_port)
     grpc = claims.choose(wanted.grpc_port, api + 1, "ports.grpc")
     images = 0
@@ -318,6 +320,27 @@ def check_kept(wanted: Topology, folder: state.Folder) -> None:
         "to restore into a cluster of another --name; or kubemu down "
         f"--name {folder.name}, which forgets them"
     )
+
+
+def _tell_of_nodes(wanted: Topology, folder: state.Folder) -> None:
+    """Say which nodes a cluster had that it is started without: their objects are still there."""
+    if not folder.plan.exists():
+        return
+    try:
+        before = clusters.plan(folder).processes
+    except clusters.NotRunning:
+        return  # what cannot be read is written anew
+    gone = nodesofplan.gone(before, plans.plan(wanted, folder, plans.Ports(0, 0)).processes)
+    if gone:
+        named = ", ".join(gone[:_NAMED]) + (
+            f" and {len(gone) - _NAMED} more" * (len(gone) > _NAMED)
+        )
+        click.echo(
+            f"Note: cluster {folder.name} had nodes that it is started without: {named}. They will "
+            "be NotReady until kubectl delete node forgets them; with the file and flags of before "
+            "they are started again.",
+            err=True,
+        )
 
 
 def _member_ports(
