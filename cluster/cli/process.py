@@ -6,7 +6,7 @@ supervisor and systemd both understand. SIGUSR1 lets it log how many tasks it ha
 """
 
 import asyncio
-import gc
+import contextlib
 import os
 import random
 import signal
@@ -23,7 +23,7 @@ import structlog
 import cluster
 from cluster.aio import clock as clocks
 from cluster.aio import tasks
-from cluster.cli import flags, logformat
+from cluster.cli import flags, logformat, memory
 
 F = TypeVar("F", bound=Callable[..., Any])
 _CLOCK_FILE: Final = "cluster.cli.process.clock_file"
@@ -100,10 +100,7 @@ def run(
     """Run `story` in this process until it ends or a signal ends it, and exit."""
     import uvloop
 
-    # Components hold many objects for long: at Python's thresholds collecting them costs a third
-    # of the time in a burst.
-    gc.set_threshold(50_000, 25, 100)
-    gc.enable()
+    memory.settle()
     clock = _clock()
     logformat.configure(component, clock, format=log_format, level=log_level)
     structlog.get_logger().info("starting", version=cluster.__version__, pid=os.getpid())
@@ -156,6 +153,7 @@ async def _main(story: Awaitable[None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGUSR1, _tell_of_tasks)
+    giving = loop.create_task(memory.give_back(), name="give back")
     try:
         await story
     except asyncio.CancelledError:
@@ -165,6 +163,10 @@ async def _main(story: Awaitable[None]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last place that can tell of it
         return _failed(error)
+    finally:
+        giving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await giving
     return 0
 
 

@@ -13,7 +13,7 @@ messages of over ten minutes ago, and leave to speak that is whole again.
 
 import dataclasses
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 AGGREGATE_MAX_EVENTS = 10
@@ -70,7 +70,8 @@ class Series:
 @dataclass(slots=True)
 class _Similar:
     last: float
-    messages: dict[str, None] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    """Fewer than `AGGREGATE_MAX_EVENTS`, oldest first."""
 
     def is_over(self, now: float) -> bool:
         """Whether what is said now has nothing to do with these any more."""
@@ -116,11 +117,12 @@ class Correlator:
         if similar is None or similar.is_over(now):
             similar = _Similar(now)
         similar.last = now
-        similar.messages[message] = None
+        if message not in similar.messages:
+            similar.messages += (message,)
         _remember(self._similar, group, similar)
         if len(similar.messages) < AGGREGATE_MAX_EVENTS:
             return False
-        del similar.messages[next(iter(similar.messages))]
+        similar.messages = similar.messages[1:]
         return True
 
     def _seen(self, key: tuple[object, ...], sighting: Sighting, now: float) -> Series:

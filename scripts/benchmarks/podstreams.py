@@ -4,7 +4,6 @@ What is sent and answered goes through the sockets that programs of pods have.
 """
 
 import asyncio
-import gc
 import random
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Final, TypeVar
 
 from benchmarks.figures import Figure, Outcome
+from cluster.cli import memory
 from cluster.network.io.sockets import Endpoint, Stack, Stream
 from cluster.network.io.udp import UdpUnderlay
 from cluster.network.stack.actions import Action, ToPeer, ToPort
@@ -123,7 +123,7 @@ def _run(main: Coroutine[None, None, _T]) -> _T:
     """On the loop that processes of a cluster have, with garbage collected as there (`process`)."""
     import uvloop
 
-    gc.set_threshold(50_000, 25, 100)
+    memory.settle()
     return uvloop.run(main)
 
 
