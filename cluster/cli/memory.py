@@ -17,7 +17,7 @@ def settle() -> None:
     At its own thresholds that costs a third of the time in a burst. The young are looked through
     often all the same: each RPC of grpc.aio leaves half a kilobyte in cycles.
     """
-    gc.set_threshold(10_000, 125, 100)
+    gc.set_threshold(10_000, 10, 200)
     gc.enable()
 
 

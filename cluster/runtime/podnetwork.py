@@ -44,6 +44,9 @@ class Occupant(Protocol):
     async def wake(self, port: int) -> None:
         """Wake who would listen on a port, and wait until he does, or will not."""
 
+    def leave(self) -> None:
+        """The pod is gone: nobody is in it."""
+
 
 class Uplink(Protocol):
     """A pod's stack, which leads to whatever is not the pod itself (`runtime.network`)."""
@@ -85,6 +88,9 @@ class Nobody:
         return False
 
     async def wake(self, port: int) -> None:
+        """See Occupant."""
+
+    def leave(self) -> None:
         """See Occupant."""
 
 

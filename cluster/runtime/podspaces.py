@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -80,6 +81,7 @@ class Spaces:
         self.bridge.set_on_node(sandbox.id, ())
         if sandbox.network is not None:
             sandbox.network.close()  # its last words still go out
+            sandbox.network.occupant.leave()
         self.bridge.leave(sandbox.addresses)
         if sandbox.addresses:
             self.bridge.mapped.pop(sandbox.addresses[0], None)
@@ -98,7 +100,7 @@ class Spaces:
         if sandbox.network is None:
             occupant = Occupant(lambda: (sandbox,), self._wake, self._emit, self._now)
             sandbox.network = Namespace(self.bridge, sandbox.addresses, occupant)
-            occupant.space = sandbox.network
+            occupant.space = weakref.proxy(sandbox.network)
         return sandbox.network
 
     def of_node(self) -> Namespace:
@@ -107,7 +109,7 @@ class Spaces:
             occupant = Occupant(self._sandboxes.values, self._wake, self._emit, self._now)
             occupant.more = self._node_answers
             self._host = Namespace(self.bridge, self._host_addresses, occupant)
-            occupant.space = self._host
+            occupant.space = weakref.proxy(self._host)
         return self._host
 
     def answer_by(self, answers: Answers) -> None:
@@ -127,6 +129,7 @@ class Occupant:
     """Who is in a namespace. See `podnetwork.Occupant`."""
 
     space: Namespace
+    """It has us: we only borrow it."""
     more: Answers | None = None
     """What answers where no container does."""
 
@@ -138,6 +141,10 @@ class Occupant:
         self._sandboxes = sandboxes
         self._wake = wake
         self._emit = emit
+
+    def leave(self) -> None:
+        """See there."""
+        self._sandboxes = _none
 
     def answers(self, port: int) -> tuple[object, Answering] | None:
         """See there."""
@@ -201,6 +208,10 @@ class Occupant:
         """Whether it has come to serve: until then nothing listens."""
         after = container.script.ready_after
         return after <= 0 or self._now() >= container.started_at / 1e9 + after
+
+
+def _none() -> Iterable[Sandbox]:
+    return ()
 
 
 def _beginning(container: Container) -> bool:

@@ -340,6 +340,9 @@ class Sim(simmachines.Machines):
         self.containers.pop(container.id, None)
         if container.restored:
             self.log(container)
+        if container.machine is not None:
+            container.machine.kernel.release()
+            container.machine = None
         if container.log is not None:
             self.following.removed(container.id, container.log)
         if self._files is not None and (path := messages.log_path(container)):

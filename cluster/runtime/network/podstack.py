@@ -101,6 +101,7 @@ class PodStack:
         """See Uplink."""
         self._tasks.cancel()
         self.stack.close()
+        self.stack.host.on_unbound = None
 
     # ---- who sleeps, and who answers by himself ------------------------------------------------
 

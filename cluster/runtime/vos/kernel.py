@@ -319,9 +319,15 @@ class Kernel:
             self._files = files.FileSystem(self.clock.now)
             skeleton.fill(self._files, self.hostname, self.addresses, sorted(self.programs))
             proc.lay(self, self._files)
-            if self._mount is not None:
-                self._mount(self._files)
+            mount, self._mount = self._mount, None
+            if mount is not None:
+                mount(self._files)
         return self._files
+
+    def release(self) -> None:
+        """Its container is removed: know nobody any more who knows it, so that no cycle is left."""
+        self.on_serving, self.console, self._mount = _idle, NOTHING, None
+        self.told, self.hold, self.cores, self.facts = _unheard, _nothing, _one, _plain
 
     @property
     def processes(self) -> dict[int, Process]:
@@ -435,6 +441,10 @@ def _failed(name: str, error: BaseException) -> None:
 
 def _plain() -> machinefacts.Facts:
     return machinefacts.PLAIN
+
+
+def _idle() -> None:
+    return
 
 
 def _unheard(_number: int) -> None:

@@ -70,6 +70,7 @@ class Listener:
         self._streams.listeners.free(self.local, self)
         while self.queue:
             self.queue.popleft().connection.abort()
+        self.taken = self.full = None  # they know it
 
 
 class Request:

@@ -3,14 +3,14 @@
 import asyncio
 import errno
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cluster.aio import tasks
 from cluster.runtime.emulated.nginx import building, entrypoint, logs
 from cluster.runtime.emulated.nginx.exchange import version
 from cluster.runtime.emulated.nginx.handling import Site
-from cluster.runtime.emulated.nginx.model import Configuration
+from cluster.runtime.emulated.nginx.model import Configuration, If, Location
 from cluster.runtime.emulated.nginx.parsing import Directive, Emergency, Place, Reader
 from cluster.runtime.emulated.serving import server
 from cluster.runtime.emulated.web import names, serving
@@ -213,24 +213,21 @@ def _unopened(path: str, error: OSError) -> str:
     return f'open() "{path}" failed ({error.errno}: {error.strerror})'
 
 
+def _proxied(location: Location, found: Configuration) -> Iterator[str]:
+    """The hosts that a location, and what is in it, passes requests on to by name."""
+    target = location.proxy
+    if target is not None and target.whole is None and target.host not in found.upstreams:
+        yield target.host
+    for one in location.locations:
+        yield from _proxied(one, found)
+    for rule in location.rules:
+        if isinstance(rule, If):
+            yield from _proxied(rule.location, found)
+
+
 async def _resolve(call: Call, found: Configuration) -> None:
     """See that every upstream with a fixed name has an address, as nginx does. Emergency."""
-    from cluster.runtime.emulated.nginx.model import If, Location
-
-    hosts: dict[str, None] = {}
-
-    def visit(location: Location) -> None:
-        target = location.proxy
-        if target is not None and target.whole is None and target.host not in found.upstreams:
-            hosts[target.host] = None
-        for one in location.locations:
-            visit(one)
-        for rule in location.rules:
-            if isinstance(rule, If):
-                visit(rule.location)
-
-    for one in found.servers:
-        visit(one.own)
+    hosts = {host: None for one in found.servers for host in _proxied(one.own, found)}
     for upstream in found.upstreams.values():
         hosts |= {peer.host: None for peer in upstream.peers if not peer.host.startswith("unix")}
     for host in hosts:

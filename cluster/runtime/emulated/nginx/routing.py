@@ -72,35 +72,39 @@ def location_of(
     captures: list[str] = []
     named: dict[str, str] = {}
 
-    def search(inside: Sequence[Location]) -> tuple[Location | None, bool]:
-        best: Location | None = None
-        for one in inside:
-            if one.kind == "=" and one.text == uri:
-                return one, True
-            fits = one.kind in ("", "^~") and uri.startswith(one.text)
-            if fits and (best is None or len(one.text) > len(best.text)):
-                best = one
-        found, final = best, best is not None and best.kind == "^~"
-        if best is not None and best.locations:
-            inner, settled = search(best.locations)
-            found = inner or best
-            if settled:
-                return found, True
-        if final:
-            return found, True
-        for one in inside:
-            if one.pattern is None:
-                continue
-            match = one.pattern.program.search(uri)
-            if match is not None:
-                captures[:] = [match.group(0), *(text or "" for text in match.groups())]
-                named.update(_groups(match, one.pattern.names))
-                inner = search(one.locations)[0] if one.locations else None
-                return inner or one, True
-        return found, False
-
-    found, _ = search(locations)
+    found, _ = _search(locations, uri, captures, named)
     return found, captures, named
+
+
+def _search(
+    inside: Sequence[Location], uri: str, captures: list[str], named: dict[str, str]
+) -> tuple[Location | None, bool]:
+    """The location, and whether it is settled: no other is looked at any more."""
+    best: Location | None = None
+    for one in inside:
+        if one.kind == "=" and one.text == uri:
+            return one, True
+        fits = one.kind in ("", "^~") and uri.startswith(one.text)
+        if fits and (best is None or len(one.text) > len(best.text)):
+            best = one
+    found, final = best, best is not None and best.kind == "^~"
+    if best is not None and best.locations:
+        inner, settled = _search(best.locations, uri, captures, named)
+        found = inner or best
+        if settled:
+            return found, True
+    if final:
+        return found, True
+    for one in inside:
+        if one.pattern is None:
+            continue
+        match = one.pattern.program.search(uri)
+        if match is not None:
+            captures[:] = [match.group(0), *(text or "" for text in match.groups())]
+            named.update(_groups(match, one.pattern.names))
+            inner = _search(one.locations, uri, captures, named)[0] if one.locations else None
+            return inner or one, True
+    return found, False
 
 
 def slashed(locations: Sequence[Location], uri: str) -> bool:
