@@ -177,8 +177,9 @@ class Folder:
             files.make_private(folder)
 
     def exists(self) -> bool:
-        """Whether there is such a cluster, running or not."""
-        return self.plan.exists() or self.processes.exists()
+        """Whether there is such a cluster, running or not, or what was restored to be one."""
+        store = self.data / "store.db"
+        return any(path.exists() for path in (self.plan, self.processes, store))
 
     def used(self) -> bool:
         """Whether there is, or was, a cluster here: something may be left of it."""

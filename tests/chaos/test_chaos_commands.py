@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -145,3 +147,11 @@ def test_nobody_comes_in_the_way_of_an_experiment_that_runs(
     assert code == NOT_CARRIED_OUT
     assert f"another experiment runs (process {os.getpid()})" in told
     assert not list((home / ".chaos").glob("*.json"))
+
+
+def test_an_experiment_may_come_by_standard_input() -> None:
+    command = [sys.executable, "-m", "cluster.cli", "chaos", "show", "-"]
+    done = subprocess.run(
+        command, input=CLUSTER, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "name: none" in done.stdout

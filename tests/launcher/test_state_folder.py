@@ -60,6 +60,15 @@ def test_clusters_are_listed_once_they_have_a_plan(tmp_path: Path) -> None:
     assert state.names(tmp_path / "nothing") == []
 
 
+def test_what_was_restored_is_a_cluster_that_can_be_removed(tmp_path: Path) -> None:
+    folder = state.Folder(tmp_path / "fresh")
+    folder.prepare()
+    assert not folder.used()
+    (folder.data / "store.db").write_text("x")
+    assert folder.used()
+    assert state.names(tmp_path) == ["fresh"]
+
+
 def test_data_is_kept_on_request(tmp_path: Path) -> None:
     folder = state.Folder(tmp_path / "demo")
     folder.prepare()

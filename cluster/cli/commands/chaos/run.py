@@ -41,7 +41,7 @@ def run_command(
     experiment: str, seed: int | None, json: Path | None, svg: Path | None, *, keep: bool,
     quiet: bool, **values: Any,
 ) -> int:  # fmt: skip
-    """Run an experiment: a file, or one of those that `kubemu chaos list` shows.
+    """Run an experiment: a file (- is standard input), or one that `kubemu chaos list` shows.
 
     The exit code is 0 where it passed, 1 where it failed, 2 where the command or the file was
     wrong, 3 where it could not be carried out.

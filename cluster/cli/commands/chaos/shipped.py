@@ -50,12 +50,12 @@ def show_command(name: str) -> None:
 
 
 def find(name: str) -> "Experiment":
-    """The experiment of a file, or one that comes with kubemu. faults.Fault."""
+    """The experiment of a file (-: standard input), or one that comes with kubemu. faults.Fault."""
     from cluster.chaos import library, reading
 
     if name in library.names():
         return library.get(name)
-    path = Path(name)
+    path = Path("/dev/stdin" if name == "-" else name)
     try:
         return reading.load(path)
     except OSError as error:
