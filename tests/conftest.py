@@ -1,9 +1,11 @@
-"""What all tests share: the `--slow` flag, the seed of the long fuzzing, how hypothesis runs."""
+"""What all tests share: how logs are left, flags, the long fuzzing's seed, hypothesis' settings."""
 
 import pathlib
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 # How long a draw takes says how busy the machine is (the first one makes a table of all letters);
 # a test that hangs meets its deadline.
@@ -11,6 +13,13 @@ hypothesis.settings.register_profile(
     "kubemu", suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("kubemu")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Commands that run in a test set up their process's logs, which the next one would find."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
