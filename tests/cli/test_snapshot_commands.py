@@ -56,7 +56,7 @@ def _free_ports(count: int) -> list[int]:
 def resting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> state.Folder:
     """The folder of a cluster with three members of etcd that does not run."""
     if shutil.which("etcd") is None:
-        pytest.skip("there is no etcd on the PATH")
+        pytest.skip("there is no etcd on the PATH (scripts/etcd)")
     monkeypatch.setenv("KUBEMU_HOME", str(tmp_path / "home"))
     wanted = topology.Topology("resting", nodes=topology.numbered(1), etcd_members=3)
     ports = _free_ports(8)

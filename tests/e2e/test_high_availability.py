@@ -29,7 +29,7 @@ ELECTION = 10.0
 @pytest.fixture(scope="module")
 def ha(clusters: Callable[..., Cluster]) -> Cluster:
     if shutil.which("etcd") is None:
-        pytest.skip("there is no etcd on the PATH")
+        pytest.skip("there is no etcd on the PATH (scripts/etcd)")
     return clusters("ha", "--ha", "--nodes", "2", "--no-registry", "--timeout", "120s")
 
 
