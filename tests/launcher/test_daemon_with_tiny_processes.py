@@ -210,14 +210,15 @@ def test_a_zygote_that_dies_takes_no_process_with_it(tmp_path: Path) -> None:
         async with daemon(tmp_path, process(tmp_path, "a", "wait")) as (folder, remote):
             await until(remote, is_in("a", pb.Process.RUNNING))
             (before,) = await remote.processes()
-            zygote = psutil.Process(before.pid).ppid()
-            os.kill(zygote, signal.SIGKILL)
-            psutil.wait_procs([psutil.Process(zygote)] if psutil.pid_exists(zygote) else [])
+            zygote = psutil.Process(before.pid).parent()
+            assert zygote is not None
+            os.kill(zygote.pid, signal.SIGKILL)
+            psutil.wait_procs([zygote], timeout=DEADLINE)
             (after,) = await remote.processes()
             assert after.pid == before.pid
             assert (await remote.restart("a")).pid != before.pid
             await until(remote, is_in("a", pb.Process.RUNNING))
-            assert psutil.Process(state.recorded(folder)["a"].pid).ppid() != zygote
+            assert psutil.Process(state.recorded(folder)["a"].pid).ppid() != zygote.pid
 
     asyncio.run(story())
 
