@@ -1,5 +1,6 @@
 """`kubemu get`: how an object is named, and what is said where there is none."""
 
+import json
 from contextlib import contextmanager
 
 import pytest
@@ -8,38 +9,47 @@ from click.testing import CliRunner
 from cluster.cli import restreads
 from cluster.cli.commands.get import get
 
-KINDS = [
-    ("pods", "pod", "po", "Namespaced"),
-    ("nodes", "node", "no", "Cluster"),
+CORE = [
+    ("pods", "pod", "po", "Namespaced", ["all"]),
+    ("nodes", "node", "no", "Cluster", []),
 ]
+APPS = [("deployments", "deployment", "deploy", "Namespaced", ["all"])]
 
 
 class Server:
-    """Knows pods and nodes, and has the pod v3 alone."""
+    """Knows pods, nodes and Deployments, and has the pod v3 and the Deployment web alone."""
 
-    def get(self, path, _accept=""):
+    def get(self, path, accept=""):
         if path in ("/api", "/apis"):
-            return {"items": [GROUP] if path == "/api" else []}
-        if "metadata.name%3Dv3" not in path:
-            return {"columnDefinitions": [{"name": "Name"}], "rows": []}
-        row = {"cells": ["v3"], "object": {"metadata": {"namespace": "default"}}}
-        return {"columnDefinitions": [{"name": "Name"}], "rows": [row]}
+            return {"items": [group("", CORE) if path == "/api" else group("apps", APPS)]}
+        place, _, query = path.partition("?")
+        kind, name = ("Pod", "v3") if place.endswith("pods") else ("Deployment", "web")
+        there = "nodes" not in place and ("metadata.name" not in query or f"%3D{name}" in query)
+        names = [name] if there and "labelSelector" not in query and "shop" not in place else []
+        metadata = {"name": name, "namespace": "default"}
+        if "as=Table" in accept:
+            rows = [{"cells": [each], "object": {"metadata": metadata}} for each in names]
+            return {"columnDefinitions": [{"name": "Name"}], "rows": rows}
+        items = [{"metadata": metadata} for _ in names]
+        return {"apiVersion": "v1", "kind": f"{kind}List", "items": items}
 
 
-GROUP = {
-    "versions": [
-        {
-            "version": "v1",
-            "resources": [
-                {
-                    "resource": plural, "singularResource": singular, "shortNames": [short],
-                    "scope": scope, "verbs": ["list"],
-                }
-                for plural, singular, short, scope in KINDS
-            ],
-        }
-    ]
-}  # fmt: skip
+def group(name, kinds):
+    return {
+        "metadata": {"name": name},
+        "versions": [
+            {
+                "version": "v1",
+                "resources": [
+                    {
+                        "resource": plural, "singularResource": singular, "shortNames": [short],
+                        "scope": scope, "verbs": ["list"], "categories": categories,
+                    }
+                    for plural, singular, short, scope, categories in kinds
+                ],
+            }
+        ],
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -57,8 +67,10 @@ def kubemu(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("pods",), "No resources found in default namespace.\n"),
+        (("pods", "-l", "app=web"), "No resources found in default namespace.\n"),
         (("pods", "-n", "shop"), "No resources found in shop namespace.\n"),
+        (("deploy,pods", "-n", "shop"), "No resources found in shop namespace.\n"),
+        (("pods,nodes", "-n", "shop"), "No resources found\n"),
         (("pods", "-A", "-l", "app=web"), "No resources found\n"),
         (("nodes",), "No resources found\n"),
     ],
@@ -79,3 +91,38 @@ def test_an_object_is_named_once(kubemu, arguments):
     found = kubemu(*arguments)
     assert found.exit_code == 2
     assert "say TYPE NAME or TYPE/NAME." in found.stderr
+
+
+@pytest.mark.parametrize("said", ["po,deploy", "pods,deployments.apps,po", "all"])
+def test_several_kinds_have_a_table_each(kubemu, said):
+    found = kubemu(said)
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert found.stdout == "NAME\npod/v3\n\nNAME\ndeployment.apps/web\n"
+
+
+def test_several_kinds_in_all_namespaces(kubemu):
+    assert kubemu("deploy,po", "-A").stdout.split() == [
+        "NAMESPACE", "NAME", "default", "deployment.apps/web",
+        "NAMESPACE", "NAME", "default", "pod/v3",
+    ]  # fmt: skip
+
+
+def test_several_kinds_are_one_list_of_documents(kubemu):
+    whole = json.loads(kubemu("po,deploy,no", "-o", "json").stdout)
+    assert whole["kind"] == "List"
+    assert [each["kind"] for each in whole["items"]] == ["Pod", "Deployment"]
+    assert kubemu("po,deploy", "-o", "name").stdout == "pod/v3\ndeployment.apps/web\n"
+
+
+def test_what_is_missing_is_told_after_what_is_there(kubemu):
+    found = kubemu("po,deploy", "v3")
+    assert found.exit_code == 1
+    assert found.stdout.split() == ["NAME", "pod/v3"]
+    assert str(found.exception) == 'deployments.apps "v3" not found'
+
+
+@pytest.mark.parametrize("said", ["gadgets", "po,gadgets"])
+def test_a_kind_that_is_not_served(kubemu, said):
+    found = kubemu(said)
+    assert str(found.exception) == 'the server doesn\'t have a resource type "gadgets"'
+    assert not found.stdout

@@ -10,45 +10,29 @@ import click
 
 from cluster.aio.clock import SystemClock
 from cluster.api import faults, objects, timestamps
-from cluster.cli import clusters, connection, flags, moments, restreads, storereach, tables
+from cluster.cli import (
+    clusters,
+    connection,
+    flags,
+    moments,
+    restreads,
+    servedkinds,
+    storereach,
+    tables,
+)
 from cluster.cli.restreads import Refused, Server
+from cluster.cli.servedkinds import Kind
 
-_DISCOVERY: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _OUTPUTS: Final = ("wide", "yaml", "json", "name")
 
 
 class Unknown(faults.Fault):
-    """There is no such resource, object or moment; the message is one sentence."""
-
-
-class Kind(NamedTuple):
-    """A resource as discovery tells of it."""
-
-    group: str
-    version: str
-    plural: str
-    singular: str
-    short_names: tuple[str, ...]
-    namespaced: bool
-
-    @property
-    def path(self) -> str:
-        """Where its group version is served."""
-        if self.group:
-            return f"/apis/{self.group}/{self.version}"
-        return f"/api/{self.version}"
-
-    def called(self, name: str) -> bool:
-        """Whether people mean it by `pods`, `po`, `pod`, `deployments.apps`…"""
-        plain, dot, group = name.lower().partition(".")
-        if dot and group not in (self.group, f"{self.version}.{self.group}", self.version):
-            return False
-        return plain in (self.plural, self.singular, *self.short_names)
+    """There is no such object or moment; the message is one sentence."""
 
 
 @click.command()
-@click.argument("resource", metavar="TYPE[/NAME]")
+@click.argument("resource", metavar="TYPE[,TYPE…][/NAME]")
 @click.argument("name", metavar="[NAME]", required=False, default="")
 @click.option("-n", "--namespace", default="default", help="Namespace that is looked into.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look into all namespaces.")
@@ -67,6 +51,9 @@ class Kind(NamedTuple):
 def get(resource: str, name: str, **values: Any) -> None:
     """Show objects, as they are or as they were.
 
+    TYPE is what kubectl calls it (po, pods, deployments.apps), several with commas between, or a
+    category (all).
+
     The past can be read as far back as the API server keeps history: five minutes where
     --etcd-compaction-interval does not say otherwise. docs/storage.md says how to keep more.
     """
@@ -78,11 +65,17 @@ def get(resource: str, name: str, **values: Any) -> None:
     path = place.kubeconfig or clusters.running(place.name).kubeconfig
     revision = _revision(values.pop("at"), place)
     with restreads.connected(path) as server:
-        kind = _kind(server, resource)
-        space = "" if values["all_namespaces"] or not kind.namespaced else values["namespace"]
-        if name and kind.namespaced and not space:
+        kinds = servedkinds.chosen(server, resource)
+        everywhere = values["all_namespaces"]
+        if name and everywhere and any(kind.namespaced for kind in kinds):
             raise click.UsageError("NAME and --all-namespaces do not go together.")
-        asked = _Asked(kind, space, name, values["selector"], revision)
+        asked = [
+            _Asked(
+                kind, values["namespace"] if kind.namespaced and not everywhere else "",
+                name, values["selector"], revision,
+            )
+            for kind in kinds
+        ]  # fmt: skip
         try:
             _show(server, asked, values["output"] or "")
         except Refused as error:
@@ -111,9 +104,10 @@ class _Asked(NamedTuple):
         return f"{self.kind.path}{where}/{self.kind.plural}?{urlencode(given)}"
 
     @property
-    def resource(self) -> str:
-        """`deployments.apps`."""
-        return f"{self.kind.plural}.{self.kind.group}" if self.kind.group else self.kind.plural
+    def missing(self) -> str:
+        """What is said where the object that is named is not there."""
+        then = f" at revision {self.revision}" if self.revision else ""
+        return f'{self.kind.resource} "{self.name}" not found{then}'
 
 
 def _revision(at: str | None, place: storereach.Place) -> int:
@@ -149,49 +143,37 @@ def _too_old(revision: int, kept: Any) -> str:
     )
 
 
-def _kind(server: Server, said: str) -> Kind:
-    found = [kind for kind in _kinds(server) if kind.called(said)]
-    if not found:
-        raise Unknown(f'the server doesn\'t have a resource type "{said}"')
-    return found[0]
+def _show(server: Server, asked: Sequence[_Asked], output: str) -> None:
+    """What is there, and then what is not. Unknown, Refused."""
+    show = _show_tables if output in ("", "wide") else _show_objects
+    found = show(server, asked, output)
+    if missing := [one.missing for one in asked if one.name and one not in found]:
+        raise Unknown("; ".join(missing))
+    if not found and output in ("", "wide"):
+        inside = all(one.namespace for one in asked)
+        where = f" in {asked[0].namespace} namespace." if inside else ""
+        click.echo(f"No resources found{where}", err=True)
 
 
-def _kinds(server: Server) -> list[Kind]:
-    """Preferred versions first, as discovery has them."""
-    groups = [*server.get("/api", _DISCOVERY)["items"], *server.get("/apis", _DISCOVERY)["items"]]
-    return [
-        Kind(
-            (group.get("metadata") or {}).get("name") or "",
-            version["version"],
-            one["resource"],
-            one.get("singularResource") or "",
-            tuple(one.get("shortNames") or ()),
-            one.get("scope") == "Namespaced",
-        )
-        for group in groups
-        for version in group.get("versions") or ()
-        for one in version.get("resources") or ()
-        if "list" in one.get("verbs", ())
-    ]
-
-
-def _show(server: Server, asked: _Asked, output: str) -> None:
-    if output in ("", "wide"):
-        _print_table(server.get(asked.url, _TABLE), asked, wide=output == "wide")
-        return
-    found = server.get(asked.url)
-    items = found.get("items") or []
-    if asked.name and not items:
-        raise _not_found(asked)
-    if output == "name":
-        group = f".{asked.kind.group}" if asked.kind.group else ""
-        for item in items:
-            click.echo(f"{asked.kind.singular}{group}/{objects.name(item)}")
-        return
-    kind = found["kind"].removesuffix("List")
-    whole = [{"apiVersion": found["apiVersion"], "kind": kind} | item for item in items]
-    document = whole[0] if asked.name else {"apiVersion": "v1", "kind": "List", "items": whole}
-    click.echo(_written(document, output), nl=False)
+def _show_objects(server: Server, asked: Sequence[_Asked], output: str) -> list[_Asked]:
+    """As documents or by name. Those of which there was something."""
+    whole: list[Any] = []
+    found = []
+    for one in asked:
+        answer = server.get(one.url)
+        items = answer.get("items") or []
+        if items:
+            found.append(one)
+        if output == "name":
+            for item in items:
+                click.echo(one.kind.shown(objects.name(item)))
+        kind = answer["kind"].removesuffix("List")
+        whole += [{"apiVersion": answer["apiVersion"], "kind": kind} | item for item in items]
+    if output != "name" and (whole or not asked[0].name):
+        single = asked[0].name and len(asked) == 1
+        document = whole[0] if single else {"apiVersion": "v1", "kind": "List", "items": whole}
+        click.echo(_written(document, output), nl=False)
+    return found
 
 
 def _written(document: Mapping[str, Any], output: str) -> str:
@@ -202,14 +184,23 @@ def _written(document: Mapping[str, Any], output: str) -> str:
     return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
-def _print_table(table: Mapping[str, Any], asked: _Asked, *, wide: bool) -> None:
-    rows: Sequence[Any] = table.get("rows") or ()
-    if not rows:
-        if asked.name:
-            raise _not_found(asked)
-        where = f" in {asked.namespace} namespace." if asked.namespace else ""
-        click.echo(f"No resources found{where}", err=True)
-        return
+def _show_tables(server: Server, asked: Sequence[_Asked], output: str) -> list[_Asked]:
+    """A table of each kind, with an empty line between. Those of which there was something."""
+    found: list[_Asked] = []
+    for one in asked:
+        table = server.get(one.url, _TABLE)
+        if not table.get("rows"):
+            continue
+        if found:
+            click.echo()
+        found.append(one)
+        _print_table(table, one, wide=output == "wide", among_others=len(asked) > 1)
+    return found
+
+
+def _print_table(
+    table: Mapping[str, Any], asked: _Asked, *, wide: bool, among_others: bool
+) -> None:
     columns = [
         (index, column["name"].upper())
         for index, column in enumerate(table["columnDefinitions"])
@@ -217,22 +208,16 @@ def _print_table(table: Mapping[str, Any], asked: _Asked, *, wide: bool) -> None
     ]
     spaces = asked.kind.namespaced and not asked.namespace
     heads = [*(["NAMESPACE"] if spaces else []), *(name for _, name in columns)]
-    tables.show(
-        heads,
-        [
-            [
-                *([row["object"]["metadata"]["namespace"]] if spaces else []),
-                *(_cell(row["cells"][index]) for index, _ in columns),
-            ]
-            for row in rows
-        ],
-    )
+    rows = []
+    for row in table["rows"]:
+        cells = {index: _cell(row["cells"][index]) for index, _ in columns}
+        if among_others:
+            # The first column of every table is the name.
+            cells[0] = asked.kind.shown(cells[0])
+        space = [row["object"]["metadata"]["namespace"]] if spaces else []
+        rows.append([*space, *cells.values()])
+    tables.show(heads, rows)
 
 
 def _cell(value: Any) -> str:
     return "<none>" if value is None else str(value).replace("\n", "\\n")
-
-
-def _not_found(asked: _Asked) -> Unknown:
-    then = f" at revision {asked.revision}" if asked.revision else ""
-    return Unknown(f'{asked.resource} "{asked.name}" not found{then}')
