@@ -13,6 +13,7 @@ from cluster.api.curves import Curve
 from cluster.runtime import (
     endings,
     logs,
+    lookups,
     messages,
     podprocesses,
     podspaces,
@@ -123,6 +124,8 @@ class Machines(simstreams.Streams):
         """The same, where what it mounts is there. rpc.Failure."""
         if self._disk is not None and container.config.mounts:
             await self._disk.demand([mount.host_path for mount in container.config.mounts])
+            if self.containers.get(container.id) is not container:  # removed meanwhile
+                raise lookups.missing("container", container.id)
         return self.machine(container)
 
     def begin(self, container: Container) -> None:

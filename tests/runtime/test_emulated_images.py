@@ -259,6 +259,28 @@ def test_a_server_whose_volumes_cannot_be_made_refuses_who_connects() -> None:
     on_a_node(story)
 
 
+def test_a_container_that_goes_while_its_volumes_are_made_is_not_made_anew() -> None:
+    async def story(node: Node) -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_path: str) -> None:
+            asked.set()
+            await go_on.wait()
+
+        node.cri.disk.on_demand(slow)
+        cid = await node.run("a", "team/greeter", mounts=_shares("/conf"))
+        record = node.record(cid)
+        looking = asyncio.ensure_future(node.sh(cid, "ls"))
+        await asyncio.wait_for(asked.wait(), 10)
+        await node.cri.remove_container(cri.RemoveContainerRequest(container_id=cid))
+        go_on.set()
+        with pytest.raises(rpc.Failure, match="not found"):
+            await looking
+        assert record.machine is None
+
+    on_a_node(story)
+
+
 @pytest.mark.parametrize("how", ["log", "exec", "attach", "forward"])
 def test_a_server_wakes_when_somebody_looks(how: str) -> None:
     async def story(node: Node) -> None:
