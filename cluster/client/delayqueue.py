@@ -3,6 +3,10 @@
 import asyncio
 import heapq
 from collections.abc import Callable
+from typing import Final
+
+_STALE: Final = 64
+"""So many entries that count no more may stay where they are, and as many as there are others."""
 
 
 class DelayQueue:
@@ -33,7 +37,13 @@ class DelayQueue:
         self._waiting[key] = when, cause
         self._sequence += 1
         heapq.heappush(self._heap, (when, self._sequence, key))
+        self._tidy()
         self._arm()
+
+    def forget(self, key: str) -> None:
+        """Let `key` not become due."""
+        if self._waiting.pop(key, None) is not None:
+            self._tidy()
 
     def clear(self) -> None:
         """Forget all keys and the timer."""
@@ -45,6 +55,18 @@ class DelayQueue:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def _tidy(self) -> None:
+        """Take out what counts no more where it is most of the heap: delays are up to hours."""
+        if len(self._heap) <= 2 * len(self._waiting) + _STALE:
+            return
+        self._heap = [entry for entry in self._heap if self._counts(entry)]
+        heapq.heapify(self._heap)
+
+    def _counts(self, entry: tuple[float, int, str]) -> bool:
+        """Whether its key was neither forgotten nor made due earlier since."""
+        known = self._waiting.get(entry[2])
+        return known is not None and known[0] == entry[0]
 
     def _arm(self) -> None:
         """Set the timer for the first of the heap, where it is not set for that already."""
@@ -62,10 +84,9 @@ class DelayQueue:
         self._timer = None
         now = asyncio.get_running_loop().time()
         while self._heap and self._heap[0][0] <= now:
-            when, _, key = heapq.heappop(self._heap)
-            known = self._waiting.get(key)
-            if known is None or known[0] != when:
-                continue  # it was made due earlier since
-            del self._waiting[key]
-            self._due(key, known[1])
+            entry = heapq.heappop(self._heap)
+            if self._counts(entry):
+                key = entry[2]
+                _, cause = self._waiting.pop(key)
+                self._due(key, cause)
         self._arm()

@@ -229,7 +229,7 @@ class NodeAgent:
 
     def drop(self, pod: Pod) -> None:
         """Forget a pod that is untouched."""
-        self.pods.pop(pod.uid, None)
+        self._forget(pod)
         self._allotments.release(pod.uid)
 
     @property
@@ -333,7 +333,7 @@ class NodeAgent:
     def _settled(self, pod: Pod, plan: Plan) -> None:
         if pod.memory.removed:
             if plan.gone and self._let_go(pod):
-                self.pods.pop(pod.uid, None)
+                self._forget(pod)
                 self.static.succeed(pod.key)
             return
         self._prober.follow(pod)
@@ -347,6 +347,10 @@ class NodeAgent:
         times = [at for at in (wake_at, plan.wake_at) if at is not None]
         if times:
             self._workers.wake_after(pod.uid, min(times) - self._clock.now())
+
+    def _forget(self, pod: Pod) -> None:
+        self.pods.pop(pod.uid, None)
+        self._workers.forget(pod.uid)
 
     def _let_go(self, pod: Pod) -> bool:
         """Remove the pod's volumes; whether they went. Until they do the pod stays, as it does in

@@ -52,6 +52,7 @@ class Shared:
         self._refreshing = Workers(group, self._refresh)
         self.objects = Objects(client, random, group.spawn, self._refreshing.wake)
         self.refresh_after = self._refreshing.wake_after
+        self.refresh_no_more = self._refreshing.forget
         self._nodes: list[Provisions] = []
         self.scripts = ImageScripts(client, random)
         self.services = Informer(client, "services", generator=random)
@@ -144,6 +145,7 @@ class Provisions:
             speaker=speaker,
             find=find,
             wake_after=shared.refresh_after,
+            wake_no_more=shared.refresh_no_more,
             hosts=self._hosts,
         )
         shared.add(self)

@@ -51,6 +51,10 @@ class Workers:
         """Have it worked on once `seconds` have passed; of several times, the earliest counts."""
         self._delayed.add(key, max(seconds, 0.0), 0)
 
+    def forget(self, key: str) -> None:
+        """Let it not be worked on later: what it stood for is gone. What runs goes on."""
+        self._delayed.forget(key)
+
     def interrupt(self, key: str) -> None:
         """Stop the work on `key` where it waits, and begin it anew."""
         running = self._running.get(key)

@@ -63,7 +63,9 @@ class Record:
 
 
 class Keeper:
-    """The volumes of one node. `wake(uid)` has `refresh` called for a pod, `wake_after` later."""
+    """The volumes of one node. `wake_after(uid, seconds)` has `refresh` called for a pod,
+    `wake_no_more(uid)` takes that back.
+    """
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class Keeper:
         speaker: events.Speaker,
         find: Callable[[str], Pod | None],
         wake_after: Callable[[str, float], None],
+        wake_no_more: Callable[[str], None],
         hosts: Callable[[Pod], bytes],
     ) -> None:
         self.layout = layout
@@ -92,6 +95,7 @@ class Keeper:
         self._speaker = speaker
         self._find = find
         self._wake_after = wake_after
+        self._wake_no_more = wake_no_more
         self._hosts = hosts
         self._stuck: dict[str, None] = {}
         """Orphans that could not be removed."""
@@ -340,7 +344,7 @@ class Keeper:
             self._wake_after(pod.uid, 0.0)
 
     def _plan_tokens(self, uid: str, record: Record) -> None:
-        if record.tokens:
+        if record.tokens and self.records.get(uid) is record:
             earliest = min(token.replace_at for token in record.tokens.values())
             self._wake_after(uid, max(earliest - self._clock.now(), 0.0))
 
@@ -357,6 +361,7 @@ class Keeper:
     def forget(self, uid: str) -> None:
         """All of a pod has ended: its volumes go."""
         record = self.records.pop(uid, None)
+        self._wake_no_more(uid)  # its tokens would be renewed in an hour
         if self.disk is None:
             return
         if record is not None:
