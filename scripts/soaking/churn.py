@@ -113,12 +113,16 @@ class Churn:
             await self._post(f"/apis/batch/v1/namespaces/{_NAMESPACE}/jobs", _job(name))
 
     async def _swing(self) -> None:
-        """Let each Deployment grow and shrink; one of them rolls out a new template, too."""
+        """Let each Deployment grow and shrink; one of them rolls out a new template, too.
+
+        Each other one grows while the rest shrink: the number of pods that are alive stays about
+        the same, so that memory of one minute can be held against that of another.
+        """
         more = max(1, round(self._rate * 0.2 * 2 * _SWING_SECONDS / _DEPLOYMENTS))
         path = f"/apis/apps/v1/namespaces/{_NAMESPACE}/deployments"
         for turn in itertools.count():
             await asyncio.sleep(_SWING_SECONDS / _DEPLOYMENTS)
-            number, grown = turn % _DEPLOYMENTS, turn // _DEPLOYMENTS % 2 == 0
+            number, grown = turn % _DEPLOYMENTS, (turn // _DEPLOYMENTS + turn) % 2 == 0
             patch: dict[str, Any] = {"spec": {"replicas": 2 + more if grown else 2}}
             if number == 0 and not grown:
                 annotations = {"kubemu.dev/log": f"turn {turn}"}
