@@ -270,12 +270,16 @@ def test_a_container_that_goes_while_its_volumes_are_made_is_not_made_anew() -> 
         node.cri.disk.on_demand(slow)
         cid = await node.run("a", "team/greeter", mounts=_shares("/conf"))
         record = node.record(cid)
-        looking = asyncio.ensure_future(node.sh(cid, "ls"))
-        await asyncio.wait_for(asked.wait(), 10)
-        await node.cri.remove_container(cri.RemoveContainerRequest(container_id=cid))
-        go_on.set()
-        with pytest.raises(rpc.Failure, match="not found"):
-            await looking
+
+        async def look() -> None:
+            with pytest.raises(rpc.Failure, match="not found"):
+                await node.sh(cid, "ls")
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(look())
+            await asked.wait()
+            await node.cri.remove_container(cri.RemoveContainerRequest(container_id=cid))
+            go_on.set()
         assert record.machine is None
 
     on_a_node(story)
