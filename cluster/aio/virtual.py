@@ -76,11 +76,14 @@ class _Timer(asyncio.TimerHandle):
         self._scheduled = True  # it asks to hear of cancel
 
     def cancel(self) -> None:
-        """Do not call back: what TimerHandle.cancel does, without its calls."""
+        """Do not call back: what TimerHandle.cancel does, without its calls.
+
+        It may wait for days until it is taken out, and keeps nothing that long.
+        """
         if not self._cancelled:
             self._loop._timer_handle_cancelled(self)  # type: ignore[attr-defined]  # noqa: SLF001
             self._cancelled = True
-            self._callback = self._args = None  # type: ignore[assignment]
+            self._callback = self._args = self._context = None  # type: ignore[assignment]
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
