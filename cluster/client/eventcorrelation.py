@@ -78,23 +78,15 @@ class _Similar:
         return now - self.last > AGGREGATE_INTERVAL
 
 
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    filled: float
-
-    def holds(self, now: float) -> float:
-        """How often the source may speak."""
-        return min(self.tokens + (now - self.filled) / SPAM_REFILL_SECONDS, SPAM_BURST)
-
-
 class Correlator:
-    """Remembers the newest `MAX_ENTRIES` series, groups and buckets of one source."""
+    """Remembers the newest `MAX_ENTRIES` series, groups and objects that were spoken of."""
 
     def __init__(self) -> None:
         self._series: OrderedDict[tuple[object, ...], Series] = OrderedDict()
         self._similar: OrderedDict[tuple[object, ...], _Similar] = OrderedDict()
-        self._buckets: OrderedDict[tuple[str, ...], _Bucket] = OrderedDict()
+        # When it may be spoken of each object `SPAM_BURST` times again. That says how often it may
+        # be now, in a quarter of a bucket's bytes: objects that come and go leave thousands.
+        self._whole: OrderedDict[tuple[str, ...], float] = OrderedDict()
 
     def observe(self, sighting: Sighting, now: float) -> Series | None:
         """The series that this sighting belongs to, counted; None: dropped as spam."""
@@ -137,21 +129,17 @@ class Correlator:
         return series
 
     def _allows(self, identity: tuple[str, ...], now: float) -> bool:
-        bucket = self._buckets.pop(identity, None) or _Bucket(SPAM_BURST, now)
-        _remember(self._buckets, identity, bucket)
-        bucket.tokens = bucket.holds(now)
-        bucket.filled = now
-        if bucket.tokens < 1:
-            return False
-        bucket.tokens -= 1
-        return True
+        whole = max(self._whole.pop(identity, now), now)
+        allowed = whole - now <= (SPAM_BURST - 1) * SPAM_REFILL_SECONDS
+        _remember(self._whole, identity, whole + SPAM_REFILL_SECONDS if allowed else whole)
+        return allowed
 
     def _forget(self, now: float) -> None:
-        """Let go of the oldest groups and buckets that are as good as new ones."""
+        """Let go of the oldest groups and sources that are as good as new ones."""
         while self._similar and next(iter(self._similar.values())).is_over(now):
             self._similar.popitem(last=False)
-        while self._buckets and next(iter(self._buckets.values())).holds(now) >= SPAM_BURST:
-            self._buckets.popitem(last=False)
+        while self._whole and next(iter(self._whole.values())) <= now:
+            self._whole.popitem(last=False)
 
 
 def _remember(kept: OrderedDict[_K, _V], key: _K, value: _V) -> None:

@@ -217,9 +217,23 @@ def test_what_makes_no_difference_any_more_is_forgotten():
         correlator.observe(_sighting("loud"), 1)
 
     correlator.observe(_sighting("late"), 300)
-    assert [key[3] for key in correlator._buckets] == ["loud", "late"]
+    assert [key[3] for key in correlator._whole] == ["loud", "late"]
     correlator.observe(_sighting("later"), 601)
     assert [key[3] for key in correlator._similar] == ["loud", "late", "later"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 40))))
+def test_a_source_may_speak_as_often_as_a_bucket_of_tokens_lets_it(said):
+    """Against the bucket that client-go has, told in whole seconds."""
+    correlator = eventcorrelation.Correlator()
+    now, seconds_held = 0, 25 * 300
+    for later, times in said:
+        now += later
+        seconds_held = min(seconds_held + later, 25 * 300)
+        for _ in range(times):
+            allowed = seconds_held >= 300
+            seconds_held -= 300 * allowed
+            assert (correlator.observe(_sighting(), now) is not None) == allowed
 
 
 _SAID = st.tuples(st.sampled_from("abc"), st.integers(1, 30), st.integers(1, 12), st.floats(0, 700))
