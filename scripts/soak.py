@@ -25,6 +25,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
 import installed
 
@@ -106,6 +107,7 @@ class _Soak:
         self._churn = churn.Churn(cluster.url, cluster.tls, given.rate)
         self._sampler = sampling.Sampler(Path(cluster.kubeconfig).parent)
         self._samples: dict[str, list[sampling.Sample]] = {}
+        self._alive: list[tuple[float, int]] = []
         self._begin = self._judged_from = 0.0
         self._counts_then: dict[str, int] = {}
 
@@ -126,6 +128,7 @@ class _Soak:
             self._sampler.ask()
             await asyncio.sleep(_SAMPLE_SECONDS)
             at = loop.time() - self._begin
+            self._alive.append((at, self._churn.alive))
             for name, sample in self._sampler.take(at).items():
                 self._samples.setdefault(name, []).append(sample)
             if at >= self._given.warm_up * 60 and not self._judged_from:
@@ -151,6 +154,12 @@ class _Soak:
             (counts[what] - then.get(what, 0)) / max(seconds, 1) for what in ("created", "deleted")
         )
         return created, deleted
+
+    def alive(self) -> tuple[float, float] | None:
+        """How many pods there were in the first and the last quarter, by medians."""
+        counts = [count for at, count in self._alive if at >= self._judged_from]
+        quarter = len(counts) // 4
+        return (median(counts[:quarter]), median(counts[-quarter:])) if quarter else None
 
     def verdicts(self) -> list[verdict.Verdict]:
         """Of each process, from what came after the warm-up."""
@@ -179,6 +188,8 @@ class _Soak:
         created, deleted = self.rates()
         counts = ", ".join(f"{what} {count}" for what, count in self._churn.counts.items())
         print(f"{created:.1f} pods created and {deleted:.1f} deleted a second; {counts}")
+        if (alive := self.alive()) is not None:
+            print("{:.0f} pods were alive in the first quarter, {:.0f} in the last".format(*alive))
         if not self._given.memory:
             print(
                 f"NOT JUDGED memory: its bounds are reached after {_WARM_UP_MINUTES:g} minutes "
@@ -198,6 +209,7 @@ class _Soak:
         return {
             "rates": self.rates(),
             "counts": self._churn.counts,
+            "alive": self._alive,
             "verdicts": [asdict(v) | {"growth": v.growth} for v in self.verdicts()],
             "samples": {n: [asdict(s) for s in all_] for n, all_ in self._samples.items()},
             "tasks": self._sampler.kinds,
