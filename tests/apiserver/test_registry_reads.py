@@ -7,6 +7,7 @@ import registry_world as rw
 
 from cluster.aio import virtual
 from cluster.api import errors
+from cluster.storage.memory import MemoryStorage
 
 
 def run(test, **options):
@@ -143,6 +144,27 @@ def test_resource_versions_of_lists():
                 await listed("configmaps", **bad)
 
     run(test)
+
+
+def test_a_server_that_began_later_shows_what_was_deleted_before():
+    async def main():
+        store = MemoryStorage()
+        async with rw.world(store) as world:
+            await fill(world, 2)
+            await world.create("secrets", {"metadata": {"name": "gone"}})
+            past = world.registry.revision
+            await world.delete("configmaps", "c001")
+            await world.delete("secrets", "gone")
+        async with rw.world(store) as world:
+            for resource, before, now in (
+                ("configmaps", ["c000", "c001"], ["c000"]),
+                ("secrets", ["gone"], []),
+            ):
+                shown = await world.registry.list(resource, revision=str(past), match="Exact")
+                assert names(shown) == before
+                assert names(await world.registry.list(resource)) == now
+
+    virtual.run(main())
 
 
 def test_a_read_waits_a_little_for_a_revision_to_come():

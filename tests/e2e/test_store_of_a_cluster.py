@@ -23,6 +23,8 @@ def test_the_past_is_shown_and_a_snapshot_brings_it_back_without_going_back(clus
     assert 'configmaps "second" not found' in gone
     past = json.loads(cluster.kubemu("get", "cm", "second", "--at", there, "-o", "json"))
     assert past["data"] == {"a": "2"}
+    cluster.kubemu("restart", "apiserver")
+    assert past == json.loads(cluster.kubemu("get", "cm", "second", "--at", there, "-o", "json"))
     several = cluster.kubemu("get", "cm,all", "--at", there, "-o", "name").split()
     assert {"configmap/second", "service/kubernetes"} <= set(several)
     assert "not happened yet" in cluster.kubemu("get", "cm", "--at", "99999999", code=1)

@@ -23,14 +23,14 @@ _HOST = "spec.nodeName"
 class ResourceCache:
     """Objects and recent events of one resource.
 
-    `changed` is the revision of the newest event, `oldest` the one after which every event is
-    still held.
+    `changed` is the revision of the newest event, or the one that the cache began with, for what
+    was deleted before is not known; `oldest` the one after which every event is still held.
     """
 
     def __init__(self, resource: str, shape: Shape, revision: int, ring: int, backlog: int) -> None:
         self.resource = resource
         self.shape = shape
-        self.changed = 0
+        self.changed = revision
         self.oldest = revision
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
