@@ -63,6 +63,7 @@ def _meant(served: Sequence[Kind], name: str) -> Sequence[Kind]:
             return (kind,)
     found = [kind for kind in served if name.lower() in kind.categories]
     if not found:
+        # Also of the past only what is served now can be read: a definition may be gone.
         raise UnknownKind(f'the server doesn\'t have a resource type "{name}"')
     # A kind that is served in two versions, or in two groups (events), is shown once.
     return list({kind.plural: kind for kind in reversed(found)}.values())[::-1]

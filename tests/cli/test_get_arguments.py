@@ -121,6 +121,18 @@ def test_what_is_missing_is_told_after_what_is_there(kubemu):
     assert str(found.exception) == 'deployments.apps "v3" not found'
 
 
+@pytest.mark.parametrize("named", [("deploy/web,po/v3",), ("po", "v3,v4"), ("po", "po/v3")])
+def test_one_object_is_named_at_a_time(kubemu, named):
+    found = kubemu(*named)
+    assert found.exit_code == 2
+    assert "name one object, or several types (deploy,pods) with commas." in found.stderr
+
+
+def test_no_namespace_is_the_default_one(kubemu):
+    said = kubemu("po", "-l", "app=web", "-n", "").stderr
+    assert said == "No resources found in default namespace.\n"
+
+
 @pytest.mark.parametrize("said", ["gadgets", "po,gadgets"])
 def test_a_kind_that_is_not_served(kubemu, said):
     found = kubemu(said)

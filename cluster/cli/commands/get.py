@@ -61,6 +61,8 @@ def get(resource: str, name: str, **values: Any) -> None:
     if slash and (name or not named):
         raise click.UsageError("say TYPE NAME or TYPE/NAME.")
     name = name or named
+    if "," in name or "/" in name:
+        raise click.UsageError("name one object, or several types (deploy,pods) with commas.")
     place = storereach.Place(values.pop("cluster"), values.pop("kubeconfig"), None, None)
     path = place.kubeconfig or clusters.running(place.name).kubeconfig
     revision = _revision(values.pop("at"), place)
@@ -69,9 +71,10 @@ def get(resource: str, name: str, **values: Any) -> None:
         everywhere = values["all_namespaces"]
         if name and everywhere and any(kind.namespaced for kind in kinds):
             raise click.UsageError("NAME and --all-namespaces do not go together.")
+        namespace = values["namespace"] or "default"
         asked = [
             _Asked(
-                kind, values["namespace"] if kind.namespaced and not everywhere else "",
+                kind, namespace if kind.namespaced and not everywhere else "",
                 name, values["selector"], revision,
             )
             for kind in kinds
