@@ -7,10 +7,10 @@ import hypothesis
 import pytest
 import structlog
 
-# How long a draw takes says how busy the machine is (the first one makes a table of all letters);
-# a test that hangs meets its deadline.
+# How long a draw or an example takes says how busy the machine is (the first draw makes a table of
+# all letters, a first example imports); a test that hangs meets pytest's deadline.
 hypothesis.settings.register_profile(
-    "kubemu", suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "kubemu", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("kubemu")
 

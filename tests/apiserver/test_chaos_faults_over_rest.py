@@ -159,7 +159,7 @@ def test_watches_are_cut_and_their_events_are_late() -> None:
 
 def test_a_fault_ends_by_itself() -> None:
     async def story(world: World) -> None:
-        await world.fault(seconds=0.2, code=500)
+        await world.fault(seconds=2.0, code=500)
         assert (await world.api.get(rest.MAPS)).status == 500
         while world.api.registry.faults is not None:
             await asyncio.sleep(0.02)
