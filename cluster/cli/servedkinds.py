@@ -1,6 +1,6 @@
 """What an API server serves, and what people call it: `po`, `deployments.apps`, `po,svc`, `all`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from cluster.api import faults
@@ -57,16 +57,18 @@ def chosen(server: Server, said: str) -> list[Kind]:
     return list(dict.fromkeys(kind for name in said.split(",") for kind in _meant(served, name)))
 
 
-def _meant(served: Sequence[Kind], name: str) -> Sequence[Kind]:
+def _meant(served: Sequence[Kind], name: str) -> Iterable[Kind]:
     for kind in served:
         if kind.called(name):
             return (kind,)
-    found = [kind for kind in served if name.lower() in kind.categories]
+    found: dict[tuple[str, str], Kind] = {}
+    for kind in served:
+        if name.lower() in kind.categories:
+            found.setdefault((kind.group, kind.plural), kind)  # not each version
     if not found:
         # Also of the past only what is served now can be read: a definition may be gone.
         raise UnknownKind(f'the server doesn\'t have a resource type "{name}"')
-    # A kind that is served in two versions, or in two groups (events), is shown once.
-    return list({kind.plural: kind for kind in reversed(found)}.values())[::-1]
+    return found.values()
 
 
 def _served(server: Server) -> list[Kind]:
