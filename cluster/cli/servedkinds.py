@@ -48,31 +48,11 @@ class Kind(NamedTuple):
         return f"{self.singular}.{self.group}/{name}" if self.group else f"{self.singular}/{name}"
 
 
-def chosen(server: Server, said: str) -> list[Kind]:
-    """The kinds that are meant by names with commas between; a category stands for all of its own.
+def of(server: Server) -> list[Kind]:
+    """All that can be listed, preferred versions first, as discovery has them.
 
-    Each once, in the order in which they were said. UnknownKind, and what `Server.get` raises.
+    Raises what `Server.get` does.
     """
-    served = _served(server)
-    return list(dict.fromkeys(kind for name in said.split(",") for kind in _meant(served, name)))
-
-
-def _meant(served: Sequence[Kind], name: str) -> Iterable[Kind]:
-    for kind in served:
-        if kind.called(name):
-            return (kind,)
-    found: dict[tuple[str, str], Kind] = {}
-    for kind in served:
-        if name.lower() in kind.categories:
-            found.setdefault((kind.group, kind.plural), kind)  # not each version
-    if not found:
-        # Also of the past only what is served now can be read: a definition may be gone.
-        raise UnknownKind(f'the server doesn\'t have a resource type "{name}"')
-    return found.values()
-
-
-def _served(server: Server) -> list[Kind]:
-    """Preferred versions first, as discovery has them."""
     groups = [*server.get("/api", _DISCOVERY)["items"], *server.get("/apis", _DISCOVERY)["items"]]
     return [
         Kind(
@@ -89,3 +69,25 @@ def _served(server: Server) -> list[Kind]:
         for one in version.get("resources") or ()
         if "list" in one.get("verbs", ())
     ]
+
+
+def chosen(served: Sequence[Kind], said: str) -> list[Kind]:
+    """The kinds that are meant by names with commas between; a category stands for all of its own.
+
+    Each once, in the order in which they were said. UnknownKind.
+    """
+    return list(dict.fromkeys(kind for name in said.split(",") for kind in _meant(served, name)))
+
+
+def _meant(served: Sequence[Kind], name: str) -> Iterable[Kind]:
+    for kind in served:
+        if kind.called(name):
+            return (kind,)
+    found: dict[tuple[str, str], Kind] = {}
+    for kind in served:
+        if name.lower() in kind.categories:
+            found.setdefault((kind.group, kind.plural), kind)  # not each version
+    if not found:
+        # Also of the past only what is served now can be read: a definition may be gone.
+        raise UnknownKind(f'the server doesn\'t have a resource type "{name}"')
+    return found.values()

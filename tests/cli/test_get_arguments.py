@@ -4,6 +4,7 @@ import json
 from contextlib import contextmanager
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from cluster.cli import restreads
@@ -26,7 +27,9 @@ class Server:
         kind, name = ("Pod", "v3") if place.endswith("pods") else ("Deployment", "web")
         there = "nodes" not in place and ("metadata.name" not in query or f"%3D{name}" in query)
         names = [name] if there and "labelSelector" not in query and "shop" not in place else []
-        metadata = {"name": name, "namespace": "default"}
+        metadata = {
+            "name": name, "managedFields": [{"manager": "kubectl"}], "namespace": "default",
+        }  # fmt: skip
         if "as=Table" in accept:
             rows = [{"cells": [each], "object": {"metadata": metadata}} for each in names]
             return {"columnDefinitions": [{"name": "Name"}], "rows": rows}
@@ -86,11 +89,69 @@ def test_an_object_is_named_in_either_way(kubemu, arguments):
     assert (found.exit_code, found.stdout.split()) == (0, ["NAME", "v3"])
 
 
-@pytest.mark.parametrize("arguments", [("po/v3", "v3"), ("po/",)])
-def test_an_object_is_named_once(kubemu, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("po/v3", "v3"), "say TYPE NAME… or TYPE/NAME…, not both."),
+        (("po", "po/v3"), "say TYPE NAME… or TYPE/NAME…, not both."),
+        (("po/",), '"po/" is not TYPE/NAME.'),
+        (("po,deploy/v3",), '"po,deploy/v3" is not TYPE/NAME.'),
+        (("po/v3/x",), '"v3/x" is no name: say TYPE NAME NAME, or TYPE/NAME TYPE/NAME.'),
+        (("po", "v3,v4"), '"v3,v4" is no name: say TYPE NAME NAME, or TYPE/NAME TYPE/NAME.'),
+        (("po", ""), "a name is empty."),
+        (("po,",), '"po," lacks a type before or after a comma.'),
+        (("po", "v3", "-l", "app=web"), "NAME and --selector do not go together."),
+        (("po", "v3", "-A"), "NAME and --all-namespaces do not go together."),
+        ((), "Missing argument"),
+    ],
+)
+def test_what_names_nothing_is_refused(kubemu, arguments, said):
     found = kubemu(*arguments)
     assert found.exit_code == 2
-    assert "say TYPE NAME or TYPE/NAME." in found.stderr
+    assert said in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "missing"),
+    [
+        (("po", "v3", "v4"), ["NAME", "v3"], 'pods "v4" not found'),
+        (("po/v3", "deploy/web"), ["NAME", "pod/v3", "NAME", "deployment.apps/web"], ""),
+        (("po/v3", "po/v3"), ["NAME", "v3"], ""),
+        (("po/v4", "no/a"), [], 'pods "v4" not found; nodes "a" not found'),
+    ],
+)
+def test_several_objects_are_named(kubemu, arguments, there, missing):
+    found = kubemu(*arguments)
+    assert found.exit_code == (1 if missing else 0)
+    assert found.stdout.split() == there
+    assert str(found.exception or "") == missing
+
+
+def test_objects_of_a_kind_share_a_table(kubemu, monkeypatch):
+    monkeypatch.setattr(Server, "get", everything_asked_for(Server.get))
+    assert kubemu("po", "v3", "v4").stdout.split() == ["NAME", "v3", "v4"]
+
+
+def everything_asked_for(real):
+    """Each object that is named is there."""
+
+    def get(self, path, accept=""):
+        _, by_name, name = path.partition("metadata.name%3D")
+        answer = real(self, path.partition("?")[0], accept)
+        for row in answer["rows"] if by_name else ():
+            row["cells"] = [name]
+        return answer
+
+    return get
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_documents_are_written_as_kubectl_writes_them(kubemu, output):
+    plain = kubemu("po", "v3", "-o", output).stdout
+    assert "managedFields" not in plain
+    assert yaml.safe_load(plain)["metadata"] == {"name": "v3", "namespace": "default"}
+    whole = kubemu("po", "v3", "-o", output, "--show-managed-fields").stdout
+    assert list(yaml.safe_load(whole)["metadata"]) == ["managedFields", "name", "namespace"]
 
 
 @pytest.mark.parametrize("said", ["po,deploy", "pods,deployments.apps,po", "all"])
@@ -119,13 +180,6 @@ def test_what_is_missing_is_told_after_what_is_there(kubemu):
     assert found.exit_code == 1
     assert found.stdout.split() == ["NAME", "pod/v3"]
     assert str(found.exception) == 'deployments.apps "v3" not found'
-
-
-@pytest.mark.parametrize("named", [("deploy/web,po/v3",), ("po", "v3,v4"), ("po", "po/v3")])
-def test_one_object_is_named_at_a_time(kubemu, named):
-    found = kubemu(*named)
-    assert found.exit_code == 2
-    assert "name one object, or several types (deploy,pods) with commas." in found.stderr
 
 
 def test_no_namespace_is_the_default_one(kubemu):

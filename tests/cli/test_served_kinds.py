@@ -22,7 +22,7 @@ def group(name, *versions):
 
 
 def test_a_category_has_every_group_and_the_preferred_version_of_each():
-    chosen = servedkinds.chosen(Server(), "all")
+    chosen = servedkinds.chosen(servedkinds.of(Server()), "all")
     assert [(kind.group, kind.version) for kind in chosen] == [
         ("", "v1"),
         ("serving.example.com", "v1"),
@@ -30,4 +30,6 @@ def test_a_category_has_every_group_and_the_preferred_version_of_each():
 
 
 def test_a_plain_name_means_the_first_group():
-    assert [kind.group for kind in servedkinds.chosen(Server(), "services,service")] == [""]
+    assert [
+        kind.group for kind in servedkinds.chosen(servedkinds.of(Server()), "services,service")
+    ] == [""]

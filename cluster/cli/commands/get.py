@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -19,6 +20,7 @@ from cluster.cli import (
     servedkinds,
     storereach,
     tables,
+    wanted,
 )
 from cluster.cli.restreads import Refused, Server
 from cluster.cli.servedkinds import Kind
@@ -32,12 +34,12 @@ class Unknown(faults.Fault):
 
 
 @click.command()
-@click.argument("resource", metavar="TYPE[,TYPE…][/NAME]")
-@click.argument("name", metavar="[NAME]", required=False, default="")
+@click.argument("words", metavar="TYPE[,TYPE…] [NAME…] | TYPE/NAME…", nargs=-1, required=True)
 @click.option("-n", "--namespace", default="default", help="Namespace that is looked into.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Look into all namespaces.")
 @click.option("-l", "--selector", default="", help="Only objects with these labels.")
 @click.option("-o", "--output", type=click.Choice(_OUTPUTS), help="How they are shown.")
+@click.option("--show-managed-fields", is_flag=True, help="With -o yaml and json: all of metadata.")
 @click.option(
     "--at",
     help="Show what was there: at a revision (1234), a time (2026-01-02T03:04:05Z), or so long ago "
@@ -48,7 +50,7 @@ class Unknown(faults.Fault):
     "--name", "cluster", type=clusters.NAME, default="kubemu", help="Name of the cluster.",
     envvar=flags.variable("name"), show_envvar=True,
 )  # fmt: skip
-def get(resource: str, name: str, **values: Any) -> None:
+def get(words: Sequence[str], **values: Any) -> None:
     """Show objects, as they are or as they were.
 
     TYPE is what kubectl calls it (po, pods, deployments.apps), several with commas between, or a
@@ -57,34 +59,29 @@ def get(resource: str, name: str, **values: Any) -> None:
     The past can be read as far back as the API server keeps history: five minutes where
     --etcd-compaction-interval does not say otherwise. docs/storage.md says how to keep more.
     """
-    resource, slash, named = resource.partition("/")
-    if slash and (name or not named):
-        raise click.UsageError("say TYPE NAME or TYPE/NAME.")
-    name = name or named
-    if "," in name or "/" in name:
-        raise click.UsageError("name one object, or several types (deploy,pods) with commas.")
+    try:
+        whom = wanted.read(words)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    if values["selector"] and any(one.name for one in whom):
+        raise click.UsageError("NAME and --selector do not go together.")
     place = storereach.Place(values.pop("cluster"), values.pop("kubeconfig"), None, None)
     path = place.kubeconfig or clusters.running(place.name).kubeconfig
     revision = _revision(values.pop("at"), place)
+    how = _How(values["output"] or "", values["show_managed_fields"])
     with restreads.connected(path) as server:
-        kinds = servedkinds.chosen(server, resource)
-        everywhere = values["all_namespaces"]
-        if name and everywhere and any(kind.namespaced for kind in kinds):
-            raise click.UsageError("NAME and --all-namespaces do not go together.")
-        namespace = values["namespace"] or "default"
-        asked = [
-            _Asked(
-                kind, namespace if kind.namespaced and not everywhere else "",
-                name, values["selector"], revision,
-            )
-            for kind in kinds
-        ]  # fmt: skip
+        asked = list(_asked(server, whom, revision, values))
         try:
-            _show(server, asked, values["output"] or "")
+            _show(server, asked, how)
         except Refused as error:
             if error.code == 410 and revision:
                 raise Unknown(_too_old(revision, asyncio.run(_past(place, 0)))) from error
             raise
+
+
+class _How(NamedTuple):
+    output: str
+    managed_fields: bool
 
 
 class _Asked(NamedTuple):
@@ -111,6 +108,22 @@ class _Asked(NamedTuple):
         """What is said where the object that is named is not there."""
         then = f" at revision {self.revision}" if self.revision else ""
         return f'{self.kind.resource} "{self.name}" not found{then}'
+
+
+def _asked(
+    server: Server, whom: Iterable[wanted.Wanted], revision: int, values: Mapping[str, Any]
+) -> Iterable[_Asked]:
+    everywhere = values["all_namespaces"]
+    namespace = values["namespace"] or "default"
+    served = servedkinds.of(server)
+    for one in whom:
+        for kind in servedkinds.chosen(served, one.types):
+            if one.name and everywhere and kind.namespaced:
+                raise click.UsageError("NAME and --all-namespaces do not go together.")
+            yield _Asked(
+                kind, namespace if kind.namespaced and not everywhere else "",
+                one.name, values["selector"], revision,
+            )  # fmt: skip
 
 
 def _revision(at: str | None, place: storereach.Place) -> int:
@@ -146,19 +159,21 @@ def _too_old(revision: int, kept: Any) -> str:
     )
 
 
-def _show(server: Server, asked: Sequence[_Asked], output: str) -> None:
+def _show(server: Server, asked: Sequence[_Asked], how: _How) -> None:
     """What is there, and then what is not. Unknown, Refused."""
-    show = _show_tables if output in ("", "wide") else _show_objects
-    found = show(server, asked, output)
+    if how.output in ("", "wide"):
+        found = _show_tables(server, asked, how)
+    else:
+        found = _show_objects(server, asked, how)
     if missing := [one.missing for one in asked if one.name and one not in found]:
         raise Unknown("; ".join(missing))
-    if not found and output in ("", "wide"):
+    if not found and how.output in ("", "wide"):
         inside = all(one.namespace for one in asked)
         where = f" in {asked[0].namespace} namespace." if inside else ""
         click.echo(f"No resources found{where}", err=True)
 
 
-def _show_objects(server: Server, asked: Sequence[_Asked], output: str) -> list[_Asked]:
+def _show_objects(server: Server, asked: Sequence[_Asked], how: _How) -> list[_Asked]:
     """As documents or by name. Those of which there was something."""
     whole: list[Any] = []
     found = []
@@ -167,37 +182,45 @@ def _show_objects(server: Server, asked: Sequence[_Asked], output: str) -> list[
         items = answer.get("items") or []
         if items:
             found.append(one)
-        if output == "name":
+        if how.output == "name":
             for item in items:
                 click.echo(one.kind.shown(objects.name(item)))
         kind = answer["kind"].removesuffix("List")
-        whole += [{"apiVersion": answer["apiVersion"], "kind": kind} | item for item in items]
-    if output != "name" and (whole or not asked[0].name):
+        for item in items:
+            if not how.managed_fields:
+                item["metadata"].pop("managedFields", None)
+            whole.append({"apiVersion": answer["apiVersion"], "kind": kind} | item)
+    if how.output != "name" and (whole or not asked[0].name):
         single = asked[0].name and len(asked) == 1
         document = whole[0] if single else {"apiVersion": "v1", "kind": "List", "items": whole}
-        click.echo(_written(document, output), nl=False)
+        click.echo(_written(document, how.output), nl=False)
     return found
 
 
 def _written(document: Mapping[str, Any], output: str) -> str:
+    """Keys in their order, as kubectl writes them."""
     if output == "json":
-        return json.dumps(document, indent=4) + "\n"
+        return json.dumps(document, indent=4, sort_keys=True) + "\n"
     import yaml
 
-    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
+    return yaml.dump(document, Dumper=yaml.CSafeDumper)
 
 
-def _show_tables(server: Server, asked: Sequence[_Asked], output: str) -> list[_Asked]:
+def _show_tables(server: Server, asked: Sequence[_Asked], how: _How) -> list[_Asked]:
     """A table of each kind, with an empty line between. Those of which there was something."""
     found: list[_Asked] = []
-    for one in asked:
-        table = server.get(one.url, _TABLE)
-        if not table.get("rows"):
+    several = len({one.kind for one in asked}) > 1
+    for _, alike in groupby(asked, key=lambda one: one.kind):
+        parts = [(one, server.get(one.url, _TABLE)) for one in alike]
+        there = [(one, table) for one, table in parts if table.get("rows")]
+        if not there:
             continue
         if found:
             click.echo()
-        found.append(one)
-        _print_table(table, one, wide=output == "wide", among_others=len(asked) > 1)
+        found += [one for one, _ in there]
+        # Tables of one kind at one revision have the same columns.
+        whole = there[0][1] | {"rows": [row for _, table in there for row in table["rows"]]}
+        _print_table(whole, there[0][0], wide=how.output == "wide", among_others=several)
     return found
 
 
