@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import grpc
 import structlog
 
-from cluster.aio import grpcstreams, tasks
+from cluster.aio import grpcstreams, rpc, tasks
 from cluster.api import objects
 from cluster.apiserver.kubelets import location
 from cluster.apiserver.kubelets.protocol import Kubelet, Unreachable
@@ -25,6 +25,8 @@ PAGE_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 300.0
 MAX_IDLE: Final = 64
 """Channels kept that nobody uses."""
+LOST: Final = "the connection to the kubelet was lost: it stops, or is gone"
+_GONE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 @dataclass(slots=True, eq=False)
@@ -209,7 +211,15 @@ async def _answers(answers: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
             async for message in stream:
                 yield message
     except grpc.aio.AioRpcError as error:
-        raise grpc_transport.status_error(error) from error
+        raise _failure(error) from error
+
+
+def _failure(error: grpc.aio.AioRpcError) -> Exception:
+    """A refusal of the kubelet's has its Status; without one, a kubelet that was there is gone."""
+    refused = any(key == "status-bin" for key, _ in error.trailing_metadata() or ())
+    if not refused and error.code() in _GONE:
+        return rpc.Failure("UNAVAILABLE", LOST)
+    return grpc_transport.status_error(error)
 
 
 async def _read(call: Any) -> AsyncGenerator[Any, None]:

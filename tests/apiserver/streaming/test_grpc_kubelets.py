@@ -10,6 +10,7 @@ import grpc
 import pytest
 from fake_kubelet import FakeKubelet
 
+from cluster.aio import rpc
 from cluster.aio.grpcserver import GrpcServer
 from cluster.api import errors
 from cluster.apiserver.kubelets import grpc_kubelets, location
@@ -112,6 +113,38 @@ def test_the_status_of_a_refusal_comes_across() -> None:
                     await anext(kubelet.logs(pb.LogsRequest()))
 
     run(story)
+
+
+COMMAND = pb.StreamInput(start=pb.StreamStart(command=["cat"], stdin=True))
+
+
+@pytest.mark.parametrize(
+    ("called", "inputs"),
+    [
+        ("exec", [COMMAND, pb.StreamInput(stdin=b"x")]),
+        ("attach", [COMMAND, pb.StreamInput(stdin=b"x")]),
+        ("port_forward", [pb.PortForwardInput(start=pb.PortForwardStart(port=80))]),
+    ],
+)
+def test_a_kubelet_that_stops_during_a_stream_is_told_of_in_words(
+    called: str, inputs: list[Any]
+) -> None:
+    async def story() -> None:
+        async with GrpcConnector() as connector, contextlib.AsyncExitStack() as stack:
+            async with serving() as (_, port):
+                kubelet = await stack.enter_async_context(connector.kubelet(node(port)))
+                answers = getattr(kubelet, called)(endless(*inputs))
+                await anext(answers)
+            with pytest.raises(rpc.Failure, match="the connection to the kubelet was lost"):
+                await anext(answers)
+
+    run(story)
+
+
+async def endless(*items: Any) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+    await asyncio.Event().wait()
 
 
 def test_leaving_a_call_early_ends_it_over_there() -> None:
