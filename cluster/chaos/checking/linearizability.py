@@ -4,17 +4,23 @@ beginning and its end.
 The search is Wing and Gong's, with Lowe's memory of configurations that led nowhere ("Testing for
 linearizability", 2017): take an operation that no other one has ended before, let it take effect,
 go on; where an operation ended that has not taken effect, go back. An operation without an answer
-may take effect at any later time, or never. Objects are independent of each other, so a history is
-linearizable when that of each object is (Herlihy and Wing's locality).
+may take effect at any later time, or never. Two things keep the search short where much overlaps:
+what only looks takes effect at once, for that takes no other order away; and what told
+of a revision waits for all that told of earlier ones.
+
+Objects are independent of each other, so a history is linearizable when that of each object is
+(Herlihy and Wing's locality).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from cluster.chaos.checking import register
-from cluster.chaos.checking.history import Call, Outcome, Seen, by_key, resolved
+from cluster.chaos.checking.history import READS, Call, Outcome, Seen, by_key, resolved
 
 BUDGET: Final = 200_000
 """Steps of the search for one object: some tenths of a second."""
@@ -84,10 +90,12 @@ class _Search:
         """
         for index, call in enumerate(self._calls):
             self._counts |= (index < self._open or not call.revision) << index
+        self._first = _earlier(self._calls, self._open)
         marks: list[tuple[float, int]] = []
         for index, call in enumerate(self._calls[: self._open]):
             marks += [(call.begin, index), (call.end, -1 - index)]
         marks.sort()
+        self._hopeless = _goes_back(self._calls, marks)
         self._tick = [0.0, *(tick for tick, _ in marks)]
         self._call = [-1, *(index for _, index in marks)]
         size = len(self._call)
@@ -102,12 +110,14 @@ class _Search:
 
     def step(self) -> bool | None:
         """Try one call: True, there is an order; False, there is none; None, go on."""
+        if self._hopeless:
+            return False
         if not self._open:
             return True
         index = next(self._choices, None)
         if index is None:
             return None if self._back() else False
-        state = register.after(self._state, self._calls[index])
+        state = self._after(index)
         if state is not None:
             configuration = ((self._done | 1 << index) & self._counts, state)
             if configuration not in self._known:
@@ -115,8 +125,29 @@ class _Search:
                 self._take(index, state)
         return None
 
+    def _after(self, index: int) -> register.State | None:
+        if self._first[index] & ~self._done:
+            return None
+        return register.after(self._state, self._calls[index])
+
     def _candidates(self) -> Iterator[int]:
         """The calls that may take effect next: those that began before any open one ended."""
+        entry = self._next[0]
+        while self._call[entry] >= 0:
+            if self._looks(self._call[entry]):
+                return iter((self._call[entry],))
+            entry = self._next[entry]
+        return self._choosable()
+
+    def _looks(self, index: int) -> bool:
+        """Whether a call changes nothing, nor what is known. A write of the same value does: it may
+        have a revision of which nobody was told.
+        """
+        call = self._calls[index]
+        pure = call.verb in READS or call.outcome is Outcome.FAIL
+        return pure and self._after(index) == self._state
+
+    def _choosable(self) -> Iterator[int]:
         entry = self._next[0]
         while self._call[entry] >= 0:
             yield self._call[entry]
@@ -152,3 +183,33 @@ class _Search:
 
     def _link(self, entry: int) -> None:
         self._next[self._before[entry]] = self._before[self._next[entry]] = entry
+
+
+def _told(call: Call) -> int:
+    """The revision of the object that is known to be newest when the call takes effect, or 0."""
+    return call.seen.revision if call.seen else call.revision
+
+
+def _goes_back(calls: Sequence[Call], marks: Sequence[tuple[float, int]]) -> bool:
+    """Whether a call told of an earlier revision than one that had ended before it began."""
+    newest = 0
+    for _, index in marks:
+        if index < 0:
+            newest = max(newest, _told(calls[-1 - index]))
+        elif 0 < _told(calls[index]) < newest:
+            return True
+    return False
+
+
+def _earlier(calls: Sequence[Call], answered: int) -> list[int]:
+    """For each call the answered ones, as bits, that told of an earlier revision than it did."""
+    told = sorted((_told(call), index) for index, call in enumerate(calls) if _told(call))
+    masks = [0] * len(calls)
+    before = 0
+    for _, alike in groupby(told, key=itemgetter(0)):
+        same = 0
+        for _, index in alike:
+            masks[index] = before
+            same |= (index < answered) << index
+        before |= same
+    return masks
