@@ -95,6 +95,15 @@ class ComposeWorld:
             raise Unable(f"several projects run from {self._folder}: {', '.join(projects)}")
         return sorted(found, key=lambda one: (one.node, one.name))
 
+    def lacks(self, act: Act) -> str:
+        """See `World.lacks`."""
+        if act.op not in (acts.FAULTS, acts.DISK, acts.LINKS):
+            try:
+                commands(act, "")
+            except Unable as error:
+                return str(error)
+        return ""
+
     async def do(self, act: Act) -> None:
         """See `World.do`."""
         if act.op in (acts.FAULTS, acts.DISK):

@@ -1,7 +1,7 @@
 """A cluster of `kubemu up`: its processes are under a supervisor, which this tells what to do."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,19 +22,21 @@ _RUNS: Final = (pb.Process.STARTING, pb.Process.RUNNING)
 
 class LocalWorld:
     """See `world.World`. `control` is the supervisor's stub; `clocks` has the clock files of the
-    processes that were started with one.
+    processes that were started with one, `disks` the API servers whose store is a file of SQLite.
     """
 
     kind = "local"
 
     def __init__(
-        self, name: str, client: Client, control: Any, doors: Doors, clocks: Mapping[str, Path]
-    ) -> None:
+        self, name: str, client: Client, control: Any, doors: Doors, *,
+        clocks: Mapping[str, Path], disks: Container[str],
+    ) -> None:  # fmt: skip
         self.name = name
         self.client = client
         self._control = control
         self._doors = doors
         self._clocks = clocks
+        self._disks = disks
 
     async def members(self) -> list[Member]:
         """See `World.members`."""
@@ -43,6 +45,15 @@ class LocalWorld:
             Member(one.name, one.component, one.node, one.phase in _RUNS, one.paused)
             for one in found.processes
         ]
+
+    def lacks(self, act: Act) -> str:
+        """See `World.lacks`."""
+        name = act.member
+        if act.op == acts.SKEW and name not in self._clocks:
+            return f"{name} has no clock of its own: say `clocks: true` in the cluster file"
+        if act.op == acts.DISK and name not in self._disks:
+            return f"the store of {name} is no file of SQLite, and only those have a bad disk"
+        return ""
 
     async def do(self, act: Act) -> None:
         """See `World.do`."""
@@ -84,9 +95,9 @@ class LocalWorld:
         """A clock file holds the offset in seconds, as a double of the machine's byte order."""
         path = self._clocks.get(act.member)
         if path is None:
-            raise Unable(
-                f"{act.member} has no clock of its own: say `clocks: true` in the cluster file"
-            )
+            if act.offset:
+                raise Unable(self.lacks(act))
+            return  # the machine's clock is right
         try:
             with path.open("r+b") as file:
                 file.write(OFFSET.pack(act.offset))

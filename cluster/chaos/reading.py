@@ -182,7 +182,7 @@ def _fault(section: Section) -> ex.Fault:
         _required(section, "cpu")
     made = ex.Fault(
         action, at, seconds, target, sides, spacing,
-        cpu=_share(section, "cpu", 1.0) if action == ex.SLOW else 1.0,
+        cpu=_share(section, "cpu", 1.0, _is_some) if action == ex.SLOW else 1.0,
         offset=_offset(section) if action == ex.CLOCK else 0.0,
         link=_link(section) if action == ex.IMPAIR else ex.Link(),
         api=_api(section) if action == ex.API else ex.ApiFault(),
@@ -248,7 +248,7 @@ def _api(section: Section) -> ex.ApiFault:
         users=section.take_texts("users"),
         verbs=section.take_texts("verbs", _one_of(*_VERBS)),
         resources=section.take_texts("resources"),
-        share=_share(section, "share", 1.0),
+        share=_share(section, "share", 1.0, _is_some),
         code=int(code or 0),
         latency=_seconds(section, "latency", 0.0),
         drop_watches=_seconds(section, "dropWatches", 0.0),
@@ -320,8 +320,10 @@ def _offset(section: Section) -> float:
     return -seconds if text.startswith("-") else seconds
 
 
-def _share(section: Section, field: str, default: float) -> float:
-    text = section.take_text(field, check=_is_share)
+def _share(
+    section: Section, field: str, default: float, check: marked_yaml.Check | None = None
+) -> float:
+    text = section.take_text(field, check=check or _is_share)
     return _share_of(text) if text else default
 
 
@@ -371,6 +373,12 @@ def _is_share(text: str) -> Iterable[str]:
     except ValueError:
         fits = False
     return () if fits else ("must be a share such as 20% or 0.2",)
+
+
+def _is_some(text: str) -> Iterable[str]:
+    """A share of nothing would be no fault, and a process with no CPU is paused."""
+    complaints = list(_is_share(text))
+    return complaints or (() if _share_of(text) > 0 else ("must be more than 0",))
 
 
 def _is_amount(text: str) -> Iterable[str]:

@@ -126,7 +126,8 @@ class Run:
         async with tasks.Group("faults") as group:
             for number, fault in enumerate(self._made.faults, 1):
                 group.spawn(self._fault(number, fault), f"fault {number}")
-        self._tell("all faults are undone; waiting until all is well")
+        undone = "not all faults are undone" if self._open else "all faults are undone"
+        self._tell(f"{undone}; waiting until all is well")
         await self._until_well()
 
     # ---- before ------------------------------------------------------------------------------
@@ -177,9 +178,12 @@ class Run:
         view = await self._view()
         for number, fault in enumerate(self._made.faults, 1):
             try:
-                choose(fault, view, self._chance)
+                chosen = choose(fault, view, self._chance)
             except NoTarget as error:
                 raise _Abort(f"fault {number} ({fault.action}): {error}") from error
+            for act in acts.of(fault, chosen, ""):
+                if act.op != acts.LOAD and (lacks := self._world.lacks(act)):
+                    raise _Abort(f"fault {number} ({fault.action}): {lacks}")
 
     async def _apply(self) -> None:
         """Make the workload. What is there already is used, and stays."""
@@ -252,7 +256,7 @@ class Run:
         for together in _together(done, fault):
             await _all(self._undo(undo, span) for undo in together)
         span.ended = self._now()
-        if fault.action not in ex.MOMENTARY and done:
+        if fault.action not in ex.MOMENTARY and done and not any(one in self._open for one in done):
             self._note(
                 observing.UNDONE, number, f"{fault.action} {', '.join(span.targets)}".strip()
             )
@@ -295,7 +299,8 @@ class Run:
             self._seen.notes.append(text)
 
     def _fail(self, span: marks.Span, error: str) -> None:
-        span.error = "; ".join(filter(None, (span.error, error)))
+        if error not in span.error:
+            span.error = "; ".join(filter(None, (span.error, error)))
         self._note(observing.FAILED, span.number, error)
 
     def _note(self, kind: str, number: int, text: str) -> None:

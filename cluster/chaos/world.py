@@ -33,6 +33,10 @@ class World(Protocol):
         """The processes that there are. Unable."""
         ...
 
+    def lacks(self, act: Act) -> str:
+        """Why an act can never be carried out here, in words; "" where it may be."""
+        ...
+
     async def do(self, act: Act) -> None:
         """Carry an act out, and return when it is done. What is so already is no failure. Unable,
         also for what this kind of cluster does not have.

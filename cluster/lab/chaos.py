@@ -21,6 +21,9 @@ from cluster.network.wire import addresses
 _CLIENT: Final = addresses.parse("203.0.113.7")
 _FIRST_PORT: Final = 40_000
 _PORTS: Final = 20_000
+_KNOWN: Final = (
+    acts.LINKS, acts.FAULTS, acts.DISK, acts.STOP, acts.START, acts.KILL, acts.RESTART,
+)  # fmt: skip
 _CRASH: Final = 0.1
 """How long a supervisor takes to start again what has crashed."""
 
@@ -51,6 +54,10 @@ class LabWorld:
             running = self._cluster.part(name).running
             found.append(Member(name.replace("/", "-"), component, node, running))
         return found
+
+    def lacks(self, act: Act) -> str:
+        """See `World.lacks`."""
+        return _lacks(act)
 
     async def do(self, act: Act) -> None:
         """See `World.do`."""
@@ -91,8 +98,8 @@ class LabWorld:
     async def _to_part(self, act: Act) -> None:
         name = await self._part(act.member)
         running = self._cluster.part(name).running
-        if act.op not in (acts.STOP, acts.START, acts.KILL, acts.RESTART):
-            raise Unable(f"a lab does not know how to {act.op}")
+        if lacks := _lacks(act):
+            raise Unable(lacks)
         if act.op != acts.START and running:
             await self._cluster.stop(name)
         if act.op == acts.KILL:
@@ -128,3 +135,7 @@ class LabWorld:
                 await self._injector[1].set(request)
         except errors.StatusError as error:
             raise Unable(error.message) from error
+
+
+def _lacks(act: Act) -> str:
+    return "" if act.op in _KNOWN else f"a lab does not know how to {act.op}"

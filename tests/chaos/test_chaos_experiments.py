@@ -102,6 +102,8 @@ STOP = "faults: [{do: stop, for: 1s, target: {node: a}}]\n"
         ("- {do: load, for: 1s, watches: many}", ["[0].watches: must be a whole number"]),
         ("- {do: kill, target: {nod: a}}", ["[0].target.nod: unknown field; did you mean node?"]),
         ("- {do: slow, for: 1s, target: {node: a}}", ["[0].cpu: is missing"]),
+        ("- {do: slow, for: 1s, target: {node: a}, cpu: 0}", ["[0].cpu: must be more than 0"]),
+        ("- {do: api, for: 1s, code: 503, share: 0%}", ["[0].share: must be more than 0"]),
         ("- {do: kill, target: }", ["[0].target: is missing"]),
         ("- {do: kill, target: {node: }}", ["[0].target: names its target by exactly one"]),
         ("- {do: kill, target: {node: ''}}", ["[0].target.node: is empty"]),
@@ -163,6 +165,7 @@ def test_what_is_wrong_within_a_workload_is_told_with_the_line_of_the_file(
 
 _seconds = st.integers(1, 900_000).map(lambda millis: millis / 1000)
 _shares = st.integers(0, 100).map(lambda percent: percent / 100)
+_some = st.integers(1, 100).map(lambda percent: percent / 100)
 _targets = st.one_of(
     st.builds(ex.Target, st.sampled_from(["node", "rack", "zone"]), st.sampled_from(["any", "a"]),
               st.sampled_from(["", "kubelet", "runtime"])),
@@ -173,7 +176,7 @@ _faults = st.one_of(
     st.builds(ex.Fault, st.sampled_from(["kill", "restart"]), _seconds, target=_targets,
               spacing=_seconds),
     st.builds(ex.Fault, st.sampled_from(["stop", "pause"]), _seconds, _seconds, _targets),
-    st.builds(ex.Fault, st.just("slow"), _seconds, _seconds, _targets, cpu=_shares),
+    st.builds(ex.Fault, st.just("slow"), _seconds, _seconds, _targets, cpu=_some),
     st.builds(ex.Fault, st.just("clock"), _seconds, _seconds, _targets, offset=_seconds),
     st.builds(ex.Fault, st.just("partition"), _seconds, _seconds,
               sides=st.lists(_targets, min_size=1, max_size=3).map(tuple)),
@@ -182,7 +185,7 @@ _faults = st.one_of(
                              st.integers(1, 10**9).map(float))),
     st.builds(ex.Fault, st.just("api"), _seconds, _seconds, _targets,
               api=st.builds(ex.ApiFault, st.just(("a*",)), st.just(("get", "list")),
-                            share=_shares, code=st.just(503), latency=_seconds,
+                            share=_some, code=st.just(503), latency=_seconds,
                             drop_watches=_seconds, stale=st.booleans())),
     st.builds(ex.Fault, st.just("disk"), _seconds, _seconds, _targets,
               disk=st.builds(ex.DiskFault, st.booleans(), _seconds)),

@@ -4,11 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from click.testing import CliRunner
 
 from cluster.chaos.acts import Act
+from cluster.chaos.local import LocalWorld
 from cluster.chaos.targets import Member
 from cluster.chaos.world import Unable
 from cluster.cli.commands.chaos import common, heal
+from cluster.cli.commands.down import down
 
 
 class World:
@@ -91,6 +94,24 @@ def test_a_lock_that_was_taken_away_while_it_was_waited_for_holds_nobody(meant, 
         with meant.alone(waits=True):
             assert len(asked) == 2
             assert (tmp_path / ".chaos" / "local-one.lock").exists()
+
+
+def test_a_cluster_that_is_taken_down_leaves_nothing_to_be_undone(meant):
+    meant.journal.write([Act("start", "kubelet-1")])
+    assert CliRunner().invoke(down, ["--name", "two"]).exit_code == 0
+    assert meant.journal.path.exists()
+    assert CliRunner().invoke(down, ["--name", "one"]).exit_code == 0
+    assert not meant.journal.path.exists()
+
+
+def test_the_clock_of_the_machine_is_never_wrong():
+    world = LocalWorld("one", None, None, None, clocks={}, disks=["apiserver"])
+    asyncio.run(world.do(Act("skew", "kubelet-1")))
+    with pytest.raises(Unable, match="kubelet-1 has no clock of its own: say `clocks: true`"):
+        asyncio.run(world.do(Act("skew", "kubelet-1", offset=5.0)))
+    assert world.lacks(Act("skew", "kubelet-1", offset=5.0)).startswith("kubelet-1 has no clock")
+    assert world.lacks(Act("disk", "apiserver")) == ""
+    assert "no file of SQLite" in world.lacks(Act("disk", "apiserver-2"))
 
 
 def test_a_journal_is_for_its_owner_alone(meant):

@@ -10,6 +10,7 @@ from cluster.chaos import clearing, library, reading, report, words
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
 from cluster.chaos.running import Run
+from cluster.chaos.world import Unable
 from cluster.lab import chaos
 from cluster.lab.lab import Lab
 
@@ -71,8 +72,15 @@ expect: {notReady: 5s}
 def test_what_goes_wrong_is_in_the_report_and_everything_is_undone() -> None:
     made = reading.parse(FAULTY, "faulty.yaml")
 
+    class Hopeful(chaos.LabWorld):
+        """Finds out late what it cannot do."""
+
+        def lacks(self, _act: Act) -> str:
+            return ""
+
     async def story(cluster):
-        found = report.document(await chaos.run(cluster, made))
+        one = Run(made, Hopeful(cluster), clock=cluster.clock)
+        found = report.document(await one.run())
         assert cluster.registry.faults is None
         return found
 
@@ -124,6 +132,42 @@ def test_a_target_that_is_not_there_is_told_before_anything_is_done(target, said
     assert found["verdict"] == "aborted"
     assert found["reasons"][0].startswith(said)
     assert found["faults"] == []
+
+
+def test_what_a_world_cannot_do_is_told_before_anything_is_done() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    beyond = ex.Fault(ex.PAUSE, 20.0, 5.0, ex.Target("process", "scheduler"))
+    found = run(replace(made, faults=(made.faults[0], beyond)), nodes=1)
+    assert found["verdict"] == "aborted"
+    assert found["reasons"][0].startswith("fault 2 (pause): a lab does not know how to pause")
+    assert found["faults"] == []
+
+
+def test_a_fault_that_stays_is_not_said_to_be_undone() -> None:
+    class Stuck(chaos.LabWorld):
+        """What is down stays down."""
+
+        async def do(self, act: Act) -> None:
+            if act.op == "start":
+                raise Unable("it does not start")
+            await super().do(act)
+
+    told: list[str] = []
+
+    async def story(cluster):
+        text = WITH_WORKLOAD.replace("10m", "1s")
+        made = reading.parse(text, "with-workload.yaml")
+        journal = Written()
+        world = Stuck(cluster)
+        one = Run(made, world, clock=cluster.clock, journal=journal, tell=told.append)
+        return report.document(await one.run()), journal
+
+    found, journal = Lab(seed=1, nodes=1).run(story)
+    kinds = [one["kind"] for one in found["events"] if one["subject"] == "fault 1"]
+    assert kinds == ["begun", "failed"]
+    assert found["faults"][0]["error"].count("it does not start") == 1
+    assert [f"{act}" for act in journal.now] == ["start scheduler"]
+    assert "not all faults are undone; waiting until all is well" in told
 
 
 CUT = """

@@ -11,6 +11,7 @@ import click
 
 from cluster.api import faults
 from cluster.cli import clusters
+from cluster.cli.commands.chaos.common import Where
 from cluster.launcher import state
 
 _GRACE: Final = 5.0
@@ -48,6 +49,7 @@ def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> 
     supervisor = state.holder(folder)
     left = state.leftovers(folder)
     if supervisor is None and not left and not folder.used():
+        _forget_experiments(folder)
         say(f"there is no cluster named {folder.name}")
         return
     if supervisor is not None:
@@ -59,6 +61,7 @@ def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> 
     _end_shims(folder)
     if not keep_data:
         _forget_context(folder)
+        _forget_experiments(folder)
     folder.remove(keep_data=keep_data)
     kept = f"its data is kept in {folder.path}" if keep_data else "its data is removed"
     say(kept)
@@ -117,6 +120,11 @@ def _shut_down(folder: state.Folder, supervisor: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(supervisor, signal.SIGTERM)
     end(asyncio.run(_outliving(recorded, _END_WITHIN)))
+
+
+def _forget_experiments(folder: state.Folder) -> None:
+    """What experiments left to be undone is gone with the processes to which it was done."""
+    Where(folder.name).journal.write([])
 
 
 def _forget_context(folder: state.Folder) -> None:

@@ -12,7 +12,7 @@ import click
 
 from cluster.api import errors, faults
 from cluster.cli import clusters, connection, flags
-from cluster.launcher import state
+from cluster.launcher import files, state
 
 if TYPE_CHECKING:
     from cluster.chaos.journal import File
@@ -78,7 +78,7 @@ class Where:
 @contextmanager
 def _locked(path: Path, *, waits: bool) -> Iterator[TextIO]:
     """The file of a lock that nobody else has. Who has it takes it away at the end."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_private(path.parent)
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+") as file:
             try:
@@ -160,13 +160,15 @@ async def _local(name: str) -> AsyncIterator["World"]:
     }
     files = {one.name: flag(one, "clock-file") for one in plan.processes}
     clocks = {process: Path(path) for process, path in files.items() if path}
+    disks = {one.name for one in plan.processes if one.name in servers and flag(one, "data-dir")}
     doors = Doors(servers, reached.tls, runtimes)
     try:
         async with (
             channel.connect([f"unix:{plan.control}"]) as link,
             reached.client(_MANAGER) as client,
         ):
-            yield LocalWorld(name, client, control_pb2_grpc.ControlStub(link), doors, clocks)
+            control = control_pb2_grpc.ControlStub(link)
+            yield LocalWorld(name, client, control, doors, clocks=clocks, disks=disks)
     finally:
         await doors.close()
 
