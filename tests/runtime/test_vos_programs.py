@@ -99,6 +99,11 @@ def test_tar_gives_back_what_it_took() -> None:
     assert found.out == "one\none\nb/\nb/f\nb/l\n"
 
 
+def test_tar_takes_links_that_lead_nowhere_also_when_they_are_named() -> None:
+    found = sh("ln -s /nosuch /l; tar cf /t -C / l && rm /l && tar xf /t -C / && readlink /l")
+    assert (found.out, found.err) == ("/nosuch\n", "")
+
+
 def test_tar_puts_nothing_above_its_folder() -> None:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:

@@ -84,7 +84,7 @@ async def _create(call: Call, flags: str, valued: dict[str, str], names: list[st
     code = 0
     for name in names:
         path = files.absolute(name, base)
-        if not call.files.exists(path):
+        if not (call.files.exists(path) or call.files.is_link(path)):
             code = await call.complain(f"{name}: No such file or directory")
             continue
         await _add(call, sink, path, name.lstrip("/") or ".", "v" in flags)
