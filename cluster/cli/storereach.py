@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SECONDS: Final = 120.0
+_NOBODY: Final = "failed to connect to all addresses"
 
 
 class Failed(faults.Fault):
@@ -150,4 +151,6 @@ def _sentence(error: Any) -> str:
         return "this API server is older than this command: it cannot do that"
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return "the API server does not answer in time"
+    if error.code() is grpc.StatusCode.UNAVAILABLE and _NOBODY in said:
+        return f"no API server takes connections ({said.rpartition(': ')[2]}): kubemu ps tells why"
     return str(said)

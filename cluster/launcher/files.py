@@ -12,9 +12,13 @@ class Unwritable(faults.Fault):
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, with its parents, that only its owner can enter (0700). Unwritable."""
+    """Make a folder that only its owner can enter (0700), and so the parents that it lacks.
+    Unwritable.
+    """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lacking = [one for one in folder.parents if not one.exists()]
+        for one in (*reversed(lacking), folder):
+            one.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -17,7 +17,15 @@ def test_clusters_live_where_the_environment_says() -> None:
 def test_everything_in_it_is_private(tmp_path: Path) -> None:
     folder = state.Folder(tmp_path / "home" / "demo")
     folder.prepare()
-    made = [folder.path, folder.pki, folder.conf, folder.data, folder.logs, folder.run]
+    made = [
+        folder.path.parent,
+        folder.path,
+        folder.pki,
+        folder.conf,
+        folder.data,
+        folder.logs,
+        folder.run,
+    ]
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}
 
 
