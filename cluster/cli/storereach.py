@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SECONDS: Final = 120.0
-_NOBODY: Final = "failed to connect to all addresses"
+_NOBODY: Final = ("failed to connect to all addresses", "Cancelling all calls")
 
 
 class Failed(faults.Fault):
@@ -151,6 +151,10 @@ def _sentence(error: Any) -> str:
         return "this API server is older than this command: it cannot do that"
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return "the API server does not answer in time"
-    if error.code() is grpc.StatusCode.UNAVAILABLE and _NOBODY in said:
-        return f"no API server takes connections ({said.rpartition(': ')[2]}): kubemu ps tells why"
+    if any(words in said for words in _NOBODY):
+        # One that has lost the store that it shares serves gRPC no more (apiserver.retreating).
+        return (
+            "no API server answers: none runs (kubemu ps), or they have lost their store "
+            "(kubectl get --raw '/readyz?verbose')"
+        )
     return str(said)
