@@ -34,7 +34,7 @@ def test_up_again_is_the_same_cluster_and_another_shape_is_refused(
     assert "Cluster again is up" in cluster.kubemu("up", "--nodes", "1")
     assert cluster.process("apiserver").pid == pid
     said = cluster.kubemu("up", "--nodes", "2", code=1)
-    assert "running already, and not like this" in said
+    assert "running already, and not like this (runtime-node-2 would be new, " in said
     assert "kubemu down --name again" in said
 
 

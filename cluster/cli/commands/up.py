@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,23 @@ from cluster.aio import clock
 from cluster.api import faults, schema
 from cluster.cli import clusters, filewins, flags, imagescriptsflag
 from cluster.cli.commands import down
-from cluster.launcher import addressing, launching, nodesofplan, ports, resolvers, state, topology
+from cluster.launcher import (
+    addressing,
+    launching,
+    nodesofplan,
+    ports,
+    resolvers,
+    shapes,
+    state,
+    topology,
+)
 from cluster.launcher import plan as plans
-from cluster.launcher.processes import Process
 from cluster.launcher.topology import Topology
 
 _SUPERVISOR_UP_WITHIN = 30.0
 _FIRST_REGISTRY = 5000
 _FIRST_ETCD = 2379
 _NAMED = 5
-_WITH_PORTS = (
-    "--image-registries=", "--backends=", "--listen=127.", "--etcd-servers=", "--initial-",
-    "--listen-client-urls=", "--advertise-client-urls=", "--listen-peer-urls=",
-)  # fmt: skip
 
 
 class Exists(faults.Fault):
@@ -371,19 +375,12 @@ def _check_same(wanted: Topology, folder: state.Folder) -> None:
     nodes = addressing.kept(folder.addresses) or addressing.Addresses()
     resolver = resolvers.of_machine()
     asked = plans.plan(wanted, folder, plans.Ports(0, 0, addresses=nodes, resolver=resolver))
-    if _shape(running.processes) != _shape(asked.processes) or wanted.api_port:
+    different = shapes.differences(running.processes, asked.processes)
+    if wanted.api_port:
+        different.append("its port was chosen when it started")
+    if different:
         raise Exists(
-            f"cluster {wanted.name} is running already, and not like this; stop it first with: "
-            f"kubemu down --name {wanted.name}, or choose another name with --name"
+            f"cluster {wanted.name} is running already, and not like this "
+            f"({shapes.told(different)}); stop it first with: kubemu down --name {wanted.name}, "
+            "or choose another name with --name"
         )
-
-
-def _shape(processes: Sequence[Process]) -> list[tuple[str, tuple[str, ...]]]:
-    """What the processes are, but for the ports, which were chosen when the cluster started."""
-    return [
-        (each.name, tuple(flag for flag in each.argv if not _has_port(flag))) for each in processes
-    ]
-
-
-def _has_port(flag: str) -> bool:
-    return "-port=" in flag or flag.startswith(_WITH_PORTS)
