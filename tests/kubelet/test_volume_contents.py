@@ -328,9 +328,44 @@ def test_a_link_in_the_node_leads_nowhere_outside(tmp_path, kind):
     prepare(disk, tmp_path, "/data", "DirectoryOrCreate")
     (tmp_path / "host" / "data" / "l").symlink_to(outside)
     for path in ("/data/l", "/data/l/x/y"):
-        with pytest.raises(contents.Unready, match="leads out of the node's root"):
+        with pytest.raises(contents.Unready, match="is a link to nowhere"):
             prepare(disk, tmp_path, path, kind)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "where"),
+    [
+        ("/data", "/l/x", "/data/x"), ("data", "/l/x", "/data/x"), ("/data/", "/l", "/data"),
+        ("../../data", "/l/x", "/data/x"), ("/", "/l/data", "/data"), (".", "/l/data/./", "/data"),
+        ("/m", "/l/x", "/data/x"),
+    ],
+)  # fmt: skip
+def test_links_in_the_node_are_followed_as_if_its_root_were_the_machines(
+    tmp_path, target, path, where
+):
+    disk = RealDisk()
+    prepare(disk, tmp_path, "/data", "DirectoryOrCreate")
+    (tmp_path / "host" / "l").symlink_to(target)
+    (tmp_path / "host" / "m").symlink_to("/data")
+    prepare(disk, tmp_path, path, "DirectoryOrCreate")
+    assert (tmp_path / "host" / where[1:]).is_dir()
+    layout = Layout(str(tmp_path / "root"), str(tmp_path / "host"))
+    assert hostpaths.resolved(disk, layout, path) == str(tmp_path / "host") + where
+
+
+def test_links_of_the_node_that_go_round_in_circles(tmp_path):
+    disk = RealDisk()
+    prepare(disk, tmp_path, "/data", "DirectoryOrCreate")
+    host = tmp_path / "host"
+    (host / "a").symlink_to("/b")
+    (host / "b").symlink_to("a")
+    (host / "c0").symlink_to("/data")
+    for number in range(1, 30):  # each twice the one before: without a bound, 2^29 steps
+        (host / f"c{number}").symlink_to(f"/c{number - 1}/../c{number - 1}")
+    for path in ("/a", "/c29"):
+        with pytest.raises(contents.Unready, match="too many levels of symbolic links"):
+            prepare(disk, tmp_path, path, "DirectoryOrCreate")
 
 
 def test_which_volumes_of_a_container_are_to_be_in_memory():

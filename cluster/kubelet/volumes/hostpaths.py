@@ -5,6 +5,7 @@ directories that a Linux machine has: manifests that mount /var/log or /etc/ssl/
 there. Nothing leads out of it. Only where `--host-root /` says so is it the machine's.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from cluster.kubelet.volumes.contents import Unready
@@ -24,6 +25,8 @@ FILES: Final = ("/etc/hostname", "/etc/hosts", "/etc/localtime", "/etc/machine-i
                 "/etc/os-release", "/etc/passwd", "/etc/resolv.conf", "/etc/timezone")  # fmt: skip
 _ANYBODYS: Final = 0o777
 """The mode of a volume of a provisioner: pods of any user write into theirs."""
+_MOST_LINKS: Final = 40
+"""In one path, as Linux has it (MAXSYMLINKS)."""
 _CREATED: Final = ("", "DirectoryOrCreate", "FileOrCreate")
 _KINDS: Final = {
     "Directory": ("folder", "a directory"), "DirectoryOrCreate": ("folder", "a directory"),
@@ -53,7 +56,7 @@ def prepare(disk: Disk, layout: Layout, wanted: Host) -> None:
 
     Unready, OSError.
     """
-    path = layout.on_host(wanted.path.rstrip("/") or "/")
+    path = resolved(disk, layout, wanted.path)
     if disk.lazy and wanted.reclaim and not disk.kind(path):
         disk.make_folder(path, _ANYBODYS)
     if disk.lazy and not wanted.local and wanted.type in ("", "DirectoryOrCreate"):
@@ -75,6 +78,36 @@ def prepare(disk: Disk, layout: Layout, wanted: Host) -> None:
     kind, title = _KINDS.get(wanted.type, (found, ""))
     if found != kind:
         raise Unready(f"hostPath type check failed: {wanted.path} is not {title}")
+
+
+def resolved(disk: Disk, layout: Layout, path: str) -> str:
+    """Where a path of the node is: links are followed as if the node's root were `/`, so that an
+    absolute one stays in it. Unready where one leads nowhere, or in circles.
+    """
+    if layout.host == "/":
+        return path.rstrip("/") or "/"
+    return layout.on_host(_within(disk, layout, path, path, iter(range(_MOST_LINKS))))
+
+
+def _within(disk: Disk, layout: Layout, path: str, shown: str, links: Iterator[int]) -> str:
+    here = ""
+    for part in path.split("/"):
+        if part in ("", "."):
+            continue
+        if part == "..":
+            here = here.rpartition("/")[0]
+            continue
+        there = f"{here}/{part}"
+        if disk.kind(layout.on_host(there)) == "link":
+            if next(links, None) is None:
+                raise Unready(f"path {shown}: too many levels of symbolic links")
+            target = disk.target(layout.on_host(there))
+            whole = target if target.startswith("/") else f"{here}/{target}"
+            there = _within(disk, layout, whole, shown, links)
+            if not disk.kind(layout.on_host(there)):
+                raise Unready(f"path {shown} is a link to nowhere")
+        here = there.rstrip("/")
+    return here or "/"
 
 
 def _kind(disk: Disk, layout: Layout, path: str, wanted: Host) -> str:

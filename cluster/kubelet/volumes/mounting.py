@@ -108,11 +108,12 @@ class _Mounting:
     ) -> str:
         if not isinstance(setup, setups.Host):
             return self._keeper.volume_path(self._pod, volume)
-        path = self._keeper.layout.on_host(setup.path.rstrip("/") or "/")
+        layout = self._keeper.layout
         if self._disk.lazy:
-            return path
+            return layout.on_host(setup.path.rstrip("/") or "/")
         try:
-            hostpaths.inside(self._disk, self._keeper.layout, path, setup.path)
+            path = hostpaths.resolved(self._disk, layout, setup.path)
+            hostpaths.inside(self._disk, layout, path, setup.path)
             return self._disk.true_path(path)
         except (Unready, OSError) as error:
             raise Wrong(f'failed to mount volume "{volume["name"]}": {error}') from error
