@@ -3,6 +3,10 @@
 Of the pods of each second half are bare, three tenths are of Jobs, and the rest are of Deployments
 that grow and shrink. What was created and deleted is counted by a watch, so that the rate told is
 what the cluster did and not what it was asked for.
+
+In the beginning there are peaks: bare pods pile up until there are as many pods as there may be at
+most, and are all deleted at once. A machine that stands still for a while does the same at any
+time, and what Python's memory has grown to by then it keeps.
 """
 
 import asyncio
@@ -11,7 +15,7 @@ import itertools
 import json
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 import aiohttp
@@ -26,6 +30,8 @@ _IN_FLIGHT = 200
 _CONNECTIONS = 32
 _ALIVE_SECONDS = 10
 _ANSWER_SECONDS = 60.0
+_PEAK_SECONDS = 45.0
+_LOOK_SECONDS = 0.1
 
 
 class Churn:
@@ -39,9 +45,11 @@ class Churn:
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self.counts: Counter[str] = Counter()
         self.alive = 0
+        self._deleting = asyncio.Event()
+        self._deleting.set()
 
-    async def run(self, seconds: float) -> None:
-        """Churn so long, and then wait for what is under way."""
+    async def run(self, seconds: float, peaks: Sequence[float] = ()) -> None:
+        """Churn so long, with peaks after so many seconds, and then wait for what is under way."""
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_ANSWER_SECONDS)
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=_CONNECTIONS)
         async with aiohttp.ClientSession(
@@ -51,7 +59,12 @@ class Churn:
             async with asyncio.TaskGroup() as beside:
                 others = [
                     beside.create_task(story)
-                    for story in (self._watch(), self._swing(), self._execute())
+                    for story in (
+                        self._watch(),
+                        self._swing(),
+                        self._execute(),
+                        self._pile_up(peaks),
+                    )
                 ]
                 # What is under way at the end is waited for; a fault of any ends the run.
                 async with asyncio.TaskGroup() as self._pods:
@@ -88,11 +101,28 @@ class Churn:
 
     def _spawn(self, story: Coroutine[Any, Any, None]) -> None:
         # A cluster that does not keep up is not given more and more pods: it would seem to leak.
-        if self._slots.locked() or self.alive > self._rate * _ALIVE_SECONDS:
+        if self._slots.locked() or self.alive > self._most:
             story.close()
             self.counts["held back"] += 1
             return
         self._pods.create_task(self._guarded(story))
+
+    @property
+    def _most(self) -> float:
+        return self._rate * _ALIVE_SECONDS
+
+    async def _pile_up(self, peaks: Sequence[float]) -> None:
+        """Keep bare pods, at each of these moments, until there are as many as there may be."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        for peak in peaks:
+            await asyncio.sleep(max(0.0, begin + peak - loop.time()))
+            self._deleting.clear()
+            end = loop.time() + _PEAK_SECONDS
+            while self.alive < self._most and loop.time() < end:
+                await asyncio.sleep(_LOOK_SECONDS)
+            self._deleting.set()
+            self.counts["peaks"] += 1
 
     async def _guarded(self, story: Coroutine[Any, Any, None]) -> None:
         try:
@@ -105,6 +135,7 @@ class Churn:
         async with self._slots:
             await self._post(path, _pod(name) | {"spec": _spec("nginx")})
         await asyncio.sleep(_BARE_SECONDS)
+        await self._deleting.wait()
         async with self._slots, self._session.delete(f"{path}/{name}") as answer:
             await answer.read()
 
