@@ -182,6 +182,24 @@ def test_the_ready_condition_names_all_that_is_wrong():
     assert made[-1]["lastHeartbeatTime"] == "1970-01-01T00:00:05Z"
 
 
+@pytest.mark.parametrize("status", ["True", "False", "Unknown"])
+def test_a_node_stays_what_it_was_until_the_runtime_was_asked(status):
+    ready = {"type": "Ready", "status": status, "reason": "R", "lastTransitionTime": "then"}
+    others = health.conditions(health.Health("", ""), [], 1.0)[:-1]
+    before = [{"type": "Foreign", "status": "True"}, *others, ready]
+    made = health.conditions(health.Health(), before, 5.0)
+    assert made[-1] == ready | {"lastHeartbeatTime": "1970-01-01T00:00:05Z"}
+    assert health.told({"status": {"conditions": before}}, health.Health())
+    asked = health.told({"status": {"conditions": before}}, health.Health("down", ""))
+    assert asked is False
+
+
+def test_a_new_node_is_not_ready_before_the_runtime_was_asked():
+    made = health.conditions(health.Health(), [], 5.0)
+    assert (made[-1]["status"], made[-1]["reason"]) == ("False", "KubeletNotReady")
+    assert not health.told({"status": {}}, health.Health())
+
+
 def test_hollow_nodes_get_names_zones_and_addresses_of_their_own():
     made = hollow.configs(Config(node_name="x"), 3, prefix="h", first=255, zones=("a", "b"))
     assert [(one.node_name, one.zone, one.node_ip) for one in made] == [

@@ -37,13 +37,16 @@ class Handler:
     user_namespaces: bool = False
 
 
+_UNCHECKED: Final = "container runtime status check may not have completed yet"
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Why the node cannot run pods; both "" where it can. `pressures` are the conditions of what
     it is short of.
     """
 
-    runtime_error: str = "container runtime status check may not have completed yet"
+    runtime_error: str = _UNCHECKED
     network_error: str = ""
     pressures: tuple[str, ...] = ()
 
@@ -59,6 +62,11 @@ class Health:
         return not self.runtime_error and not self.network_error
 
     @property
+    def checked(self) -> bool:
+        """Whether the runtime has been asked, or was not reached for so long that it counts."""
+        return self.runtime_error != _UNCHECKED
+
+    @property
     def message(self) -> str:
         """What the Ready condition says, in the kubelet's words."""
         if self.ready:
@@ -68,7 +76,11 @@ class Health:
 
 
 def conditions(health: Health, before: list[objects.Object], now: float) -> list[objects.Object]:
-    """All conditions: those of others as they are, then the kubelet's, with a fresh heartbeat."""
+    """All conditions: those of others as they are, then the kubelet's, with a fresh heartbeat.
+
+    As long as the runtime was not asked a node that is known stays what it was: a kubelet that is
+    started again knows nothing that would make it NotReady for a moment.
+    """
     known = {one["type"]: one for one in before}
     made = [one for one in before if one["type"] not in OWN]
     ready = "KubeletReady" if health.ready else "KubeletNotReady"
@@ -77,7 +89,10 @@ def conditions(health: Health, before: list[objects.Object], now: float) -> list
         for kind, good, bad in _PRESSURES
     ]
     verdicts.append((READY, health.ready, ready, health.message))
-    return made + [_condition(verdict, known.get(verdict[0]), now) for verdict in verdicts]
+    own = [_condition(verdict, known.get(verdict[0]), now) for verdict in verdicts]
+    if not health.checked and READY in known:
+        own[-1] = known[READY] | {"lastHeartbeatTime": timestamps.encode(now)}
+    return made + own
 
 
 def told(node: objects.Object, health: Health) -> bool:
@@ -85,13 +100,13 @@ def told(node: objects.Object, health: Health) -> bool:
     info = objects.status(node).get("nodeInfo") or {}
     if health.runtime and info.get("containerRuntimeVersion") != health.runtime:
         return False
-    wanted = {one["type"]: one for one in conditions(health, [], 0.0)}
-    shown = {one["type"]: one for one in objects.status(node).get("conditions") or ()}
+    there = objects.status(node).get("conditions") or []
+    shown = {one["type"]: one for one in there}
     return all(
-        kind in shown
-        and shown[kind].get("status") == one["status"]
-        and shown[kind].get("reason") == one["reason"]
-        for kind, one in wanted.items()
+        one["type"] in shown
+        and shown[one["type"]].get("status") == one.get("status")
+        and shown[one["type"]].get("reason") == one.get("reason")
+        for one in conditions(health, there, 0.0)
     )
 
 
