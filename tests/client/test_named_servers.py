@@ -87,8 +87,14 @@ async def serving(word: bytes) -> AsyncIterator[int]:
 
 
 async def said(connected: Any) -> bytes:
+    """What is answered: asked again when the connection was lost beneath the question."""
     call = connected.unary_unary("/t.T/Say")
-    return bytes(await call(b"", timeout=10, wait_for_ready=True))
+    while True:
+        try:
+            return bytes(await call(b"", timeout=10, wait_for_ready=True))
+        except grpc.aio.AioRpcError as lost:
+            if lost.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
 
 
 def run(story: Any) -> None:
