@@ -41,6 +41,15 @@ volumes = st.lists(
 claims = st.tuples(sizes, modes, kinds, st.sampled_from(("", "a")))
 
 
+def test_the_smallest_of_other_modes_that_are_as_many():
+    known = Volumes()
+    known.put(volume("large", 2, ["ReadOnlyMany", "ReadWriteMany"], "", "a", "Available"))
+    known.put(volume("small", 1, ["ReadOnlyMany", "ReadWriteOnce"], "", "a", "Available"))
+    found = known.best(claim(1, ["ReadOnlyMany"], "", ""), delayed=False)
+    assert found is not None
+    assert objects.name(found) == "small"
+
+
 @given(volumes, claims, st.data())
 def test_the_best_volume_is_the_smallest_that_will_do_with_the_fewest_modes(
     made: list[Any], wanted: Any, data: st.DataObject

@@ -7,6 +7,7 @@ so that a claim looks at those alone that may suit it.
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from itertools import chain, groupby
 from typing import Final
 
 from cluster.api import objects, quantity, selectors
@@ -95,12 +96,13 @@ class Volumes:
 
     def free(self, claim: Object) -> Iterator[Object]:
         """The volumes that nobody has and that suit the claim, the smallest first."""
-        yield from self._suiting(claim, heapq.merge(*self._lists(claim)))
+        yield from self._suiting(claim, heapq.merge(*chain.from_iterable(self._levels(claim))))
 
     def best(self, claim: Object, *, delayed: bool) -> Object | None:
         """What the controller binds a claim to; `delayed`: the scheduler chooses among the free.
 
-        Of the sets of access modes that will do, the least comes first, as in Kubernetes.
+        Volumes with the fewest access modes come first, as in Kubernetes, and the smallest of
+        those. (Of sets of as many modes, Kubernetes takes any first: the order is a Go map's.)
         """
         asked = facts.access_modes(claim)
         reserved = self.reserved(claim)
@@ -108,17 +110,20 @@ class Volumes:
             return reserved
         if delayed:
             return None
-        for group in self._lists(claim):
-            for volume in self._suiting(claim, iter(group)):
+        for level in self._levels(claim):
+            for volume in self._suiting(claim, heapq.merge(*level)):
                 return volume
         return None
 
-    def _lists(self, claim: Object) -> list[list[_Sized]]:
-        """The free volumes that are large enough, by their access modes, fewest modes first."""
+    def _levels(self, claim: Object) -> Iterator[list[list[_Sized]]]:
+        """The free volumes that are large enough: for each number of access modes, fewest first,
+        a list for each set of them.
+        """
         modes = self._free.get((facts.class_of(claim), facts.mode_of(claim))) or {}
         asked, size = {*facts.access_modes(claim)}, facts.requested(claim)
         able = sorted((each for each in modes if asked <= {*each}), key=lambda m: (len(m), m))
-        return [modes[each][bisect_left(modes[each], (size, "")) :] for each in able]
+        for _, alike in groupby(able, key=len):
+            yield [modes[each][bisect_left(modes[each], (size, "")) :] for each in alike]
 
     def _suiting(self, claim: Object, sized: Iterator[_Sized]) -> Iterator[Object]:
         wanted = objects.spec(claim).get("selector")
