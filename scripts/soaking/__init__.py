@@ -1,5 +1,6 @@
 """What scripts/soak.py is made of.
 
 `churn` lets pods come and go, `sampling` looks at the cluster's processes from outside, and
-`verdict` (pure) says which of them has grown.
+`running` has both go on side by side and enters what is seen into a `record` (pure). `verdict`
+(pure) says which process has grown, `report` (pure) what is told of it all.
 """
