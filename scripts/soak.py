@@ -14,9 +14,10 @@ most pods need that there may be at a time: in the warm-up they pile up to that 
 
 Of what is measured after that, the last quarter is held against the first, by medians. The exit
 code is 1 where the memory (PSS) of a process grew by more than 5%, where its descriptors or tasks
-grew by more than 5% and ten, or where it died; and 2 where the pods could not be made at nine
-tenths of the rate at least. Memory is not judged in a run that is too short for a warm-up of nine
-minutes, unless --warm-up says when to begin.
+grew by more than 5% and ten, where it died, at any time, or where it was not seen often enough to
+be judged; and 2 where the pods could not be made at nine tenths of the rate at least. Memory is not
+judged in a run that is too short for a warm-up of nine minutes, unless --warm-up says when to
+begin.
 """
 
 import argparse

@@ -7,6 +7,10 @@ from statistics import median
 from soaking import verdict
 from soaking.sampling import Sample
 
+SAMPLE_SECONDS = 5.0
+"""From one look to the next."""
+_UNSEEN_SECONDS = 2 * SAMPLE_SECONDS
+
 
 @dataclass(slots=True)
 class Record:
@@ -39,8 +43,7 @@ class Record:
 
     def rates(self) -> tuple[float, float]:
         """Pods that were created and deleted a second, after the warm-up."""
-        ends = [samples[-1].at for samples in self.samples.values()]
-        seconds = max(ends, default=0.0) - (self.judged_from or 0.0)
+        seconds = self._end - (self.judged_from or 0.0)
         created, deleted = (
             (self.counts.get(what, 0) - self._counts_then.get(what, 0)) / max(seconds, 1)
             for what in ("created", "deleted")
@@ -54,21 +57,34 @@ class Record:
         return (median(counts[:quarter]), median(counts[-quarter:])) if quarter else None
 
     def verdicts(self) -> list[verdict.Verdict]:
-        """Of each process, from what came after the warm-up."""
-        found = []
-        for name, samples in self.samples.items():
-            judged = verdict.judge(name, [s for s in samples if self._judged(s.at)])
-            if judged is not None:
-                found.append(judged)
-        return found
+        """Of each process, from what came after the warm-up; of none where that is too little."""
+        found = (self._verdict(name) for name in self.samples)
+        return [judged for judged in found if judged is not None]
 
     def faults(self) -> list[str]:
         """What should not be, in words."""
-        return [
-            f"{each.name}: {fault}"
-            for each in self.verdicts()
-            for fault in each.faults(memory=self.memory)
-        ]
+        if not self.samples:
+            return ["no process was seen"]
+        return [f"{name}: {fault}" for name in self.samples for fault in self._faults(name)]
+
+    def _faults(self, name: str) -> list[str]:
+        found = verdict.deaths(self.samples[name], self._end, _UNSEEN_SECONDS)
+        judged = self._verdict(name)
+        if judged is not None:
+            return found + judged.faults(memory=self.memory)
+        seen = len(self._judgeable(name))
+        return found or [f"it was seen too few times to be judged ({seen})"]
+
+    def _verdict(self, name: str) -> verdict.Verdict | None:
+        return verdict.judge(name, self._judgeable(name))
+
+    def _judgeable(self, name: str) -> list[Sample]:
+        return [sample for sample in self.samples[name] if self._judged(sample.at)]
+
+    @property
+    def _end(self) -> float:
+        """The moment of the last look, whatever it saw: a cluster that is dead has no samples."""
+        return self.alive[-1][0] if self.alive else 0.0
 
     def missed(self) -> bool:
         """Whether less than nine tenths of the rate was held."""

@@ -35,7 +35,7 @@ def lines(record: Record) -> Iterator[str]:
             f"NOT JUDGED memory: its bounds are reached after {WARM_UP_MINUTES:g} minutes "
             f"(give --minutes {2 * WARM_UP_MINUTES:g}, or a --warm-up)"
         )
-    yield from (f"GREW {fault}" for fault in record.faults())
+    yield from (f"FAULT {fault}" for fault in record.faults())
     if record.missed():
         yield f"MISSED the rate of {record.rate:g} pods a second was not held"
 

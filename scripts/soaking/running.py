@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from cluster.aio import tasks
-from soaking.record import Record
+from soaking.record import SAMPLE_SECONDS, Record
 from soaking.sampling import Sample
 
-SAMPLE_SECONDS = 5.0
 _TOLD_SECONDS = 60.0
 _PEAKS = (0.3, 0.5, 0.7)
 """When pods pile up, as shares of the warm-up."""

@@ -1,4 +1,5 @@
-"""Whether a process has grown: the last quarter of what was measured against the first, by medians.
+"""Whether a process has died, or grown: the last quarter of what was measured against the first, by
+medians.
 
 What is measured begins after the warm-up, when all that is bounded has reached its bound.
 """
@@ -26,7 +27,6 @@ class Verdict:
     rss: tuple[float, float]
     descriptors: tuple[float, float]
     tasks: tuple[float, float] | None
-    restarted: bool
 
     @property
     def growth(self) -> float:
@@ -36,8 +36,6 @@ class Verdict:
     def faults(self, *, memory: bool = True) -> list[str]:
         """What should not be, in words; without `memory`, a larger one is no fault."""
         found = []
-        if self.restarted:
-            found.append("it died and was started again")
         if memory and self.pss[1] > self.pss[0] * (1 + MEMORY):
             found.append(f"its memory grew by {self.growth:.1%}")
         if not _flat(self.descriptors):
@@ -63,8 +61,21 @@ def judge(name: str, samples: Sequence[Sample]) -> Verdict | None:
         (median(s.rss for s in first), median(s.rss for s in last)),
         (median(s.descriptors for s in first), median(s.descriptors for s in last)),
         tasks,
-        len({sample.pid for sample in samples}) > 1,
     )
+
+
+def deaths(samples: Sequence[Sample], end: float, patience: float) -> list[str]:
+    """Whether a process died, from all of its samples and the moment of the last look, in words.
+
+    It may be missed at a look; where it was not seen for longer than `patience`, it is gone.
+    """
+    found = []
+    if len({sample.pid for sample in samples}) > 1:
+        found.append("it died and was started again")
+    unseen = end - samples[-1].at
+    if unseen > patience:
+        found.append(f"it died: nothing was seen of it in the last {unseen:.0f} s")
+    return found
 
 
 def _flat(before_and_after: tuple[float, float]) -> bool:

@@ -63,7 +63,14 @@ def test_a_few_descriptors_and_tasks_more_are_no_leak() -> None:
 
 def test_a_process_that_died_meanwhile_is_a_fault() -> None:
     again = [sampling.Sample(9, 8, 100, 300, 50, 20, 8, 10)]
-    assert faults(samples(100, 100, 100) + again) == ["it died and was started again"]
+    died = verdict.deaths(samples(100, 100, 100) + again, 9, 10)
+    assert died == ["it died and was started again"]
+
+
+def test_a_process_of_which_nothing_was_seen_for_long_has_died() -> None:
+    assert verdict.deaths(samples(100, 100, 100), 12, 10) == []
+    said = "it died: nothing was seen of it in the last 13 s"
+    assert verdict.deaths(samples(100, 100, 100), 15, 10) == [said]
 
 
 def test_too_few_samples_are_no_verdict() -> None:
