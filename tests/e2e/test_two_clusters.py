@@ -32,7 +32,12 @@ def test_up_again_is_the_same_cluster_and_another_shape_is_refused(
     cluster = clusters("again", "--nodes", "1")
     pid = cluster.process("apiserver").pid
     assert "Cluster again is up" in cluster.kubemu("up", "--nodes", "1")
+    flags = dict(flag.split("=") for flag in cluster.process("apiserver").arguments[1:])
+    port = flags["--secure-port"]
+    assert "Cluster again is up" in cluster.kubemu("up", "--nodes", "1", "--port", port)
     assert cluster.process("apiserver").pid == pid
+    said = cluster.kubemu("up", "--nodes", "1", "--port", "1", code=1)
+    assert f"not like this (apiserver runs with --secure-port={port}, " in said
     said = cluster.kubemu("up", "--nodes", "2", code=1)
     assert "running already, and not like this (runtime-node-2 would be new, " in said
     assert "kubemu down --name again" in said

@@ -174,7 +174,7 @@ def up(
         if state.holder(folder) is None:
             _start(wanted, folder, claims)
         else:
-            _check_same(wanted, folder)
+            check_same(wanted, folder)
         from cluster.cli import progress
 
         try:
@@ -369,18 +369,27 @@ def _member_ports(
     return found
 
 
-def _check_same(wanted: Topology, folder: state.Folder) -> None:
-    """A cluster that runs as asked for may be asked for again."""
+def check_same(wanted: Topology, folder: state.Folder) -> None:
+    """A cluster that runs as asked for may be asked for again. Exists."""
     running = clusters.plan(folder)
-    nodes = addressing.kept(folder.addresses) or addressing.Addresses()
-    resolver = resolvers.of_machine()
-    asked = plans.plan(wanted, folder, plans.Ports(0, 0, addresses=nodes, resolver=resolver))
+    asked = plans.plan(wanted, folder, _asked_ports(wanted, folder))
     different = shapes.differences(running.processes, asked.processes)
-    if wanted.api_port:
-        different.append("its port was chosen when it started")
     if different:
         raise Exists(
             f"cluster {wanted.name} is running already, and not like this "
             f"({shapes.told(different)}); stop it first with: kubemu down --name {wanted.name}, "
             "or choose another name with --name"
         )
+
+
+def _asked_ports(wanted: Topology, folder: state.Folder) -> plans.Ports:
+    """The ports that are asked for, 0 for what may be any, and the addresses that are kept."""
+    first, others = (0, wanted.grpc_port), ((0, 0),) * (wanted.apiservers - 1)
+    return plans.Ports(
+        wanted.api_port,
+        wanted.grpc_port,
+        wanted.registry_port,
+        (first, *others) if others else (),
+        addresses=addressing.kept(folder.addresses) or addressing.Addresses(),
+        resolver=resolvers.of_machine(),
+    )
