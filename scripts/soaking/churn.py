@@ -12,13 +12,14 @@ time, and what Python's memory has grown to by then it keeps.
 import asyncio
 import contextlib
 import itertools
-import json
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import aiohttp
+
+from soaking import counting
 
 _NAMESPACE = "soak"
 _BARE_SECONDS = 4.0
@@ -44,9 +45,14 @@ class Churn:
         self._numbers = itertools.count()
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self.counts: Counter[str] = Counter()
-        self.alive = 0
+        self._there = counting.Counting(f"/api/v1/namespaces/{_NAMESPACE}/pods", self.counts)
         self._deleting = asyncio.Event()
         self._deleting.set()
+
+    @property
+    def alive(self) -> int:
+        """How many pods there are."""
+        return self._there.alive
 
     async def run(self, seconds: float, peaks: Sequence[float] = ()) -> None:
         """Churn so long, with peaks after so many seconds, and then wait for what is under way."""
@@ -60,7 +66,7 @@ class Churn:
                 others = [
                     beside.create_task(story)
                     for story in (
-                        self._watch(),
+                        self._there.run(self._session),
                         self._swing(),
                         self._execute(),
                         self._pile_up(peaks),
@@ -185,34 +191,6 @@ class Churn:
                     self.counts["exec" if good else "exec failed"] += 1
                     continue
             self.counts["exec failed"] += 1
-
-    async def _watch(self) -> None:
-        """Count pods as they come and go."""
-        counted = {"ADDED": "created", "DELETED": "deleted"}
-        async for event in self._events(f"/api/v1/namespaces/{_NAMESPACE}/pods"):
-            self.counts[counted.get(event["type"], "changed")] += 1
-            self.alive += {"ADDED": 1, "DELETED": -1}.get(event["type"], 0)
-
-    async def _events(self, path: str) -> AsyncIterator[dict[str, Any]]:
-        """Of metadata alone, from now on; begun again where it ends."""
-        kind = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-        revision = ""
-        while True:
-            query = {"watch": "true", "resourceVersion": revision, "allowWatchBookmarks": "true"}
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with self._session.get(
-                    path, params=query, headers={"Accept": kind}
-                ) as answer:
-                    async for line in answer.content:
-                        event = json.loads(line)
-                        if event["type"] == "ERROR":
-                            revision = ""
-                            self.counts["watch lost"] += 1
-                            break
-                        revision = event["object"]["metadata"]["resourceVersion"]
-                        if event["type"] != "BOOKMARK":
-                            yield event
-            await asyncio.sleep(0.2)
 
     async def _post(self, path: str, body: dict[str, Any]) -> None:
         async with self._session.post(path, json=body) as answer:
