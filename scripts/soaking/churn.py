@@ -22,8 +22,12 @@ import aiohttp
 from soaking import counting
 
 _NAMESPACE = "soak"
-_BARE_SECONDS = 4.0
-_DEPLOYMENTS = 4
+BARE_SECONDS = 4.0
+DEPLOYMENTS = 4
+REPLICAS = 2
+"""Of each Deployment, before it grows."""
+_STANDING = 1 + DEPLOYMENTS * (REPLICAS + 1)
+"""What is there at any rate: the client, and Deployments that grow by one at least."""
 _SWING_SECONDS = 10.0
 _PODS_OF_A_JOB = 5
 _EXEC_SECONDS = 3.0
@@ -82,7 +86,7 @@ class Churn:
 
     async def _prepare(self) -> None:
         await self._post("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
-        for number in range(_DEPLOYMENTS):
+        for number in range(DEPLOYMENTS):
             await self._post(
                 f"/apis/apps/v1/namespaces/{_NAMESPACE}/deployments", _deployment(f"web-{number}")
             )
@@ -107,15 +111,11 @@ class Churn:
 
     def _spawn(self, story: Coroutine[Any, Any, None]) -> None:
         # A cluster that does not keep up is not given more and more pods: it would seem to leak.
-        if self._slots.locked() or self.alive > self._most:
+        if self._slots.locked() or self.alive > most(self._rate):
             story.close()
             self.counts["held back"] += 1
             return
         self._pods.create_task(self._guarded(story))
-
-    @property
-    def _most(self) -> float:
-        return self._rate * _ALIVE_SECONDS
 
     async def _pile_up(self, peaks: Sequence[float]) -> None:
         """Keep bare pods, at each of these moments, until there are as many as there may be."""
@@ -125,7 +125,7 @@ class Churn:
             await asyncio.sleep(max(0.0, begin + peak - loop.time()))
             self._deleting.clear()
             end = loop.time() + _PEAK_SECONDS
-            while self.alive < self._most and loop.time() < end:
+            while self.alive < most(self._rate) and loop.time() < end:
                 await asyncio.sleep(_LOOK_SECONDS)
             self._deleting.set()
             self.counts["peaks"] += 1
@@ -140,7 +140,7 @@ class Churn:
         path = f"/api/v1/namespaces/{_NAMESPACE}/pods"
         async with self._slots:
             await self._post(path, _pod(name) | {"spec": _spec("nginx")})
-        await asyncio.sleep(_BARE_SECONDS)
+        await asyncio.sleep(BARE_SECONDS)
         await self._deleting.wait()
         async with self._slots, self._session.delete(f"{path}/{name}") as answer:
             await answer.read()
@@ -155,12 +155,12 @@ class Churn:
         Each other one grows while the rest shrink: the number of pods that are alive stays about
         the same, so that memory of one minute can be held against that of another.
         """
-        more = max(1, round(self._rate * 0.2 * 2 * _SWING_SECONDS / _DEPLOYMENTS))
         path = f"/apis/apps/v1/namespaces/{_NAMESPACE}/deployments"
         for turn in itertools.count():
-            await asyncio.sleep(_SWING_SECONDS / _DEPLOYMENTS)
-            number, grown = turn % _DEPLOYMENTS, (turn // _DEPLOYMENTS + turn) % 2 == 0
-            patch: dict[str, Any] = {"spec": {"replicas": 2 + more if grown else 2}}
+            await asyncio.sleep(_SWING_SECONDS / DEPLOYMENTS)
+            number, grown = turn % DEPLOYMENTS, (turn // DEPLOYMENTS + turn) % 2 == 0
+            replicas = REPLICAS + growth(self._rate) if grown else REPLICAS
+            patch: dict[str, Any] = {"spec": {"replicas": replicas}}
             if number == 0 and not grown:
                 annotations = {"kubemu.dev/log": f"turn {turn}"}
                 patch["spec"]["template"] = {"metadata": {"annotations": annotations}}
@@ -200,6 +200,16 @@ class Churn:
                 self.refusal = text
 
 
+def most(rate: float) -> float:
+    """How many pods there may be at most at this rate."""
+    return _STANDING + rate * _ALIVE_SECONDS
+
+
+def growth(rate: float) -> int:
+    """By how many pods a Deployment grows and shrinks."""
+    return max(1, round(rate * 0.2 * 2 * _SWING_SECONDS / DEPLOYMENTS))
+
+
 def _pod(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": {"app": name.partition("-")[0]}}}
 
@@ -214,7 +224,7 @@ def _spec(image: str, *command: str) -> dict[str, Any]:
 def _deployment(name: str) -> dict[str, Any]:
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": _spec("nginx")}
-    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    spec = {"replicas": REPLICAS, "selector": {"matchLabels": labels}, "template": template}
     return {"metadata": {"name": name}, "spec": spec}
 
 
