@@ -54,6 +54,7 @@ class Workers:
     def forget(self, key: str) -> None:
         """Let it not be worked on later: what it stood for is gone. What runs goes on."""
         self._delayed.forget(key)
+        self._limiter.forget(key)
 
     def interrupt(self, key: str) -> None:
         """Stop the work on `key` where it waits, and begin it anew."""

@@ -186,6 +186,31 @@ def test_workers_that_were_closed_begin_nothing_more():
     virtual.run(main())
 
 
+def test_work_that_failed_is_forgotten_with_its_key():
+    async def main():
+        begun = []
+
+        async def work(key):
+            begun.append(asyncio.get_running_loop().time())
+            raise OSError("the disk is full")
+
+        async with tasks.Group("g") as group:
+            workers = Workers(group, work)
+            workers.wake("a")
+            await asyncio.sleep(1)
+            first = len(begun)
+            workers.forget("a")
+            await asyncio.sleep(1000)
+            assert len(begun) == first
+            workers.wake("a")  # somebody else by that name, who has not failed yet
+            again = asyncio.get_running_loop().time()
+            await asyncio.sleep(1)
+            assert [round(at - again, 3) for at in begun[first : first + 3]] == [0, 0.005, 0.015]
+            workers.close()
+
+    virtual.run(main())
+
+
 def test_a_pod_recovers_when_a_bad_annotation_is_put_right():
     async def main():
         async with kw.world() as world:
