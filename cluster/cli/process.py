@@ -6,7 +6,6 @@ supervisor and systemd both understand. SIGUSR1 lets it log how many tasks it ha
 """
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
@@ -153,7 +152,8 @@ async def _main(story: Awaitable[None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGUSR1, _tell_of_tasks)
-    giving = loop.create_task(memory.give_back(), name="give back")
+    beside = tasks.Background("process", _not_given_back)
+    beside.spawn(memory.give_back(), "give back")
     try:
         await story
     except asyncio.CancelledError:
@@ -164,10 +164,12 @@ async def _main(story: Awaitable[None]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place that can tell of it
         return _failed(error)
     finally:
-        giving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await giving
+        beside.cancel()
     return 0
+
+
+def _not_given_back(_name: str, error: BaseException) -> None:
+    structlog.get_logger().error("memory is not given back", exc_info=error)
 
 
 def _tell_of_tasks() -> None:
