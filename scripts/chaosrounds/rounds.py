@@ -71,6 +71,8 @@ class Bench:
     runtimes: Runtimes
     sightings: list[pods.Sighting]
     book: Book
+    told: dict[str, None] = field(default_factory=dict)
+    """The faults that were told of: what goes through all rounds is judged whole after each."""
     clock: clocks.Clock = field(default_factory=clocks.SystemClock)
 
     @property
@@ -183,10 +185,14 @@ async def _judge(bench: Bench, history: History, report: Report) -> None:
     facts = await bench.book.read()
     watched = [each.watch for each in bench.watchers]
     found = judging.judge(calls, facts, watched, bench.sightings)
-    faults += found.faults
     for key in found.broken:
         report.histories[key] = _all(bench, calls, key, facts)
-    faults += bench.runtimes.twice
+    new = dict.fromkeys(
+        each for each in (*found.faults, *bench.runtimes.twice) if each not in bench.told
+    )
+    faults += new
+    bench.told |= new
+    bench.runtimes.twice.clear()
 
 
 def _all(bench: Bench, calls: Sequence[Call], key: str, facts: Mapping[int, ordering.Fact]) -> str:
