@@ -18,6 +18,9 @@ LINKS, FAULTS, DISK, SKEW, LOAD = "links", "faults", "disk", "skew", "load"
 REMOVE: Final = "remove"
 """Of an object of the workload: `member` is its name, `id` its resource."""
 
+OF_DATA: Final = (LOAD, REMOVE)
+"""Whose undoing is of objects, which outlive the processes where the data is kept."""
+
 _UNDONE_BY: Final = {STOP: START, PAUSE: RESUME}
 
 
@@ -102,6 +105,11 @@ def undoing(act: Act) -> Act | None:
         )
         return Act(LINKS, act.member, links=good)
     return None
+
+
+def undoes(act: Act) -> bool:
+    """Whether an act makes good again what another did: nobody who is not there needs that."""
+    return act.op in _UNDONE_BY.values() or undoing(act) == act
 
 
 def _partition(sides: Sequence[Sequence[str]], everybody: Sequence[str]) -> list[Act]:
