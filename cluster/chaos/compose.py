@@ -7,7 +7,7 @@ of the two started them, nor by which files.
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cluster.chaos import acts, reaching
@@ -22,6 +22,9 @@ _OF_NODE: Final = re.compile(r"(runtime|kubelet|kube-proxy)-(.+)")
 _OF_PLANE: Final = re.compile(
     r"(apiserver|scheduler|controller-manager|etcd|balancer|registry)(-\d+)?"
 )
+_BACKENDS: Final = ("KUBEMU_STORAGE_BACKEND=", "--storage-backend=")
+_SQLITE: Final = "sqlite"
+"""What an API server has where nothing is said."""
 _PERIOD: Final = 100_000
 _LEAST_QUOTA: Final = 1_000
 """Of CPU time, in microseconds."""
@@ -73,6 +76,8 @@ class ComposeWorld:
         self._doors = doors
         self._containers: dict[str, str] = {}
         """Their ids, by service."""
+        self._disks: dict[str, bool] = {}
+        """Of containers of API servers: whether their store is a file of SQLite."""
 
     async def members(self) -> list[Member]:
         """See `World.members`."""
@@ -93,15 +98,21 @@ class ComposeWorld:
             raise Unable(f"there are no containers of a compose project in {self._folder}")
         if len(projects) > 1:
             raise Unable(f"several projects run from {self._folder}: {', '.join(projects)}")
+        await self._look_at_disks(one.name for one in found if one.component == "apiserver")
         return sorted(found, key=lambda one: (one.node, one.name))
 
     def lacks(self, act: Act) -> str:
-        """See `World.lacks`."""
-        if act.op not in (acts.FAULTS, acts.DISK, acts.LINKS):
-            try:
-                commands(act, "")
-            except Unable as error:
-                return str(error)
+        """See `World.lacks`. Of disks `members` knows."""
+        if act.op == acts.LINKS:
+            return ""
+        if act.op in (acts.FAULTS, acts.DISK):
+            lacks = self._doors.lacks(act)
+            good = act.op == acts.FAULTS or self._disks.get(self._containers.get(act.member, ""))
+            return lacks or ("" if good else reaching.no_disk(act.member))
+        try:
+            commands(act, "")
+        except Unable as error:
+            return str(error)
         return ""
 
     async def do(self, act: Act) -> None:
@@ -109,10 +120,19 @@ class ComposeWorld:
         if act.op in (acts.FAULTS, acts.DISK):
             await self._doors.set_faults(act)
             return
-        if act.op == acts.LINKS:
-            await self._set_links(act)
-            return
-        container = await self._container(act.member)
+        links = act.op == acts.LINKS
+        service = act.member.replace("node-", "runtime-", 1) if links else act.member
+        container = await self._container(service)
+        if container:
+            await (self._set_links if links else self._carry_out)(act, container)
+        elif not acts.undoes(act):
+            raise Unable(f"there is no service {service}")
+
+    async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
+        """See `World.ask`."""
+        return await reaching.ask(address, port, request, within)
+
+    async def _carry_out(self, act: Act, container: str) -> None:
         for command in commands(act, container):
             try:
                 await docker(*command)
@@ -122,16 +142,17 @@ class ComposeWorld:
                 elif not _so_already(str(error)):
                     raise
 
-    async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
-        """See `World.ask`."""
-        return await reaching.ask(address, port, request, within)
-
-    async def _set_links(self, act: Act) -> None:
-        """By a command in the container, whose runtime listens to nobody outside of it."""
-        service = act.member.replace("node-", "runtime-", 1)
-        container = await self._container(service)
+    async def _set_links(self, act: Act, container: str) -> None:
+        """By a command in the container, whose runtime listens to nobody outside of it. A machine
+        that is down has no links to heal.
+        """
         told = json.dumps(acts.document(act))
-        await docker("exec", container, "kubemu", "chaos", "links", f"--endpoint={_SOCKET}", told)
+        command = ("kubemu", "chaos", "links", f"--endpoint={_SOCKET}", told)
+        try:
+            await docker("exec", container, *command)
+        except Unable as error:
+            if not (acts.undoes(act) and _does_not_run(error)):
+                raise
 
     @staticmethod
     async def _limit(container: str, cpu: float) -> None:
@@ -139,12 +160,25 @@ class ComposeWorld:
         all_ = (await docker("info", "--format", "{{.NCPU}}")).decode().strip()
         await docker("update", "--cpus", all_ if cpu >= 1 else f"{max(cpu, 0.01):.2f}", container)
 
+    async def _look_at_disks(self, services: Iterable[str]) -> None:
+        for service in services:
+            container = self._containers[service]
+            if container not in self._disks:
+                told = await docker("inspect", "--format", "{{json .Config}}", container)
+                self._disks[container] = all(_backend(one) == _SQLITE for one in _objects(told))
+
     async def _container(self, service: str) -> str:
+        """The container of a service, "" where there is none."""
         if service not in self._containers:
             await self.members()
-        if service not in self._containers:
-            raise Unable(f"there is no service {service}")
-        return self._containers[service]
+        return self._containers.get(service, "")
+
+
+def _backend(config: Mapping[str, Any]) -> str:
+    """Where the API server of a container keeps objects: what its flags say, or its variables."""
+    said = [*(config.get("Env") or ()), *(config.get("Cmd") or ())]
+    named = [one.partition("=")[2] for one in said if one.startswith(_BACKENDS)]
+    return next((one for one in reversed(named) if one), _SQLITE)
 
 
 def commands(act: Act, container: str) -> Sequence[Sequence[str]]:
@@ -163,6 +197,10 @@ def commands(act: Act, container: str) -> Sequence[Sequence[str]]:
             quota = max(round(act.cpu * _PERIOD), _LEAST_QUOTA)
             return [["update", "--cpu-period", f"{_PERIOD}", "--cpu-quota", f"{quota}", container]]
     raise Unable(f"a compose cluster does not know how to {act.op}")
+
+
+def _does_not_run(error: Unable) -> bool:
+    return "is not running" in str(error)
 
 
 def _so_already(complaint: str) -> bool:
