@@ -22,6 +22,8 @@ OF_DATA: Final = (LOAD, REMOVE)
 """Whose undoing is of objects, which outlive the processes where the data is kept."""
 
 _UNDONE_BY: Final = {STOP: START, PAUSE: RESUME}
+_STARTED_AGAIN: Final = (KILL, RESTART)
+"""These start again whom they end; it is to be undone where that did not come about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Act:
     """One thing done to one `member`: a process, or with LINKS a node.
 
     `id` names what an API server is told, so that it can be told to forget it; `seconds` is after
-    what time it forgets it, or a slow process is quick again, by itself.
+    what time it forgets it, or a slow process is quick again, by itself. `after` is said by a start
+    that undoes a KILL or a RESTART, which is needed only where those were cut short.
     """
 
     op: str
@@ -52,6 +55,7 @@ class Act:
     disk: ex.DiskFault | None = None
     load: ex.Load | None = None
     namespace: str = ""
+    after: str = ""
 
     def __str__(self) -> str:
         return f"{self.op} {self.member}"
@@ -88,6 +92,8 @@ def undoing(act: Act) -> Act | None:
     """What undoes an act; None where there is nothing to undo."""
     if act.op in _UNDONE_BY:
         return Act(_UNDONE_BY[act.op], act.member)
+    if act.op in _STARTED_AGAIN:
+        return Act(START, act.member, after=act.op)
     if act.op == SLOW:
         return Act(SLOW, act.member)
     if act.op == SKEW:

@@ -5,11 +5,13 @@ of the two started them, nor by which files.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from cluster.aio import tasks
 from cluster.chaos import acts, reaching
 from cluster.chaos.acts import Act
 from cluster.chaos.reaching import Doors
@@ -18,6 +20,8 @@ from cluster.chaos.world import Unable
 from cluster.client.client import Client
 
 _DOCKER_WITHIN: Final = 60.0
+_STOPPED_WITHIN: Final = 15.0
+"""So long a `docker stop` of docker-compose.yml takes: its grace is 10 s."""
 _OF_NODE: Final = re.compile(r"(runtime|kubelet|kube-proxy)-(.+)")
 _OF_PLANE: Final = re.compile(
     r"(apiserver|scheduler|controller-manager|etcd|balancer|registry)(-\d+)?"
@@ -32,26 +36,63 @@ _SOCKET: Final = "unix:/var/lib/kubemu/runtime.sock"
 """Where a runtime listens in its container, as docker-compose.yml has it."""
 
 
-async def docker(*arguments: str, given: bytes = b"") -> bytes:
-    """What a docker command writes. Unable, with what it complains of."""
+class TooLong(Unable):
+    """A docker command did not end in time, and was ended."""
+
+
+async def docker(*arguments: str, given: bytes = b"", within: float = _DOCKER_WITHIN) -> bytes:
+    """What a docker command writes. Unable, with what it complains of; TooLong.
+
+    One that was begun comes to its end also where nobody waits for it any longer (so Ctrl-C in the
+    terminal is not for it): the daemon carries it out in any case, and what undoes it must not come
+    before.
+    """
+    async with tasks.Group("docker") as group:
+        talk = group.spawn(_converse(arguments, given), arguments[0])
+        try:
+            async with asyncio.timeout(within):
+                said = await asyncio.shield(talk)
+        except TimeoutError:
+            begun = f"docker {' '.join(arguments[:2])}"
+            raise TooLong(f"{begun} took longer than {within:g} s") from None
+        except asyncio.CancelledError:
+            await _outwait(talk, within)
+            raise
+    if said is None:
+        raise Unable("there is no docker command on this machine")
+    code, out, complaint = said
+    if code:
+        raise Unable(f"docker: {complaint.decode(errors='replace').strip()}")
+    return bytes(out)
+
+
+async def _converse(arguments: Sequence[str], given: bytes) -> tuple[int, bytes, bytes] | None:
+    """What the command leaves, writes and complains of; None where there is no such command. It is
+    ended with the task.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             "docker", *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
     except FileNotFoundError:
-        raise Unable("there is no docker command on this machine") from None
+        return None
     try:
-        async with asyncio.timeout(_DOCKER_WITHIN):
-            out, complaint = await process.communicate(given)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        said = f"docker {' '.join(arguments[:2])}"
-        raise Unable(f"{said} took longer than {_DOCKER_WITHIN:g} s") from None
-    if process.returncode:
-        raise Unable(f"docker: {complaint.decode(errors='replace').strip()}")
-    return out
+        out, complaint = await process.communicate(given)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return await process.wait(), out, complaint
+
+
+async def _outwait(talk: asyncio.Task[Any], within: float) -> None:
+    """Wait for the end of a task, so long, and however often that is cancelled again."""
+    deadline = asyncio.get_running_loop().time() + within
+    while not talk.done() and asyncio.get_running_loop().time() < deadline:
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(talk)
 
 
 def member(service: str, state: str) -> Member | None:
@@ -78,6 +119,10 @@ class ComposeWorld:
         """Their ids, by service."""
         self._disks: dict[str, bool] = {}
         """Of containers of API servers: whether their store is a file of SQLite."""
+        self._turns: dict[str, asyncio.Lock] = {}
+        """Acts at one member are done one after the other: what undoes one must not overtake it."""
+        self._done: dict[str, bool] = {}
+        """Whether what was last done here to a service came to its end."""
 
     async def members(self) -> list[Member]:
         """See `World.members`."""
@@ -122,15 +167,33 @@ class ComposeWorld:
             return
         links = act.op == acts.LINKS
         service = act.member.replace("node-", "runtime-", 1) if links else act.member
-        container = await self._container(service)
-        if container:
-            await (self._set_links if links else self._carry_out)(act, container)
-        elif not acts.undoes(act):
-            raise Unable(f"there is no service {service}")
+        async with self._turns.setdefault(act.member, asyncio.Lock()):
+            container = await self._container(service)
+            if container:
+                await (self._set_links if links else self._to_container)(act, container)
+            elif not acts.undoes(act):
+                raise Unable(f"there is no service {service}")
 
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """See `World.ask`."""
         return await reaching.ask(address, port, request, within)
+
+    async def _to_container(self, act: Act, container: str) -> None:
+        before = self._done.get(act.member)
+        if act.after and before:
+            return
+        # Whoever was killed may have left a `docker stop` behind: who still runs is about to end.
+        ending = act.op == acts.START and not before and await _runs(container)
+        self._done[act.member] = False
+        try:
+            await self._carry_out(act, container)
+            if ending and await _ends(container):
+                await self._carry_out(act, container)
+        except Unable as error:
+            if _does_not_run(error):  # so nothing was begun
+                self._done[act.member] = before is not False
+            raise
+        self._done[act.member] = True
 
     async def _carry_out(self, act: Act, container: str) -> None:
         for command in commands(act, container):
@@ -172,6 +235,20 @@ class ComposeWorld:
         if service not in self._containers:
             await self.members()
         return self._containers.get(service, "")
+
+
+async def _runs(container: str) -> bool:
+    told = await docker("inspect", "--format", "{{.State.Running}}", container)
+    return told.strip() == b"true"
+
+
+async def _ends(container: str) -> bool:
+    """Whether a container ends within the time that a stop may take."""
+    try:
+        await docker("wait", container, within=_STOPPED_WITHIN)
+    except TooLong:
+        return False
+    return True
 
 
 def _backend(config: Mapping[str, Any]) -> str:

@@ -82,6 +82,8 @@ class LocalWorld:
         return await reaching.ask(address, port, request, within)
 
     async def _to_process(self, act: Act) -> None:
+        if act.after:
+            return  # the supervisor starts again what crashed, at its time
         method, request, within = _call(act)
         try:
             await getattr(self._control, method)(request, timeout=within)

@@ -8,6 +8,7 @@ import pytest
 
 from cluster.aio import tasks, virtual
 from cluster.aio.clock import SystemClock
+from cluster.chaos import acts
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act, LinkState
 from cluster.chaos.local import LocalWorld
@@ -156,5 +157,18 @@ def test_nobody_cannot_be_hurt(act):
     async def story(world, _stub, _group):
         with pytest.raises(Unable):
             await world.do(act)
+
+    on_a_supervisor(story)
+
+
+@pytest.mark.parametrize("op", ["kill", "restart"])
+def test_who_was_killed_comes_back_at_the_time_of_the_supervisor(op):
+    async def story(world, stub, _group):
+        stub.supervisor.kill("kubelet-node-1")
+        stub.supervisor.exited(PID, -9)
+        await world.do(acts.undoing(Act(op, "kubelet-node-1")))
+        assert stub.spawned == ["kubelet-node-1"]
+        await asyncio.sleep(1.0)
+        assert stub.spawned == ["kubelet-node-1"] * 2
 
     on_a_supervisor(story)
