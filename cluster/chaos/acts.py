@@ -18,7 +18,12 @@ LINKS, FAULTS, DISK, SKEW, LOAD = "links", "faults", "disk", "skew", "load"
 REMOVE: Final = "remove"
 """Of an object of the workload: `member` is its name, `id` its resource."""
 
+OF_DATA: Final = (LOAD, REMOVE)
+"""Whose undoing is of objects, which outlive the processes where the data is kept."""
+
 _UNDONE_BY: Final = {STOP: START, PAUSE: RESUME}
+_STARTED_AGAIN: Final = (KILL, RESTART)
+"""These start again whom they end; it is to be undone where that did not come about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Act:
     """One thing done to one `member`: a process, or with LINKS a node.
 
     `id` names what an API server is told, so that it can be told to forget it; `seconds` is after
-    what time it forgets it, or a slow process is quick again, by itself.
+    what time it forgets it, or a slow process is quick again, by itself. `after` is said by a start
+    that undoes a KILL or a RESTART, which is needed only where those were cut short.
     """
 
     op: str
@@ -49,6 +55,7 @@ class Act:
     disk: ex.DiskFault | None = None
     load: ex.Load | None = None
     namespace: str = ""
+    after: str = ""
 
     def __str__(self) -> str:
         return f"{self.op} {self.member}"
@@ -85,6 +92,8 @@ def undoing(act: Act) -> Act | None:
     """What undoes an act; None where there is nothing to undo."""
     if act.op in _UNDONE_BY:
         return Act(_UNDONE_BY[act.op], act.member)
+    if act.op in _STARTED_AGAIN:
+        return Act(START, act.member, after=act.op)
     if act.op == SLOW:
         return Act(SLOW, act.member)
     if act.op == SKEW:
@@ -102,6 +111,11 @@ def undoing(act: Act) -> Act | None:
         )
         return Act(LINKS, act.member, links=good)
     return None
+
+
+def undoes(act: Act) -> bool:
+    """Whether an act makes good again what another did: nobody who is not there needs that."""
+    return act.op in _UNDONE_BY.values() or undoing(act) == act
 
 
 def _partition(sides: Sequence[Sequence[str]], everybody: Sequence[str]) -> list[Act]:

@@ -17,6 +17,10 @@ from cluster.client.client import Client
 from cluster.pb.cluster.v1 import control_pb2 as pb
 
 _END_WITHIN: Final = 60.0
+_SO_ALREADY: Final[Mapping[str, tuple[str, ...]]] = {
+    acts.START: ("is starting already", "is running already"),
+    acts.RESUME: ("does not run",),
+}
 _RUNS: Final = (pb.Process.STARTING, pb.Process.RUNNING)
 
 
@@ -40,7 +44,12 @@ class LocalWorld:
 
     async def members(self) -> list[Member]:
         """See `World.members`."""
-        found = await self._call("ListProcesses", pb.ListProcessesRequest())
+        try:
+            found = await self._control.ListProcesses(
+                pb.ListProcessesRequest(), timeout=reaching.SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _refused(error) from error
         return [
             Member(one.name, one.component, one.node, one.phase in _RUNS, one.paused)
             for one in found.processes
@@ -51,8 +60,10 @@ class LocalWorld:
         name = act.member
         if act.op == acts.SKEW and name not in self._clocks:
             return f"{name} has no clock of its own: say `clocks: true` in the cluster file"
+        if lacks := self._doors.lacks(act):
+            return lacks
         if act.op == acts.DISK and name not in self._disks:
-            return f"the store of {name} is no file of SQLite, and only those have a bad disk"
+            return reaching.no_disk(name)
         return ""
 
     async def do(self, act: Act) -> None:
@@ -71,25 +82,14 @@ class LocalWorld:
         return await reaching.ask(address, port, request, within)
 
     async def _to_process(self, act: Act) -> None:
-        name = act.member
-        match act.op:
-            case acts.STOP:
-                await self._call("Stop", pb.StopRequest(name=name), _END_WITHIN)
-            case acts.START:
-                await self._call("Start", pb.StartRequest(name=name), so_already="already")
-            case acts.KILL:
-                await self._call("Kill", pb.KillRequest(name=name, signal=signal.SIGKILL))
-            case acts.RESTART:
-                await self._call("Restart", pb.StopRequest(name=name), _END_WITHIN)
-            case acts.PAUSE:
-                await self._call("Pause", pb.PauseRequest(name=name))
-            case acts.RESUME:
-                await self._call("Resume", pb.PauseRequest(name=name), so_already="does not run")
-            case acts.SLOW:
-                request = pb.SlowRequest(name=name, cpu=act.cpu, seconds=act.seconds)
-                await self._call("Slow", request)
-            case _:
-                raise Unable(f"a local cluster does not know how to {act.op}")
+        if act.after:
+            return  # the supervisor starts again what crashed, at its time
+        method, request, within = _call(act)
+        try:
+            await getattr(self._control, method)(request, timeout=within)
+        except grpc.aio.AioRpcError as error:
+            if not _is_so_already(act, error):
+                raise _refused(error) from error
 
     def _skew(self, act: Act) -> None:
         """A clock file holds the offset in seconds, as a double of the machine's byte order."""
@@ -104,13 +104,36 @@ class LocalWorld:
         except OSError as error:
             raise Unable(f"{path} cannot be written ({error.strerror})") from error
 
-    async def _call(
-        self, method: str, request: Any, within: float = reaching.SECONDS, so_already: str = ""
-    ) -> Any:
-        try:
-            return await getattr(self._control, method)(request, timeout=within)
-        except grpc.aio.AioRpcError as error:
-            refused = error.code() is grpc.StatusCode.FAILED_PRECONDITION
-            if refused and so_already and so_already in str(error.details()):
-                return None
-            raise Unable(f"the supervisor: {error.details()}") from error
+
+def _call(act: Act) -> tuple[str, Any, float]:
+    """What the supervisor is asked, and how long it may take. Unable."""
+    name = act.member
+    match act.op:
+        case acts.STOP:
+            return "Stop", pb.StopRequest(name=name), _END_WITHIN
+        case acts.START:
+            return "Start", pb.StartRequest(name=name), _END_WITHIN
+        case acts.KILL:
+            return "Kill", pb.KillRequest(name=name, signal=signal.SIGKILL), reaching.SECONDS
+        case acts.RESTART:
+            return "Restart", pb.StopRequest(name=name), _END_WITHIN
+        case acts.PAUSE:
+            return "Pause", pb.PauseRequest(name=name), reaching.SECONDS
+        case acts.RESUME:
+            return "Resume", pb.PauseRequest(name=name), reaching.SECONDS
+        case acts.SLOW:
+            request = pb.SlowRequest(name=name, cpu=act.cpu, seconds=act.seconds)
+            return "Slow", request, reaching.SECONDS
+    raise Unable(f"a local cluster does not know how to {act.op}")
+
+
+def _is_so_already(act: Act, error: grpc.aio.AioRpcError) -> bool:
+    """Whether a refusal says that there is nothing to do."""
+    if error.code() is grpc.StatusCode.NOT_FOUND:
+        return acts.undoes(act)
+    refused = error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    return refused and any(said in str(error.details()) for said in _SO_ALREADY.get(act.op, ()))
+
+
+def _refused(error: grpc.aio.AioRpcError) -> Unable:
+    return Unable(f"the supervisor: {error.details()}")

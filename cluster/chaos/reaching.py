@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
+from cluster.chaos import acts
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
 from cluster.chaos.world import Unable
@@ -40,10 +41,22 @@ class Doors:
         for one in self._channels.values():
             await one.close()
 
+    def lacks(self, act: Act) -> str:
+        """Why there is no door for an act; "" where there is one."""
+        name = act.member
+        if act.op == acts.LINKS and name not in self.runtimes:
+            return f"node {name} has no network of its own to be broken"
+        if act.op in (acts.FAULTS, acts.DISK) and name not in self.api_servers:
+            there = ", ".join(self.api_servers) or "none"
+            return f"{name} is no API server that can be reached: there is {there}"
+        return ""
+
     async def set_links(self, act: Act) -> None:
-        """Tell a node of its links. Unable; a machine that is down has no links to heal."""
-        if act.member not in self.runtimes:
-            raise Unable(f"node {act.member} has no network of its own to be broken")
+        """Tell a node of its links. Unable; a machine that is down, or is none, has no links to
+        heal.
+        """
+        if not self._known(act):
+            return
         address = self.runtimes[act.member]
         stub = netops_pb2_grpc.NetOpsStub(self._channel(address, None))
         good = heals(act)
@@ -55,9 +68,11 @@ class Doors:
                 raise Unable(f"{act.member}: {error.details()}") from error
 
     async def set_faults(self, act: Act) -> None:
-        """Tell an API server of a fault, or that it is over. Unable; one that is down has none."""
-        if act.member not in self.api_servers:
-            raise Unable(f"{act.member} is no API server that can be reached")
+        """Tell an API server of a fault, or that it is over. Unable; one that is down has none,
+        nor has who is no API server.
+        """
+        if not self._known(act):
+            return
         stub = chaos_pb2_grpc.ChaosStub(self._channel(self.api_servers[act.member], self.tls))
         request = fault_request(act)
         if request is None:
@@ -66,6 +81,13 @@ class Doors:
             return
         call = stub.SetFault(request, timeout=SECONDS, wait_for_ready=True)
         await _answered(call, act.member)
+
+    def _known(self, act: Act) -> bool:
+        """Whether there is a door. Unable where there is none, and more to do than to undo."""
+        lacks = self.lacks(act)
+        if lacks and not acts.undoes(act):
+            raise Unable(lacks)
+        return not lacks
 
     def _channel(self, address: str, tls: ChannelTls | None) -> Any:
         if address not in self._channels:
@@ -76,6 +98,11 @@ class Doors:
 def links_request(act: Act) -> Any:
     """What a node is told of its links (cluster.v1.SetLinksRequest)."""
     return netops_pb2.SetLinksRequest(changes=[_change(one) for one in act.links])
+
+
+def no_disk(name: str) -> str:
+    """What is said of a store whose disk cannot be bad."""
+    return f"the store of {name} is no file of SQLite, and only those have a bad disk"
 
 
 def heals(act: Act) -> bool:

@@ -7,7 +7,8 @@
 
 A process that ends by itself is started again after a delay that doubles with each failure, up to
 a cap, and starts small again once the process has stayed up for a while. An end by a signal that
-was asked for is no failure: the delay is the first one, and does not grow by it. Times are seconds
+was asked for is no failure: the delay is the first one, and does not grow by it. What was asked
+last counts: one that shall start while it is STOPPING starts when it has ended. Times are seconds
 of a clock that only goes forward.
 """
 
@@ -81,7 +82,12 @@ class Lifecycle:
         self._asked: set[int] = set()
 
     def start(self, _now: float) -> list[Command]:
-        """Start it, if it is stopped or waits to be restarted. Impossible."""
+        """Start it, if it is stopped or waits to be restarted; one that is stopping, when it has
+        ended. Impossible.
+        """
+        if self.phase is Phase.STOPPING:
+            self._again = True
+            return []
         if self.phase not in (Phase.STOPPED, Phase.BACKOFF):
             raise Impossible(f"it is {self.phase.lower()} already")
         self._delay = self._policy.first_delay

@@ -155,3 +155,28 @@ def test_an_experiment_may_come_by_standard_input() -> None:
         command, input=CLUSTER, capture_output=True, text=True, timeout=60, check=True
     )
     assert "name: none" in done.stdout
+
+
+def journal(folder: str) -> Path:
+    return common.Where("kubemu", Path(folder)).journal.path
+
+
+def test_a_compose_project_has_one_journal_however_its_folder_is_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = journal("project")
+    monkeypatch.chdir(tmp_path / "project")
+    ways = (".", "../project", "../project/", f"{tmp_path}/./project", f"{tmp_path}/x/../project")
+    assert {journal(way) for way in ways} == {usual}
+    assert usual.parent == home / ".chaos"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("/a/b-c", "/a/b/c"), ("/a/c", "/b/c"), ("/a", "/a-"), ("/", "/a")]
+)
+def test_no_two_projects_have_one_journal(one: str, other: str) -> None:
+    assert journal(one) != journal(other)
+
+
+def test_a_journal_has_a_name_that_a_file_may_have() -> None:
+    assert len(os.fsencode(journal("/" + "ä" * 120).with_suffix(".json.new").name)) < 200

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 import pytest
 from click.testing import CliRunner
 
-from cluster.chaos.acts import Act
+from cluster.chaos.acts import Act, LinkState
 from cluster.chaos.local import LocalWorld
+from cluster.chaos.reaching import Doors
 from cluster.chaos.targets import Member
 from cluster.chaos.world import Unable
 from cluster.cli.commands.chaos import common, heal
 from cluster.cli.commands.down import down
+from cluster.launcher import state
 
 
 class World:
@@ -104,14 +106,42 @@ def test_a_cluster_that_is_taken_down_leaves_nothing_to_be_undone(meant):
     assert not meant.journal.path.exists()
 
 
+def test_only_what_the_data_keeps_is_left_to_be_undone_where_it_is_kept(meant, tmp_path):
+    """Processes of another number may come next, and be asked for what those had."""
+    kept = [Act("load", "", "f"), Act("remove", "web", "namespaces")]
+    gone = [
+        Act("start", "kubelet-node-3"), Act("faults", "apiserver", "f"),
+        Act("links", "node-1", links=(LinkState("node-2", cut=False),)),
+    ]  # fmt: skip
+    folder = state.Folder(tmp_path / "one")
+    for left in ([*gone, *kept], gone):
+        folder.prepare()
+        folder.lock.touch()
+        meant.journal.write(left)
+        ended = CliRunner().invoke(down, ["--name", "one", "--keep-data"])
+        assert ended.exit_code == 0, ended.output
+        assert meant.journal.read() == [act for act in left if act in kept]
+    assert not meant.journal.path.exists()
+
+
+def test_a_damaged_journal_keeps_nobody_from_taking_a_cluster_down(meant, tmp_path):
+    folder = state.Folder(tmp_path / "one")
+    folder.prepare()
+    folder.lock.touch()
+    meant.journal.path.parent.mkdir()
+    meant.journal.path.write_text("[{")
+    ended = CliRunner().invoke(down, ["--name", "one", "--keep-data"])
+    assert ended.exit_code == 0, ended.output
+    assert "Warning: what experiments left" in ended.output
+    assert meant.journal.path.read_text() == "[{"
+
+
 def test_the_clock_of_the_machine_is_never_wrong():
-    world = LocalWorld("one", None, None, None, clocks={}, disks=["apiserver"])
+    world = LocalWorld("one", None, None, Doors(), clocks={}, disks=())
     asyncio.run(world.do(Act("skew", "kubelet-1")))
     with pytest.raises(Unable, match="kubelet-1 has no clock of its own: say `clocks: true`"):
         asyncio.run(world.do(Act("skew", "kubelet-1", offset=5.0)))
     assert world.lacks(Act("skew", "kubelet-1", offset=5.0)).startswith("kubelet-1 has no clock")
-    assert world.lacks(Act("disk", "apiserver")) == ""
-    assert "no file of SQLite" in world.lacks(Act("disk", "apiserver-2"))
 
 
 def test_a_journal_is_for_its_owner_alone(meant):

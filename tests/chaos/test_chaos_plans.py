@@ -111,8 +111,16 @@ def test_links_are_bad_on_both_ends_and_a_partition_stays_when_they_are_good_aga
     [
         (ex.Fault(ex.STOP, 0, 9.0), Act("stop", "apiserver"), Act("start", "apiserver")),
         (ex.Fault(ex.PAUSE, 0, 9.0), Act("pause", "apiserver"), Act("resume", "apiserver")),
-        (ex.Fault(ex.KILL, 0), Act("kill", "apiserver"), None),
-        (ex.Fault(ex.RESTART, 0), Act("restart", "apiserver"), None),
+        (
+            ex.Fault(ex.KILL, 0),
+            Act("kill", "apiserver"),
+            Act("start", "apiserver", after="kill"),
+        ),
+        (
+            ex.Fault(ex.RESTART, 0),
+            Act("restart", "apiserver"),
+            Act("start", "apiserver", after="restart"),
+        ),
         (
             ex.Fault(ex.SLOW, 0, 9.0, cpu=0.2),
             Act("slow", "apiserver", cpu=0.2, seconds=39.0),

@@ -97,6 +97,27 @@ def test_restart_starts_it_when_it_has_ended() -> None:
     assert (life.phase, life.restarts) == (Phase.STARTING, 0)
 
 
+def test_one_that_is_started_while_it_stops_starts_when_it_has_ended() -> None:
+    life = running()
+    life.stop(0.0)
+    assert life.start(1.0) == []
+    assert (life.phase, life.pid) == (Phase.STOPPING, 7)
+    assert life.exited(0, 2.0) == [Spawn()]
+    life.spawned(8, 2.0)
+    life.stop(3.0)
+    assert life.exited(0, 4.0) == []
+    assert life.phase is Phase.STOPPED
+
+
+def test_the_last_word_counts_while_it_stops() -> None:
+    life = running()
+    life.stop(0.0)
+    life.start(1.0)
+    life.stop(2.0)
+    assert life.exited(0, 3.0) == []
+    assert life.phase is Phase.STOPPED
+
+
 def test_one_stopped_before_it_has_a_pid_is_ended_when_it_has() -> None:
     life = Lifecycle(POLICY)
     life.start(0.0)
@@ -144,7 +165,7 @@ def test_it_never_has_two_processes_and_a_pid_only_while_one_runs(steps: list[st
     for step in steps:
         now += 3.0
         commands: list[lifecycle.Command] = []
-        if step == "start" and life.phase in (Phase.STOPPED, Phase.BACKOFF):
+        if step == "start" and life.phase not in (Phase.STARTING, Phase.RUNNING):
             commands = life.start(now)
         elif step in ("stop", "again"):
             commands = life.stop(now, again=step == "again")

@@ -59,7 +59,9 @@ def take_down(folder: state.Folder, *, keep_data: bool, quiet: bool = False) -> 
         end(left)
         say(f"ended {len(left)} processes that were left of cluster {folder.name}")
     _end_shims(folder)
-    if not keep_data:
+    if keep_data:
+        _forget_hurt_processes(folder)
+    else:
         _forget_context(folder)
         _forget_experiments(folder)
     folder.remove(keep_data=keep_data)
@@ -125,6 +127,21 @@ def _shut_down(folder: state.Folder, supervisor: int) -> None:
 def _forget_experiments(folder: state.Folder) -> None:
     """What experiments left to be undone is gone with the processes to which it was done."""
     Where(folder.name).journal.write([])
+
+
+def _forget_hurt_processes(folder: state.Folder) -> None:
+    """What experiments left in the data stays to be undone; the rest is gone, too: a next cluster
+    of the name may have other processes.
+    """
+    from cluster.chaos import acts
+
+    journal = Where(folder.name).journal
+    try:
+        left = journal.read()
+    except ValueError as error:
+        click.echo(f"Warning: what experiments left to be undone cannot be read: {error}", err=True)
+        return
+    journal.write([act for act in left if act.op in acts.OF_DATA])
 
 
 def _forget_context(folder: state.Folder) -> None:

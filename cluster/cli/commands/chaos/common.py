@@ -1,12 +1,13 @@
 """What the commands of `kubemu chaos` share: which cluster is meant, and how it is reached."""
 
 import fcntl
+import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MANAGER = "kubemu-chaos"
+_MANAGER: Final = "kubemu-chaos"
+_SHOWN: Final = 40
+"""So much of a folder's name stands in that of its journal, for people."""
 
 
 class Unusable(faults.Fault):
@@ -43,8 +46,16 @@ class Where:
         home = state.home(os.environ) / ".chaos"
         if self.compose is None:
             return File(home / f"local-{self.name}.json")
-        folder = str(self.compose.absolute()).strip("/").replace("/", "-")
-        return File(home / f"compose-{folder}.json")
+        digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        shown = Path(self.folder).name[:_SHOWN]
+        return File(home / f"compose-{shown}-{digest}.json")
+
+    @property
+    def folder(self) -> str:
+        """Where the compose project is, however that was said. Compose writes it so, too: by it its
+        containers are known, and its journal.
+        """
+        return os.path.abspath(self.compose or "")  # noqa: PTH100
 
     @contextmanager
     def alone(self, *, heals: bool = False, waits: bool = False) -> Iterator[None]:
@@ -127,8 +138,7 @@ async def opened(meant: Where) -> AsyncIterator["World"]:
     """The cluster that is meant, while it runs. faults.Fault."""
     try:
         if meant.compose is not None:
-            whole = os.path.abspath(meant.compose)  # noqa: PTH100, ASYNC240  (as Compose writes it)
-            async with _compose(meant.compose, whole, meant.kubeconfig) as world:
+            async with _compose(meant.compose, meant.folder, meant.kubeconfig) as world:
                 yield world
             return
         async with _local(meant.name) as world:
