@@ -45,7 +45,11 @@ class Control:
     async def Restart(self, request: Any, context: Any) -> Any:
         """Stop a process and start it."""
         await self._known(context, request.name)
-        return _message(await self._supervisor.restart(request.name, request.grace_seconds))
+        try:
+            view = await self._supervisor.restart(request.name, request.grace_seconds)
+        except lifecycle.Impossible as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{request.name}: {error}")
+        return _message(view)
 
     async def Kill(self, request: Any, context: Any) -> Any:
         """Send a signal to a process."""

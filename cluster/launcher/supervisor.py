@@ -88,6 +88,7 @@ class Supervisor:
         self._by_pid: dict[int, _Watched] = {}
         self._watchers: list[asyncio.Queue[str]] = []
         self._notices: socket.socket | None = None
+        self._ending = False
         self.shut_down = asyncio.Event()
 
     async def run(self) -> None:
@@ -132,6 +133,7 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a process. Unknown, lifecycle.Impossible."""
         watched = self._find(name)
+        self._check_stays()
         self._do(watched, watched.life.start(self._now()))
 
     async def stop(self, name: str, grace: float = 0.0) -> View:
@@ -141,16 +143,21 @@ class Supervisor:
         return await self._until(watched, lambda life: life.phase is not Phase.STOPPING, grace)
 
     async def restart(self, name: str, grace: float = 0.0) -> View:
-        """Stop a process and start it. Unknown."""
+        """Stop a process and start it. Unknown, lifecycle.Impossible."""
         watched = self._find(name)
+        self._check_stays()
         self._do(watched, watched.life.stop(self._now(), grace, again=True))
         return await self._until(
             watched, lambda life: life.phase is not Phase.STOPPING and bool(life.pid), grace
         )
 
     async def running(self, name: str) -> View:
-        """Wait until a process that was started has a pid."""
-        return await self._until(self._find(name), lambda life: bool(life.pid), 0.0)
+        """Wait until a process that was started has a pid: that of its new life, if it is still
+        stopping.
+        """
+        return await self._until(
+            self._find(name), lambda life: life.phase is not Phase.STOPPING and bool(life.pid), 0.0
+        )
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal. Unknown, lifecycle.Impossible."""
@@ -187,7 +194,8 @@ class Supervisor:
         self._do(watched, ())
 
     async def stop_all(self, grace: float = 0.0) -> None:
-        """Stop everything, those that others depend on last."""
+        """Stop everything, those that others depend on last. Nothing is started from then on."""
+        self._ending = True
         for watched in self._watched.values():
             if watched.slow is not None:
                 self.slow(watched.process.name, 1.0, 0.0)
@@ -235,6 +243,10 @@ class Supervisor:
         self._tell_pids()
 
     # The rest is within.
+
+    def _check_stays(self) -> None:
+        if self._ending:
+            raise lifecycle.Impossible("the cluster is being stopped")
 
     def _do(self, watched: _Watched, commands: Sequence[Command]) -> None:
         loop = asyncio.get_running_loop()
