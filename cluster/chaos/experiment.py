@@ -36,6 +36,8 @@ DETECTED, NOT_READY, EVICTED, RESCHEDULED, RECOVERED = (
 )  # fmt: skip
 MARKS: Final = (DETECTED, NOT_READY, EVICTED, RESCHEDULED, RECOVERED)
 """What is told of each fault, as a time after it."""
+MARK_TITLES: Final = MappingProxyType({mark: mark for mark in MARKS} | {NOT_READY: "NotReady"})
+"""How each of them is shown to people: NotReady as Kubernetes writes it."""
 
 TARGETS: Final = ("process", "component", "node", "nodes", "rack", "zone", "leader")
 

@@ -30,6 +30,9 @@ class Span:
     marks: dict[str, float] = field(default_factory=dict)
     """Seconds after `began`, by mark; `recovered` after `ended`."""
 
+    def __str__(self) -> str:
+        return f"{self.action} {', '.join(self.targets)}".strip()
+
 
 def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event]) -> None:
     """Fill in the marks of faults. What happens is put down to the fault that began last, or to

@@ -236,8 +236,7 @@ class Run:
             chosen = choose(fault, await self._view(), self._chance)
             span.targets = _shown(fault, chosen)
             span.began = self._now()
-            said = f"{fault.action} {', '.join(span.targets)}".strip()
-            self._note(observing.BEGUN, number, said)
+            self._note(observing.BEGUN, number, f"{span}")
             for position, together in enumerate(
                 _together(acts.of(fault, chosen, f"chaos/{self._made.name}/{number}"), fault)
             ):
@@ -257,9 +256,7 @@ class Run:
             await _all(self._undo(undo, span) for undo in together)
         span.ended = self._now()
         if fault.action not in ex.MOMENTARY and done and not any(one in self._open for one in done):
-            self._note(
-                observing.UNDONE, number, f"{fault.action} {', '.join(span.targets)}".strip()
-            )
+            self._note(observing.UNDONE, number, f"{span}")
 
     async def _do(self, act: Act) -> None:
         if act.op != acts.LOAD:
@@ -330,8 +327,7 @@ class Run:
                 span.ended = self._now()
                 self._cut_short.append(span)
                 if span.action not in ex.MOMENTARY and not self._open:
-                    said = f"{span.action} {', '.join(span.targets)}".strip()
-                    self._note(observing.UNDONE, span.number, said)
+                    self._note(observing.UNDONE, span.number, f"{span}")
 
     def _conclude(self) -> None:
         seen, observer = self._seen, self._observer

@@ -6,13 +6,6 @@ from typing import Any, Final
 from cluster.api import durations
 from cluster.chaos import experiment as ex
 
-_MARKS: Final = {
-    ex.DETECTED: "detected",
-    ex.NOT_READY: "NotReady",
-    ex.EVICTED: "evicted",
-    ex.RESCHEDULED: "rescheduled",
-    ex.RECOVERED: "recovered",
-}
 _TOLD: Final = (
     "begun", "undone", "failed", "nodeNotReady", "nodeReady", "leader", "deploymentShort",
     "deploymentFull", "lost", "held",
@@ -58,7 +51,7 @@ def _faults(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"     {one['error']}"
         told = [
             f"{title} after {durations.format(one[mark])}"
-            for mark, title in _MARKS.items()
+            for mark, title in ex.MARK_TITLES.items()
             if one[mark] is not None
         ]
         if told or not one["error"]:
