@@ -15,6 +15,7 @@ from cluster.api import durations, errors
 from cluster.chaos import acts, clearing, loading, manifests, marks, observing, report
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
+from cluster.chaos.doing import END_WITHIN, Doer
 from cluster.chaos.journal import Journal, Nowhere
 from cluster.chaos.observing import Event, Observer
 from cluster.chaos.probing import Prober
@@ -68,9 +69,8 @@ class Run:
         """Of faults that could not be done."""
         self._held: list[Event] = []
         self._states: dict[str, bool] = {}
-        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._doer = Doer(world, self._opened)
         self._body: asyncio.Task[None] | None = None
-        self._over = asyncio.Event()
         self._probing: list[asyncio.Task[None]] = []
         self._group: tasks.Group | None = None
         self._seen = report.Outcome(made, world.name, world.kind, clock.now())
@@ -78,7 +78,6 @@ class Run:
     def interrupt(self) -> None:
         """End it now: undo everything, and report what was seen."""
         self._seen.aborted = "interrupted"
-        self._over.set()
         if self._body is not None:
             self._body.cancel()
 
@@ -88,9 +87,11 @@ class Run:
             self._group = group
             self._zero = self._loop_time()
             try:
-                self._body = group.spawn(self._guarded(), "experiment")
-                await self._over.wait()
+                if not self._seen.aborted:
+                    async with tasks.Group("experiment") as story:  # till nothing new is begun
+                        self._body = story.spawn(self._guarded(), "story")
             finally:
+                await self._come_to_rest()
                 await self._roll_back()
                 for task in self._probing:
                     task.cancel()
@@ -109,8 +110,6 @@ class Run:
             self._seen.aborted = f"the API server refused: {error.message}"
         except (Unable, ValueError) as error:
             self._seen.aborted = str(error)
-        finally:
-            self._over.set()
 
     async def _story(self) -> None:
         await self._follow()
@@ -245,7 +244,7 @@ class Run:
                 undos = [undo for act in together if (undo := acts.undoing(act)) is not None]
                 done += undos
                 self._remember(undos)
-                await _all(self._do(act) for act in together)
+                await _all(self._doer.do(act) for act in together)
                 carried_out = True
             await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
         except (NoTarget, Unable) as error:
@@ -257,17 +256,6 @@ class Run:
         span.ended = self._now()
         if fault.action not in ex.MOMENTARY and done and not any(one in self._open for one in done):
             self._note(observing.UNDONE, number, f"{span}")
-
-    async def _do(self, act: Act) -> None:
-        if act.op != acts.LOAD:
-            await self._world.do(act)
-        elif act.load is not None:
-            pressing = loading.press(self._world.client, act.load)
-            self._loads[act.id] = self._opened().spawn(pressing, "load")
-        else:
-            task = self._loads.pop(act.id, None)
-            if task is not None:
-                task.cancel()
 
     async def _view(self) -> View:
         observer = self._observer
@@ -284,7 +272,7 @@ class Run:
         """Undo an act; what does not let itself be undone stays in the journal."""
         if undo not in self._open:
             return
-        error = await insist(self._do, undo)
+        error = await insist(self._doer.do, undo)
         if not error:
             self._open.remove(undo)
             self._write_down()
@@ -317,6 +305,13 @@ class Run:
             if self._loop_time() > end:
                 self._seen.recovered = False
                 return
+
+    async def _come_to_rest(self) -> None:
+        """What is being done comes to its end, lest it be carried out after its undoing."""
+        for act in await self._doer.come_to_rest():
+            self._seen.notes.append(
+                f"{act} was not done within {END_WITHIN:g} s, and then undone: it may be done yet"
+            )
 
     async def _roll_back(self) -> None:
         """Undo what is still done, the newest first."""

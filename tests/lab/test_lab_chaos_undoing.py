@@ -1,0 +1,129 @@
+"""What an experiment of chaos did is undone: after it was done, and when nobody else does it."""
+
+import asyncio
+
+import pytest
+
+from cluster.aio import tasks
+from cluster.chaos import reading, report
+from cluster.chaos.acts import Act
+from cluster.chaos.running import Run
+from cluster.lab import chaos
+from cluster.lab.lab import Lab
+
+HEAD = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: undoing
+steadyState: {for: 0s}
+faults:
+"""
+STOP = "- {at: 1s, for: 10m, do: stop, target: {process: scheduler}}\n"
+
+
+class Watched(chaos.LabWorld):
+    """Writes down what was done to it, and when."""
+
+    def __init__(self, cluster) -> None:
+        super().__init__(cluster)
+        self.begun: list[str] = []
+        self.done: list[str] = []
+
+    async def do(self, act: Act) -> None:
+        self.begun.append(f"{act}")
+        await self.carry_out(act)
+        self.done.append(f"{act}")
+
+    async def carry_out(self, act: Act) -> None:
+        await super().do(act)
+
+
+class Far(Watched):
+    """It takes a while to do what it was asked, and does it though nobody waits any more."""
+
+    def __init__(self, cluster, group: tasks.Group) -> None:
+        super().__init__(cluster)
+        self._group = group
+
+    async def carry_out(self, act: Act) -> None:
+        await asyncio.shield(self._group.spawn(self._later(act), f"{act}"))
+
+    async def _later(self, act: Act) -> None:
+        await asyncio.sleep(3.0)
+        await super().carry_out(act)
+
+
+class Deaf(Watched):
+    """Never gets done with stopping anything."""
+
+    async def carry_out(self, act: Act) -> None:
+        if act.op == "stop":
+            await asyncio.Event().wait()
+        await super().carry_out(act)
+
+
+class Broken(Watched):
+    """Has a fault of its own."""
+
+    async def carry_out(self, act: Act) -> None:
+        if act.op == "restart":
+            raise RuntimeError("a fault in the code")
+        await asyncio.sleep(0.1)
+        await super().carry_out(act)
+
+
+async def interrupted(cluster, world: Watched) -> report.Outcome:
+    """A run that is interrupted a second after it began to stop the scheduler."""
+    one = Run(reading.parse(HEAD + STOP, "stop.yaml"), world, clock=cluster.clock)
+    async with tasks.Group("test") as group:
+        running = group.spawn(one.run(), "run")
+        while not world.begun:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1.0)
+        one.interrupt()
+        return await running
+
+
+async def scheduler_runs(world: Watched) -> bool:
+    return [one.running for one in await world.members() if one.name == "scheduler"] == [True]
+
+
+def test_what_is_being_done_when_it_is_interrupted_is_undone_after_it_is_done() -> None:
+    async def story(cluster):
+        async with tasks.Group("far") as group:
+            world = Far(cluster, group)
+            found = await interrupted(cluster, world)
+            assert world.done == ["stop scheduler", "start scheduler"]
+            assert await scheduler_runs(world)
+            return report.document(found)
+
+    found = Lab(seed=1, nodes=1).run(story)
+    assert (found["verdict"], found["reasons"]) == ("aborted", ["interrupted"])
+    assert found["notes"] == []
+
+
+def test_what_never_gets_done_is_undone_all_the_same_and_told() -> None:
+    async def story(cluster):
+        world = Deaf(cluster)
+        found = await interrupted(cluster, world)
+        assert world.done == ["start scheduler"]
+        return report.document(found)
+
+    found = Lab(seed=1, nodes=1).run(story)
+    assert found["notes"] == [
+        "stop scheduler was not done within 60 s, and then undone: it may be done yet"
+    ]
+
+
+def test_what_was_done_is_undone_where_the_run_itself_fails() -> None:
+    restart = "- {at: 2s, do: restart, target: {node: node-1, only: kubelet}}\n"
+
+    async def story(cluster):
+        world = Broken(cluster)
+        made = reading.parse(HEAD + STOP + restart, "restart.yaml")
+        with pytest.raises(RuntimeError, match="a fault in the code"):
+            await Run(made, world, clock=cluster.clock).run()
+        assert world.done == ["stop scheduler", "start scheduler"]
+        assert await scheduler_runs(world)
+
+    Lab(seed=1, nodes=1).run(story)
