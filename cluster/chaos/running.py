@@ -7,7 +7,7 @@ interrupted, and by `journal` after a crash.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from cluster.aio import tasks
 from cluster.aio.clock import Clock
@@ -19,9 +19,12 @@ from cluster.chaos.doing import END_WITHIN, Doer
 from cluster.chaos.journal import Journal, Nowhere
 from cluster.chaos.observing import Event, Observer
 from cluster.chaos.probing import Prober
+from cluster.chaos.standing import Deed, Standing
 from cluster.chaos.targets import Chance, Chosen, NoTarget, View, choose
 from cluster.chaos.world import Unable, World, insist
 from cluster.client.informer import Change, Informer
+
+T = TypeVar("T")
 
 _LOOK_EVERY: Final = 0.1
 _QUIET: Final = 1.0
@@ -60,8 +63,7 @@ class Run:
             Prober(probe, world, self._observer, self._now) for probe in made.probes if probe.asks
         ]
         self._zero = 0.0
-        self._open: list[Act] = []
-        """What is to be undone, the newest last."""
+        self._standing = Standing()
         self._leavings: list[Act] = []
         """What takes away what was made of the workload, the oldest first."""
         self._cut_short: list[marks.Span] = []
@@ -125,7 +127,7 @@ class Run:
         async with tasks.Group("faults") as group:
             for number, fault in enumerate(self._made.faults, 1):
                 group.spawn(self._fault(number, fault), f"fault {number}")
-        undone = "not all faults are undone" if self._open else "all faults are undone"
+        undone = "not all faults are undone" if self._standing else "all faults are undone"
         self._tell(f"{undone}; waiting until all is well")
         await self._until_well()
 
@@ -229,7 +231,7 @@ class Run:
         await asyncio.sleep(max(fault.at - self._now(), 0.0))
         span = marks.Span(number, fault.action, fault.whom, (), self._now())
         self._seen.spans.append(span)
-        done: list[Act] = []
+        deeds: list[Deed] = []
         carried_out = False
         try:
             chosen = choose(fault, await self._view(), self._chance)
@@ -241,9 +243,8 @@ class Run:
             ):
                 if position and fault.spacing:
                     await asyncio.sleep(fault.spacing)
-                undos = [undo for act in together if (undo := acts.undoing(act)) is not None]
-                done += undos
-                self._remember(undos)
+                deeds += self._standing.begin(number, together)
+                self._write_down()
                 await _all(self._doer.do(act) for act in together)
                 carried_out = True
             await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
@@ -251,37 +252,29 @@ class Run:
             self._fail(span, str(error))
             if not carried_out:
                 self._nothing.append(span)
-        for together in _together(done, fault):
-            await _all(self._undo(undo, span) for undo in together)
+        for ending in _together(deeds, fault):
+            await _all(self._end(deed, span) for deed in ending)
         span.ended = self._now()
-        if fault.action not in ex.MOMENTARY and done and not any(one in self._open for one in done):
+        if deeds and not self._standing.has(number):
             self._note(observing.UNDONE, number, f"{span}")
 
     async def _view(self) -> View:
         observer = self._observer
         return View(await self._world.members(), observer.labels, observer.load(), observer.holders)
 
-    def _remember(self, undos: Sequence[Act]) -> None:
-        self._open += undos
-        self._write_down()
-
     def _write_down(self) -> None:
-        self._journal.write([*self._open[::-1], *self._leavings[::-1]])
+        self._journal.write([*self._standing.undoings(), *self._leavings[::-1]])
 
-    async def _undo(self, undo: Act, span: marks.Span | None = None) -> None:
-        """Undo an act; what does not let itself be undone stays in the journal."""
-        if undo not in self._open:
-            return
-        error = await insist(self._doer.do, undo)
-        if not error:
-            self._open.remove(undo)
-            self._write_down()
-            return
-        text = f"could not {undo}: {error}; try kubemu chaos heal"
-        if span is not None:
-            self._fail(span, text)
+    async def _end(self, deed: Deed, span: marks.Span) -> None:
+        """Undo a deed; what does not let itself be undone stays in the journal."""
+        act = self._standing.ending(deed)
+        if act is None:
+            self._standing.end(deed)
+        elif error := await insist(self._doer.do, act):
+            self._fail(span, _stays(act, error))
         else:
-            self._seen.notes.append(text)
+            self._standing.end(deed)
+        self._write_down()
 
     def _fail(self, span: marks.Span, error: str) -> None:
         if error not in span.error:
@@ -315,13 +308,17 @@ class Run:
 
     async def _roll_back(self) -> None:
         """Undo what is still done, the newest first."""
-        for undo in self._open[::-1]:
-            await self._undo(undo)
+        for undo in self._standing.undoings():
+            if error := await insist(self._doer.do, undo):
+                self._seen.notes.append(_stays(undo, error))
+            else:
+                self._standing.ended_by(undo)
+                self._write_down()
         for span in self._seen.spans:
             if span.ended is None:
                 span.ended = self._now()
                 self._cut_short.append(span)
-                if span.action not in ex.MOMENTARY and not self._open:
+                if span.action not in ex.MOMENTARY and not self._standing.has(span.number):
                     self._note(observing.UNDONE, span.number, f"{span}")
 
     def _conclude(self) -> None:
@@ -413,11 +410,15 @@ class Run:
         return asyncio.get_running_loop().time()
 
 
-def _together(found: Sequence[Act], fault: ex.Fault) -> list[Sequence[Act]]:
+def _together(found: Sequence[T], fault: ex.Fault) -> list[Sequence[T]]:
     """What is done one after the other; links of all nodes at once, for each may take a while."""
-    if found and not fault.spacing and all(act.op == acts.LINKS for act in found):
+    if found and not fault.spacing and fault.action in (ex.PARTITION, ex.IMPAIR):
         return [found]
-    return [(act,) for act in found]
+    return [(one,) for one in found]
+
+
+def _stays(act: Act, error: str) -> str:
+    return f"could not {act}: {error}; try kubemu chaos heal"
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

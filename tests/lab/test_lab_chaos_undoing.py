@@ -127,3 +127,45 @@ def test_what_was_done_is_undone_where_the_run_itself_fails() -> None:
         assert await scheduler_runs(world)
 
     Lab(seed=1, nodes=1).run(story)
+
+
+TWICE = """
+- {at: 1s, for: 20s, do: stop, target: {process: scheduler}}
+- {at: 11s, for: 20s, do: stop, target: {process: scheduler}}
+- {at: 2s, for: 10s, do: partition, sides: [{node: node-1}]}
+- {at: 7s, for: 10s, do: partition, sides: [{node: node-1}]}
+"""
+
+
+def test_what_two_faults_do_to_the_same_one_is_undone_at_the_end_of_the_last() -> None:
+    class Timed(Watched):
+        """Knows when the scheduler was started, and when links were mended."""
+
+        async def carry_out(self, act: Act) -> None:
+            if act.op == "start" or (act.op == "links" and not act.links[0].cut):
+                times.append((round(cluster_now(), 1) - zero[0], f"{act}"))
+            await super().carry_out(act)
+
+    times: list[tuple[float, str]] = []
+    zero: list[float] = []
+
+    def cluster_now() -> float:
+        return asyncio.get_running_loop().time()
+
+    async def story(cluster):
+        zero.append(round(cluster.now(), 1))
+        made = reading.parse(HEAD + TWICE, "twice.yaml")
+        return report.document(await Run(made, Timed(cluster), clock=cluster.clock).run())
+
+    found = Lab(seed=1, nodes=2).run(story)
+    assert found["verdict"] == "passed"
+    assert times == [
+        (pytest.approx(17.0, abs=0.2), "links node-1"),
+        (pytest.approx(17.0, abs=0.2), "links node-2"),
+        (pytest.approx(31.0, abs=0.2), "start scheduler"),
+    ]
+    ends = {one["subject"]: one["at"] for one in found["events"] if one["kind"] == "undone"}
+    assert ends == {
+        "fault 1": pytest.approx(21.0, abs=0.1), "fault 2": pytest.approx(31.0, abs=0.1),
+        "fault 3": pytest.approx(12.0, abs=0.1), "fault 4": pytest.approx(17.0, abs=0.1),
+    }  # fmt: skip
