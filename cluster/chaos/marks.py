@@ -71,10 +71,12 @@ def of_requests(spans: Sequence[Span], tallies: Mapping[str, Tally]) -> list[Eve
     for name, tally in tallies.items():
         for one in tally.outages.found():
             begun = (span.began for span in spans if one.began < span.began <= one.seen)
-            found.append(Event(max([one.began, *begun]), observing.LOST, name, one.error))
+            lost = max([one.began, *begun])
+            found.append(Event(lost, observing.LOST, name, one.error))
             if one.ended is not None:
                 said = f"answers again; {one.failed} failed"
-                found.append(Event(one.ended, observing.HELD, name, said))
+                # One that was sent later may have been answered before the fault.
+                found.append(Event(max(one.ended, lost), observing.HELD, name, said))
     return found
 
 

@@ -181,6 +181,15 @@ def test_requests_that_fail_after_a_fault_count_for_its_recovery() -> None:
     assert spans[1].marks == {"recovered": pytest.approx(1.05)}
 
 
+def test_an_answer_from_just_before_a_fault_ends_an_outage_that_the_fault_began() -> None:
+    spans = [Span(1, "kill", "", ("apiserver",), 2.0, 2.0)]
+    tallies = asked("api", (1.98, 0.02, "reset"), (1.985, 0.01, ""), (2.01, 0.01, ""))
+    events = marks.of_requests(spans, tallies)
+    assert [(one.at, one.kind) for one in events] == [(2.0, "lost"), (2.0, "held")]
+    measure(spans, [], sorted(events, key=lambda event: event.at))
+    assert spans[0].marks == {"recovered": 0.0}
+
+
 def test_it_is_recovered_when_nothing_of_it_all_is_lost_any_more() -> None:
     spans = [Span(1, "stop", "", ("a",), 0.0, 10.0)]
     held = [
