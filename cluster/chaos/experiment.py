@@ -15,6 +15,9 @@ ANY: Final = "any"
 NEVER: Final = -1.0
 """As the time of a mark: it must not come."""
 
+WELL_FOR: Final = 1.0
+"""So long no request may fail, and all states hold, for the cluster to be called well."""
+
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 RACK_LABEL: Final = "topology.kubernetes.io/rack"
 

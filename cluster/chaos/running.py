@@ -27,8 +27,6 @@ from cluster.client.informer import Change, Informer
 T = TypeVar("T")
 
 _LOOK_EVERY: Final = 0.1
-_QUIET: Final = 1.0
-"""So long no request may fail, and all states hold, for the cluster to be called well."""
 _SYNC_WITHIN: Final = 30.0
 
 Tell = Callable[[str], None]
@@ -291,7 +289,7 @@ class Run:
         within = self._made.recovery_within
         end = self._loop_time() + within
         well = self._loop_time()
-        while self._loop_time() - well < _QUIET:
+        while self._loop_time() - well < ex.WELL_FOR:
             await asyncio.sleep(_LOOK_EVERY)
             if self._ill():
                 well = self._loop_time()
@@ -384,7 +382,7 @@ class Run:
                     found.append(f"{probe.name}: {how}")
         for prober in self._probers:
             tally = prober.tally
-            if self._now() - prober.last_failure < _QUIET:
+            if self._now() - prober.last_failure < ex.WELL_FOR:
                 last = next(reversed(tally.errors), "requests fail")
                 found.append(f"{prober.probe.name}: {last}")
             elif not tally.sent and self._now() > -self._made.steady_for / 2:
