@@ -30,20 +30,31 @@ class Prober:
         self._now = now
         self._port = 0
         self._turn = 0
+        self._begun = False
+        self.last_failure = float("-inf")
+        """When a request failed last, whenever it was sent, by the loop's time."""
+        self.last_error = ""
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget what became of requests; those under way do not count any more."""
+        """Count from now on: the tally is of requests that are sent from here."""
         # At a low rate each node of several has its turn before an outage is over.
         quiet = max(outages.QUIET, _FEW / self.probe.rate)
         self.tally = Tally(outages=outages.Outages(self.probe.timeout, quiet))
-        self.last_failure = float("-inf")
+        self.answered = False
+        """Whether any was answered well since then."""
+
+    def failing(self) -> str:
+        """The error of the last request, where one failed just now; "" otherwise."""
+        lately = asyncio.get_running_loop().time() - self.last_failure < ex.WELL_FOR
+        return self.last_error if lately else ""
 
     @property
     def waits_for(self) -> str:
-        """What it has not found yet, in words."""
+        """Why no request was answered yet, in words."""
         if self._port or self.probe.kind != ex.HTTP:
-            return "no request was sent yet"
+            unsaid = "no request is answered yet" if self._begun else "no request was sent yet"
+            return self.last_error or unsaid
         which = f" {self.probe.port}" if self.probe.port else ""
         return f"no node port{which} of a Service {self.probe.namespace}/{self.probe.subject}"
 
@@ -57,6 +68,7 @@ class Prober:
     async def _one(self) -> None:
         began = self._now()
         tally = self.tally
+        self._begun = True
         error = ""
         try:
             async with asyncio.timeout(self.probe.timeout):
@@ -67,10 +79,12 @@ class Prober:
             error = _why(failure)
         except errors.StatusError as failure:
             error = failure.reason
-        ended = self._now()
         if error:
-            self.last_failure = ended
-        tally.add(began, ended - began, error)
+            self.last_failure, self.last_error = asyncio.get_running_loop().time(), error
+        else:
+            self.answered = True
+        if tally is self.tally:  # else the times have another zero
+            tally.add(began, self._now() - began, error)
 
     async def _api(self) -> str:
         await self._world.client.get("namespaces", "default")

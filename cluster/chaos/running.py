@@ -381,11 +381,9 @@ class Run:
                 if not held:
                     found.append(f"{probe.name}: {how}")
         for prober in self._probers:
-            tally = prober.tally
-            if self._now() - prober.last_failure < ex.WELL_FOR:
-                last = next(reversed(tally.errors), "requests fail")
-                found.append(f"{prober.probe.name}: {last}")
-            elif not tally.sent and self._now() > -self._made.steady_for / 2:
+            if error := prober.failing():
+                found.append(f"{prober.probe.name}: {error}")
+            elif not prober.answered and self._now() > -self._made.steady_for / 2:
                 found.append(f"{prober.probe.name}: {prober.waits_for}")
         return found
 
