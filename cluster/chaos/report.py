@@ -42,6 +42,8 @@ class Outcome:
     """All nodes, and whether they are Ready at the end."""
     ready_pods: Sequence[tuple[float, int]] = ()
     recovered: bool = True
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Where it has not: the probes whose requests failed at last, and how."""
     aborted: str = ""
     """Why it was not carried to its end."""
     notes: list[str] = field(default_factory=list)
@@ -74,8 +76,10 @@ def verdict(seen: Outcome) -> tuple[str, list[str]]:
         reasons += _unmet(made.expect, seen.spans)
     if not seen.recovered:
         ill = [f"{name} ({how})" for name, (held, how) in seen.states.items() if not held]
+        ill += [f"{name} ({how})" for name, how in seen.failing.items()]
         within = durations.format(made.recovery_within)
-        reasons.append(f"not well again within {within}: {', '.join(ill) or 'requests fail'}")
+        never = f"never for {durations.format(ex.WELL_FOR)} on end"
+        reasons.append(f"not well again within {within}: {', '.join(ill) or never}")
     return (FAILED if reasons else PASSED), reasons
 
 

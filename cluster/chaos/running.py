@@ -286,16 +286,18 @@ class Run:
     # ---- after -------------------------------------------------------------------------------
 
     async def _until_well(self) -> None:
-        within = self._made.recovery_within
-        end = self._loop_time() + within
-        well = self._loop_time()
-        while self._loop_time() - well < ex.WELL_FOR:
-            await asyncio.sleep(_LOOK_EVERY)
-            if self._ill():
-                well = self._loop_time()
-            if self._loop_time() > end:
+        well = now = self._loop_time()
+        end = now + self._made.recovery_within
+        while now - well < ex.WELL_FOR:
+            if now > end:
                 self._seen.recovered = False
+                self._seen.failing = self._failing()
                 return
+            await asyncio.sleep(min(_LOOK_EVERY, max(well + ex.WELL_FOR - now, 0.001)))
+            now = self._loop_time()
+            if self._not_held() or not all(prober.answered for prober in self._probers):
+                well = now
+            well = max([well, *(prober.last_failure for prober in self._probers)])
 
     async def _come_to_rest(self) -> None:
         """What is being done comes to its end, lest it be carried out after its undoing."""
@@ -374,18 +376,24 @@ class Run:
 
     def _ill(self) -> list[str]:
         """What does not hold now, in words."""
-        found = []
-        for probe in self._made.probes:
-            if not probe.asks:
-                held, how = self._observer.holds(probe)
-                if not held:
-                    found.append(f"{probe.name}: {how}")
-        for prober in self._probers:
-            if error := prober.failing():
-                found.append(f"{prober.probe.name}: {error}")
-            elif not prober.answered and self._now() > -self._made.steady_for / 2:
-                found.append(f"{prober.probe.name}: {prober.waits_for}")
-        return found
+        return [f"{name}: {how}" for name, how in (self._not_held() | self._failing()).items()]
+
+    def _not_held(self) -> dict[str, str]:
+        """How it is with states that do not hold, by probe."""
+        states = {
+            probe.name: self._observer.holds(probe) for probe in self._made.probes if not probe.asks
+        }
+        return {name: how for name, (held, how) in states.items() if not held}
+
+    def _failing(self) -> dict[str, str]:
+        """Why requests fail, or are not answered yet, by probe."""
+        soon = self._now() > -self._made.steady_for / 2
+        found = {
+            prober.probe.name: prober.failing()
+            or (prober.waits_for if soon and not prober.answered else "")
+            for prober in self._probers
+        }
+        return {name: how for name, how in found.items() if how}
 
     def _namespaces(self) -> list[str]:
         """Where the workload and the probes are."""

@@ -67,3 +67,51 @@ def test_requests_that_are_answered_late_and_well_are_a_steady_state() -> None:
     # Those that were under way when the steady state began are not counted.
     assert requests["p99"] == pytest.approx(2.0, abs=0.01)
     assert all(second >= -3 for second, _, _ in requests["bySecond"])
+
+
+REFUSING = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: refusing
+steadyState:
+  for: 1s
+  probes:
+  - {name: api, type: api}
+faults:
+- {at: 0s, for: 3s, do: api, users: [kubernetes-admin], verbs: [get], code: 503}
+recovery: {within: 1500ms}
+"""
+
+
+def refused(do) -> dict:
+    """The report of an experiment during which gets fail; `do` may do other than it says."""
+
+    class World(chaos.LabWorld):
+        async def do(self, act) -> None:
+            await do(super().do, act)
+
+    async def story(cluster):
+        made = reading.parse(REFUSING, "refusing.yaml")
+        found = report.document(await Run(made, World(cluster), clock=cluster.clock).run())
+        await cluster.sleep(60.0)  # till it has ended by itself
+        return found
+
+    return Lab(seed=1, nodes=1).run(story)
+
+
+def test_it_is_well_a_second_after_the_last_request_that_failed() -> None:
+    async def as_told(do, act) -> None:
+        await do(act)
+
+    found = refused(as_told)
+    assert (found["verdict"], found["reasons"]) == ("passed", [])
+    assert found["faults"][0]["ended"] + 1.0 <= found["seconds"] <= 4.2
+
+
+def test_what_became_of_requests_is_told_where_it_is_not_well_again() -> None:
+    async def not_undone(do, act) -> None:
+        if act.api is not None:
+            await do(act)
+
+    found = refused(not_undone)
+    assert found["reasons"] == ["not well again within 1.5s: api (ServiceUnavailable)"]
