@@ -16,6 +16,8 @@ NODE_LOST, NODE_READY = "nodeNotReady", "nodeReady"
 POD_LOST, POD_READY, EVICTED, REPLACED = "podNotReady", "podReady", "evicted", "replaced"
 SHORT, FULL, LEADER = "deploymentShort", "deploymentFull", "leader"
 LOST, HELD = "lost", "held"
+OF_PODS: Final = (POD_LOST, POD_READY, EVICTED, REPLACED)
+"""There may be thousands of these."""
 SIGNS: Final = (NODE_LOST, POD_LOST, EVICTED, SHORT, LEADER)
 """By these it can be told that the cluster itself has noticed something."""
 

@@ -4,6 +4,7 @@ A report is a JSON document from its birth; `words` and `picture` show what such
 a report of long ago is shown as one of now.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from cluster.api import durations
 from cluster.chaos import experiment as ex
 from cluster.chaos.asking import Tally
 from cluster.chaos.marks import Span
-from cluster.chaos.observing import NODE_LOST, NODE_READY, Event
+from cluster.chaos.observing import NODE_LOST, NODE_READY, OF_PODS, Event
 
 KIND: Final = "ChaosReport"
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
@@ -103,6 +104,7 @@ def document(seen: Outcome) -> dict[str, Any]:
     """The report as a JSON document."""
     word, reasons = verdict(seen)
     made = seen.made
+    kept = _kept(seen.events)
     return {
         "apiVersion": ex.API_VERSION,
         "kind": KIND,
@@ -122,10 +124,29 @@ def document(seen: Outcome) -> dict[str, Any]:
         "readyPods": [[_round(at), count] for at, count in seen.ready_pods[-_MOST_EVENTS:]],
         "events": [
             {"at": _round(one.at), "kind": one.kind, "subject": one.subject, "text": one.text}
-            for one in seen.events[:_MOST_EVENTS]
+            for one in kept
         ],
-        "eventsLeftOut": max(len(seen.events) - _MOST_EVENTS, 0),
+        "eventsLeftOut": len(seen.events) - len(kept),
+        "podEvents": dict(sorted(_of_pods(seen.events).items())),
     }
+
+
+def _kept(events: Sequence[Event]) -> Sequence[Event]:
+    """Those that a report has room for: of pods there are many, and they are counted as well."""
+    others = sum(one.kind not in OF_PODS for one in events)
+    room = max(_MOST_EVENTS - others, 0)
+    kept = []
+    for one in events:
+        if one.kind in OF_PODS:
+            room -= 1
+        if one.kind not in OF_PODS or room >= 0:
+            kept.append(one)
+    return kept[:_MOST_EVENTS]
+
+
+def _of_pods(events: Sequence[Event]) -> Counter[str]:
+    """How many events of pods there were of each kind since the faults began."""
+    return Counter(one.kind for one in events if one.kind in OF_PODS and one.at >= 0)
 
 
 def _fault(span: Span) -> dict[str, Any]:

@@ -283,6 +283,37 @@ def test_the_verdict_says_what_speaks_against_it(changes, word, reason) -> None:
     assert reasons == ([reason] if reason else [])
 
 
+def test_of_too_many_events_those_of_pods_are_left_out_and_all_are_counted() -> None:
+    begun, undone = Event(2.0, "begun", "fault 1", "stop it"), Event(62.0, "undone", "fault 1")
+    pods = [Event(10.0 + at / 1000, "podNotReady", f"shop/{at}") for at in range(3000)]
+    early = Event(-1.0, "podNotReady", "shop/early")
+    found = with_(events=[early, begun, *pods, undone])
+    document = json.loads(json.dumps(report.document(found)))
+    assert len(document["events"]) == 2000
+    assert document["eventsLeftOut"] == 1003
+    assert document["podEvents"] == {"podNotReady": 3000}
+    assert [one["at"] for one in document["events"]] == sorted(
+        one["at"] for one in document["events"]
+    )
+    text = words.text(document)
+    assert "+62.0s  undone          fault 1" in text
+    assert "of pods: 3000 podNotReady" in text
+    assert "1003 events are left out of this report" in text
+    for one in ("podEvents", "eventsLeftOut"):  # as of long ago
+        del document[one]
+    assert "of pods: 1997 podNotReady" in words.text(document)
+
+
+def test_events_are_left_out_where_there_are_too_many_besides_those_of_pods() -> None:
+    lost = [Event(float(at), "nodeNotReady", f"node-{at}") for at in range(2500)]
+    document = report.document(with_(events=lost))
+    assert (len(document["events"]), document["eventsLeftOut"]) == (2000, 500)
+    text = words.text(document)
+    assert "and 1940 more" in text
+    assert "500 events are left out of this report" in text
+    assert "left out" not in words.text(report.document(seen()))
+
+
 def test_the_text_tells_the_times_and_the_availability() -> None:
     text = words.text(report.document(seen()))
     assert text.startswith("lost: PASSED\n")
