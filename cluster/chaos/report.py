@@ -121,7 +121,7 @@ def document(seen: Outcome) -> dict[str, Any]:
         "faults": [_fault(span) for span in seen.spans],
         "probes": [_probe(probe, seen) for probe in made.probes],
         "nodes": _nodes(seen),
-        "readyPods": [[_round(at), count] for at, count in seen.ready_pods[-_MOST_EVENTS:]],
+        "readyPods": [[_round(at), count] for at, count in _thinned(seen.ready_pods)],
         "events": [
             {"at": _round(one.at), "kind": one.kind, "subject": one.subject, "text": one.text}
             for one in kept
@@ -142,6 +142,12 @@ def _kept(events: Sequence[Event]) -> Sequence[Event]:
         if one.kind not in OF_PODS or room >= 0:
             kept.append(one)
     return kept[:_MOST_EVENTS]
+
+
+def _thinned(changes: Sequence[tuple[float, int]]) -> Sequence[tuple[float, int]]:
+    """Those that a report has room for: each of so many, with the last one."""
+    step = -(-len(changes) // _MOST_EVENTS) or 1
+    return changes[::-1][::step][::-1]
 
 
 def _of_pods(events: Sequence[Event]) -> Counter[str]:

@@ -304,6 +304,13 @@ def test_of_too_many_events_those_of_pods_are_left_out_and_all_are_counted() -> 
     assert "of pods: 1997 podNotReady" in words.text(document)
 
 
+def test_pods_that_come_and_go_by_thousands_are_drawn_from_the_beginning_to_the_end() -> None:
+    changes = [(at / 100, at) for at in range(5000)]
+    points = report.document(with_(ready_pods=changes))["readyPods"]
+    assert len(points) <= 2000
+    assert (points[0][0] <= 0.02, points[-1]) == (True, [49.99, 4999])
+
+
 def test_events_are_left_out_where_there_are_too_many_besides_those_of_pods() -> None:
     lost = [Event(float(at), "nodeNotReady", f"node-{at}") for at in range(2500)]
     document = report.document(with_(events=lost))
