@@ -135,12 +135,14 @@ class Run:
         """Begin to watch the cluster."""
         client, observer = self._world.client, self._observer
         seeds = Random(self._random.random())  # noqa: S311  (jitter of retries)
-        heard: tuple[tuple[str, str, Callable[[Change, float], None]], ...] = (
+        heard: list[tuple[str, str, Callable[[Change, float], None]]] = [
             ("nodes", "", observer.node),
             ("pods", "", observer.pod),
             ("deployments.apps", "", observer.deployment),
             ("leases.coordination.k8s.io", "kube-system", observer.lease),
-        )
+        ]
+        if any(probe.kind == ex.HTTP for probe in self._made.probes):
+            heard.append(("services", "", observer.service))
         informers = []
         for resource, namespace, hear in heard:
             informer = Informer(

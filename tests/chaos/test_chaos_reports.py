@@ -16,14 +16,18 @@ from cluster.client.informer import Change
 OWNER = {"kind": "ReplicaSet", "name": "web-1", "uid": "rs", "controller": True}
 
 
-def node(name, ready):
+def node(name, ready, address="127.9.0.2", zone="a"):
     status = "True" if ready else "Unknown"
     condition = {"type": "Ready", "status": status, "reason": "Because"}
     return {
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": {ex.ZONE_LABEL: zone}},
         "status": {
             "conditions": [condition],
-            "addresses": [{"type": "InternalIP", "address": "127.9.0.2"}],
+            "addresses": [
+                {"type": "Hostname", "address": name},
+                {"type": "InternalIP", "address": address},
+                {"type": "InternalIP", "address": "fd00::2"},
+            ],
         },
     }
 
@@ -46,10 +50,13 @@ class Feed:
         self._nodes: dict = {}
         self._pods: dict = {}
 
-    def node(self, now, name, ready):
-        new = node(name, ready)
+    def node(self, now, name, ready, **more):
+        new = node(name, ready, **more)
         self.observer.node(Change(self._nodes.get(name), new, 1), now)
         self._nodes[name] = new
+
+    def no_node(self, now, name):
+        self.observer.node(Change(self._nodes.pop(name), None, 1), now)
 
     def pod(self, now, name, on, ready, **more):
         new = pod(name, on, ready, **more)
@@ -101,6 +108,20 @@ def test_an_observer_tells_what_happens_and_how_it_stands() -> None:
         (ex.PODS_READY, "app=none", "there is no pod of app=none in namespace default"),
     ):
         assert observer.holds(ex.Probe("none", kind, subject=subject)) == (False, said)
+
+
+def test_a_node_that_comes_back_is_known_by_its_new_address_and_labels() -> None:
+    feed = Feed()
+    feed.node(0.0, "node-1", True)
+    feed.node(0.0, "node-2", True)
+    feed.no_node(1.0, "node-1")
+    known = feed.observer
+    assert (list(known.nodes), list(known.addresses)) == (["node-2"], ["node-2"])
+    assert known.different(ex.ZONE_LABEL) == 1
+    feed.node(2.0, "node-1", True, address="127.9.0.7", zone="b")
+    feed.node(3.0, "node-2", True, address="127.9.0.8", zone="c")
+    assert known.addresses == {"node-1": "127.9.0.7", "node-2": "127.9.0.8"}
+    assert known.different(ex.ZONE_LABEL) == 2
 
 
 def test_a_pod_that_is_deleted_on_a_node_that_is_well_is_not_evicted() -> None:
