@@ -267,13 +267,13 @@ class Run:
 
     async def _end(self, deed: Deed, span: marks.Span) -> None:
         """Undo a deed; what does not let itself be undone stays in the journal."""
-        act = self._standing.ending(deed)
-        if act is None:
-            self._standing.end(deed)
-        elif error := await insist(self._doer.do, act):
-            self._fail(span, _stays(act, error))
-        else:
-            self._standing.end(deed)
+        done: Act | None = None
+        while (act := self._standing.ending(deed)) not in (None, done):
+            if error := await insist(self._doer.do, act):
+                self._fail(span, _stays(act, error))
+                return
+            done = act  # meanwhile another may have ended, which left the rest to this one
+        self._standing.end(deed)
         self._write_down()
 
     def _fail(self, span: marks.Span, error: str) -> None:

@@ -169,3 +169,31 @@ def test_what_two_faults_do_to_the_same_one_is_undone_at_the_end_of_the_last() -
         "fault 1": pytest.approx(21.0, abs=0.1), "fault 2": pytest.approx(31.0, abs=0.1),
         "fault 3": pytest.approx(12.0, abs=0.1), "fault 4": pytest.approx(17.0, abs=0.1),
     }  # fmt: skip
+
+
+SLOW_TWICE = """
+- {at: 1s, for: 20s, do: slow, target: {process: scheduler}, cpu: 10%}
+- {at: 11s, for: 9500ms, do: slow, target: {process: scheduler}, cpu: 50%}
+"""
+
+
+def test_what_ends_while_it_is_made_as_it_was_is_undone_all_the_same() -> None:
+    class Slow(Watched):
+        """Slows nothing down, and takes a second for it."""
+
+        def lacks(self, _act: Act) -> str:
+            return ""
+
+        async def carry_out(self, act: Act) -> None:
+            shares.append(act.cpu)
+            await asyncio.sleep(1.0)
+
+    shares: list[float] = []
+
+    async def story(cluster):
+        made = reading.parse(HEAD + SLOW_TWICE, "slow-twice.yaml")
+        return report.document(await Run(made, Slow(cluster), clock=cluster.clock).run())
+
+    found = Lab(seed=1, nodes=1).run(story)
+    assert found["verdict"] == "passed"
+    assert shares == [0.1, 0.5, 0.1, 1.0]
