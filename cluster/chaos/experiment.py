@@ -15,6 +15,9 @@ ANY: Final = "any"
 NEVER: Final = -1.0
 """As the time of a mark: it must not come."""
 
+WELL_FOR: Final = 1.0
+"""So long no request may fail, and all states hold, for the cluster to be called well."""
+
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 RACK_LABEL: Final = "topology.kubernetes.io/rack"
 
@@ -36,6 +39,8 @@ DETECTED, NOT_READY, EVICTED, RESCHEDULED, RECOVERED = (
 )  # fmt: skip
 MARKS: Final = (DETECTED, NOT_READY, EVICTED, RESCHEDULED, RECOVERED)
 """What is told of each fault, as a time after it."""
+MARK_TITLES: Final = MappingProxyType({mark: mark for mark in MARKS} | {NOT_READY: "NotReady"})
+"""How each of them is shown to people: NotReady as Kubernetes writes it."""
 
 TARGETS: Final = ("process", "component", "node", "nodes", "rack", "zone", "leader")
 

@@ -30,6 +30,9 @@ class Span:
     marks: dict[str, float] = field(default_factory=dict)
     """Seconds after `began`, by mark; `recovered` after `ended`."""
 
+    def __str__(self) -> str:
+        return f"{self.action} {', '.join(self.targets)}".strip()
+
 
 def measure(spans: Sequence[Span], events: Sequence[Event], held: Sequence[Event]) -> None:
     """Fill in the marks of faults. What happens is put down to the fault that began last, or to
@@ -68,10 +71,12 @@ def of_requests(spans: Sequence[Span], tallies: Mapping[str, Tally]) -> list[Eve
     for name, tally in tallies.items():
         for one in tally.outages.found():
             begun = (span.began for span in spans if one.began < span.began <= one.seen)
-            found.append(Event(max([one.began, *begun]), observing.LOST, name, one.error))
+            lost = max([one.began, *begun])
+            found.append(Event(lost, observing.LOST, name, one.error))
             if one.ended is not None:
                 said = f"answers again; {one.failed} failed"
-                found.append(Event(one.ended, observing.HELD, name, said))
+                # One that was sent later may have been answered before the fault.
+                found.append(Event(max(one.ended, lost), observing.HELD, name, said))
     return found
 
 

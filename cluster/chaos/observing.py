@@ -5,7 +5,7 @@ begin, negative before that.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cluster.api import conditions, objects, selectors
 from cluster.chaos import experiment as ex
@@ -16,6 +16,8 @@ NODE_LOST, NODE_READY = "nodeNotReady", "nodeReady"
 POD_LOST, POD_READY, EVICTED, REPLACED = "podNotReady", "podReady", "evicted", "replaced"
 SHORT, FULL, LEADER = "deploymentShort", "deploymentFull", "leader"
 LOST, HELD = "lost", "held"
+OF_PODS: Final = (POD_LOST, POD_READY, EVICTED, REPLACED)
+"""There may be thousands of these."""
 SIGNS: Final = (NODE_LOST, POD_LOST, EVICTED, SHORT, LEADER)
 """By these it can be told that the cluster itself has noticed something."""
 
@@ -39,7 +41,7 @@ class _Pod(NamedTuple):
 
 
 class Observer:
-    """Follows nodes, pods, Deployments and leases; `events` grows, and `ready_pods` with it.
+    """Follows nodes, pods, Deployments, leases and Services; `events` grows, so does `ready_pods`.
 
     `mine` selects the namespaces whose pods are told of; without any, all are.
     """
@@ -51,7 +53,9 @@ class Observer:
         self.nodes: dict[str, bool] = {}
         self.labels: dict[str, Mapping[str, str]] = {}
         self.addresses: dict[str, str] = {}
-        """InternalIPs, by node."""
+        """InternalIPs, the first of each, by node."""
+        self.ports: dict[str, Sequence[Mapping[str, Any]]] = {}
+        """Of Services, as their specs have them, by namespace/name."""
         self.holders: dict[str, str] = {}
         self._mine = tuple(mine)
         self._pods: dict[str, _Pod] = {}
@@ -65,13 +69,14 @@ class Observer:
         """A node has changed."""
         name = objects.name(change.object)
         if change.new is None:
-            self.nodes.pop(name, None)
+            for known in (self.nodes, self.labels, self.addresses):
+                known.pop(name, None)
             return
         ready = conditions.is_true(change.new, "Ready")
         self.labels[name] = objects.labels(change.new)
-        for address in objects.status(change.new).get("addresses") or ():
+        for address in reversed(objects.status(change.new).get("addresses") or ()):
             if address.get("type") == "InternalIP":
-                self.addresses.setdefault(name, address["address"])
+                self.addresses[name] = address["address"]
         before = self.nodes.get(name)
         self.nodes[name] = ready
         if before is not None and before != ready:
@@ -120,6 +125,13 @@ class Observer:
         if before is not None and (before[1] < before[0]) != (available < wanted):
             kind = SHORT if available < wanted else FULL
             self._tell(now, kind, key, f"{available} of {wanted} available")
+
+    def service(self, change: Change, _now: float) -> None:
+        """A Service has changed."""
+        if change.new is None:
+            self.ports.pop(change.key, None)
+        else:
+            self.ports[change.key] = objects.spec(change.new).get("ports") or ()
 
     def lease(self, change: Change, now: float) -> None:
         """A lease of kube-system has changed."""

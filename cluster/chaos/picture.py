@@ -18,13 +18,6 @@ _MOST_ROWS: Final = 20
 _GOOD, _BAD, _FAULT, _INK, _FAINT, _LINE = (
     "#4c9f70", "#d1495b", "#e0a030", "#222831", "#68707c", "#d8dde3",
 )  # fmt: skip
-_TITLES: Final = {
-    ex.DETECTED: "detected",
-    ex.NOT_READY: "NotReady",
-    ex.EVICTED: "evicted",
-    ex.RESCHEDULED: "rescheduled",
-    ex.RECOVERED: "recovered",
-}
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -193,7 +186,7 @@ class _Picture:
             )  # fmt: skip
 
     def _known(self) -> Iterator[tuple[float, str]]:
-        for mark, title in _TITLES.items():
+        for mark, title in ex.MARK_TITLES.items():
             for one in self._report["faults"]:
                 if one[mark] is not None and (mark != ex.RECOVERED or one[mark] > 0):
                     base = one["ended"] if mark == ex.RECOVERED else one["began"]

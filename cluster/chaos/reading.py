@@ -31,6 +31,15 @@ _OF_ALL: Final = frozenset(
     {"do", "at", "for", "spacing", "target", "users", "verbs", "resources", "share"}
 )
 """Fields of a fault that do not say what is done."""
+_LEASED: Final = (ex.API, ex.DISK, ex.SLOW)
+"""An API server, or the supervisor, undoes these by itself: within an hour, and later than we."""
+_LONGEST_LEASED: Final = 3600.0 - 30.0
+_MOST_LATE: Final = 3600.0
+"""More is refused by an API server; and of the two below by its disk, and by a link."""
+_MOST_LATE_COMMIT: Final = 60.0
+_MOST_LATE_PACKET: Final = 60.0
+_LEAST_CPU: Final = 0.01
+"""Of each tenth of a second; it is also the least of which a slow process is deprived."""
 _UNITS: Final = {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9, "bit": 1.0}
 
 
@@ -70,7 +79,7 @@ def _experiment(top: Section) -> ex.Experiment:
         steady_for=_seconds(steady, "for", 3.0),
         probes=_probes(steady),
         faults=tuple(_fault(section) for section in faults[:_MOST_FAULTS]),
-        recovery_within=_seconds(recovery, "within", 120.0),
+        recovery_within=_seconds(recovery, "within", 120.0, _longer_than(ex.WELL_FOR)),
         expect=_expectations(top.take_section("expect")),
     )
     for section in (steady, recovery):
@@ -161,7 +170,8 @@ def _fault(section: Section) -> ex.Fault:
     at = _seconds(section, "at", 0.0)
     seconds = 0.0
     if action not in ex.MOMENTARY:
-        seconds = _seconds(section, "for", 0.0, _lasting)
+        most = _LONGEST_LEASED if action in _LEASED else float("inf")
+        seconds = _seconds(section, "for", 0.0, _longer_than(0.0, most))
         if action and not section.given("for"):
             section.complain("must say how long it lasts", "for")
     spacing = _seconds(section, "spacing", 0.0)
@@ -182,7 +192,7 @@ def _fault(section: Section) -> ex.Fault:
         _required(section, "cpu")
     made = ex.Fault(
         action, at, seconds, target, sides, spacing,
-        cpu=_share(section, "cpu", 1.0, _is_some) if action == ex.SLOW else 1.0,
+        cpu=_share(section, "cpu", 1.0, _is_slow) if action == ex.SLOW else 1.0,
         offset=_offset(section) if action == ex.CLOCK else 0.0,
         link=_link(section) if action == ex.IMPAIR else ex.Link(),
         api=_api(section) if action == ex.API else ex.ApiFault(),
@@ -233,8 +243,8 @@ def _target(section: Section) -> ex.Target | None:
 
 def _link(section: Section) -> ex.Link:
     return ex.Link(
-        delay=_seconds(section, "delay", 0.0),
-        jitter=_seconds(section, "jitter", 0.0),
+        delay=_seconds(section, "delay", 0.0, _up_to(_MOST_LATE_PACKET)),
+        jitter=_seconds(section, "jitter", 0.0, _up_to(_MOST_LATE_PACKET)),
         loss=_share(section, "loss", 0.0),
         duplicate=_share(section, "duplicate", 0.0),
         reorder=_share(section, "reorder", 0.0),
@@ -250,16 +260,17 @@ def _api(section: Section) -> ex.ApiFault:
         resources=section.take_texts("resources"),
         share=_share(section, "share", 1.0, _is_some),
         code=int(code or 0),
-        latency=_seconds(section, "latency", 0.0),
-        drop_watches=_seconds(section, "dropWatches", 0.0),
-        delay_watches=_seconds(section, "delayWatches", 0.0),
+        latency=_seconds(section, "latency", 0.0, _up_to(_MOST_LATE)),
+        drop_watches=_seconds(section, "dropWatches", 0.0, _up_to(_MOST_LATE)),
+        delay_watches=_seconds(section, "delayWatches", 0.0, _up_to(_MOST_LATE)),
         stale=section.take_truth("stale", default=False),
     )
 
 
 def _disk(section: Section) -> ex.DiskFault:
     return ex.DiskFault(
-        full=section.take_truth("full", default=False), latency=_seconds(section, "latency", 0.0)
+        full=section.take_truth("full", default=False),
+        latency=_seconds(section, "latency", 0.0, _up_to(_MOST_LATE_COMMIT)),
     )
 
 
@@ -376,9 +387,17 @@ def _is_share(text: str) -> Iterable[str]:
 
 
 def _is_some(text: str) -> Iterable[str]:
-    """A share of nothing would be no fault, and a process with no CPU is paused."""
+    """A share of nothing would be no fault."""
     complaints = list(_is_share(text))
     return complaints or (() if _share_of(text) > 0 else ("must be more than 0",))
+
+
+def _is_slow(text: str) -> Iterable[str]:
+    """A process with no CPU is paused, and one with all of it is not slow."""
+    if complaints := list(_is_share(text)):
+        return complaints
+    fits = _LEAST_CPU <= _share_of(text) <= 1 - _LEAST_CPU
+    return () if fits else ("must be from 1% to 99%",)
 
 
 def _is_amount(text: str) -> Iterable[str]:
@@ -399,9 +418,23 @@ def _duration(text: str) -> Iterable[str]:
     return ()
 
 
-def _lasting(text: str) -> Iterable[str]:
-    complaints = list(_duration(text))
-    return complaints or (() if _parsed(text) > 0 else ("must be longer than 0s",))
+def _longer_than(least: float, most: float = float("inf")) -> marked_yaml.Check:
+    def check(text: str) -> Iterable[str]:
+        if complaints := list(_up_to(most)(text)):
+            return complaints
+        fits = _parsed(text) > least
+        return () if fits else (f"must be longer than {durations.format(least)}",)
+
+    return check
+
+
+def _up_to(most: float) -> marked_yaml.Check:
+    def check(text: str) -> Iterable[str]:
+        if complaints := list(_duration(text)):
+            return complaints
+        return () if _parsed(text) <= most else (f"must be at most {durations.format(most)}",)
+
+    return check
 
 
 def _duration_or_never(text: str) -> Iterable[str]:

@@ -4,6 +4,7 @@ A report is a JSON document from its birth; `words` and `picture` show what such
 a report of long ago is shown as one of now.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from cluster.api import durations
 from cluster.chaos import experiment as ex
 from cluster.chaos.asking import Tally
 from cluster.chaos.marks import Span
-from cluster.chaos.observing import NODE_LOST, NODE_READY, Event
+from cluster.chaos.observing import NODE_LOST, NODE_READY, OF_PODS, Event
 
 KIND: Final = "ChaosReport"
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
@@ -42,6 +43,8 @@ class Outcome:
     """All nodes, and whether they are Ready at the end."""
     ready_pods: Sequence[tuple[float, int]] = ()
     recovered: bool = True
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Where it has not: the probes whose requests failed at last, and how."""
     aborted: str = ""
     """Why it was not carried to its end."""
     notes: list[str] = field(default_factory=list)
@@ -74,8 +77,10 @@ def verdict(seen: Outcome) -> tuple[str, list[str]]:
         reasons += _unmet(made.expect, seen.spans)
     if not seen.recovered:
         ill = [f"{name} ({how})" for name, (held, how) in seen.states.items() if not held]
+        ill += [f"{name} ({how})" for name, how in seen.failing.items()]
         within = durations.format(made.recovery_within)
-        reasons.append(f"not well again within {within}: {', '.join(ill) or 'requests fail'}")
+        never = f"never for {durations.format(ex.WELL_FOR)} on end"
+        reasons.append(f"not well again within {within}: {', '.join(ill) or never}")
     return (FAILED if reasons else PASSED), reasons
 
 
@@ -99,6 +104,7 @@ def document(seen: Outcome) -> dict[str, Any]:
     """The report as a JSON document."""
     word, reasons = verdict(seen)
     made = seen.made
+    kept = _kept(seen.events)
     return {
         "apiVersion": ex.API_VERSION,
         "kind": KIND,
@@ -115,13 +121,38 @@ def document(seen: Outcome) -> dict[str, Any]:
         "faults": [_fault(span) for span in seen.spans],
         "probes": [_probe(probe, seen) for probe in made.probes],
         "nodes": _nodes(seen),
-        "readyPods": [[_round(at), count] for at, count in seen.ready_pods[-_MOST_EVENTS:]],
+        "readyPods": [[_round(at), count] for at, count in _thinned(seen.ready_pods)],
         "events": [
             {"at": _round(one.at), "kind": one.kind, "subject": one.subject, "text": one.text}
-            for one in seen.events[:_MOST_EVENTS]
+            for one in kept
         ],
-        "eventsLeftOut": max(len(seen.events) - _MOST_EVENTS, 0),
+        "eventsLeftOut": len(seen.events) - len(kept),
+        "podEvents": dict(sorted(_of_pods(seen.events).items())),
     }
+
+
+def _kept(events: Sequence[Event]) -> Sequence[Event]:
+    """Those that a report has room for: of pods there are many, and they are counted as well."""
+    others = sum(one.kind not in OF_PODS for one in events)
+    room = max(_MOST_EVENTS - others, 0)
+    kept = []
+    for one in events:
+        if one.kind in OF_PODS:
+            room -= 1
+        if one.kind not in OF_PODS or room >= 0:
+            kept.append(one)
+    return kept[:_MOST_EVENTS]
+
+
+def _thinned(changes: Sequence[tuple[float, int]]) -> Sequence[tuple[float, int]]:
+    """Those that a report has room for: each of so many, with the last one."""
+    step = -(-len(changes) // _MOST_EVENTS) or 1
+    return changes[::-1][::step][::-1]
+
+
+def _of_pods(events: Sequence[Event]) -> Counter[str]:
+    """How many events of pods there were of each kind since the faults began."""
+    return Counter(one.kind for one in events if one.kind in OF_PODS and one.at >= 0)
 
 
 def _fault(span: Span) -> dict[str, Any]:

@@ -7,7 +7,7 @@ interrupted, and by `journal` after a crash.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from cluster.aio import tasks
 from cluster.aio.clock import Clock
@@ -15,16 +15,18 @@ from cluster.api import durations, errors
 from cluster.chaos import acts, clearing, loading, manifests, marks, observing, report
 from cluster.chaos import experiment as ex
 from cluster.chaos.acts import Act
+from cluster.chaos.doing import END_WITHIN, Doer
 from cluster.chaos.journal import Journal, Nowhere
 from cluster.chaos.observing import Event, Observer
 from cluster.chaos.probing import Prober
+from cluster.chaos.standing import Deed, Standing
 from cluster.chaos.targets import Chance, Chosen, NoTarget, View, choose
 from cluster.chaos.world import Unable, World, insist
 from cluster.client.informer import Change, Informer
 
+T = TypeVar("T")
+
 _LOOK_EVERY: Final = 0.1
-_QUIET: Final = 1.0
-"""So long no request may fail, and all states hold, for the cluster to be called well."""
 _SYNC_WITHIN: Final = 30.0
 
 Tell = Callable[[str], None]
@@ -59,8 +61,7 @@ class Run:
             Prober(probe, world, self._observer, self._now) for probe in made.probes if probe.asks
         ]
         self._zero = 0.0
-        self._open: list[Act] = []
-        """What is to be undone, the newest last."""
+        self._standing = Standing()
         self._leavings: list[Act] = []
         """What takes away what was made of the workload, the oldest first."""
         self._cut_short: list[marks.Span] = []
@@ -68,9 +69,8 @@ class Run:
         """Of faults that could not be done."""
         self._held: list[Event] = []
         self._states: dict[str, bool] = {}
-        self._loads: dict[str, asyncio.Task[None]] = {}
+        self._doer = Doer(world, self._opened)
         self._body: asyncio.Task[None] | None = None
-        self._over = asyncio.Event()
         self._probing: list[asyncio.Task[None]] = []
         self._group: tasks.Group | None = None
         self._seen = report.Outcome(made, world.name, world.kind, clock.now())
@@ -78,7 +78,6 @@ class Run:
     def interrupt(self) -> None:
         """End it now: undo everything, and report what was seen."""
         self._seen.aborted = "interrupted"
-        self._over.set()
         if self._body is not None:
             self._body.cancel()
 
@@ -88,9 +87,11 @@ class Run:
             self._group = group
             self._zero = self._loop_time()
             try:
-                self._body = group.spawn(self._guarded(), "experiment")
-                await self._over.wait()
+                if not self._seen.aborted:
+                    async with tasks.Group("experiment") as story:  # till nothing new is begun
+                        self._body = story.spawn(self._guarded(), "story")
             finally:
+                await self._come_to_rest()
                 await self._roll_back()
                 for task in self._probing:
                     task.cancel()
@@ -109,8 +110,6 @@ class Run:
             self._seen.aborted = f"the API server refused: {error.message}"
         except (Unable, ValueError) as error:
             self._seen.aborted = str(error)
-        finally:
-            self._over.set()
 
     async def _story(self) -> None:
         await self._follow()
@@ -126,7 +125,7 @@ class Run:
         async with tasks.Group("faults") as group:
             for number, fault in enumerate(self._made.faults, 1):
                 group.spawn(self._fault(number, fault), f"fault {number}")
-        undone = "not all faults are undone" if self._open else "all faults are undone"
+        undone = "not all faults are undone" if self._standing else "all faults are undone"
         self._tell(f"{undone}; waiting until all is well")
         await self._until_well()
 
@@ -136,12 +135,14 @@ class Run:
         """Begin to watch the cluster."""
         client, observer = self._world.client, self._observer
         seeds = Random(self._random.random())  # noqa: S311  (jitter of retries)
-        heard: tuple[tuple[str, str, Callable[[Change, float], None]], ...] = (
+        heard: list[tuple[str, str, Callable[[Change, float], None]]] = [
             ("nodes", "", observer.node),
             ("pods", "", observer.pod),
             ("deployments.apps", "", observer.deployment),
             ("leases.coordination.k8s.io", "kube-system", observer.lease),
-        )
+        ]
+        if any(probe.kind == ex.HTTP for probe in self._made.probes):
+            heard.append(("services", "", observer.service))
         informers = []
         for resource, namespace, hear in heard:
             informer = Informer(
@@ -230,73 +231,50 @@ class Run:
         await asyncio.sleep(max(fault.at - self._now(), 0.0))
         span = marks.Span(number, fault.action, fault.whom, (), self._now())
         self._seen.spans.append(span)
-        done: list[Act] = []
+        deeds: list[Deed] = []
         carried_out = False
         try:
             chosen = choose(fault, await self._view(), self._chance)
             span.targets = _shown(fault, chosen)
             span.began = self._now()
-            said = f"{fault.action} {', '.join(span.targets)}".strip()
-            self._note(observing.BEGUN, number, said)
+            self._note(observing.BEGUN, number, f"{span}")
             for position, together in enumerate(
                 _together(acts.of(fault, chosen, f"chaos/{self._made.name}/{number}"), fault)
             ):
                 if position and fault.spacing:
                     await asyncio.sleep(fault.spacing)
-                undos = [undo for act in together if (undo := acts.undoing(act)) is not None]
-                done += undos
-                self._remember(undos)
-                await _all(self._do(act) for act in together)
+                deeds += self._standing.begin(number, together)
+                self._write_down()
+                await _all(self._doer.do(act) for act in together)
                 carried_out = True
             await asyncio.sleep(max(span.began + fault.seconds - self._now(), 0.0))
         except (NoTarget, Unable) as error:
             self._fail(span, str(error))
             if not carried_out:
                 self._nothing.append(span)
-        for together in _together(done, fault):
-            await _all(self._undo(undo, span) for undo in together)
+        for ending in _together(deeds, fault):
+            await _all(self._end(deed, span) for deed in ending)
         span.ended = self._now()
-        if fault.action not in ex.MOMENTARY and done and not any(one in self._open for one in done):
-            self._note(
-                observing.UNDONE, number, f"{fault.action} {', '.join(span.targets)}".strip()
-            )
-
-    async def _do(self, act: Act) -> None:
-        if act.op != acts.LOAD:
-            await self._world.do(act)
-        elif act.load is not None:
-            pressing = loading.press(self._world.client, act.load)
-            self._loads[act.id] = self._opened().spawn(pressing, "load")
-        else:
-            task = self._loads.pop(act.id, None)
-            if task is not None:
-                task.cancel()
+        if deeds and not self._standing.has(number):
+            self._note(observing.UNDONE, number, f"{span}")
 
     async def _view(self) -> View:
         observer = self._observer
         return View(await self._world.members(), observer.labels, observer.load(), observer.holders)
 
-    def _remember(self, undos: Sequence[Act]) -> None:
-        self._open += undos
-        self._write_down()
-
     def _write_down(self) -> None:
-        self._journal.write([*self._open[::-1], *self._leavings[::-1]])
+        self._journal.write([*self._standing.undoings(), *self._leavings[::-1]])
 
-    async def _undo(self, undo: Act, span: marks.Span | None = None) -> None:
-        """Undo an act; what does not let itself be undone stays in the journal."""
-        if undo not in self._open:
-            return
-        error = await insist(self._do, undo)
-        if not error:
-            self._open.remove(undo)
-            self._write_down()
-            return
-        text = f"could not {undo}: {error}; try kubemu chaos heal"
-        if span is not None:
-            self._fail(span, text)
-        else:
-            self._seen.notes.append(text)
+    async def _end(self, deed: Deed, span: marks.Span) -> None:
+        """Undo a deed; what does not let itself be undone stays in the journal."""
+        done: Act | None = None
+        while (act := self._standing.ending(deed)) not in (None, done):
+            if error := await insist(self._doer.do, act):
+                self._fail(span, _stays(act, error))
+                return
+            done = act  # meanwhile another may have ended, which left the rest to this one
+        self._standing.end(deed)
+        self._write_down()
 
     def _fail(self, span: marks.Span, error: str) -> None:
         if error not in span.error:
@@ -310,28 +288,40 @@ class Run:
     # ---- after -------------------------------------------------------------------------------
 
     async def _until_well(self) -> None:
-        within = self._made.recovery_within
-        end = self._loop_time() + within
-        well = self._loop_time()
-        while self._loop_time() - well < _QUIET:
-            await asyncio.sleep(_LOOK_EVERY)
-            if self._ill():
-                well = self._loop_time()
-            if self._loop_time() > end:
+        well = now = self._loop_time()
+        end = now + self._made.recovery_within
+        while now - well < ex.WELL_FOR:
+            if now > end:
                 self._seen.recovered = False
+                self._seen.failing = self._failing()
                 return
+            await asyncio.sleep(min(_LOOK_EVERY, max(well + ex.WELL_FOR - now, 0.001)))
+            now = self._loop_time()
+            if self._not_held() or not all(prober.answered for prober in self._probers):
+                well = now
+            well = max([well, *(prober.last_failure for prober in self._probers)])
+
+    async def _come_to_rest(self) -> None:
+        """What is being done comes to its end, lest it be carried out after its undoing."""
+        for act in await self._doer.come_to_rest():
+            self._seen.notes.append(
+                f"{act} was not done within {END_WITHIN:g} s, and then undone: it may be done yet"
+            )
 
     async def _roll_back(self) -> None:
         """Undo what is still done, the newest first."""
-        for undo in self._open[::-1]:
-            await self._undo(undo)
+        for undo in self._standing.undoings():
+            if error := await insist(self._doer.do, undo):
+                self._seen.notes.append(_stays(undo, error))
+            else:
+                self._standing.ended_by(undo)
+                self._write_down()
         for span in self._seen.spans:
             if span.ended is None:
                 span.ended = self._now()
                 self._cut_short.append(span)
-                if span.action not in ex.MOMENTARY and not self._open:
-                    said = f"{span.action} {', '.join(span.targets)}".strip()
-                    self._note(observing.UNDONE, span.number, said)
+                if span.action not in ex.MOMENTARY and not self._standing.has(span.number):
+                    self._note(observing.UNDONE, span.number, f"{span}")
 
     def _conclude(self) -> None:
         seen, observer = self._seen, self._observer
@@ -388,20 +378,24 @@ class Run:
 
     def _ill(self) -> list[str]:
         """What does not hold now, in words."""
-        found = []
-        for probe in self._made.probes:
-            if not probe.asks:
-                held, how = self._observer.holds(probe)
-                if not held:
-                    found.append(f"{probe.name}: {how}")
-        for prober in self._probers:
-            tally = prober.tally
-            if self._now() - prober.last_failure < _QUIET:
-                last = next(reversed(tally.errors), "requests fail")
-                found.append(f"{prober.probe.name}: {last}")
-            elif not tally.sent and self._now() > -self._made.steady_for / 2:
-                found.append(f"{prober.probe.name}: {prober.waits_for}")
-        return found
+        return [f"{name}: {how}" for name, how in (self._not_held() | self._failing()).items()]
+
+    def _not_held(self) -> dict[str, str]:
+        """How it is with states that do not hold, by probe."""
+        states = {
+            probe.name: self._observer.holds(probe) for probe in self._made.probes if not probe.asks
+        }
+        return {name: how for name, (held, how) in states.items() if not held}
+
+    def _failing(self) -> dict[str, str]:
+        """Why requests fail, or are not answered yet, by probe."""
+        soon = self._now() > -self._made.steady_for / 2
+        found = {
+            prober.probe.name: prober.failing()
+            or (prober.waits_for if soon and not prober.answered else "")
+            for prober in self._probers
+        }
+        return {name: how for name, how in found.items() if how}
 
     def _namespaces(self) -> list[str]:
         """Where the workload and the probes are."""
@@ -422,11 +416,15 @@ class Run:
         return asyncio.get_running_loop().time()
 
 
-def _together(found: Sequence[Act], fault: ex.Fault) -> list[Sequence[Act]]:
+def _together(found: Sequence[T], fault: ex.Fault) -> list[Sequence[T]]:
     """What is done one after the other; links of all nodes at once, for each may take a while."""
-    if found and not fault.spacing and all(act.op == acts.LINKS for act in found):
+    if found and not fault.spacing and fault.action in (ex.PARTITION, ex.IMPAIR):
         return [found]
-    return [(act,) for act in found]
+    return [(one,) for one in found]
+
+
+def _stays(act: Act, error: str) -> str:
+    return f"could not {act}: {error}; try kubemu chaos heal"
 
 
 async def _all(calls: Iterable[Awaitable[None]]) -> None:

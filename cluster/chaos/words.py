@@ -1,18 +1,12 @@
 """A report as text, for people and logs."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cluster.api import durations
 from cluster.chaos import experiment as ex
 
-_MARKS: Final = {
-    ex.DETECTED: "detected",
-    ex.NOT_READY: "NotReady",
-    ex.EVICTED: "evicted",
-    ex.RESCHEDULED: "rescheduled",
-    ex.RECOVERED: "recovered",
-}
 _TOLD: Final = (
     "begun", "undone", "failed", "nodeNotReady", "nodeReady", "leader", "deploymentShort",
     "deploymentFull", "lost", "held",
@@ -58,7 +52,7 @@ def _faults(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"     {one['error']}"
         told = [
             f"{title} after {durations.format(one[mark])}"
-            for mark, title in _MARKS.items()
+            for mark, title in ex.MARK_TITLES.items()
             if one[mark] is not None
         ]
         if told or not one["error"]:
@@ -93,19 +87,26 @@ def _probes(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _events(report: Mapping[str, Any]) -> Iterator[str]:
     events = [one for one in report["events"] if one["kind"] in _TOLD and one["at"] >= 0]
-    counts: dict[str, int] = {}
-    for one in report["events"]:
-        if one["kind"] not in _TOLD and one["at"] >= 0:
-            counts[one["kind"]] = counts.get(one["kind"], 0) + 1
     yield "TIME LINE"
     for one in events[:_MOST]:
         more = f" ({one['text']})" if one["text"] else ""
         yield f"  {_time(one['at']):>9}  {one['kind']:<15} {one['subject']}{more}"
     if len(events) > _MOST:
         yield f"  and {len(events) - _MOST} more"
-    if counts:
+    if counts := _of_pods(report):
         shown = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         yield f"  of pods: {shown}"
+    if left := report.get("eventsLeftOut"):
+        yield f"  {left} events are left out of this report"
+
+
+def _of_pods(report: Mapping[str, Any]) -> Mapping[str, int]:
+    """How many events there were of pods; a report of long ago has no more than the events."""
+    if "podEvents" in report:
+        return dict(report["podEvents"])
+    return Counter(
+        one["kind"] for one in report["events"] if one["kind"] not in _TOLD and one["at"] >= 0
+    )
 
 
 def _time(seconds: float) -> str:

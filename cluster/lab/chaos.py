@@ -17,6 +17,7 @@ from cluster.chaos.world import Unable
 from cluster.lab.world import Cluster
 from cluster.network.stack.endpoint import Endpoint
 from cluster.network.wire import addresses
+from cluster.storage import faulty
 
 _CLIENT: Final = addresses.parse("203.0.113.7")
 _FIRST_PORT: Final = 40_000
@@ -57,6 +58,8 @@ class LabWorld:
 
     def lacks(self, act: Act) -> str:
         """See `World.lacks`."""
+        if act.op == acts.DISK and not isinstance(self._cluster.store, faulty.Hurtable):
+            return "the store of a lab has no disk to be made bad"
         return _lacks(act)
 
     async def do(self, act: Act) -> None:
@@ -135,6 +138,8 @@ class LabWorld:
                 await self._injector[1].set(request)
         except errors.StatusError as error:
             raise Unable(error.message) from error
+        except ValueError as error:
+            raise Unable(str(error)) from error
 
 
 def _lacks(act: Act) -> str:

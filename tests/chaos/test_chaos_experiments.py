@@ -5,8 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.api import marked_yaml
+from cluster.apiserver.chaos import service, table
+from cluster.chaos import acts, reading, writing
 from cluster.chaos import experiment as ex
-from cluster.chaos import reading, writing
+from cluster.chaos.targets import Chosen
+from cluster.launcher import slowing
 
 HEAD = """apiVersion: kubemu.dev/v1alpha1
 kind: Experiment
@@ -102,7 +105,18 @@ STOP = "faults: [{do: stop, for: 1s, target: {node: a}}]\n"
         ("- {do: load, for: 1s, watches: many}", ["[0].watches: must be a whole number"]),
         ("- {do: kill, target: {nod: a}}", ["[0].target.nod: unknown field; did you mean node?"]),
         ("- {do: slow, for: 1s, target: {node: a}}", ["[0].cpu: is missing"]),
-        ("- {do: slow, for: 1s, target: {node: a}, cpu: 0}", ["[0].cpu: must be more than 0"]),
+        ("- {do: slow, for: 1s, target: {node: a}, cpu: 0}", ["[0].cpu: must be from 1% to 99%"]),
+        ("- {do: slow, for: 1s, target: {node: a}, cpu: 0.5%}", ["[0].cpu: must be from 1% to"]),
+        ("- {do: slow, for: 1s, target: {node: a}, cpu: 100%}", ["[0].cpu: must be from 1% to"]),
+        ("- {do: slow, for: 1h, target: {node: a}, cpu: 50%}", ["[0].for: must be at most 59m30s"]),
+        ("- {do: api, for: 59m31s, code: 503}", ["[0].for: must be at most 59m30s; it is '59m31s"]),
+        ("- {do: disk, for: 24h, full: true}", ["[0].for: must be at most 59m30s"]),
+        ("- {do: api, for: 1s, latency: 61m}", ["[0].latency: must be at most 1h0m0s"]),
+        ("- {do: api, for: 1s, dropWatches: 2h}", ["[0].dropWatches: must be at most 1h0m0s"]),
+        ("- {do: api, for: 1s, delayWatches: 2h}", ["[0].delayWatches: must be at most 1h0m0s"]),
+        ("- {do: disk, for: 1s, latency: 61s}", ["[0].latency: must be at most 1m0s"]),
+        ("- {do: impair, for: 1s, target: {node: a}, delay: 61s}", ["[0].delay: must be at"]),
+        ("- {do: impair, for: 1s, target: {node: a}, delay: 1s, jitter: 2m}", ["[0].jitter: mus"]),
         ("- {do: api, for: 1s, code: 503, share: 0%}", ["[0].share: must be more than 0"]),
         ("- {do: kill, target: }", ["[0].target: is missing"]),
         ("- {do: kill, target: {node: }}", ["[0].target: names its target by exactly one"]),
@@ -163,9 +177,39 @@ def test_what_is_wrong_within_a_workload_is_told_with_the_line_of_the_file(
     assert [f"{one}"[: len(complaint)] for one in caught.value.problems] == [complaint]
 
 
+@pytest.mark.parametrize("within", ["500ms", "1s"])
+def test_a_recovery_lasts_longer_than_it_takes_to_see_that_all_is_well(within: str) -> None:
+    with pytest.raises(marked_yaml.InvalidFile, match=r"recovery\.within: must be longer than 1s"):
+        read(f"{STOP}recovery: {{within: {within}}}")
+    assert read(f"{STOP}recovery: {{within: 1100ms}}").recovery_within == 1.1
+
+
+def test_the_longest_and_least_that_is_read_can_be_carried_out() -> None:
+    made = read("""
+faults:
+- {do: slow, for: 59m30s, target: {node: a}, cpu: 1%}
+- {do: slow, for: 59m30s, target: {node: a}, cpu: 99%}
+- {do: api, for: 59m30s, latency: 1h, dropWatches: 1h, delayWatches: 1h}
+- {do: disk, for: 59m30s, latency: 1m}
+- {do: impair, for: 24h, target: {node: a}, delay: 1m, jitter: 1m}
+""")
+    slowest, quickest, api, disk, impair = made.faults
+    assert (slowest.cpu, quickest.cpu) == (slowing.LEAST, 1 - slowing.LEAST)
+    for fault in (slowest, quickest, api, disk):
+        (act,) = acts.of(fault, Chosen(("a",)), "id")
+        assert act.seconds == service.MOST_SECONDS == slowing.MOST_SECONDS
+    assert table.ApiFault(
+        latency=api.api.latency, drop_watches=api.api.drop_watches,
+        delay_watches=api.api.delay_watches,
+    )  # fmt: skip
+    assert (disk.disk.latency, impair.link.delay, impair.link.jitter) == (60.0, 60.0, 60.0)
+
+
 _seconds = st.integers(1, 900_000).map(lambda millis: millis / 1000)
+_minute = st.integers(1, 60_000).map(lambda millis: millis / 1000)
 _shares = st.integers(0, 100).map(lambda percent: percent / 100)
 _some = st.integers(1, 100).map(lambda percent: percent / 100)
+_slow = st.integers(1, 99).map(lambda percent: percent / 100)
 _targets = st.one_of(
     st.builds(ex.Target, st.sampled_from(["node", "rack", "zone"]), st.sampled_from(["any", "a"]),
               st.sampled_from(["", "kubelet", "runtime"])),
@@ -176,19 +220,19 @@ _faults = st.one_of(
     st.builds(ex.Fault, st.sampled_from(["kill", "restart"]), _seconds, target=_targets,
               spacing=_seconds),
     st.builds(ex.Fault, st.sampled_from(["stop", "pause"]), _seconds, _seconds, _targets),
-    st.builds(ex.Fault, st.just("slow"), _seconds, _seconds, _targets, cpu=_some),
+    st.builds(ex.Fault, st.just("slow"), _seconds, _seconds, _targets, cpu=_slow),
     st.builds(ex.Fault, st.just("clock"), _seconds, _seconds, _targets, offset=_seconds),
     st.builds(ex.Fault, st.just("partition"), _seconds, _seconds,
               sides=st.lists(_targets, min_size=1, max_size=3).map(tuple)),
     st.builds(ex.Fault, st.just("impair"), _seconds, _seconds, _targets,
-              link=st.builds(ex.Link, _seconds, _seconds, _shares, _shares, _shares,
+              link=st.builds(ex.Link, _minute, _minute, _shares, _shares, _shares,
                              st.integers(1, 10**9).map(float))),
     st.builds(ex.Fault, st.just("api"), _seconds, _seconds, _targets,
               api=st.builds(ex.ApiFault, st.just(("a*",)), st.just(("get", "list")),
                             share=_some, code=st.just(503), latency=_seconds,
                             drop_watches=_seconds, stale=st.booleans())),
     st.builds(ex.Fault, st.just("disk"), _seconds, _seconds, _targets,
-              disk=st.builds(ex.DiskFault, st.booleans(), _seconds)),
+              disk=st.builds(ex.DiskFault, st.booleans(), _minute)),
     st.builds(ex.Fault, st.just("load"), _seconds, _seconds,
               load=st.builds(ex.Load, st.integers(1, 100), _seconds, _seconds, _seconds)),
 )  # fmt: skip
@@ -206,7 +250,7 @@ _probes = st.builds(
         st.builds(ex.Needs, st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)),
         st.just("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"), _seconds, _seconds,
         st.lists(_probes, max_size=1).map(tuple), st.lists(_faults, max_size=4).map(tuple),
-        _seconds,
+        st.integers(1001, 900_000).map(lambda millis: millis / 1000),
         st.dictionaries(st.sampled_from(ex.MARKS), st.one_of(_seconds, st.just(ex.NEVER))),
     )
 )  # fmt: skip

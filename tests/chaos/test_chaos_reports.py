@@ -16,14 +16,18 @@ from cluster.client.informer import Change
 OWNER = {"kind": "ReplicaSet", "name": "web-1", "uid": "rs", "controller": True}
 
 
-def node(name, ready):
+def node(name, ready, address="127.9.0.2", zone="a"):
     status = "True" if ready else "Unknown"
     condition = {"type": "Ready", "status": status, "reason": "Because"}
     return {
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": {ex.ZONE_LABEL: zone}},
         "status": {
             "conditions": [condition],
-            "addresses": [{"type": "InternalIP", "address": "127.9.0.2"}],
+            "addresses": [
+                {"type": "Hostname", "address": name},
+                {"type": "InternalIP", "address": address},
+                {"type": "InternalIP", "address": "fd00::2"},
+            ],
         },
     }
 
@@ -46,10 +50,13 @@ class Feed:
         self._nodes: dict = {}
         self._pods: dict = {}
 
-    def node(self, now, name, ready):
-        new = node(name, ready)
+    def node(self, now, name, ready, **more):
+        new = node(name, ready, **more)
         self.observer.node(Change(self._nodes.get(name), new, 1), now)
         self._nodes[name] = new
+
+    def no_node(self, now, name):
+        self.observer.node(Change(self._nodes.pop(name), None, 1), now)
 
     def pod(self, now, name, on, ready, **more):
         new = pod(name, on, ready, **more)
@@ -101,6 +108,20 @@ def test_an_observer_tells_what_happens_and_how_it_stands() -> None:
         (ex.PODS_READY, "app=none", "there is no pod of app=none in namespace default"),
     ):
         assert observer.holds(ex.Probe("none", kind, subject=subject)) == (False, said)
+
+
+def test_a_node_that_comes_back_is_known_by_its_new_address_and_labels() -> None:
+    feed = Feed()
+    feed.node(0.0, "node-1", True)
+    feed.node(0.0, "node-2", True)
+    feed.no_node(1.0, "node-1")
+    known = feed.observer
+    assert (list(known.nodes), list(known.addresses)) == (["node-2"], ["node-2"])
+    assert known.different(ex.ZONE_LABEL) == 1
+    feed.node(2.0, "node-1", True, address="127.9.0.7", zone="b")
+    feed.node(3.0, "node-2", True, address="127.9.0.8", zone="c")
+    assert known.addresses == {"node-1": "127.9.0.7", "node-2": "127.9.0.8"}
+    assert known.different(ex.ZONE_LABEL) == 2
 
 
 def test_a_pod_that_is_deleted_on_a_node_that_is_well_is_not_evicted() -> None:
@@ -181,6 +202,15 @@ def test_requests_that_fail_after_a_fault_count_for_its_recovery() -> None:
     assert spans[1].marks == {"recovered": pytest.approx(1.05)}
 
 
+def test_an_answer_from_just_before_a_fault_ends_an_outage_that_the_fault_began() -> None:
+    spans = [Span(1, "kill", "", ("apiserver",), 2.0, 2.0)]
+    tallies = asked("api", (1.98, 0.02, "reset"), (1.985, 0.01, ""), (2.01, 0.01, ""))
+    events = marks.of_requests(spans, tallies)
+    assert [(one.at, one.kind) for one in events] == [(2.0, "lost"), (2.0, "held")]
+    measure(spans, [], sorted(events, key=lambda event: event.at))
+    assert spans[0].marks == {"recovered": 0.0}
+
+
 def test_it_is_recovered_when_nothing_of_it_all_is_lost_any_more() -> None:
     spans = [Span(1, "stop", "", ("a",), 0.0, 10.0)]
     held = [
@@ -254,6 +284,9 @@ def made_with(**changes):
         ({"aborted": "interrupted"}, "aborted", "interrupted"),
         ({"recovered": False, "states": {"nodes": (False, "1 of 2 Ready")}}, "failed",
          "not well again within 2m0s: nodes (1 of 2 Ready)"),
+        ({"recovered": False, "failing": {"requests": "no answer within 1 s"}}, "failed",
+         "not well again within 2m0s: requests (no answer within 1 s)"),
+        ({"recovered": False}, "failed", "not well again within 2m0s: never for 1s on end"),
         ({"made": made_with(expect={"evicted": ex.NEVER})}, "failed",
          "evicted came after 43s, and never should have"),
         ({"made": made_with(expect={"notReady": 20.0})}, "failed",
@@ -269,6 +302,44 @@ def test_the_verdict_says_what_speaks_against_it(changes, word, reason) -> None:
     found, reasons = report.verdict(with_(**changes))
     assert found == word
     assert reasons == ([reason] if reason else [])
+
+
+def test_of_too_many_events_those_of_pods_are_left_out_and_all_are_counted() -> None:
+    begun, undone = Event(2.0, "begun", "fault 1", "stop it"), Event(62.0, "undone", "fault 1")
+    pods = [Event(10.0 + at / 1000, "podNotReady", f"shop/{at}") for at in range(3000)]
+    early = Event(-1.0, "podNotReady", "shop/early")
+    found = with_(events=[early, begun, *pods, undone])
+    document = json.loads(json.dumps(report.document(found)))
+    assert len(document["events"]) == 2000
+    assert document["eventsLeftOut"] == 1003
+    assert document["podEvents"] == {"podNotReady": 3000}
+    assert [one["at"] for one in document["events"]] == sorted(
+        one["at"] for one in document["events"]
+    )
+    text = words.text(document)
+    assert "+62.0s  undone          fault 1" in text
+    assert "of pods: 3000 podNotReady" in text
+    assert "1003 events are left out of this report" in text
+    for one in ("podEvents", "eventsLeftOut"):  # as of long ago
+        del document[one]
+    assert "of pods: 1997 podNotReady" in words.text(document)
+
+
+def test_pods_that_come_and_go_by_thousands_are_drawn_from_the_beginning_to_the_end() -> None:
+    changes = [(at / 100, at) for at in range(5000)]
+    points = report.document(with_(ready_pods=changes))["readyPods"]
+    assert len(points) <= 2000
+    assert (points[0][0] <= 0.02, points[-1]) == (True, [49.99, 4999])
+
+
+def test_events_are_left_out_where_there_are_too_many_besides_those_of_pods() -> None:
+    lost = [Event(float(at), "nodeNotReady", f"node-{at}") for at in range(2500)]
+    document = report.document(with_(events=lost))
+    assert (len(document["events"]), document["eventsLeftOut"]) == (2000, 500)
+    text = words.text(document)
+    assert "and 1940 more" in text
+    assert "500 events are left out of this report" in text
+    assert "left out" not in words.text(report.document(seen()))
 
 
 def test_the_text_tells_the_times_and_the_availability() -> None:

@@ -143,6 +143,26 @@ def test_what_a_world_cannot_do_is_told_before_anything_is_done() -> None:
     assert found["faults"] == []
 
 
+def test_the_store_of_a_lab_has_no_disk_and_that_is_told_before_anything_is_done() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    server = ex.Target("component", "apiserver")
+    full = ex.Fault(ex.DISK, 20.0, 5.0, server, disk=ex.DiskFault(full=True))
+    found = run(replace(made, faults=(made.faults[0], full)), nodes=1)
+    assert found["verdict"] == "aborted"
+    assert found["reasons"] == ["fault 2 (disk): the store of a lab has no disk to be made bad"]
+    assert found["faults"] == []
+
+
+def test_a_fault_that_an_api_server_does_not_take_is_a_failure_of_that_fault_alone() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    endless = replace(made.faults[0], at=0.0, seconds=4000.0)
+    kill = ex.Fault(ex.KILL, 1.0, target=ex.Target("process", "scheduler"))
+    found = run(replace(made, faults=(endless, kill)), nodes=1)
+    assert found["verdict"] == "failed"
+    assert found["reasons"][0].startswith("fault 1 (api): a fault has an id and lasts from 0 to")
+    assert [one["error"] != "" for one in found["faults"]] == [True, False]
+
+
 def test_a_fault_that_stays_is_not_said_to_be_undone() -> None:
     class Stuck(chaos.LabWorld):
         """What is down stays down."""
