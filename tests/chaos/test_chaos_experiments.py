@@ -69,6 +69,7 @@ expect: {notReady: 50s, evicted: never}
         ("faults:\n- {do: kill, for: 1s, target: {node: a}}", "faults[0].for: unknown field"),
         ("faults: []\nexpect: {notready: 1s}", "did you mean notReady?"),
         ("faults: []\nexpect: {notReady: soon}", "must be a duration such as 1m30s, or never"),
+        ("faults: []\nexpect: {notReady: 0s}", "expect.notReady: must be longer than 0s"),
         ("faults: []\nworkload: '{'", "workload: is not YAML"),
         ("faults: []\nworkload: '{kind: Pad, apiVersion: v1}'", "there is no kind 'Pad'"),
         ("faults: []\nsteadyState: {probes: [{name: a, type: http}]}", "[0].service: is miss"),
@@ -108,6 +109,8 @@ STOP = "faults: [{do: stop, for: 1s, target: {node: a}}]\n"
         ("- {do: slow, for: 1s, target: {node: a}, cpu: 0}", ["[0].cpu: must be from 1% to 99%"]),
         ("- {do: slow, for: 1s, target: {node: a}, cpu: 0.5%}", ["[0].cpu: must be from 1% to"]),
         ("- {do: slow, for: 1s, target: {node: a}, cpu: 100%}", ["[0].cpu: must be from 1% to"]),
+        ("- {do: kill, at: 9999999h, target: {node: a}}", ["[0].at: must be at most 168h0m0s"]),
+        ("- {do: stop, for: 169h, target: {node: a}}", ["[0].for: must be at most 168h0m0s"]),
         ("- {do: slow, for: 1h, target: {node: a}, cpu: 50%}", ["[0].for: must be at most 59m30s"]),
         ("- {do: api, for: 59m31s, code: 503}", ["[0].for: must be at most 59m30s; it is '59m31s"]),
         ("- {do: disk, for: 24h, full: true}", ["[0].for: must be at most 59m30s"]),
@@ -136,6 +139,14 @@ def test_one_thing_that_is_wrong_is_told_once(text: str, complaints: list[str]) 
     ("probe", "complaints"),
     [
         ("{name: a, type: nodeReady, atLeast: 2}", ["probes[0].type: must be one of nodesReady"]),
+        ("{name: a, type: api, p99: 0s}", ["probes[0].p99: must be longer than 0s; it is '0s'"]),
+        ("{name: a, type: api, timeout: 0s}", ["probes[0].timeout: must be longer than 0s"]),
+        ("{name: a, type: http, service: a, port: 99999999}", ["probes[0].port: must be a port"]),
+        ("{name: a, type: http, service: A_B}", ["probes[0].service: a lowercase RFC 1123 label"]),
+        (
+            "{name: a, type: deploymentAvailable, deployment: B}",
+            ["probes[0].deployment: a lowercase RFC"],
+        ),
         ("{type: api}, {type: api}", ["probes[0].name: is missing", "probes[1].name: is missing"]),
     ],
 )
