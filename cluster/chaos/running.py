@@ -75,9 +75,9 @@ class Run:
         self._group: tasks.Group | None = None
         self._seen = report.Outcome(made, world.name, world.kind, clock.now())
 
-    def interrupt(self) -> None:
+    def interrupt(self, why: str = "interrupted") -> None:
         """End it now: undo everything, and report what was seen."""
-        self._seen.aborted = "interrupted"
+        self._seen.aborted = why
         if self._body is not None:
             self._body.cancel()
 
@@ -122,6 +122,7 @@ class Run:
         await self._until_steady()
         await self._check_targets()
         self._tell("steady state holds; the faults begin")
+        self._opened().spawn(self._mind(), "journal")
         async with tasks.Group("faults") as group:
             for number, fault in enumerate(self._made.faults, 1):
                 group.spawn(self._fault(number, fault), f"fault {number}")
@@ -255,7 +256,7 @@ class Run:
         for ending in _together(deeds, fault):
             await _all(self._end(deed, span) for deed in ending)
         span.ended = self._now()
-        if deeds and not self._standing.has(number):
+        if deeds and fault.action not in ex.MOMENTARY and not self._standing.has(number):
             self._note(observing.UNDONE, number, f"{span}")
 
     async def _view(self) -> View:
@@ -310,6 +311,7 @@ class Run:
 
     async def _roll_back(self) -> None:
         """Undo what is still done, the newest first."""
+        self._forget_what_others_undid()
         for undo in self._standing.undoings():
             if error := await insist(self._doer.do, undo):
                 self._seen.notes.append(_stays(undo, error))
@@ -322,6 +324,13 @@ class Run:
                 self._cut_short.append(span)
                 if span.action not in ex.MOMENTARY and not self._standing.has(span.number):
                     self._note(observing.UNDONE, span.number, f"{span}")
+
+    def _forget_what_others_undid(self) -> None:
+        left = self._journal.taken_over()
+        if left is not None:
+            self._standing.keep(left)
+            self._leavings = [act for act in self._leavings if act in left]
+            self._write_down()
 
     def _conclude(self) -> None:
         seen, observer = self._seen, self._observer
@@ -357,6 +366,12 @@ class Run:
                 self._write_down()
 
     # ---- looking -----------------------------------------------------------------------------
+
+    async def _mind(self) -> None:
+        """End when somebody else has undone it, for the faults would be shorter than was told."""
+        while self._journal.taken_over() is None:  # noqa: ASYNC110 - another process does that
+            await asyncio.sleep(_LOOK_EVERY)
+        self.interrupt("the cluster was taken down meanwhile, and with it what was done to it")
 
     async def _look(self) -> None:
         """Tell when states are lost, and held again."""

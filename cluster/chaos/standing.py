@@ -3,7 +3,7 @@ something to the same process or link: what began last is in force, and nothing 
 the last of them ends. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from cluster.chaos import acts
@@ -54,6 +54,10 @@ class Standing:
     def ended_by(self, undo: Act) -> None:
         """All have ended that this undoes."""
         self._deeds = [one for one in self._deeds if one.undo != undo]
+
+    def keep(self, undoings: Container[Act]) -> None:
+        """All have ended but those that these undo."""
+        self._deeds = [one for one in self._deeds if one.undo in undoings]
 
     def has(self, number: int) -> bool:
         """Whether anything of a fault is still to be undone."""

@@ -76,7 +76,7 @@ def test_what_another_began_before_is_as_that_one_made_it(first, second, second_
 def test_what_undoes_it_all_begins_with_the_newest_and_says_nothing_twice() -> None:
     standing = Standing()
     standing.begin(1, [STOP, Act("stop", "y")])
-    standing.begin(2, [STOP, Act("kill", "z")])
+    standing.begin(2, [STOP, Act("resume", "z")])
     standing.begin(3, [cut("b")])
     assert standing.undoings() == [whole("b"), START, Act("start", "y")]
     standing.ended_by(START)

@@ -245,6 +245,9 @@ class Written:
         self.now = list(open_)
         self.ever.append(tuple(f"{act}" for act in open_))
 
+    def taken_over(self) -> None:
+        return None
+
 
 def interrupted(story):
     """A run that is interrupted two seconds after its fault, and what `story` sees before that."""

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from cluster.aio import tasks
-from cluster.chaos import reading, report
+from cluster.chaos import acts, observing, reading, report
 from cluster.chaos.acts import Act
+from cluster.chaos.journal import File
 from cluster.chaos.running import Run
 from cluster.lab import chaos
 from cluster.lab.lab import Lab
@@ -19,6 +20,7 @@ steadyState: {for: 0s}
 faults:
 """
 STOP = "- {at: 1s, for: 10m, do: stop, target: {process: scheduler}}\n"
+LOAD = "- {at: 2s, for: 10m, do: load, watches: 1}\n"
 
 
 class Watched(chaos.LabWorld):
@@ -123,7 +125,7 @@ def test_what_was_done_is_undone_where_the_run_itself_fails() -> None:
         made = reading.parse(HEAD + STOP + restart, "restart.yaml")
         with pytest.raises(RuntimeError, match="a fault in the code"):
             await Run(made, world, clock=cluster.clock).run()
-        assert world.done == ["stop scheduler", "start scheduler"]
+        assert world.done == ["stop scheduler", "start kubelet-node-1", "start scheduler"]
         assert await scheduler_runs(world)
 
     Lab(seed=1, nodes=1).run(story)
@@ -197,3 +199,39 @@ def test_what_ends_while_it_is_made_as_it_was_is_undone_all_the_same() -> None:
     found = Lab(seed=1, nodes=1).run(story)
     assert found["verdict"] == "passed"
     assert shares == [0.1, 0.5, 0.1, 1.0]
+
+
+def test_a_cluster_that_is_taken_down_ends_the_experiment(tmp_path):
+    path = tmp_path / "journal.json"
+
+    async def story(cluster):
+        world, mine = Watched(cluster), File(path)
+        made = reading.parse(HEAD + STOP + LOAD, "stop.yaml")
+        one = Run(made, world, clock=cluster.clock, journal=mine)
+        async with tasks.Group("test") as group:
+            running = group.spawn(one.run(), "run")
+            await asyncio.sleep(5)  # virtual: both have begun
+            other = File(path)
+            other.write([act for act in other.read() if act.op in acts.OF_DATA])
+            return await running, world
+
+    seen, world = Lab(seed=1, nodes=1).run(story)
+    assert seen.aborted.startswith("the cluster was taken down meanwhile")
+    assert seen.seconds < 10
+    assert not seen.notes
+    assert [span.action for span in seen.spans] == ["stop", "load"]
+    assert world.done == ["stop scheduler"]
+    assert not path.exists()
+
+
+def test_a_kill_is_told_as_begun_alone_though_something_would_undo_it():
+    kill = "- {at: 1s, do: kill, target: {process: scheduler}}\n"
+
+    async def story(cluster):
+        world = Watched(cluster)
+        made = reading.parse(HEAD + kill, "kill.yaml")
+        return await Run(made, world, clock=cluster.clock).run(), await scheduler_runs(world)
+
+    seen, runs = Lab(seed=1, nodes=1).run(story)
+    assert runs
+    assert [event.kind for event in seen.events if event.subject == "fault 1"] == [observing.BEGUN]
