@@ -17,10 +17,7 @@ class Journal(Protocol):
         ...
 
     def taken_over(self) -> list[Act] | None:
-        """What somebody else has left of it, `kubemu down` for one; None where nobody was at it.
-
-        ValueError where that cannot be read.
-        """
+        """What somebody else has left of it, `kubemu down` for one; None where nobody was at it."""
         ...
 
 
@@ -56,8 +53,13 @@ class File:
         self._mark = self._found()
 
     def taken_over(self) -> list[Act] | None:
-        """See `Journal.taken_over`."""
-        return None if self._found() == self._mark else self.read()
+        """See `Journal.taken_over`. A damaged file is nobody's word: what was written counts."""
+        if self._found() == self._mark:
+            return None
+        try:
+            return self.read()
+        except ValueError:
+            return None
 
     def read(self) -> list[Act]:
         """What is still to be undone. ValueError where the file is damaged."""

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.chaos.acts import Act, LinkState
+from cluster.chaos.journal import File
 from cluster.chaos.local import LocalWorld
 from cluster.chaos.reaching import Doors
 from cluster.chaos.targets import Member
@@ -147,3 +148,25 @@ def test_the_clock_of_the_machine_is_never_wrong():
 def test_a_journal_is_for_its_owner_alone(meant):
     meant.journal.write([Act("start", "kubelet-1")])
     assert meant.journal.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("then", "left"),
+    [
+        (None, None),
+        ("[]", []),
+        ('[{"op": "remove", "member": "a"}]', [Act("remove", "a")]),
+        ("{", None),
+        ("[1]", None),
+    ],
+)
+def test_who_was_at_a_journal_is_seen_and_a_damaged_one_is_nobodys_word(tmp_path, then, left):
+    mine = File(tmp_path / "journal.json")
+    mine.write([Act("start", "x")])
+    if then is not None:
+        beside = tmp_path / "other"
+        beside.write_text(then)
+        beside.replace(mine.path)
+    assert mine.taken_over() == left
+    mine.write([])
+    assert mine.taken_over() is None
