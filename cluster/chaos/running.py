@@ -2,6 +2,9 @@
 
 Whatever happens, what was done is undone before `run` returns: at its time, at the end, when it is
 interrupted, and by `journal` after a crash.
+
+One class in one file past 450 lines: its parts share the state of one run, and what could be told
+apart from that is told elsewhere (`doing`, `standing`, `marks`, `probing`, `observing`, `report`).
 """
 
 import asyncio
