@@ -11,7 +11,7 @@ from cluster.images.client import pushing, remote
 from cluster.images.descriptors import Descriptor
 from cluster.images.store.layout import Store
 
-SETTINGS = remote.Settings(connect=2.0, idle=0.3, progress=0.5)
+SETTINGS = remote.Settings(connect=10.0, idle=15.0, progress=15.0)
 ABSENT = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 INTERNALS = (
     "aiohttp",
