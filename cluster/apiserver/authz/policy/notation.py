@@ -5,6 +5,7 @@ verbs, `core` for the core group, and `url` as group says that paths follow.
 """
 
 import re
+from functools import lru_cache
 
 from cluster.apiserver.authz.rules import Rule
 
@@ -14,8 +15,12 @@ _VERBS = {
 }
 
 
+@lru_cache(maxsize=512)
 def rules(text: str) -> tuple[Rule, ...]:
-    """The rules of a table. ValueError for a line that is none."""
+    """The rules of a table, read once: each server that starts in a lab asks for all of them.
+
+    ValueError for a line that is none.
+    """
     lines = re.sub(r",\s+", ",", text.strip()).splitlines()
     return tuple(_rule(line.split()) for line in lines)
 
