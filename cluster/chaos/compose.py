@@ -174,6 +174,10 @@ class ComposeWorld:
             elif not acts.undoes(act):
                 raise Unable(f"there is no service {service}")
 
+    async def struck(self, act: Act) -> int | None:
+        """See `World.struck`."""
+        return await self._doors.struck(act)
+
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """See `World.ask`."""
         return await reaching.ask(address, port, request, within)

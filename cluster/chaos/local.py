@@ -77,6 +77,10 @@ class LocalWorld:
         else:
             await self._to_process(act)
 
+    async def struck(self, act: Act) -> int | None:
+        """See `World.struck`."""
+        return await self._doors.struck(act)
+
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """See `World.ask`."""
         return await reaching.ask(address, port, request, within)

@@ -29,6 +29,14 @@ class Span:
     error: str = ""
     marks: dict[str, float] = field(default_factory=dict)
     """Seconds after `began`, by mark; `recovered` after `ended`."""
+    struck: list[int | None] = field(default_factory=list)
+    """Of a fault of the API: to how many requests each server did it. None: it does not know."""
+
+    @property
+    def requests(self) -> int | None:
+        """To how many requests it was done; None: nobody knows."""
+        known = [count for count in self.struck if count is not None]
+        return sum(known) if known and len(known) == len(self.struck) else None
 
     def __str__(self) -> str:
         return f"{self.action} {', '.join(self.targets)}".strip()

@@ -3,7 +3,7 @@ faults, and asking ports as a client outside does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 SECONDS: Final = 10.0
 """How long a process may take to answer."""
+_SOON: Final = 2.0
+"""How long it may take where the answer is only for the report."""
 _LONGEST_LINE: Final = 4096
 _GONE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -82,6 +84,17 @@ class Doors:
         call = stub.SetFault(request, timeout=SECONDS, wait_for_ready=True)
         await _answered(call, act.member)
 
+    async def struck(self, act: Act) -> int | None:
+        """To how many requests an API server has done what it was told; None: it does not say."""
+        if self.lacks(act):
+            return None
+        stub = chaos_pb2_grpc.ChaosStub(self._channel(self.api_servers[act.member], self.tls))
+        try:
+            found = await stub.ListFaults(chaos_pb2.ListFaultsRequest(), timeout=_SOON)
+        except grpc.aio.AioRpcError:
+            return None
+        return struck(act, found.faults)
+
     def _known(self, act: Act) -> bool:
         """Whether there is a door. Unable where there is none, and more to do than to undo."""
         lacks = self.lacks(act)
@@ -120,6 +133,13 @@ def fault_request(act: Act) -> Any:
     if act.api is not None:
         told.api.CopyFrom(_api(act.api))
     return told
+
+
+def struck(act: Act, states: Iterable[Any]) -> int | None:
+    """How many requests a fault was done to, of the states (cluster.v1.FaultState) of all that are
+    in effect; None where it is none of them.
+    """
+    return next((int(one.requests) for one in states if one.id == act.id), None)
 
 
 async def ask(address: str, port: int, request: bytes, within: float) -> bytes:

@@ -164,6 +164,7 @@ def _fault(span: Span) -> dict[str, Any]:
         "began": _round(span.began),
         "ended": None if span.ended is None else _round(span.ended),
         "error": span.error,
+        "requests": span.requests,
         **{mark: _round(span.marks[mark]) if mark in span.marks else None for mark in ex.MARKS},
     }
 

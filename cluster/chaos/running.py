@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _LOOK_EVERY: Final = 0.1
 _SYNC_WITHIN: Final = 30.0
+_IDLE: Final = "it was done to no request: none that was sent is one of those that it is for"
 
 Tell = Callable[[str], None]
 
@@ -272,6 +273,8 @@ class Run:
     async def _end(self, deed: Deed, span: marks.Span) -> None:
         """Undo a deed; what does not let itself be undone stays in the journal."""
         done: Act | None = None
+        if deed.act.op == acts.FAULTS:
+            span.struck.append(await self._world.struck(deed.act))
         while (act := self._standing.ending(deed)) not in (None, done):
             if error := await insist(self._doer.do, act):
                 self._fail(span, _stays(act, error))
@@ -349,6 +352,7 @@ class Run:
         asked = marks.of_requests(seen.spans, seen.tallies)
         seen.events = tuple(sorted([*observer.events, *asked], key=lambda event: event.at))
         marks.measure(done, seen.events, [*self._held, *asked])
+        seen.notes += [f"fault {span.number} (api): {_IDLE}" for span in done if span.requests == 0]
         for span in self._cut_short:
             span.marks.pop(ex.RECOVERED, None)  # nobody waited for it
 

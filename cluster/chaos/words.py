@@ -47,6 +47,8 @@ def _faults(report: Mapping[str, Any]) -> Iterator[str]:
         span = f"at {_time(one['began'])}"
         if one["ended"] is not None and one["ended"] - one["began"] >= _MOMENT:
             span += f" for {durations.format(one['ended'] - one['began'])}"
+        if one.get("requests") is not None:
+            span += f", to {one['requests']} requests"
         yield f"  {one['number']}. {one['do']} {who}, {span}"
         if one["error"]:
             yield f"     {one['error']}"

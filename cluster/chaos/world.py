@@ -43,6 +43,12 @@ class World(Protocol):
         """
         ...
 
+    async def struck(self, act: Act) -> int | None:
+        """To how many requests an API server has done what an act told it (FAULTS); None where it
+        does not know, as one that has been started again meanwhile.
+        """
+        ...
+
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """Send a request to a port of a node, as a client outside of the cluster does; the first
         line of the answer, `within` seconds. OSError (TimeoutError is one).

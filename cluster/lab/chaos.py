@@ -71,6 +71,13 @@ class LabWorld:
         else:
             await self._to_part(act)
 
+    async def struck(self, act: Act) -> int | None:
+        """See `World.struck`."""
+        found = self._injector
+        if found is None or found[0] is not self._cluster.registry:
+            return None
+        return reaching.struck(act, found[1].states())
+
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """See `World.ask`: from an address beyond the cluster, by the node's eth0."""
         node = next(

@@ -62,6 +62,18 @@ faults:
 expect: {notReady: 9s, evicted: 9s}
 """
 
+REFUSED = """
+apiVersion: kubemu.dev/v1alpha1
+kind: Experiment
+name: refused
+steadyState:
+  for: 1s
+  probes:
+  - {name: asked, type: api, rate: 20}
+faults:
+- {for: 2s, do: api, users: [kubernetes-admin], resources: [RESOURCE], code: 503}
+"""
+
 HANGING = """
 apiVersion: kubemu.dev/v1alpha1
 kind: Experiment
@@ -106,6 +118,22 @@ def test_a_stopped_kubelet_is_told_of_in_text_json_and_a_picture(
     assert quick.process(kubelet).pid
     again = quick.run([*KUBEMU, "chaos", "report", str(told)], 0)
     assert again == text
+
+
+@pytest.mark.parametrize("resource", ["namespaces", "namespace"])
+def test_a_fault_of_the_api_tells_how_many_requests_it_was_done_to(
+    quick: Cluster, tmp_path: Path, resource: str
+) -> None:
+    file, told = tmp_path / "refused.yaml", tmp_path / "report.json"
+    file.write_text(REFUSED.replace("RESOURCE", resource))
+    run = [*KUBEMU, "chaos", "run", str(file), "--name", quick.name, "--json", str(told)]
+    quick.run(run, 0)
+    report = json.loads(told.read_text())
+    (fault,), (probe,) = report["faults"], report["probes"]
+    # The server is asked just before it is told to end it.
+    assert 0 <= probe["failed"] - fault["requests"] <= 5
+    assert (probe["failed"] > 20) is (resource == "namespaces")
+    assert len(report["notes"]) == (resource == "namespace")
 
 
 def test_what_a_killed_experiment_did_is_undone(quick: Cluster, tmp_path: Path) -> None:

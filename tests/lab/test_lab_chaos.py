@@ -103,6 +103,28 @@ def test_what_goes_wrong_is_in_the_report_and_everything_is_undone() -> None:
     (api,) = found["probes"]
     assert api["errors"] == {"ServiceUnavailable": api["failed"]}
     assert 195 <= api["failed"] <= 205
+    assert refusing["requests"] == api["failed"]
+    assert f"for 10s, to {api['failed']} requests" in words.text(found)
+    assert pausing["requests"] is None
+
+
+def test_a_fault_that_no_request_met_is_told() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    fault = made.faults[0]
+    mistyped = replace(fault, api=replace(fault.api, resources=("node",)))
+    found = run(replace(made, faults=(mistyped,), expect={}), nodes=1)
+    assert found["verdict"] == "passed"
+    (note,) = found["notes"]
+    assert note.startswith("fault 1 (api): it was done to no request")
+    assert "for 10s, to 0 requests" in words.text(found)
+
+
+def test_a_server_that_was_started_again_does_not_know_to_whom_it_did_what_was_asked() -> None:
+    made = reading.parse(FAULTY, "faulty.yaml")
+    restart = ex.Fault(ex.RESTART, 5.0, target=ex.Target("component", "apiserver"))
+    found = run(replace(made, faults=(made.faults[0], restart), expect={}), nodes=1)
+    assert found["faults"][0]["requests"] is None
+    assert found["notes"] == []
 
 
 @pytest.mark.parametrize(
