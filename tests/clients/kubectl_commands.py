@@ -48,7 +48,7 @@ WRITING = (
     Command("apply --server-side --field-manager=other -f -", "conflict with .kubectl-client-side-apply", WEB.replace("1.27", "1.28"), code=1),
     Command("apply --server-side --force-conflicts -f -", "serverside-applied", WEB.replace("1.27", "1.28")),
     Command("create -f -", "AlreadyExists", WEB, code=1),
-    Command("replace -f -", "deployment.apps/web replaced", WEB),
+    Command("replace -f -", "deployment.apps/web replaced", WEB, eventually=True),  # its status may change under it
     Command("create configmap c --from-literal=a=b", "configmap/c created"),
     Command("create secret generic s --from-literal=a=b", "secret/s created"),
     Command("create serviceaccount robot", "serviceaccount/robot created"),

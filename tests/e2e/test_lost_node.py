@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from realcluster import Cluster, containers, until
+from realcluster import Cluster, containers, leaving, until
 
 pytestmark = pytest.mark.usefixtures("kubectl")
 
@@ -62,6 +62,10 @@ def nodes_of(pods: list[Any]) -> set[str]:
     return {pod["spec"]["nodeName"] for pod in pods}
 
 
+def staying(cluster: Cluster) -> list[Any]:
+    return [pod for pod in cluster.pods("app=web") if not leaving(pod)]
+
+
 def test_pods_of_a_lost_node_come_up_elsewhere_and_the_node_can_return(web: Cluster) -> None:
     before = web.pods("app=web")
     assert nodes_of(before) == {"node-1", "node-2", "node-3"}
@@ -71,6 +75,7 @@ def test_pods_of_a_lost_node_come_up_elsewhere_and_the_node_can_return(web: Clus
     until("node-2 is silent", lambda: ready_condition(web, "node-2") == "Unknown")
     taints = web.get("node", "node-2")["spec"]["taints"]
     assert "node.kubernetes.io/unreachable" in {taint["key"] for taint in taints}
+    until("its pods leave", lambda: "node-2" not in nodes_of(staying(web)))
     after = web.running(6, "app=web")
     assert nodes_of(after) == {"node-1", "node-3"}
     assert kept <= {pod["metadata"]["name"] for pod in after}
