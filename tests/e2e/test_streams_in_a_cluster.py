@@ -78,8 +78,8 @@ def test_a_forwarded_port_and_the_log_of_what_came(cluster: Cluster, binary: str
 def test_a_log_is_followed_to_the_end_of_its_container(cluster: Cluster) -> None:
     words = "for n in 1 2 3; do echo word $n; sleep 0.2; done"
     cluster.kubectl("run", "talker", "--image=busybox", "--restart=Never", "--", "sh", "-c", words)
-    cluster.kubectl("wait", "--for=jsonpath={.status.phase}", "pod/talker", "--timeout=30s")
-    cluster.kubectl("wait", "--for=condition=PodReadyToStartContainers", "pod/talker")
+    begun = "--for=jsonpath={.status.containerStatuses[0].containerID}"
+    cluster.kubectl("wait", begun, "pod/talker", "--timeout=30s")
     said = cluster.kubectl("logs", "-f", "talker", "--pod-running-timeout=30s")
     assert said == "word 1\nword 2\nword 3\n"
 
