@@ -69,7 +69,7 @@ class ComposeCluster:
             for key, value in os.environ.items()
             if not key.startswith(("KUBE", "COMPOSE_"))
         }
-        self._environment = kept | self.ports | settings | {
+        self.environment = kept | self.ports | settings | {
             "COMPOSE_PROJECT_NAME": self.project,
             "KUBEMU_NET": self.network,
             "KUBECONFIG": str(self.kubeconfig),
@@ -78,7 +78,7 @@ class ComposeCluster:
     def up(self) -> None:
         """Start it; its kubeconfig is there then."""
         # A build for one test is one for all: what has not changed takes a second.
-        _run([*self._builder, "build"], self._environment, deadline=_BUILD)
+        _run([*self._builder, "build"], self.environment, deadline=_BUILD)
         self.compose("up", "-d")
         config = self.compose("exec", "-T", "apiserver", "cat", "/etc/kubemu/admin.conf")
         self.kubeconfig.write_text(config)
@@ -96,11 +96,15 @@ class ComposeCluster:
     def compose(self, *arguments: str, check: bool = True, deadline: float = DEADLINE) -> str:
         """Run a command of Compose; its output."""
         command = [*self._command, *arguments]
-        return _run(command, self._environment, check=check, deadline=deadline)
+        return _run(command, self.environment, check=check, deadline=deadline)
+
+    def run(self, *command: str, deadline: float = DEADLINE) -> str:
+        """Run a command in this cluster's environment; its output."""
+        return _run([*command], self.environment, deadline=deadline)
 
     def kubectl(self, *arguments: str) -> str:
         """Run kubectl; its output."""
-        return _run(["kubectl", *arguments], self._environment)
+        return _run(["kubectl", *arguments], self.environment)
 
     def get(self, *arguments: str) -> Any:
         """What `kubectl get … -o json` gives."""
@@ -126,11 +130,14 @@ class ComposeCluster:
         """The address of a node: 1, 2 or 3."""
         return f"{self.network}.{20 + node}"
 
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        return self.compose("ps", "--all", "--quiet", service).strip()
+
     def address_of(self, service: str) -> str:
         """The address of a service's container."""
-        container = self.compose("ps", "--quiet", service).strip()
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        return _run(["docker", "inspect", "--format", form, container]).strip()
+        return _run(["docker", "inspect", "--format", form, self.container(service)]).strip()
 
     def health(self) -> dict[str, str]:
         """How each service that runs says it is: "healthy", …; "" where it has no such check."""
