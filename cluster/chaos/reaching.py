@@ -93,7 +93,7 @@ class Doors:
             found = await stub.ListFaults(chaos_pb2.ListFaultsRequest(), timeout=_SOON)
         except grpc.aio.AioRpcError:
             return None
-        return struck(act, found.faults)
+        return hits(act, found.faults)
 
     def _known(self, act: Act) -> bool:
         """Whether there is a door. Unable where there is none, and more to do than to undo."""
@@ -135,7 +135,7 @@ def fault_request(act: Act) -> Any:
     return told
 
 
-def struck(act: Act, states: Iterable[Any]) -> int | None:
+def hits(act: Act, states: Iterable[Any]) -> int | None:
     """How many requests a fault was done to, of the states (cluster.v1.FaultState) of all that are
     in effect; None where it is none of them.
     """

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _LOOK_EVERY: Final = 0.1
 _SYNC_WITHIN: Final = 30.0
-_IDLE: Final = "it was done to no request: none that was sent is one of those that it is for"
+_IDLE: Final = "it was done to no request (of its users, verbs and resources, and its share)"
 
 Tell = Callable[[str], None]
 

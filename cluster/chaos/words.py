@@ -48,7 +48,7 @@ def _faults(report: Mapping[str, Any]) -> Iterator[str]:
         if one["ended"] is not None and one["ended"] - one["began"] >= _MOMENT:
             span += f" for {durations.format(one['ended'] - one['began'])}"
         if one.get("requests") is not None:
-            span += f", to {one['requests']} requests"
+            span += f", to {one['requests']} request{'s' * (one['requests'] != 1)}"
         yield f"  {one['number']}. {one['do']} {who}, {span}"
         if one["error"]:
             yield f"     {one['error']}"

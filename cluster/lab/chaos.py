@@ -73,10 +73,14 @@ class LabWorld:
 
     async def struck(self, act: Act) -> int | None:
         """See `World.struck`."""
-        found = self._injector
-        if found is None or found[0] is not self._cluster.registry:
+        try:
+            registry = self._cluster.registry
+        except errors.StatusError:  # it is down
             return None
-        return reaching.struck(act, found[1].states())
+        found = self._injector
+        if found is None or found[0] is not registry:
+            return None
+        return reaching.hits(act, found[1].states())
 
     async def ask(self, address: str, port: int, request: bytes, within: float) -> bytes:
         """See `World.ask`: from an address beyond the cluster, by the node's eth0."""

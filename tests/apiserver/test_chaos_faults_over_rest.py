@@ -148,6 +148,8 @@ def test_watches_are_cut_and_their_events_are_late() -> None:
             assert loop.time() - began >= 0.2
             assert await again.ended()
             assert loop.time() - began >= 0.4
+        assert (await api.get(rest.MAPS)).status == 200
+        assert world.hits() == {"f": 3}  # watches: what was written and read suffers nothing
         await world.injector.clear([])
         async with api.watch(path) as whole:
             assert (await whole.next())["type"] == "ADDED"

@@ -119,10 +119,14 @@ def test_a_fault_that_no_request_met_is_told() -> None:
     assert "for 10s, to 0 requests" in words.text(found)
 
 
-def test_a_server_that_was_started_again_does_not_know_to_whom_it_did_what_was_asked() -> None:
+@pytest.mark.parametrize("action", [ex.RESTART, ex.STOP])
+def test_a_server_that_went_does_not_know_to_how_many_requests_it_did_something(action) -> None:
     made = reading.parse(FAULTY, "faulty.yaml")
-    restart = ex.Fault(ex.RESTART, 5.0, target=ex.Target("component", "apiserver"))
-    found = run(replace(made, faults=(made.faults[0], restart), expect={}), nodes=1)
+    server = ex.Target("component", "apiserver")
+    seconds = 8.0 if action == ex.STOP else 0.0  # it is down when the first fault ends
+    gone = ex.Fault(action, 5.0, seconds, target=server)
+    found = run(replace(made, faults=(made.faults[0], gone), expect={}), nodes=1)
+    assert found["verdict"] != "aborted"
     assert found["faults"][0]["requests"] is None
     assert found["notes"] == []
 

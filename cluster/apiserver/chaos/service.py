@@ -84,7 +84,7 @@ class Injector:
             registry.faults = Faults(Random(self._random.random()))  # noqa: S311  (repeats)
         registry.faults.put(id, fault)
         if fault.of_watches:
-            registry.followers.cut(fault)
+            registry.faults.hits[id] += registry.followers.cut(fault)
 
     async def _put_disk(self, id: str, disk: pb.DiskFault) -> None:
         if not disk.full and not disk.latency:

@@ -21,6 +21,7 @@ ERRORS: Final[Mapping[int, type[errors.StatusError]]] = {
 """What may be answered in place of an answer, by HTTP code."""
 _RETRIES: Final = (429, 503)
 """These tell clients to try again after a second, as kube-apiserver's own do."""
+_READS: Final = ("get", "list")
 SAID: Final = "injected by chaos"
 
 
@@ -55,6 +56,15 @@ class ApiFault:
     def of_watches(self) -> bool:
         """Whether it does something to watches."""
         return bool(self.drop_watches or self.delay_watches)
+
+    def acts_on(self, verb: str) -> bool:
+        """Whether a request of this verb is any different for it."""
+        return bool(
+            self.code
+            or self.latency
+            or (self.of_watches and verb == "watch")
+            or (self.stale and verb in _READS)
+        )
 
     def matches(self, user: str, verb: str, resource: str) -> bool:
         """Whether it is for a request."""
@@ -106,8 +116,7 @@ class Faults:
         for fault in struck:
             if fault.code:
                 raise failure(fault.code)
-        reads = verb in ("get", "list")
-        return next((one.revision for one in struck if one.stale and reads), 0)
+        return next((one.revision for one in struck if one.stale and verb in _READS), 0)
 
     async def refusals(
         self, user: identity.User, batch: Sequence[Operation]
@@ -143,7 +152,7 @@ class Faults:
                 continue
             if fault.share < 1 and self._random.random() >= fault.share:
                 continue
-            if count:
+            if count and fault.acts_on(verb):
                 self.hits[name] += 1
             found.append(fault)
         return found
@@ -160,11 +169,18 @@ class Followers:
         self._open[watch] = (user.name, resource)
         return lambda: self._open.pop(watch, None) and None
 
-    def cut(self, fault: ApiFault) -> None:
-        """End those that a fault is for: who watches comes again, and then it is on him."""
-        for watch, (user, resource) in list(self._open.items()):
-            if fault.matches(user, "watch", resource):
-                watch.close()
+    def cut(self, fault: ApiFault) -> int:
+        """End those that a fault is for: who watches comes again, and then it is on him. How many
+        there were.
+        """
+        found = [
+            watch
+            for watch, (user, resource) in self._open.items()
+            if fault.matches(user, "watch", resource)
+        ]
+        for watch in found:
+            watch.close()
+        return len(found)
 
 
 def failure(code: int) -> errors.StatusError:

@@ -31,7 +31,7 @@ def amended(found: Object, wanted: Object) -> Object | None:
 def _role(found: Object, wanted: Object) -> Object | None:
     if "aggregationRule" in wanted:
         return _aggregated(found, wanted)
-    if found.get("rules") == wanted.get("rules"):  # as nearly always: a server starts again
+    if found.get("rules") == wanted.get("rules"):  # the usual case when a server starts again
         return None
     held = rules.of(found.get("rules"))
     missing = rules.missing(held, rules.of(wanted.get("rules")))
