@@ -74,6 +74,7 @@ class Kubectl:
             complaints.append(self.complaint(command))
             end = time.monotonic() + 20
             while complaints[-1] and command.eventually and time.monotonic() < end:
+                time.sleep(0.1)  # noqa: TID251 - real processes: nothing tells us
                 complaints[-1] = self.complaint(command)
         assert not any(complaints), "\n\n".join(filter(None, complaints))
 

@@ -67,7 +67,9 @@ def test_a_run_that_is_killed_leaves_nobody_dead(
     file = tmp_path / "cut-short.yaml"
     file.write_text(CUT_SHORT.replace("ACTION", action))
     home = Path(hurt.environment["KUBEMU_HOME"])
+    journals = home / ".chaos"
     kubelet = hurt.container("kubelet-2")
+    assert kubelet
     command = [sys.executable, "-m", "cluster.cli", "chaos", "run", str(file)]
     with (
         subprocess.Popen(["docker", "wait", kubelet], stdout=subprocess.DEVNULL) as dead,
@@ -79,9 +81,14 @@ def test_a_run_that_is_killed_leaves_nobody_dead(
             stderr=subprocess.STDOUT,
         ) as run,
     ):
-        dead.wait(timeout=60)
-        os.kill(run.pid, signal.SIGKILL)
-        said = run.communicate(timeout=60)[0]
-    until(f"nothing is left to undo {said!r}", lambda: not list(home.glob(".chaos/compose-*.json")))
+        try:
+            assert dead.wait(timeout=60) == 0
+            begun = list(journals.glob("compose-*.json"))
+        finally:
+            dead.kill()
+            os.kill(run.pid, signal.SIGKILL)
+            said = run.communicate(timeout=60)[0].decode()
+    assert begun, said
+    until("nothing is left to undo", lambda: not list(journals.glob("compose-*.json")))
     until("the kubelet runs", lambda: hurt.health().get("kubelet-2") == "healthy")
     until("three nodes are Ready", lambda: hurt.ready_nodes() == NODES)

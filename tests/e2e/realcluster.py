@@ -44,6 +44,8 @@ class Cluster:
         self.environment |= {
             "KUBEMU_HOME": str(home),
             "KUBECONFIG": str(self.folder.kubeconfig),
+            # What kubectl knows of an API is kept by its address, which another cluster has next.
+            "KUBECACHEDIR": str(home / ".kubectl"),
         }
 
     def kubemu(self, *arguments: str, code: int = 0) -> str:

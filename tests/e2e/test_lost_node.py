@@ -42,6 +42,9 @@ spec:
 """
 
 
+UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
 @pytest.fixture(scope="module")
 def web(clusters: Callable[..., Cluster], tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     folder = tmp_path_factory.mktemp("files")
@@ -62,6 +65,10 @@ def nodes_of(pods: list[Any]) -> set[str]:
     return {pod["spec"]["nodeName"] for pod in pods}
 
 
+def taints(cluster: Cluster, node: str) -> set[str]:
+    return {taint["key"] for taint in cluster.get("node", node)["spec"].get("taints", ())}
+
+
 def staying(cluster: Cluster) -> list[Any]:
     return [pod for pod in cluster.pods("app=web") if not leaving(pod)]
 
@@ -73,8 +80,7 @@ def test_pods_of_a_lost_node_come_up_elsewhere_and_the_node_can_return(web: Clus
     web.kubemu("stop", "kubelet-node-2")
     assert web.process("runtime-node-2").pid
     until("node-2 is silent", lambda: ready_condition(web, "node-2") == "Unknown")
-    taints = web.get("node", "node-2")["spec"]["taints"]
-    assert "node.kubernetes.io/unreachable" in {taint["key"] for taint in taints}
+    until("it is tainted", lambda: UNREACHABLE in taints(web, "node-2"))
     until("its pods leave", lambda: "node-2" not in nodes_of(staying(web)))
     after = web.running(6, "app=web")
     assert nodes_of(after) == {"node-1", "node-3"}

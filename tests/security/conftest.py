@@ -25,8 +25,8 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
         "audit-policy-file": str(folder / "policy.yaml"),
         "audit-log-path": str(folder / "audit.log"),
         "encryption-provider-config": str(folder / "encryption.yaml"),
-        "read-header-timeout": "700ms",
-        "request-timeout": "700ms",
+        "read-header-timeout": "2s",
+        "request-timeout": "2s",
     }
     given = {
         "apiVersion": "kubemu.dev/v1alpha1", "kind": "Cluster", "nodes": [{"count": 2}],
