@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from cluster.chaos import reaching
+from cluster.chaos import marks, reaching
 from cluster.chaos.acts import Act, LinkState
 from cluster.chaos.reaching import Doors
 from cluster.chaos.world import Unable
@@ -60,3 +60,25 @@ def test_nor_has_one_whose_port_is_closed():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         told(HEAL, "127.0.0.1:{1}".format(*closed.getsockname()))
+
+
+@pytest.mark.parametrize("known", [{}, {"apiserver": "127.0.0.1:{port}"}], ids=["none", "closed"])
+def test_who_is_not_there_does_not_know_to_how_many_requests_it_did_something(known):
+    async def story(port):
+        doors = Doors(api_servers={name: where.format(port=port) for name, where in known.items()})
+        try:
+            return await doors.struck(Act("faults", "apiserver", "f"))
+        finally:
+            await doors.close()
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        assert asyncio.run(story(closed.getsockname()[1])) is None
+
+
+@pytest.mark.parametrize(
+    ("struck", "requests"),
+    [([], None), ([None], None), ([0], 0), ([3, 4], 7), ([3, None], None), ([0, 0], 0)],
+)
+def test_requests_are_of_all_servers_or_nobody_knows(struck, requests):
+    assert marks.Span(1, "api", "", (), 0.0, struck=struck).requests == requests

@@ -15,7 +15,7 @@ JOBS = re.findall(r"^  async (\w+)\(\) \{$", SCRIPT.read_text(), re.M)
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job(cluster: World, namespace: str, web: str, job: str) -> None:
     if shutil.which("node") is None:
-        pytest.skip("there is no node on the PATH")
+        pytest.skip("there is no node on the PATH: Node.js itself is brought by no script")
     folder = clientworld.program("node", "@kubernetes/client-node")
     said = cluster.run("node", str(SCRIPT), job, namespace, web, CLIENT_NODE=str(folder))
     assert said == "done\n"
